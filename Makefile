@@ -18,6 +18,21 @@ help: ## show this list
 	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# Starts the demo's directories, waits until they listen, and ends them with the recipe.
+define with_simulator
+	@umask 077; export DEMO_OKTA_API_TOKEN=simulator-token; ready=$$(mktemp -u); \
+	$(BIN)/opensense-okta simulate --ready-file $$ready > /dev/null & simulator=$$!; \
+	trap 'kill $$simulator 2> /dev/null; rm -f $$ready' EXIT; \
+	until [ -e $$ready ]; do kill -0 $$simulator 2> /dev/null || exit 1; sleep 0.1; done; \
+	$(1)
+endef
+
+demo: .venv/ready ## sync the simulated company once, from Okta's API to the published directory
+	$(call with_simulator,$(BIN)/opensense-okta sync demo)
+
+ui: .venv/ready ## Dagster's UI on http://127.0.0.1:3000, with the demo's directories up
+	$(call with_simulator,$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port 3000)
+
 test: .venv/ready ## lint, types, layers and all tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -29,4 +44,4 @@ lock: .venv/ready ## choose newer versions of the dependencies
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --upgrade \
 		--python-version 3.11 --extra dev pyproject.toml --output-file requirements.lock
 
-.PHONY: help test lock
+.PHONY: help demo ui test lock

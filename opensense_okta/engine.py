@@ -1,0 +1,58 @@
+"""DuckDB in memory: the engine of every step, with memory bounded and SQL kept in files of its own.
+
+A `.sql` file can be pasted into a DuckDB shell: what it needs from outside are tables with the names
+it says and variables (`set variable day = '2026-11-23';`), never text glued into it.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import duckdb
+
+Value = str | int | float | bool | list[str] | None
+
+MEMORY_LIMIT = "512MB"  # of DuckDB's own memory; what does not fit is spilled to disk
+
+
+@contextmanager
+def start(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An empty DuckDB in memory, in UTC, that spills into a private folder below `spill`.
+
+    `OPENSENSE_MEMORY_LIMIT` (such as `2GB`) replaces the default bound.
+    """
+    with TemporaryDirectory(prefix=".spill-", dir=spill) as spilled:
+        settings: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": os.environ.get("OPENSENSE_MEMORY_LIMIT", MEMORY_LIMIT),
+            "temp_directory": spilled,
+            "preserve_insertion_order": False,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+        connection = duckdb.connect(":memory:", config=settings)
+        connection.execute("set TimeZone = 'UTC'")
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+
+def run(
+    connection: duckdb.DuckDBPyConnection, package: str, name: str, **variables: Value
+) -> list[dict[str, object]]:
+    """Runs `<package>/sql/<name>` with DuckDB variables set; returns the last statement's rows."""
+    for variable, value in variables.items():
+        connection.execute(f"set variable {variable} = $value", {"value": value})
+    result = connection.execute(files(package).joinpath("sql", name).read_text(encoding="utf-8"))
+    columns = [column[0] for column in result.description or []]
+    return [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
+
+
+def write_parquet(connection: duckdb.DuckDBPyConnection, table: str, path: Path) -> int:
+    """Writes a table or view to a Parquet file and returns the number of its rows."""
+    connection.table(table).write_parquet(str(path), compression="zstd")
+    counted = connection.execute("select count(*) from read_parquet($path)", {"path": str(path)})
+    return int(counted.fetchall()[0][0])

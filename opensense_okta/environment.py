@@ -1,0 +1,53 @@
+"""What the environment says: where things lie, and that they are private."""
+
+import os
+from pathlib import Path
+
+
+class EnvironmentMistake(Exception):
+    """An environment variable is missing or cannot be used; the text says what to set."""
+
+
+def keep_private() -> None:
+    """Lets nobody but the owner read what this process writes (invariant 10)."""
+    os.umask(0o077)
+
+
+def dagster_home() -> Path:
+    """Dagster's instance: `DAGSTER_HOME`, or `dagster_home` in the folder one stands in.
+
+    Raises:
+        EnvironmentMistake: neither is there.
+    """
+    given = os.environ.get("DAGSTER_HOME")
+    home = Path(given) if given else Path.cwd() / "dagster_home"
+    if not home.is_absolute():
+        raise EnvironmentMistake(f"DAGSTER_HOME must be an absolute path; it is {given}.")
+    if not home.is_dir():
+        raise EnvironmentMistake(
+            f"There is no folder {home}. Set DAGSTER_HOME to the project's dagster_home, such as"
+            " `export DAGSTER_HOME=$PWD/dagster_home`."
+        )
+    return home
+
+
+def data_root() -> Path:
+    """Where the lake lies: `OPENSENSE_DATA`, or `data` beside `DAGSTER_HOME`.
+
+    Raises:
+        EnvironmentMistake: it is not a folder's path.
+    """
+    given = os.environ.get("OPENSENSE_DATA")
+    if not given:
+        return dagster_home().parent / "data"
+    if "://" in given:
+        raise EnvironmentMistake(
+            f"OPENSENSE_DATA={given}: object stores are not yet supported; name a folder."
+        )
+    return Path(given).absolute()
+
+
+def organizations_folder() -> Path:
+    """Where the organization files lie: `OPENSENSE_ORGANIZATIONS`, or `organizations` in `DAGSTER_HOME`."""
+    given = os.environ.get("OPENSENSE_ORGANIZATIONS")
+    return Path(given).absolute() if given else dagster_home() / "organizations"

@@ -1,0 +1,194 @@
+"""Where snapshots and resolved days lie, and how they get there whole.
+
+Every access to stored data goes through this module. One organization's lake:
+
+    <root>/<organization>/
+      snapshots/directory=okta/date=2026-11-23/<id>/users.parquet …
+      snapshots/directory=okta/date=2026-11-23/manifest.json
+      resolved/date=2026-11-23/<id>/people.parquet …
+      resolved/date=2026-11-23/manifest.json
+      directory.duckdb            the published directory
+      published.json              which day it holds
+
+A day's tables lie together under an id of their own and are never changed. The manifest beside them
+is the single commit: it is replaced in one step, it names the id, and every reader goes through it.
+"""
+
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+MANIFEST = "manifest.json"
+UNNAMED_FILES_KEPT = timedelta(days=1)  # long enough for every reader of the manifest before it
+
+
+class Manifest(BaseModel):
+    """Says which files are one whole: the id of the folder they lie in, and what is known of them."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: str
+
+
+M = TypeVar("M", bound=Manifest)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A folder that nobody reads yet, because no manifest names it."""
+
+    id: str
+    folder: Path
+
+    def table(self, name: str) -> Path:
+        """Where the table of that name is to be written."""
+        return self.folder / f"{name}.parquet"
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """One day's place in the lake: its manifest and the tables the manifest names."""
+
+    folder: Path
+
+    def draft(self) -> Draft:
+        """A new folder for tables, with an id that nothing else has."""
+        draft_id = secrets.token_hex(8)
+        folder = self.folder / draft_id
+        make_private(folder)
+        return Draft(draft_id, folder)
+
+    def commit(self, draft: Draft, manifest: Manifest) -> None:
+        """Makes the draft's tables the day's, in one step; what was there stays until then."""
+        if manifest.id != draft.id:
+            raise ValueError(f"the manifest names {manifest.id}, the draft is {draft.id}")
+        for path in draft.folder.iterdir():
+            _sync_to_disk(path)
+        _sync_to_disk(draft.folder)
+        write_whole(self.folder / MANIFEST, manifest.model_dump_json(indent=2))
+
+    def manifest(self, kind: type[M]) -> M | None:
+        """The day's manifest, or None when the day holds nothing whole."""
+        try:
+            text = (self.folder / MANIFEST).read_bytes()
+        except FileNotFoundError:
+            return None
+        return kind.model_validate_json(text)
+
+    def table(self, manifest: Manifest, name: str) -> Path:
+        """The file of one of the tables that the manifest names."""
+        return self.folder / manifest.id / f"{name}.parquet"
+
+
+class Lake:
+    """Everything stored for one organization."""
+
+    def __init__(self, root: Path, organization: str) -> None:
+        self.organization = organization
+        self.folder = root / organization
+        make_private(self.folder)
+
+    def snapshot(self, directory: str, day: date) -> Shelf:
+        """What one directory held on one day."""
+        return Shelf(self.folder / "snapshots" / f"directory={directory}" / f"date={day}")
+
+    def resolved(self, day: date) -> Shelf:
+        """The resolved directory of one day."""
+        return Shelf(self.folder / "resolved" / f"date={day}")
+
+    def snapshot_days(self, directory: str) -> list[date]:
+        """The days with a whole snapshot of the directory, oldest first."""
+        return _days(self.folder / "snapshots" / f"directory={directory}")
+
+    def resolved_days(self) -> list[date]:
+        """The days that have been resolved, oldest first."""
+        return _days(self.folder / "resolved")
+
+    @property
+    def database(self) -> Path:
+        """The published directory, a DuckDB file."""
+        return self.folder / "directory.duckdb"
+
+    @property
+    def published(self) -> Path:
+        """What says which day the published directory holds."""
+        return self.folder / "published.json"
+
+    @property
+    def locks(self) -> Path:
+        """Where the runs of the organization keep their locks."""
+        return make_private(self.folder / "locks")
+
+    def sweep(self, now: datetime) -> int:
+        """Removes what no manifest names and nothing has touched for a day; returns how many."""
+        before = (now - UNNAMED_FILES_KEPT).timestamp()
+        swept = 0
+        for path in self._unnamed():
+            if _last_touched(path) < before:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+                swept += 1
+        return swept
+
+    def _unnamed(self) -> Iterator[Path]:
+        yield from self.folder.glob(".*")
+        for day in [*self.folder.glob("snapshots/*/date=*"), *self.folder.glob("resolved/date=*")]:
+            named = _named(day / MANIFEST)
+            yield from (path for path in day.iterdir() if path.name not in {MANIFEST, named})
+
+
+def make_private(folder: Path) -> Path:
+    """Makes a folder, and those above it, that only their owner can enter."""
+    if not folder.is_dir():
+        make_private(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replaces a file in one step: a reader sees the old text or the new one."""
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    move_whole(unfinished, path)
+
+
+def move_whole(unfinished: Path, path: Path) -> None:
+    """Moves a finished file over the one it replaces, and not before it is safely on disk."""
+    _sync_to_disk(unfinished)
+    unfinished.replace(path)
+    _sync_to_disk(path.parent)
+
+
+def _named(manifest: Path) -> str | None:
+    try:
+        return str(json.loads(manifest.read_bytes())["id"])
+    except FileNotFoundError:
+        return None
+
+
+def _days(folder: Path) -> list[date]:
+    return sorted(
+        date.fromisoformat(manifest.parent.name.removeprefix("date="))
+        for manifest in folder.glob(f"date=*/{MANIFEST}")
+    )
+
+
+def _last_touched(path: Path) -> float:
+    return max((inner.stat().st_mtime for inner in [path, *path.rglob("*")]), default=0.0)
+
+
+def _sync_to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
