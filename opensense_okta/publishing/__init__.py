@@ -1,0 +1,1 @@
+"""From a resolved day to the published directory: judged first, then replaced in one rename."""

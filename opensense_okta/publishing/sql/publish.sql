@@ -1,0 +1,10 @@
+-- Fills the database that is about to be published.
+--
+-- tables new_accounts, new_people, …   of the resolved day, new_syncs of the manifests
+-- database published                   attached, empty
+create table published.main.people as from new_people;
+create table published.main.groups as from new_groups;
+create table published.main.memberships as from new_memberships;
+create table published.main.accounts as from new_accounts;
+create table published.main.provenance as from new_provenance;
+create table published.main.syncs as from new_syncs;

@@ -1,0 +1,21 @@
+-- One directory's groups and who is in them.
+--
+-- tables raw_groups, raw_memberships    of the directory's snapshot
+-- tables groups, account_memberships    rows are added to them
+-- set variable directory = 'okta';
+insert into groups by name
+select
+    getvariable('directory') || '/' || id as group_id,
+    nullif(trim(name), '') as name,
+    nullif(trim(description), '') as description,
+    type,
+    getvariable('directory') as directory,
+    id
+from raw_groups;
+
+insert into account_memberships by name
+select
+    getvariable('directory') as directory,
+    user_id as account_id,
+    getvariable('directory') || '/' || group_id as group_id
+from raw_memberships;
