@@ -1,0 +1,104 @@
+"""One organization's daily job, run in this process on the instance that the UI shows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+
+from opensense_okta.lake import Lake
+from opensense_okta.orchestration import tags
+from opensense_okta.orchestration.organizations import build_definitions
+from opensense_okta.orchestration.resources import Watcher
+from opensense_okta.orchestration.retries import resolve_job, sync_job
+from opensense_okta.organization import Organization
+
+# What is worth reading is in the failures' words; the rest is in the UI.
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dataclass(frozen=True)
+class JobRun:
+    """How a run of a job ended.
+
+    Attributes:
+        run_id: under which the UI shows it.
+        failures: in words; empty when it succeeded.
+        held: whether publishing was held back.
+    """
+
+    run_id: str
+    failures: tuple[str, ...]
+    held: bool
+
+
+def run_sync(
+    organization: Organization,
+    day: date,
+    lake: Lake,
+    watcher: Watcher,
+    on_failure: Callable[[JobRun], None],
+) -> tuple[JobRun, JobRun | None]:
+    """Runs the whole job and, where a read failed, the resolving part of it on what is stored.
+
+    Args:
+        organization: whose job.
+        day: the partition.
+        lake: of the organization.
+        watcher: of the reads.
+        on_failure: told of the failed run before the resolving one starts.
+
+    Returns:
+        The run of the whole job, and the resolving run that followed, if one did.
+    """
+    defs = build_definitions({organization.name: organization}, lambda _name: _locks(lake), watcher)
+    with dg.DagsterInstance.get() as instance:
+        sync = _run(defs, sync_job(organization.name), instance, day, {})
+        if not sync.failures or sync.held or not _anything_stored(organization, day, lake):
+            return sync, None
+        on_failure(sync)
+        chained = {tags.CHAIN: sync.run_id}
+        return sync, _run(defs, resolve_job(organization.name), instance, day, chained)
+
+
+def _run(
+    defs: dg.Definitions,
+    job: str,
+    instance: dg.DagsterInstance,
+    day: date,
+    run_tags: dict[str, str],
+) -> JobRun:
+    result = defs.resolve_job_def(job).execute_in_process(
+        instance=instance,
+        partition_key=str(day),
+        run_config=QUIET,
+        tags=run_tags,
+        raise_on_error=False,
+    )
+    run = instance.get_run_by_id(result.run_id)
+    held = run is not None and run.tags.get(tags.FAILURE) == tags.HELD
+    return JobRun(result.run_id, () if result.success else tuple(_failures(result)), held)
+
+
+def _failures(result: dg.ExecuteInProcessResult) -> list[str]:
+    words = []
+    for event in result.all_events:
+        if event.is_step_failure:
+            data = event.step_failure_data
+            said = data.user_failure_data.description if data.user_failure_data else None
+            words.append(said or (data.error.message.strip() if data.error else "it failed"))
+        elif event.is_job_failure and not words:
+            words.append(event.message or "the run failed")
+    return words
+
+
+def _anything_stored(organization: Organization, day: date, lake: Lake) -> bool:
+    return all(
+        any(stored <= day for stored in lake.snapshot_days(directory))
+        for directory in organization.directories
+    )
+
+
+def _locks(lake: Lake) -> Path:
+    return lake.locks

@@ -1,0 +1,64 @@
+"""The two jobs of an organization and the schedule that starts the first."""
+
+from datetime import UTC, datetime
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+from opensense_okta.orchestration import tags
+from opensense_okta.orchestration.assets import partitions, resolving
+from opensense_okta.orchestration.retries import resolve_job, sync_job
+from opensense_okta.organization import Organization
+
+
+def build_jobs(organization: Organization) -> list[UnresolvedAssetJobDefinition]:
+    """The whole day's sync, and the part of it that works on what is stored."""
+    run_tags = {tags.ORGANIZATION: organization.name}
+    return [
+        dg.define_asset_job(
+            sync_job(organization.name),
+            selection=dg.AssetSelection.key_prefixes([organization.name]),
+            partitions_def=partitions(organization),
+            tags=run_tags,
+            description=f"Reads every directory of {organization.name}, resolves, judges and publishes.",
+        ),
+        dg.define_asset_job(
+            resolve_job(organization.name),
+            selection=resolving(organization),
+            partitions_def=partitions(organization),
+            tags=run_tags,
+            description=f"Resolves the stored snapshots of {organization.name}, judges and publishes; asks"
+            " no API anything.",
+        ),
+    ]
+
+
+def build_schedule(organization: Organization) -> dg.ScheduleDefinition:
+    """One sync a day, in the organization's time zone."""
+
+    @dg.schedule(
+        name=f"{organization.name}__daily",
+        cron_schedule=organization.schedule,
+        execution_timezone=organization.timezone,
+        job_name=sync_job(organization.name),
+        default_status=dg.DefaultScheduleStatus.RUNNING
+        if organization.enabled
+        else dg.DefaultScheduleStatus.STOPPED,
+        description=f"The daily sync of {organization.name}.",
+    )
+    def daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        day = organization.today(context.scheduled_execution_time)
+        today = organization.today(datetime.now(UTC))
+        if day != today:
+            return dg.SkipReason(
+                f"This tick is of {day}, and it is {today}: an API only tells the present. The next sync"
+                f" starts at {organization.next_sync(datetime.now(UTC)):%Y-%m-%d %H:%M %Z}; to start one"
+                f" now: opensense-okta sync {organization.name}"
+            )
+        if day < organization.first_day:
+            return dg.SkipReason(
+                f"The first day of {organization.name} is {organization.first_day}."
+            )
+        return dg.RunRequest(partition_key=str(day))
+
+    return daily

@@ -1,0 +1,69 @@
+"""All organizations as one set of Dagster definitions; a bad file takes down nobody else's."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import dagster as dg
+
+from opensense_okta.orchestration.assets import build_assets
+from opensense_okta.orchestration.jobs import build_jobs, build_schedule
+from opensense_okta.orchestration.resources import (
+    PROGRESS,
+    LogWatcher,
+    Watcher,
+    lock_key,
+    lock_resource,
+)
+from opensense_okta.orchestration.retries import build_retry_sensor
+from opensense_okta.organization import Organization, OrganizationFileError
+
+
+def build_definitions(
+    organizations: Mapping[str, Organization | OrganizationFileError],
+    locks: Callable[[str], Path],
+    watcher: Watcher | None = None,
+) -> dg.Definitions:
+    """Everything Dagster is to know.
+
+    Args:
+        organizations: by name; or what is wrong with their files.
+        locks: gives the folder of locks of an organization.
+        watcher: of the reads; the run's log when left out.
+    """
+    good = {name: each for name, each in organizations.items() if isinstance(each, Organization)}
+    bad = {
+        name: each
+        for name, each in organizations.items()
+        if isinstance(each, OrganizationFileError)
+    }
+    jobs = [job for each in good.values() for job in build_jobs(each)]
+    return dg.Definitions(
+        assets=[
+            *(asset for each in good.values() for asset in build_assets(each)),
+            *(_mistaken(name, error) for name, error in bad.items()),
+        ],
+        jobs=jobs,
+        schedules=[build_schedule(each) for each in good.values()],
+        sensors=[build_retry_sensor(good, locks, jobs)] if good else [],
+        resources={
+            PROGRESS: dg.ResourceDefinition.hardcoded_resource(watcher or LogWatcher()),
+            **{lock_key(name): lock_resource(name) for name in good},
+        },
+        executor=dg.in_process_executor,
+    )
+
+
+def _mistaken(name: str, error: OrganizationFileError) -> dg.AssetsDefinition:
+    """Stands in for an organization whose file cannot be used, so that the UI shows why."""
+
+    @dg.asset(
+        key=[name, "organization_file"],
+        description=f"**This organization's file has mistakes; nothing is synced.**\n\n{error}\n\nCorrect"
+        " the file, then reload the definitions.",
+        group_name=name,
+        kinds={"yaml"},
+    )
+    def organization_file() -> None:
+        raise dg.Failure(str(error), allow_retries=False)
+
+    return organization_file
