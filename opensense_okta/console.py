@@ -1,0 +1,88 @@
+"""What the commands show: live progress on a terminal, plain lines elsewhere."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import rich.progress
+from rich.console import Console
+
+from opensense_okta.directories.progress import Listener, Progress, in_words
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+EVERY = 2.0  # seconds between two plain lines
+
+
+@contextmanager
+def terminal() -> Iterator[Console]:
+    """Standard error as it is now; Dagster captures the stream itself while a run lasts."""
+    with os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding="utf-8") as stream:
+        yield Console(file=stream, force_terminal=sys.stderr.isatty())
+
+
+class PlainWatcher:
+    """A line now and then, for logs and pipes."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def listener(self, context: "dg.AssetExecutionContext", directory: str) -> Listener:  # noqa: ARG002
+        """Says how far one directory's read has come."""
+        last = monotonic()
+
+        def listen(progress: Progress) -> None:
+            nonlocal last
+            if progress.note or monotonic() - last >= EVERY:
+                last = monotonic()
+                self._console.print(
+                    f"{directory}: {in_words(progress)}", markup=False, highlight=False
+                )
+
+        return listen
+
+
+class LiveWatcher:
+    """A bar for each listing that is being read."""
+
+    def __init__(self, bars: rich.progress.Progress) -> None:
+        self._bars = bars
+
+    def listener(self, context: "dg.AssetExecutionContext", directory: str) -> Listener:  # noqa: ARG002
+        """Shows how far one directory's read has come."""
+        shown: dict[str, rich.progress.TaskID] = {}
+
+        def listen(progress: Progress) -> None:
+            label = f"{directory}: {progress.stage}"
+            if progress.stage not in shown:
+                shown[progress.stage] = self._bars.add_task(label, total=progress.total)
+            task = shown[progress.stage]
+            if progress.note:
+                self._bars.update(task, description=f"{label}, {progress.note}")
+            else:
+                self._bars.update(
+                    task, description=label, completed=progress.done, total=progress.total
+                )
+
+        return listen
+
+
+@contextmanager
+def watching(console: Console) -> Iterator[PlainWatcher | LiveWatcher]:
+    """Who watches the reads: bars on a terminal, lines elsewhere."""
+    if not console.is_terminal:
+        yield PlainWatcher(console)
+        return
+    columns = (
+        rich.progress.SpinnerColumn(),
+        rich.progress.TextColumn("{task.description}", markup=False),
+        rich.progress.BarColumn(),
+        rich.progress.MofNCompleteColumn(),
+        rich.progress.TimeElapsedColumn(),
+    )
+    with rich.progress.Progress(*columns, console=console, transient=True) as bars:
+        yield LiveWatcher(bars)

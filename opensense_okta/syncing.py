@@ -1,0 +1,236 @@
+"""The command `sync`: one run of an organization's daily job, and what is to be said about it."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from difflib import get_close_matches
+
+import click
+
+from opensense_okta.console import terminal, watching
+from opensense_okta.directories.snapshot import SnapshotManifest, judge_snapshot
+from opensense_okta.environment import dagster_home, data_root, organizations_folder
+from opensense_okta.lake import Lake
+from opensense_okta.orchestration.in_process import JobRun, run_sync
+from opensense_okta.organization import (
+    Organization,
+    OrganizationFileError,
+    load_organizations,
+)
+from opensense_okta.publishing.publish import Published, published
+from opensense_okta.resolution.resolve import ResolvedManifest
+
+DONE, FAILED, HELD = 0, 1, 3
+
+
+class WrongUse(Exception):
+    """The command cannot be carried out as it was given; the text says why."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a sync did and how things stand now."""
+
+    organization: Organization
+    day: date
+    sync: JobRun
+    resolve: JobRun | None
+    snapshots: dict[str, SnapshotManifest]
+    resolved: ResolvedManifest | None
+    published: Published | None
+    lake: Lake
+
+    @property
+    def status(self) -> int:
+        """The command's exit status."""
+        if not self.sync.failures:
+            return DONE
+        return HELD if self.sync.held else FAILED
+
+    @property
+    def fresh(self) -> bool:
+        """Whether this sync is what is published."""
+        return (
+            not self.sync.failures and self.published is not None and self.published.day == self.day
+        )
+
+
+def sync_now(name: str, day_given: str | None, *, as_json: bool) -> int:
+    """Runs the job, shows progress and a summary, and returns the exit status.
+
+    Raises:
+        WrongUse: the organization or the day cannot be synced.
+    """
+    os.environ["DAGSTER_HOME"] = str(dagster_home())
+    organization = _organization(name)
+    day = _day(organization, day_given)
+    lake = Lake(data_root(), organization.name)
+    with terminal() as console, watching(console) as watcher:
+        console.print(f"{name}: syncing {day}", markup=False, highlight=False)
+
+        def fall_back(failed: JobRun) -> None:
+            console.print("\n".join(failed.failures), markup=False, highlight=False, soft_wrap=True)
+            console.print("Going on with what is stored.", markup=False, highlight=False)
+
+        sync, resolve = run_sync(organization, day, lake, watcher, fall_back)
+    report = _report(organization, day, lake, sync, resolve)
+    click.echo(
+        json.dumps(as_document(report), indent=2) if as_json else "\n".join(in_words(report))
+    )
+    return report.status
+
+
+def in_words(report: Report) -> list[str]:
+    """What was read, what changed, what failed, where it lies and what comes next."""
+    outcome = {DONE: "done", FAILED: "the sync failed", HELD: "held back"}[report.status]
+    return [
+        f"{report.organization.name}, {report.day}: {outcome}.",
+        *(f"  {failure}" for failure in report.sync.failures),
+        *(f"  {failure}" for failure in (report.resolve.failures if report.resolve else ())),
+        *(_read(name, manifest, report) for name, manifest in report.snapshots.items()),
+        *_warnings(report),
+        *_changed(report),
+        *_lies(report),
+        _next(report),
+    ]
+
+
+def as_document(report: Report) -> dict[str, object]:
+    """The same for programs."""
+    now = report.published
+    return {
+        "organization": report.organization.name,
+        "day": str(report.day),
+        "status": {DONE: "done", FAILED: "failed", HELD: "held"}[report.status],
+        "run_id": report.sync.run_id,
+        "failures": [*report.sync.failures, *(report.resolve.failures if report.resolve else ())],
+        "directories": {
+            name: {
+                "rows": dict(manifest.rows),
+                "set_aside": dict(manifest.set_aside),
+                "mode": manifest.mode,
+                "started": manifest.started.isoformat(),
+                "finished": manifest.finished.isoformat(),
+                "read_now": manifest.run_id == report.sync.run_id,
+                "cost": manifest.cost.model_dump(),
+                "checks": [asdict(finding) for finding in judge_snapshot(manifest)],
+            }
+            for name, manifest in report.snapshots.items()
+        },
+        "resolved": dict(report.resolved.rows) if report.resolved else None,
+        "published": now.model_dump(mode="json") if now else None,
+        "database": str(report.lake.database) if now else None,
+        "next_sync": report.organization.next_sync(datetime.now(UTC)).isoformat(),
+    }
+
+
+def _organization(name: str) -> Organization:
+    organizations = load_organizations(organizations_folder())
+    found = organizations.get(name)
+    if found is None:
+        near = get_close_matches(name, organizations, n=1)
+        meant = f" Did you mean {near[0]}?" if near else ""
+        raise WrongUse(
+            f"There is no organization file {organizations_folder() / name}.yaml.{meant}"
+        )
+    if isinstance(found, OrganizationFileError):
+        raise WrongUse(str(found))
+    return found
+
+
+def _day(organization: Organization, given: str | None) -> date:
+    today = organization.today(datetime.now(UTC))
+    try:
+        day = date.fromisoformat(given) if given else today
+    except ValueError:
+        raise WrongUse(f"--date {given}: write the day as 2026-11-23.") from None
+    if day > today:
+        raise WrongUse(
+            f"--date {day}: that day has not come yet; in {organization.timezone} it is {today}."
+        )
+    if day < organization.first_day:
+        raise WrongUse(
+            f"{day} lies before {organization.name}'s first day, which is {organization.first_day}"
+            " (`first_day` in its file)."
+        )
+    return day
+
+
+def _report(
+    organization: Organization, day: date, lake: Lake, sync: JobRun, resolve: JobRun | None
+) -> Report:
+    stored = {
+        name: lake.snapshot(name, day).manifest(SnapshotManifest)
+        for name in organization.directories
+    }
+    return Report(
+        organization=organization,
+        day=day,
+        sync=sync,
+        resolve=resolve,
+        snapshots={name: manifest for name, manifest in stored.items() if manifest},
+        resolved=lake.resolved(day).manifest(ResolvedManifest),
+        published=published(lake),
+        lake=lake,
+    )
+
+
+def _read(directory: str, manifest: SnapshotManifest, report: Report) -> str:
+    rows = manifest.rows
+    what = (
+        f"{rows['raw_users']:,} users, {rows['raw_groups']:,} groups,"
+        f" {rows['memberships']:,} memberships"
+    )
+    if manifest.run_id != report.sync.run_id:
+        return f"  Kept       {directory}: {what}, as read at {manifest.finished:%H:%M} UTC"
+    seconds = (manifest.finished - manifest.started).total_seconds()
+    waited = f", {manifest.cost.waited:.0f} s of them waiting" if manifest.cost.waited >= 1 else ""
+    return f"  Read       {directory}: {what} ({manifest.cost.requests:,} requests, {seconds:.1f} s{waited})"
+
+
+def _warnings(report: Report) -> list[str]:
+    return [
+        f"  Look at    {directory}: {finding.says}"
+        for directory, manifest in report.snapshots.items()
+        for finding in judge_snapshot(manifest)
+        if not finding.passed and not finding.holds
+    ]
+
+
+def _changed(report: Report) -> list[str]:
+    if report.resolved is None:
+        return []
+    rows = report.resolved.rows
+    lines = [
+        (
+            f"  Resolved   {rows['people']:,} people, {rows['groups']:,} groups,"
+            f" {rows['memberships']:,} memberships"
+        )
+    ]
+    difference = report.published.difference if report.fresh and report.published else None
+    if difference is not None:
+        lines.append(
+            f"  Changed    {difference.added:,} people added, {difference.removed:,} removed,"
+            f" {difference.changed:,} changed since the directory of {difference.since}"
+        )
+    return lines
+
+
+def _lies(report: Report) -> list[str]:
+    if report.published is None:
+        return ["  Published  nothing yet"]
+    kept = "" if report.fresh else ", as before"
+    return [
+        f"  Published  the directory of {report.published.day}{kept}: {report.lake.database}",
+        f"  Run        {report.sync.run_id} in Dagster's UI (make ui)",
+    ]
+
+
+def _next(report: Report) -> str:
+    name = report.organization.name
+    when = report.organization.next_sync(datetime.now(UTC))
+    by_hand = f"by hand: opensense-okta sync {name}"
+    if not report.organization.enabled:
+        return f"  Next       {by_hand} (the schedule starts switched off: `enabled: false`)"
+    return f"  Next       {when:%Y-%m-%d %H:%M %Z} by the schedule while Dagster runs; {by_hand}"
