@@ -1,0 +1,927 @@
+"""What an organization's YAML file may say, and what each key means.
+
+The file is the contract between the people who connect a company and this program: every key is
+here with its type, its default and its meaning. A file is judged in three steps, and all that is
+wrong with it is told at once: the models below say what each value may be, `_contradictions` what
+the keys must say together, and `NOT_YET_SUPPORTED` which of them are refused for now.
+
+Secrets are not in the file. It says where each one lies, and a run looks there when it needs it.
+"""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence, Sized
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import product
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+from zoneinfo import ZoneInfo, available_timezones
+
+from cronsim import CronSim, CronSimError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from opensense_okta.organization_file import (
+    Document,
+    Finding,
+    Location,
+    Mistake,
+    OrganizationFileError,
+    did_you_mean,
+    findings_of,
+    read_document,
+)
+
+__all__ = [
+    "NOT_YET_SUPPORTED",
+    "STANDARD_ATTRIBUTES",
+    "AttributeRule",
+    "CsvDirectory",
+    "CsvExport",
+    "Directory",
+    "DirectoryGuards",
+    "EntraDirectory",
+    "Guards",
+    "Mistake",
+    "OktaDirectory",
+    "Organization",
+    "OrganizationFileError",
+    "OrganizationsFolderMissing",
+    "Publish",
+    "Resolution",
+    "Retention",
+    "Scope",
+    "Secret",
+    "SecretMissing",
+    "load_organization",
+    "load_organizations",
+]
+
+NOT_YET_SUPPORTED = (
+    "directories: more than one",
+    "directories.*.kind: entra",
+    "directories.*.kind: csv",
+    "directories.*.client_id",
+    "directories.*.private_key",
+    "directories.*.key_id",
+    "directories.*.memberships: incremental",
+    "directories.*.full_read_days",
+    "directories.*.scope",
+    "directories.*.store_profile",
+    "resolution.match",
+    "resolution.attributes",
+    "resolution.inactive_accounts",
+    "resolution.pin",
+    "resolution.part",
+    "resolution.groups",
+    "resolution.stale_after_days",
+    "resolution.when_stale",
+    "guards.removed",
+    "guards.blanked",
+    "guards.rewritten",
+    "guards.directories",
+    "publish.csv",
+    "retention.days",
+    "retention.snapshots",
+    "notify",
+)
+"""Keys (`*`: any name) or particular values of keys that are refused until they have an effect."""
+
+# fmt: off
+STANDARD_ATTRIBUTES = (
+    "user_name", "given_name", "family_name", "display_name", "email",
+    "title", "department", "division", "organization", "cost_center",
+    "employee_number", "manager", "work_phone", "mobile_phone",
+    "street_address", "locality", "region", "postal_code", "country",
+    "preferred_language", "locale", "timezone", "user_type", "active",
+)
+# fmt: on
+"""The attributes every organization has: SCIM's (RFC 7643), in snake_case."""
+
+_OWN_COLUMNS = ("person_id", "directories", "accounts", "manager_id", "id", "directory", "status")
+"""Columns of people and accounts that no attribute may take."""
+
+_SCHEMA_NAMES = ("main", "information_schema", "pg_catalog", "temp", "system", "directory")
+"""DuckDB's own schemas and catalogs, and `directory`, the published database's own name: in all of
+them `NAME.table` is taken or ambiguous, and a directory's tables lie in the schema of its name."""
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_ORIGIN = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[::1\])(:(?P<port>[0-9]{1,5}))?/*"
+)
+_HOST = re.compile(r"(https?:/*)?(?P<host>[a-z0-9-]+(\.[a-z0-9-]+)+)([/?#:].*)?", re.DOTALL)
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)
+
+_ONCE_A_DAY = "must tick exactly once in each local day"
+_CALENDAR_DAYS = 4 * 366  # has every kind of month, and every weekday on the 31st and the 29th
+_WEEKS_OF_CHANGES = 20 * 52  # zones keep their rules for years; beyond that nobody knows them
+
+Values = TypeVar("Values", bound=Sized)
+
+_FIRST_DAYS = (date(1970, 1, 1), date(2199, 12, 31))
+"""Wider than any use, and narrow enough that no arithmetic on days leaves the calendar."""
+
+
+class SecretMissing(Exception):
+    """A secret is not where the file says; the words name the place, never a value."""
+
+
+class OrganizationsFolderMissing(Exception):
+    """The folder that should hold the organizations' files is not there."""
+
+
+# What a single value may be: each function returns it, or says in a ValueError what is allowed.
+
+
+def _filled(value: str) -> str:
+    if not value.strip():
+        raise ValueError("must not be empty")
+    return value
+
+
+def _name(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise ValueError("is not a possible name; use a-z, 0-9 and _, beginning with a letter")
+    return value
+
+
+def _directory_name(value: str) -> str:
+    if value in _SCHEMA_NAMES:
+        raise ValueError("is a name the database needs itself; choose another for the directory")
+    return _name(value)
+
+
+def _attribute_name(value: str) -> str:
+    if value in _OWN_COLUMNS:
+        raise ValueError("is a column of its own; choose another name for the attribute")
+    return _name(value)
+
+
+def _account_name(value: str) -> str:
+    directory, slash, account = value.partition("/")
+    if not (directory and slash and account):
+        raise ValueError("must name accounts as directory/id, such as okta/00u1")
+    return value
+
+
+def _different(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value, times in Counter(values).items():
+        if times > 1:
+            raise ValueError(f"must not name {value} twice")
+    return values
+
+
+def _some(values: Values) -> Values:
+    if not values:
+        raise ValueError("must not be empty")
+    return values
+
+
+def _several_accounts(values: tuple[str, ...]) -> tuple[str, ...]:
+    if len(values) < 2:
+        raise ValueError("must list at least two accounts")
+    return values
+
+
+def _day(value: object) -> date:
+    day = value
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value, re.ASCII):
+        try:
+            day = date.fromisoformat(value)
+        except ValueError:
+            raise ValueError("is not a day of the calendar") from None
+    if type(day) is not date:
+        raise ValueError("must be a day such as 2026-11-01")
+    if not _FIRST_DAYS[0] <= day <= _FIRST_DAYS[1]:
+        raise ValueError(f"must be a day from {_FIRST_DAYS[0]} to {_FIRST_DAYS[1]}")
+    return day
+
+
+def _time_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        hint = did_you_mean(value, available_timezones())
+        words = f"must be an IANA time zone such as America/New_York{hint}".rstrip(".")
+        raise ValueError(words) from None
+    return value
+
+
+def _origin(value: str) -> str:
+    """An origin (scheme, host and port) that secrets may be sent to."""
+    match = _ORIGIN.fullmatch(value.lower())
+    if not match or not 0 < int(match["port"] or 443) < 65536:
+        host = _HOST.fullmatch(value.lower())
+        example = f"https://{host['host']}" if host else "https://acme.okta.com"
+        raise ValueError(f"must be https:// and a host, nothing else; write {example}")
+    if match["scheme"] == "http" and match["host"] not in _LOOPBACK:
+        raise ValueError(
+            f"must be https://: plain HTTP is only for loopback ({', '.join(_LOOPBACK)}); "
+            f"write https://{match['host']}"
+        )
+    return match[0].rstrip("/")
+
+
+def _okta_endpoint(value: str) -> str:
+    origin = _origin(value)
+    tenant, _, domain = origin.partition(".")
+    if tenant.endswith("-admin") and domain.startswith("okta"):
+        api = f"{tenant.removesuffix('-admin')}.{domain}"
+        raise ValueError(f"is the admin console's host, which is not the API's; write {api}")
+    return origin
+
+
+def _loopback(value: str) -> str:
+    origin = _origin(value)
+    match = _ORIGIN.fullmatch(origin)
+    if not match or match["host"] not in _LOOPBACK:
+        raise ValueError(
+            f"is for development only and must be on loopback ({', '.join(_LOOPBACK)})"
+        )
+    return origin
+
+
+def _tenant(value: str) -> str:
+    if not (_GUID.fullmatch(value) or _DOMAIN.fullmatch(value)):
+        raise ValueError("must be the tenant's GUID or one of its domains, such as acme.com")
+    return value
+
+
+def _guid(value: str) -> str:
+    if not _GUID.fullmatch(value):
+        raise ValueError("must be a GUID such as 00000000-0000-0000-0000-000000000000")
+    return value
+
+
+def _single_character(value: str) -> str:
+    if len(value) != 1:
+        raise ValueError('must be one character, such as ";" or "\\t"')
+    return value
+
+
+def _encoding(value: str) -> str:
+    try:
+        "".encode(value)
+    except (LookupError, ValueError):
+        raise ValueError("must be a text encoding that Python knows, such as utf-8") from None
+    return value
+
+
+Text = Annotated[str, AfterValidator(_filled)]
+Flag = Annotated[bool, Field(strict=True)]
+Count = Annotated[int, Field(strict=True, ge=0)]
+AtLeastOne = Annotated[int, Field(strict=True, ge=1)]
+Percent = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=100)]
+Names = Annotated[tuple[Text, ...], AfterValidator(_some), AfterValidator(_different)]
+Attributes = dict[Annotated[str, AfterValidator(_attribute_name)], Text]
+Accounts = Annotated[
+    tuple[Annotated[str, AfterValidator(_account_name)], ...],
+    AfterValidator(_several_accounts),
+    AfterValidator(_different),
+]
+
+
+class _Part(BaseModel):
+    """What all parts of the file share: they never change, and have no keys but the contract's."""
+
+    # Pydantic would quote a wrong value, and it may be a secret that somebody wrote in plain text.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Secret(_Part):
+    """Where a secret lies: in an environment variable or in a file, looked up when it is needed.
+
+    A file's relative path starts at the organization file's folder.
+    """
+
+    env: str | None = None
+    file: Path | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_a_place(cls, written: object, info: ValidationInfo) -> object:
+        match written:
+            case {"env": str(name), **rest} if not rest and _ENVIRONMENT_NAME.fullmatch(name):
+                return {"env": name}
+            case {"file": str() | Path() as path, **rest} if not rest and _is_path(str(path)):
+                return {"file": Path((info.context or {}).get("folder", ""), path)}
+            case Secret():
+                return written
+        raise ValueError(
+            "must say where the secret lies: write {env: NAME} or {file: PATH}; "
+            "a secret is never in this file"
+        )
+
+    def __str__(self) -> str:
+        return f"environment variable {self.env}" if self.env else f"file {self.file}"
+
+    def reveal(self) -> str:
+        """The secret itself, read at this moment, without line breaks at its end.
+
+        Raises:
+            SecretMissing: There is nothing at its place, or nothing but white space.
+        """
+        if self.file is None:
+            value, fault = os.environ.get(self.env or ""), "is not set"
+            remedy = "set it where the commands and Dagster's processes start"
+        else:
+            value, fault = _content(self.file)
+            remedy = "put the secret there, readable for the user who runs this"
+        if value is None or not value.strip():
+            fault = fault if value is None else "is empty"
+            raise SecretMissing(f"the secret's {self} {fault}; {remedy}")
+        return value.rstrip("\r\n")
+
+
+def _is_path(text: str) -> bool:
+    """Not blank, and not the secret itself, such as a key of several lines."""
+    return bool(text.strip()) and text.isprintable()
+
+
+def _content(path: Path) -> tuple[str | None, str]:
+    """The file's text, or None and what is wrong; an exception would carry the bytes read."""
+    try:
+        return path.read_text(encoding="utf-8"), ""
+    except OSError as error:
+        return None, f"cannot be read ({error.strerror})"
+    except ValueError:
+        return None, "is not UTF-8 text"
+
+
+class Scope(_Part):
+    """Which part is read: users in a matching group, those groups, memberships between them."""
+
+    groups: Names | None = None
+    """Group names, `*` for any characters; None: all groups."""
+
+    statuses: (
+        Annotated[
+            tuple[
+                Literal[
+                    "STAGED",
+                    "PROVISIONED",
+                    "ACTIVE",
+                    "RECOVERY",
+                    "PASSWORD_EXPIRED",
+                    "LOCKED_OUT",
+                    "SUSPENDED",
+                    "DEPROVISIONED",
+                ],
+                ...,
+            ],
+            AfterValidator(_some),
+            AfterValidator(_different),
+        ]
+        | None
+    ) = None
+    """Okta's user statuses; None: all."""
+
+
+class EntraScope(_Part):
+    """Which part is read: users in a matching group, those groups, memberships between them."""
+
+    groups: Names | None = None
+    """Group names, `*` for any characters; None: all groups."""
+
+
+class OktaDirectory(_Part):
+    """An Okta organization. Credentials are `api_token`, or `client_id` with `private_key`."""
+
+    kind: Literal["okta"]
+
+    endpoint: Annotated[str, AfterValidator(_okta_endpoint)]
+    """The origin of its API, such as https://acme.okta.com; plain HTTP on loopback only."""
+
+    api_token: Secret | None = None
+
+    client_id: Text | None = None
+    """The service app's, for OAuth 2.0 with a private key."""
+
+    private_key: Secret | None = None
+    """The service app's, as PEM or JWK."""
+
+    key_id: Text | None = None
+    """Which of the app's keys `private_key` is, where the key does not say so itself."""
+
+    rate_limit_share: Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, le=1)] = 0.5
+    """How much of what the API's own headers allow may be used; the rest is for other clients."""
+
+    memberships: Literal["incremental", "full"] = "incremental"
+    """Whether only changed groups' members are read, or those of all groups every day."""
+
+    full_read_days: AtLeastOne = 7
+    """After how many days an incremental read is a full one."""
+
+    scope: Scope = Scope()
+
+    store_profile: Literal["all", "mapped"] = "all"
+    """Whether whole profiles are stored, or only the attributes that are mapped."""
+
+    attributes: Attributes = {}
+    """Attribute name to profile attribute; adds to Okta's table or overrides it."""
+
+
+class EntraDirectory(_Part):
+    """A Microsoft Entra tenant. Credentials are `client_secret` or `certificate`."""
+
+    kind: Literal["entra"]
+
+    tenant_id: Annotated[str, AfterValidator(_tenant)]
+    """The tenant's GUID or one of its domains."""
+
+    client_id: Annotated[str, AfterValidator(_guid)]
+    """The registered application's."""
+
+    client_secret: Secret | None = None
+
+    certificate: Secret | None = None
+    """The application's certificate with its private key, as PEM."""
+
+    cloud: Literal["global", "us_gov", "us_gov_dod", "china"] = "global"
+    """Microsoft's cloud: us_gov is L4 (GCC High), us_gov_dod is L5 (DoD), china is 21Vianet's."""
+
+    authority: Annotated[str, AfterValidator(_loopback)] | None = None
+    """For development: where tokens come from, instead of the cloud's own."""
+
+    graph: Annotated[str, AfterValidator(_loopback)] | None = None
+    """For development: where Microsoft Graph is, instead of the cloud's own."""
+
+    scope: EntraScope = EntraScope()
+
+    attributes: Attributes = {}
+    """Attribute name to field of a Graph user; adds to Entra's table or overrides it."""
+
+
+class CsvDirectory(_Part):
+    """Files with a header line, as HR exports them; each of the three is a path, glob or URL."""
+
+    kind: Literal["csv"]
+
+    users: Text
+    groups: Text | None = None
+    memberships: Text | None = None
+
+    id: Text = "id"
+    """The column that identifies a row of `users`."""
+
+    delimiter: Annotated[str, AfterValidator(_single_character)] | None = None
+    """What separates columns; None: what the header line shows."""
+
+    encoding: Annotated[str, AfterValidator(_encoding)] | None = None
+    """The files' text encoding; None: UTF-8, with or without a byte order mark."""
+
+    attributes: Attributes = {}
+    """Attribute name to column; a column named as an attribute needs no mapping."""
+
+
+Directory = OktaDirectory | EntraDirectory | CsvDirectory
+
+
+class AttributeRule(_Part):
+    """How directories that disagree on one attribute are resolved."""
+
+    precedence: Annotated[tuple[Text, ...], AfterValidator(_different)] = ()
+    """Whose value wins, highest first; directories not listed follow in the file's order."""
+
+    blank: Literal["falls_through", "wins"] = "falls_through"
+    """Whether a directory without a value leaves the word to the next one, or says: no value."""
+
+    merge: Literal["union"] | None = None
+    """`union`: the attribute is a list, of the values of all directories."""
+
+
+class GroupRules(_Part):
+    """How groups of several directories become one."""
+
+    merge_by: Literal["name"] | None = None
+    """`name`: groups of one name are one group; None: every group stays its own."""
+
+
+class Resolution(_Part):
+    """How accounts become people."""
+
+    match: Names = ("email",)
+    """Attributes by which accounts are one person's, tried in order."""
+
+    attributes: dict[Annotated[str, AfterValidator(_attribute_name)], AttributeRule] = {}
+    """Rules for single attributes; `active` takes `precedence` only."""
+
+    inactive_accounts: Literal["yield", "ignore", "equal"] = "yield"
+    """Whether inactive accounts' values count last, not at all, or as any other's."""
+
+    pin: tuple[Accounts, ...] = ()
+    """Accounts (`directory/id`) that are always one person."""
+
+    part: tuple[Accounts, ...] = ()
+    """Accounts (`directory/id`) that are never one person, no two of them."""
+
+    groups: GroupRules = GroupRules()
+
+    stale_after_days: AtLeastOne = 3
+    """From how many days on a directory's newest snapshot counts as stale if it is older."""
+
+    when_stale: Literal["hold", "yield", "fail"] = "hold"
+    """A stale snapshot is used and said so, has lowest precedence, or lets the day fail."""
+
+
+class RemovedGuard(_Part):
+    """How many active people may be gone or inactive: held beyond count and percent, or max."""
+
+    count: Count = 10
+    percent: Percent = 5
+    max: AtLeastOne = 500
+
+
+class BlankedGuard(_Part):
+    """How many of an attribute's filled values may become blank: held beyond both."""
+
+    count: Count = 10
+    percent: Percent = 10
+
+
+class RewrittenGuard(_Part):
+    """How many of an attribute's filled values may become others: held beyond both."""
+
+    count: Count = 10
+    percent: Percent = 30
+
+
+class DirectoryGuards(_Part):
+    """The limits for what one directory alone may change."""
+
+    removed: RemovedGuard = RemovedGuard()
+    blanked: BlankedGuard = BlankedGuard()
+    rewritten: RewrittenGuard = RewrittenGuard()
+
+
+class Guards(_Part):
+    """The limits that publishing judges before it replaces the published directory."""
+
+    removed: RemovedGuard = RemovedGuard()
+    blanked: BlankedGuard = BlankedGuard()
+    rewritten: RewrittenGuard = RewrittenGuard()
+
+    directories: dict[str, DirectoryGuards] = {}
+    """Other limits for single directories; one that is not listed has the defaults."""
+
+
+class CsvExport(_Part):
+    """A CSV of the published people."""
+
+    path: Text
+    """A path in the organization's folder of the lake or any URL; `{date}` is the day."""
+
+    columns: Names | None = None
+    """The columns and their order; None: all."""
+
+    locked: Annotated[tuple[Text, ...], AfterValidator(_different)] = ()
+    """Columns whose header says that users may not edit the value."""
+
+    unlocked: Annotated[tuple[Text, ...], AfterValidator(_different)] = ()
+    """Columns whose header says that users may edit the value."""
+
+
+class Publish(_Part):
+    """What is made beside the published database."""
+
+    csv: CsvExport | None = None
+
+
+class Retention(_Part):
+    """For how long what the published directory does not need is kept; None: for ever."""
+
+    days: AtLeastOne | None = None
+    """Resolved days."""
+
+    snapshots: AtLeastOne | None = None
+    """Days of snapshots."""
+
+
+class Organization(_Part):
+    """One company: everything its file says. The file's name is the organization's."""
+
+    name: Annotated[str, AfterValidator(_name)]
+
+    timezone: Annotated[str, AfterValidator(_time_zone)]
+    """The IANA time zone in which the organization's days begin and end."""
+
+    first_day: Annotated[date, BeforeValidator(_day)]
+    """The first day there is a directory of."""
+
+    schedule: str = Field(default="0 2 * * *", validate_default=True)
+    """When the day's sync starts: five cron fields that tick once in each local day.
+
+    Kept as `MINUTE HOUR * * *`, whichever way it was written.
+    """
+
+    enabled: Flag = True
+    """Whether the schedule starts switched on."""
+
+    directories: Annotated[
+        dict[
+            Annotated[str, AfterValidator(_directory_name)],
+            Annotated[Directory, Field(discriminator="kind")],
+        ],
+        AfterValidator(_some),
+    ]
+    """By name, in the order of their default precedence, highest first."""
+
+    resolution: Resolution = Resolution()
+    guards: Guards = Guards()
+    publish: Publish = Publish()
+    retention: Retention = Retention()
+
+    notify: tuple[Secret, ...] = ()
+    """Where news of the syncs goes: apprise URLs, which are secrets."""
+
+    @field_validator("schedule")
+    @classmethod
+    def _ticks_once_a_day(cls, schedule: str, info: ValidationInfo) -> str:
+        first_day = info.data.get("first_day", date(2026, 1, 1))
+        tick = _daily_tick(schedule, first_day)
+        if "timezone" in info.data:
+            _refuse_lost_ticks(tick, ZoneInfo(info.data["timezone"]), first_day)
+        return f"{tick.minute} {tick.hour} * * *"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The organization's time zone."""
+        return ZoneInfo(self.timezone)
+
+    def today(self, now: datetime) -> date:
+        """The organization's local day at a moment.
+
+        Raises:
+            ValueError: The moment has no time zone.
+        """
+        if now.tzinfo is None:
+            raise ValueError("a moment without a time zone is on no certain day")
+        return now.astimezone(self.zone).date()
+
+    def next_sync(self, after: datetime) -> datetime:
+        """When the first sync after a moment starts, in the organization's time zone.
+
+        Raises:
+            ValueError: The moment has no time zone.
+        """
+        day = self.today(after)
+        minute, hour, *_ = self.schedule.split()
+        tick = time(int(hour), int(minute))
+        moments = (_moment(day + timedelta(days=later), tick, self.zone) for later in range(3))
+        # In UTC: moments of one zone compare by their clock faces, even where an hour comes twice.
+        start = next(moment for moment in moments if moment > after.astimezone(UTC))
+        return start.astimezone(self.zone)
+
+
+def load_organizations(folder: Path) -> dict[str, Organization | OrganizationFileError]:
+    """Every organization of a folder by name, sorted; for a file with mistakes, the mistakes.
+
+    Raises:
+        OrganizationsFolderMissing: There is no such folder.
+    """
+    if not folder.is_dir():
+        raise OrganizationsFolderMissing(
+            f"{folder} is not a folder; it should hold one YAML file for each organization"
+        )
+    organizations: dict[str, Organization | OrganizationFileError] = {}
+    # Hidden files are an editor's, not an operator's.
+    files = [path for path in folder.glob("[!.]*") if path.suffix in {".yaml", ".yml"}]
+    for path in sorted(files, key=lambda path: (path.stem, path.suffix)):
+        if path.stem in organizations:
+            twice = f"the organization has two files, {path.stem}.yaml and {path.name}; keep one"
+            organizations[path.stem] = OrganizationFileError(path, [Mistake(1, "", twice)])
+            continue
+        try:
+            organizations[path.stem] = load_organization(path)
+        except OrganizationFileError as error:
+            organizations[path.stem] = error
+    return organizations
+
+
+def load_organization(
+    path: Path, *, not_yet_supported: Sequence[str] = NOT_YET_SUPPORTED
+) -> Organization:
+    """The organization that a file describes.
+
+    Raises:
+        OrganizationFileError: The file cannot be used; the error holds all its mistakes.
+    """
+    document = read_document(path)
+    organization, findings = _validated(document, name=path.stem, folder=path.absolute().parent)
+    mistakes = [
+        *document.mistakes([*findings, *_contradictions(document.data)]),
+        *map(document.mistake, _unsupported(document, not_yet_supported)),
+    ]
+    if mistakes or organization is None:
+        raise OrganizationFileError(path, mistakes)
+    return organization
+
+
+def _validated(
+    document: Document, *, name: str, folder: Path
+) -> tuple[Organization | None, list[Finding]]:
+    """The organization, or what its models find wrong."""
+    try:
+        data = document.data | {"name": name}
+        organization = Organization.model_validate(data, context={"folder": folder})
+    except ValidationError as error:
+        return None, list(findings_of(Organization, error, not_in_file={"name"}))
+    return organization, []
+
+
+def _contradictions(data: dict[str, object]) -> Iterator[Finding]:
+    """What is wrong between keys.
+
+    Looks at the plain data and not at the models, because those exist only without any mistake, and
+    all mistakes are to be told at once. What is not of the right shape is the models' business.
+    """
+    if "name" in data:
+        yield Finding(("name",), "is not a key: the file's name is the organization's name")
+    directories = _section(data, "directories")
+    for name in directories:
+        directory = _section(directories, name)
+        if directory.get("kind") == "okta":
+            yield from _okta_credentials(("directories", name), directory)
+        if directory.get("kind") == "entra":
+            yield from _entra_credentials(("directories", name), directory)
+    if directories:
+        yield from _unknown_directories(data, tuple(directories))
+    yield from _unknown_attributes(data, directories)
+    for key in sorted(_section(data, "resolution", "attributes", "active").keys() - {"precedence"}):
+        location = ("resolution", "attributes", "active", key)
+        yield Finding(location, "is not possible for active, which takes precedence only")
+    for together, apart in product(_lists(data, "pin"), _lists(data, "part")):
+        both = [account for account in together if account in apart]
+        if len(both) > 1:
+            words = f"must not keep {' and '.join(map(str, both))} apart: pin makes them one person"
+            yield Finding(("resolution", "part"), words)
+
+
+def _okta_credentials(at: Location, directory: dict[str, object]) -> Iterator[Finding]:
+    key_pair = {"client_id", "private_key", "key_id"} & directory.keys()
+    if "api_token" in directory:
+        if key_pair:
+            words = f"must be the only credential; remove it or {' and '.join(sorted(key_pair))}"
+            yield Finding((*at, "api_token"), words)
+    elif not key_pair:
+        words = "is missing; give api_token, or client_id with private_key"
+        yield Finding((*at, "api_token"), words)
+    else:
+        for missing in sorted({"client_id", "private_key"} - key_pair):
+            words = f"is missing; {' and '.join(sorted(key_pair))} cannot do without it"
+            yield Finding((*at, missing), words)
+
+
+def _entra_credentials(at: Location, directory: dict[str, object]) -> Iterator[Finding]:
+    given = {"client_secret", "certificate"} & directory.keys()
+    if not given:
+        yield Finding((*at, "client_secret"), "is missing; give client_secret or certificate")
+    if len(given) > 1:
+        words = "must be the only credential; remove it or certificate"
+        yield Finding((*at, "client_secret"), words)
+
+
+def _unknown_directories(data: dict[str, object], known: tuple[str, ...]) -> Iterator[Finding]:
+    """Places that name a directory which the file does not have."""
+    named: list[tuple[Location, object]] = [
+        (("guards", "directories", name), name) for name in _section(data, "guards", "directories")
+    ]
+    rules = _section(data, "resolution", "attributes")
+    for attribute in rules:
+        at = ("resolution", "attributes", attribute, "precedence")
+        listed = _list(_section(rules, attribute).get("precedence"))
+        named += [((*at, position), name) for position, name in enumerate(listed)]
+    for key in ("pin", "part"):
+        for position, accounts in enumerate(_lists(data, key)):
+            named += [
+                (("resolution", key, position, index), account.partition("/")[0])
+                for index, account in enumerate(accounts)
+                if isinstance(account, str) and "/" in account
+            ]
+    for location, name in named:
+        if isinstance(name, str) and name not in known:
+            words = f"is not one of the directories: {', '.join(known)}"
+            yield _unknown_name(location, name, words, known)
+
+
+def _unknown_attributes(
+    data: dict[str, object], directories: dict[str, object]
+) -> Iterator[Finding]:
+    """Rules for attributes that no directory has."""
+    rules = _section(data, "resolution", "attributes")
+    known = {*STANDARD_ATTRIBUTES}
+    known.update(*(_section(directories, name, "attributes") for name in directories))
+    # A list is declared by its rule: a column of its name needs no mapping.
+    known.update(name for name in rules if _section(rules, name).get("merge") == "union")
+    match = _list(_section(data, "resolution").get("match"))
+    named: list[tuple[Location, object]] = [
+        (("resolution", "attributes", name), name) for name in rules
+    ]
+    named += [(("resolution", "match", position), name) for position, name in enumerate(match)]
+    for location, name in named:
+        if isinstance(name, str) and name.strip() and name not in known:
+            words = "is neither a standard attribute nor one of a directory's"
+            yield _unknown_name(location, name, words, sorted(known))
+
+
+def _unknown_name(location: Location, name: str, words: str, known: Sequence[str]) -> Finding:
+    words += did_you_mean(name, known)
+    return Finding(location, words if location[-1] == name else f"names {name}, which {words}")
+
+
+def _unsupported(document: Document, patterns: Sequence[str]) -> Iterator[Finding]:
+    """What the contract has and this program does not do yet."""
+    for location, value in document.entries():
+        for pattern in patterns:
+            key, _, particular = pattern.partition(": ")
+            if _is_at(location, key.split(".")) and _is_particular(value, particular):
+                words = f"({particular}) is" if particular else "is"
+                yield Finding(location, f"{words} not yet supported")
+
+
+def _is_at(location: Location, pattern: Sequence[str]) -> bool:
+    return len(location) == len(pattern) and all(
+        each in ("*", part) for part, each in zip(location, pattern, strict=True)
+    )
+
+
+def _is_particular(value: object, particular: str) -> bool:
+    if particular == "more than one":
+        return isinstance(value, dict) and len(value) > 1
+    return particular in ("", value)
+
+
+def _section(data: object, *keys: str) -> dict[str, object]:
+    """The mapping at `keys`, empty where there is none."""
+    for key in keys:
+        data = data.get(key) if isinstance(data, dict) else None
+    return data if isinstance(data, dict) else {}
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+def _lists(data: dict[str, object], key: str) -> list[list[object]]:
+    return [_list(each) for each in _list(_section(data, "resolution").get(key))]
+
+
+def _daily_tick(schedule: str, first_day: date) -> time:
+    """The time at which the schedule ticks, once on each day of the calendar."""
+    try:
+        cron = CronSim(schedule, datetime(2000, 1, 1))  # noqa: DTZ001 - only the fields are looked at
+        if len(schedule.split()) != 5:
+            raise ValueError
+    except (CronSimError, ValueError, AssertionError):
+        words = 'must be five cron fields (minute hour day month weekday), such as "0 2 * * *"'
+        raise ValueError(words) from None
+    for day in (first_day + timedelta(days=later) for later in range(_CALENDAR_DAYS)):
+        if day.month not in cron.months or not cron.match_day(day):
+            raise ValueError(f"{_ONCE_A_DAY}; it has none on {day}")
+    if len(cron.hours) * len(cron.minutes) > 1:
+        raise ValueError(f"{_ONCE_A_DAY}; it has several on {first_day}")
+    return time(min(cron.hours), min(cron.minutes))
+
+
+def _refuse_lost_ticks(tick: time, zone: ZoneInfo, first_day: date) -> None:
+    """A tick in an hour that the clocks skip can land on another day, which then has two."""
+    for week in (first_day + timedelta(weeks=later) for later in range(_WEEKS_OF_CHANGES)):
+        days = [week + timedelta(days=later) for later in range(8)]
+        noons = [datetime.combine(day, time(12), zone).utcoffset() for day in (days[0], days[-1])]
+        if noons[0] == noons[1]:
+            continue
+        for day in days:
+            other = _moment(day, tick, zone).astimezone(zone).date()
+            if other != day:
+                raise ValueError(
+                    f"{_ONCE_A_DAY}; it has none on {day}, when the clocks of {zone.key} skip "
+                    f"{tick:%H:%M}, and two on {other}"
+                )
+
+
+def _moment(day: date, tick: time, zone: ZoneInfo) -> datetime:
+    """When Dagster ticks on a day: at the later of two such times, after one that is skipped.
+
+    Dagster looks at clock changes from 1 to 3 o'clock only, and what it does with them is repeated
+    here to the minute, so that what people are told is when the sync starts.
+    """
+    local = datetime.combine(day, tick, zone)
+    if 1 <= tick.hour <= 3:
+        if local.astimezone(UTC).astimezone(zone) != local:
+            local = local.replace(minute=0)
+            local += zone.dst(local + timedelta(hours=1)) or timedelta()
+        local = local.replace(fold=1)
+    return local.astimezone(UTC)

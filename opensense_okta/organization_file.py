@@ -1,0 +1,356 @@
+"""From an organization file's text to data that knows its lines, and to mistakes in plain words.
+
+Nothing here knows what the keys mean; `opensense_okta.organization` does. Here a file that people
+edit is read so that all its mistakes are found at once, each told with its line.
+"""
+
+import difflib
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
+
+Location = tuple[str | int, ...]
+"""Where something stands in the file: keys, and positions in lists."""
+
+MAX_NODES = 20_000
+"""A real file has some hundred keys and values; a few lines of nested aliases have billions."""
+
+_TAG = "tag:yaml.org,2002:"
+_TEXT_TAGS = {_TAG + "str", _TAG + "timestamp"}
+
+_NO_TEXT = "must be text (in quotes, where YAML would take it for something else)"
+_NO_MAPPING = "must be a mapping of keys to values"
+_WORDS = {
+    "missing": "is missing; it is required",
+    "value_error": "{error}",
+    "string_type": _NO_TEXT,
+    "bool_type": "must be true or false",
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "finite_number": "must be a number",
+    "greater_than": "must be greater than {gt:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "tuple_type": "must be a list such as [a, b]",
+    "dict_type": _NO_MAPPING,
+    "model_type": _NO_MAPPING,
+    "model_attributes_type": _NO_MAPPING,
+}
+"""What pydantic's kinds of error mean to the person who wrote the file."""
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One thing to correct in an organization file: where it is and what is allowed there."""
+
+    line: int
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.key} {self.message}".lstrip()
+
+
+class OrganizationFileError(Exception):
+    """An organization file that cannot be used, with all its mistakes in the order of lines."""
+
+    def __init__(self, path: Path, mistakes: Iterable[Mistake]) -> None:
+        self.path = path
+        self.mistakes = tuple(sorted(dict.fromkeys(mistakes), key=lambda mistake: mistake.line))
+        super().__init__(path, self.mistakes)
+
+    def __str__(self) -> str:
+        return "\n".join(f"{self.path.name}:{each.line}: {each}" for each in self.mistakes)
+
+
+class Finding(NamedTuple):
+    """What is wrong at a place of the file, before its line is looked up."""
+
+    location: Location
+    message: str
+    meant: str | None = None
+    """The known key that was probably meant by an unknown one."""
+    line: int | None = None
+    """The line, where it is not that of the location."""
+
+
+@dataclass
+class Document:
+    """An organization file as plain data, the line of every key and list item, and its mistakes."""
+
+    data: dict[str, object] = field(default_factory=dict)
+    lines: dict[Location, int] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    blank: set[Location] = field(default_factory=set)
+    nodes: int = 0
+
+    def mistakes(self, findings: Sequence[Finding]) -> Iterator[Mistake]:
+        """The reader's own findings and others as mistakes, without those that only follow from one."""
+        whole = {each.location for each in findings}
+        for each in self.findings:
+            # What is inside of a value that is wrong as a whole may be a secret, even as a key.
+            if not any(each.location[:length] in whole for length in range(1, len(each.location))):
+                yield self.mistake(each)
+        # Whoever reads "did you mean api_token?" need not be told that api_token is missing.
+        misspelt = {(*each.location[:-1], each.meant) for each in findings if each.meant}
+        for each in findings:
+            expected = each.location in misspelt and each.location not in self.lines
+            if not expected and each.location not in self.blank:
+                yield self.mistake(each)
+
+    def mistake(self, finding: Finding) -> Mistake:
+        """The finding with its line: that of its place, or of the nearest key around it."""
+        around = finding.location
+        while around and around not in self.lines:
+            around = around[:-1]
+        key = ".".join(part for part in finding.location if isinstance(part, str))
+        return Mistake(finding.line or self.lines.get(around, 1), key, finding.message)
+
+    def entries(self) -> Iterator[tuple[Location, object]]:
+        """Every key of the file with its value, in the file's order."""
+        for location in self.lines:
+            value: Any = self.data
+            for part in location:
+                value = value[part]
+            yield location, value
+
+
+def read_document(path: Path) -> Document:
+    """The file's data and lines; mistakes that leave data to look at are recorded, not raised.
+
+    Raises:
+        OrganizationFileError: The file cannot be read, or is not one YAML mapping.
+    """
+    document, text = Document(), _text(path)
+    try:
+        root = YAML(typ="safe", pure=True).compose(text)
+        if isinstance(root, MappingNode):
+            document.lines[()] = _line(root)
+            document.data = _mapping(root, (), document)
+            return document
+        line, fault = 1, "is empty" if root is None else "is not a mapping"
+        fault += "; it must hold keys with values, such as timezone: America/New_York"
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, fault = mark.line + 1 if mark else 1, f"is not valid YAML: {_problem(error)}"
+    except ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        fault = f"has a character that YAML does not allow: {error.character!r}"
+    except RecursionError:
+        line, fault = 1, "is nested too deeply, or has too many aliases or one that contains itself"
+    except Exception as error:  # noqa: BLE001 - whatever the parser trips over, others must load
+        line, fault = 1, f"is not valid YAML ({type(error).__name__})"
+    raise _refusal(path, line, fault)
+
+
+def findings_of(
+    model: type[BaseModel], error: ValidationError, *, not_in_file: Collection[str] = ()
+) -> Iterator[Finding]:
+    """What pydantic found wrong, each at its place in the file and in plain words.
+
+    Fields `not_in_file` are never offered as keys.
+    """
+    for details in error.errors(include_url=False):
+        location, allowed = _follow(model, details["loc"])
+        match details["type"]:
+            case "extra_forbidden":
+                yield _unknown_key(location, [key for key in allowed if key not in not_in_file])
+            case "union_tag_not_found":
+                words = f"is missing; it must be one of {', '.join(allowed)}"
+                yield Finding((*location, "kind"), words)
+            case "union_tag_invalid":
+                yield Finding((*location, "kind"), _one_of(details["ctx"]["tag"], allowed))
+            case "literal_error":
+                options = re.findall(r"'([^']*)'", details["ctx"]["expected"])
+                yield Finding(location, _one_of(details["input"], options))
+            case other:
+                words = _WORDS.get(other, "has a value that is not allowed here")
+                yield Finding(location, words.format(**details.get("ctx", {})))
+
+
+def _unknown_key(location: Location, allowed: Sequence[str]) -> Finding:
+    key = str(location[-1])
+    words = f"is not a known key{did_you_mean(key, allowed)} Allowed here: {', '.join(allowed)}"
+    return Finding(location, words, _nearest(key, allowed))
+
+
+def _one_of(value: object, allowed: Sequence[str]) -> str:
+    choice = "one of " if len(allowed) > 1 else ""
+    return f"must be {choice}{', '.join(allowed)}{did_you_mean(str(value), allowed)}"
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`; did you mean …?` with the known word nearest to `word`; a full stop when none is."""
+    near = _nearest(word, known)
+    return f"; did you mean {near}?" if near else "."
+
+
+def _nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that `word` was probably meant to be."""
+    spellings = {each.casefold(): each for each in known}
+    # Long words cost difflib quadratic time and are nobody's slip of the finger.
+    near = difflib.get_close_matches(word[:100].casefold(), spellings, n=1)
+    return spellings[near[0]] if near else None
+
+
+def _refusal(path: Path, line: int, message: str) -> OrganizationFileError:
+    return OrganizationFileError(path, [Mistake(line, "", f"the file {message}")])
+
+
+def _text(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise _refusal(path, 1, f"cannot be read: {error.strerror}") from None
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise _refusal(path, line, "is not UTF-8 text; save it as UTF-8") from None
+
+
+def _problem(error: MarkedYAMLError) -> str:
+    problem = str(error.problem or error.context)
+    if "'\\t'" in problem:
+        return "it is indented with a tab; use spaces"
+    if "alias" in problem or "anchor" in problem or "tag" in problem:
+        # The parser quotes the word, and a secret in plain text may well begin with * & or !
+        return "*, & and ! begin an alias, an anchor and a tag; text that begins so needs quotes"
+    if problem.startswith("expected ','"):
+        return f"{problem}; inside of {{}} and [], text that contains one of {{}}[], needs quotes"
+    return problem
+
+
+def _line(node: Node) -> int:
+    return int(node.start_mark.line) + 1
+
+
+def _plain(node: Node, location: Location, document: Document) -> object:
+    """The node as a dict, list or scalar; its lines and mistakes go to the document."""
+    _count(document)
+    if isinstance(node, MappingNode):
+        return _mapping(node, location, document)
+    if isinstance(node, SequenceNode):
+        items = []
+        for position, item in enumerate(node.value):
+            document.lines[*location, position] = _line(item)
+            items.append(_plain(item, (*location, position), document))
+        return items
+    value = _scalar(node, location, document)
+    if value is None:
+        document.blank.add(location)
+        words = "has no value; write one or remove the key"
+        document.findings.append(Finding(location, words))
+    return value
+
+
+def _mapping(node: MappingNode, location: Location, document: Document) -> dict[str, object]:
+    plain: dict[str, object] = {}
+    for key, value, merged in _entries(node, location, document):
+        if not isinstance(key, ScalarNode):
+            document.findings.append(Finding(location, "has a key that is not text"))
+            continue
+        at = (*location, str(key.value))
+        if str(key.value) in plain:
+            if not merged:
+                again = f"is written twice; it is already on line {document.lines[at]}"
+                document.findings.append(Finding(at, again, line=_line(key)))
+            continue
+        document.lines[at] = _line(key)
+        plain[str(key.value)] = _plain(value, at, document)
+    return plain
+
+
+def _entries(
+    node: MappingNode, location: Location, document: Document
+) -> Iterator[tuple[Node, Node, bool]]:
+    """The mapping's own entries, then those it merges with `<<`, which its own override."""
+    merges: list[Node] = []
+    for key, value in node.value:
+        _count(document)
+        if key.tag == _TAG + "merge":
+            merges += value.value if isinstance(value, SequenceNode) else [value]
+        else:
+            yield key, value, False
+    for merge in merges:
+        if isinstance(merge, MappingNode):
+            for key, value, _ in _entries(merge, location, document):
+                yield key, value, True
+        else:
+            words = "merges (<<) something that is not a mapping"
+            document.findings.append(Finding(location, words))
+
+
+def _count(document: Document) -> None:
+    document.nodes += 1
+    if document.nodes > MAX_NODES:
+        raise RecursionError
+
+
+def _scalar(node: Node, location: Location, document: Document) -> object:
+    text, tag = str(node.value), str(node.tag)
+    try:
+        if tag == _TAG + "null":
+            return None
+        if tag == _TAG + "bool":
+            return text.lower() == "true"
+        if tag == _TAG + "int":
+            return int(text.replace("_", ""), 0)
+        if tag == _TAG + "float":
+            return float(re.sub(r"_|\.(?=[a-z])", "", text.lower()))
+    except ValueError:
+        return text
+    if tag not in _TEXT_TAGS:
+        words = "has a tag (!), which has no place here; text needs quotes"
+        document.findings.append(Finding(location, words))
+    return text
+
+
+def _follow(model: type[BaseModel], loc: Location) -> tuple[Location, tuple[str, ...]]:
+    """Where in the file pydantic's `loc` is, and what may stand there: keys, or a union's kinds."""
+    here: Any = model
+    written: list[str | int] = []
+    keys: tuple[str, ...] = ()
+    for part in loc:
+        members = _members(here)
+        if part == "[key]":
+            break
+        if len(members) > 1:  # here pydantic names the kind it chose, which is no key of the file
+            here = next(each for each in members if part in _kinds(each))
+            continue
+        written.append(part)
+        keys = tuple(getattr(members[0], "model_fields", ()))
+        here = _inside(members[0], part)
+    members = _members(here)
+    return tuple(written), keys if len(members) == 1 else sum(map(_kinds, members), ())
+
+
+def _members(annotation: Any) -> tuple[Any, ...]:  # noqa: ANN401 - an annotation may be anything
+    """What an annotation allows besides None, without pydantic's remarks on it."""
+    while get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    if get_origin(annotation) in {Union, UnionType}:
+        return tuple(each for each in get_args(annotation) if each is not NoneType)
+    return (annotation,)
+
+
+def _inside(annotation: Any, part: str | int) -> Any:  # noqa: ANN401 - as above
+    """The annotation of what stands at `part` of a model, a mapping or a list."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        known = annotation.model_fields.get(str(part))
+        return known.annotation if known else None
+    inner = get_args(annotation)
+    return inner[-1 if get_origin(annotation) is dict else 0] if inner else None
+
+
+def _kinds(member: type[BaseModel]) -> tuple[str, ...]:
+    return get_args(member.model_fields["kind"].annotation)
