@@ -40,8 +40,11 @@ test: .venv/ready ## lint, types, layers and all tests
 	$(BIN)/lint-imports
 	$(BIN)/pytest
 
+bench: .venv/ready ## what a sync costs, beside the floor; writes benchmarks/results.md
+	$(BIN)/python benchmarks/bench.py
+
 lock: .venv/ready ## choose newer versions of the dependencies
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --upgrade \
 		--python-version 3.11 --extra dev pyproject.toml --output-file requirements.lock
 
-.PHONY: help demo ui test lock
+.PHONY: help demo ui test bench lock

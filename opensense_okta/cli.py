@@ -30,7 +30,7 @@ main.add_command(simulate)
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of words.")
 def sync(organization: str, day: str | None, as_json: bool) -> None:
-    """Read ORGANIZATION's directories, resolve, check and publish: its daily job, now.
+    """Read, resolve, check and publish: ORGANIZATION's daily job, now.
 
     The run shows in Dagster's UI. A past day is resolved again from what is stored.
     """

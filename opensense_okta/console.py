@@ -45,6 +45,10 @@ class PlainWatcher:
 
         return listen
 
+    def tell(self, words: str) -> None:
+        """Says it in a line of its own."""
+        self._console.print(words, markup=False, highlight=False, soft_wrap=True)
+
 
 class LiveWatcher:
     """A bar for each listing that is being read."""
@@ -69,6 +73,10 @@ class LiveWatcher:
                 )
 
         return listen
+
+    def tell(self, words: str) -> None:
+        """Says it in a line of its own, above the bars."""
+        self._bars.console.print(words, markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager

@@ -15,7 +15,8 @@ import duckdb
 
 Value = str | int | float | bool | list[str] | None
 
-MEMORY_LIMIT = "512MB"  # of DuckDB's own memory; what does not fit is spilled to disk
+MEMORY_LIMIT = "400MB"  # of DuckDB's own memory; what does not fit is spilled to disk
+ROWS_A_GROUP = 16_384  # of Parquet; a group is held in memory while it is written
 
 
 @contextmanager
@@ -51,8 +52,15 @@ def run(
     return [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
 
 
-def write_parquet(connection: duckdb.DuckDBPyConnection, table: str, path: Path) -> int:
+def store(connection: duckdb.DuckDBPyConnection, table: str, path: Path) -> int:
     """Writes a table or view to a Parquet file and returns the number of its rows."""
-    connection.table(table).write_parquet(str(path), compression="zstd")
-    counted = connection.execute("select count(*) from read_parquet($path)", {"path": str(path)})
-    return int(counted.fetchall()[0][0])
+    connection.table(table).write_parquet(
+        str(path), compression="zstd", row_group_size=ROWS_A_GROUP
+    )
+    counted = connection.read_parquet(str(path)).aggregate("count(*)").fetchall()
+    return int(counted[0][0])
+
+
+def view(connection: duckdb.DuckDBPyConnection, name: str, path: Path) -> None:
+    """Lets a name stand for a Parquet file, of which a query reads just the columns it needs."""
+    connection.read_parquet(str(path)).create_view(name, replace=True)

@@ -75,6 +75,11 @@ class Shelf:
         _sync_to_disk(draft.folder)
         write_whole(self.folder / MANIFEST, manifest.model_dump_json(indent=2))
 
+    def discard(self, draft: Draft) -> None:
+        """Removes a draft's tables, unless they have become the day's."""
+        if _named(self.folder / MANIFEST) != draft.id:
+            shutil.rmtree(draft.folder, ignore_errors=True)
+
     def manifest(self, kind: type[M]) -> M | None:
         """The day's manifest, or None when the day holds nothing whole."""
         try:

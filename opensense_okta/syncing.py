@@ -50,9 +50,10 @@ class Report:
 
     @property
     def fresh(self) -> bool:
-        """Whether this sync is what is published."""
-        return (
-            not self.sync.failures and self.published is not None and self.published.day == self.day
+        """Whether what this command resolved is what is published."""
+        ended_well = not (self.resolve or self.sync).failures
+        return ended_well and bool(
+            self.published and self.resolved and self.published.id == self.resolved.id
         )
 
 
@@ -65,13 +66,13 @@ def sync_now(name: str, day_given: str | None, *, as_json: bool) -> int:
     os.environ["DAGSTER_HOME"] = str(dagster_home())
     organization = _organization(name)
     day = _day(organization, day_given)
-    lake = Lake(data_root(), organization.name)
+    lake = _lake(organization)
     with terminal() as console, watching(console) as watcher:
         console.print(f"{name}: syncing {day}", markup=False, highlight=False)
 
-        def fall_back(failed: JobRun) -> None:
-            console.print("\n".join(failed.failures), markup=False, highlight=False, soft_wrap=True)
-            console.print("Going on with what is stored.", markup=False, highlight=False)
+        def fall_back() -> None:
+            words = f"{name}: the sync failed, going on with what is stored"
+            console.print(words, markup=False, highlight=False)
 
         sync, resolve = run_sync(organization, day, lake, watcher, fall_back)
     report = _report(organization, day, lake, sync, resolve)
@@ -104,6 +105,7 @@ def as_document(report: Report) -> dict[str, object]:
         "day": str(report.day),
         "status": {DONE: "done", FAILED: "failed", HELD: "held"}[report.status],
         "run_id": report.sync.run_id,
+        "resolve_run_id": report.resolve.run_id if report.resolve else None,
         "failures": [*report.sync.failures, *(report.resolve.failures if report.resolve else ())],
         "directories": {
             name: {
@@ -121,7 +123,9 @@ def as_document(report: Report) -> dict[str, object]:
         "resolved": dict(report.resolved.rows) if report.resolved else None,
         "published": now.model_dump(mode="json") if now else None,
         "database": str(report.lake.database) if now else None,
-        "next_sync": report.organization.next_sync(datetime.now(UTC)).isoformat(),
+        "next_sync": report.organization.next_sync(datetime.now(UTC)).isoformat()
+        if report.organization.enabled
+        else None,
     }
 
 
@@ -137,6 +141,16 @@ def _organization(name: str) -> Organization:
     if isinstance(found, OrganizationFileError):
         raise WrongUse(str(found))
     return found
+
+
+def _lake(organization: Organization) -> Lake:
+    try:
+        return Lake(data_root(), organization.name)
+    except OSError as error:
+        raise WrongUse(
+            f"Nothing can be stored in {data_root()}: {error.strerror}. Name a folder of yours in"
+            " OPENSENSE_DATA, or let its owner run this."
+        ) from None
 
 
 def _day(organization: Organization, given: str | None) -> date:
@@ -202,10 +216,15 @@ def _changed(report: Report) -> list[str]:
     if report.resolved is None:
         return []
     rows = report.resolved.rows
+    older = "".join(
+        f", with {directory} as it was on {source.day}"
+        for directory, source in report.resolved.sources.items()
+        if source.day != report.day
+    )
     lines = [
         (
             f"  Resolved   {rows['people']:,} people, {rows['groups']:,} groups,"
-            f" {rows['memberships']:,} memberships"
+            f" {rows['memberships']:,} memberships{older}"
         )
     ]
     difference = report.published.difference if report.fresh and report.published else None
@@ -218,11 +237,11 @@ def _changed(report: Report) -> list[str]:
 
 
 def _lies(report: Report) -> list[str]:
-    if report.published is None:
-        return ["  Published  nothing yet"]
     kept = "" if report.fresh else ", as before"
     return [
-        f"  Published  the directory of {report.published.day}{kept}: {report.lake.database}",
+        f"  Published  the directory of {report.published.day}{kept}: {report.lake.database}"
+        if report.published
+        else "  Published  nothing yet",
         f"  Run        {report.sync.run_id} in Dagster's UI (make ui)",
     ]
 

@@ -12,20 +12,21 @@ from collections.abc import AsyncIterator, Callable, Generator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
-from urllib.parse import urljoin, urlsplit
+from typing import TypeVar
+from urllib.parse import urljoin
 
 import httpx
 import tenacity
 
 from opensense_okta.directories.errors import (
+    CursorLost,
     DirectoryError,
     RateLimited,
     ServerTrouble,
     Unreachable,
     UntrustedLink,
 )
-from opensense_okta.directories.pacing import Allowance, Governor, Slots, jittered
+from opensense_okta.directories.pacing import Allowance, Clock, Governor, Slots, jittered
 
 USER_AGENT = "opensense_okta"
 CONNECTIONS = 10  # "bulk jobs rarely require more than 10 simultaneous" (okta-api.md §3.2)
@@ -87,7 +88,7 @@ class Api:
     protocol: Protocol
     usage: Usage = field(default_factory=Usage)
     slots: Slots = field(default_factory=lambda: Slots(CONNECTIONS))
-    sleep: Callable[[float], Any] = asyncio.sleep
+    clock: Clock = field(default_factory=Clock)
 
     async def get(
         self,
@@ -104,7 +105,8 @@ class Api:
             governor: of the bucket that the address draws from.
             parse: makes a page of an answer; raises `ServerTrouble` for one that cannot be read.
             headers: beside the usual ones.
-            tries: in all; None for the usual number.
+            tries: when the answer may be too much to ask for, because it is an error or does not come;
+                None for the usual number.
 
         Raises:
             DirectoryError: typed; after the last try, if it was retryable.
@@ -116,18 +118,18 @@ class Api:
 
         return await tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(_worth_repeating),
-            stop=tenacity.stop_after_attempt(tries or TRIES),
+            stop=_enough(tries or TRIES),
             wait=_back_off,
-            sleep=self.sleep,
+            sleep=self.clock.sleep,
             before_sleep=self._count_retry,
             reraise=True,
         )(once)
 
     def _trusted(self, url: str) -> str:
-        address = urljoin(self.origin + "/", url)
-        if _origin(address) != _origin(self.origin):
+        address, target = _target(self.origin + "/", url)
+        if target != _origin(self.origin):
             raise UntrustedLink(
-                f"The API pointed to another host: {_origin(address)} instead of {self.origin}.",
+                f"The API pointed to another host: {target} instead of {self.origin}.",
                 remedy="Check that `endpoint` is the organization's own address (not a former name, a"
                 " custom domain's twin or a proxy). The token was not sent there.",
             )
@@ -168,7 +170,7 @@ class Api:
                 remedy="It is tried again by itself; if it stays, look for a proxy in between.",
             ) from None
         if response.is_redirect:
-            target = _origin(urljoin(url, response.headers.get("location", "")))
+            _, target = _target(url, response.headers.get("location", ""))
             raise UntrustedLink(
                 f"{self.origin} redirects to {target}; redirects are not followed with a token.",
                 remedy="Set `endpoint` to the address that the organization really has.",
@@ -184,13 +186,22 @@ class Api:
 
 @asynccontextmanager
 async def connect(origin: str, auth: Auth, protocol: Protocol) -> AsyncIterator[Api]:
-    """Connections to one API, closed at the end."""
+    """Connections to one API, closed at the end.
+
+    Raises:
+        Unreachable: the certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be read.
+    """
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log every address
     timeout = httpx.Timeout(60.0, connect=15.0, pool=None)
     limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
     headers = {"Accept": "application/json", "User-Agent": USER_AGENT}
     async with httpx.AsyncClient(
-        auth=auth, headers=headers, timeout=timeout, limits=limits, follow_redirects=False
+        auth=auth,
+        headers=headers,
+        timeout=timeout,
+        limits=limits,
+        verify=_trusted_certificates(),
+        follow_redirects=False,
     ) as client:
         yield Api(origin, client, protocol)
 
@@ -227,8 +238,19 @@ def retry_after(answer: Answer) -> datetime | None:
 def _worth_repeating(error: BaseException) -> bool:
     if not isinstance(error, DirectoryError) or not error.heals:
         return False
+    if isinstance(error, CursorLost):  # the same address leads nowhere again
+        return False
     far = error.retry_at is not None and _seconds_until(error.retry_at) > LONGEST_WAIT
     return not far
+
+
+def _enough(tries: int) -> Callable[[tenacity.RetryCallState], bool]:
+    def enough(state: tenacity.RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        too_much = isinstance(error, ServerTrouble | Unreachable)
+        return state.attempt_number >= (tries if too_much else TRIES)
+
+    return enough
 
 
 def _back_off(state: tenacity.RetryCallState) -> float:
@@ -247,10 +269,30 @@ def _seconds_until(moment: datetime) -> float:
     return max((moment - datetime.now(UTC)).total_seconds(), 0.0)
 
 
+def _target(base: str, link: str) -> tuple[str, str]:
+    """The address a link leads to and that address's origin, or words when it is no address."""
+    try:
+        address = urljoin(base, link)
+        return address, _origin(address)
+    except (ValueError, httpx.InvalidURL):
+        return link, "something that is no address"
+
+
 def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{parts.hostname}{port}"
+    parsed = httpx.URL(url)  # judged by whoever sends the request
+    return f"{parsed.scheme}://{parsed.netloc.decode()}"
+
+
+def _trusted_certificates() -> ssl.SSLContext:
+    try:
+        return httpx.create_ssl_context()
+    except OSError as error:
+        unreadable = Unreachable(
+            f"The certificates to trust cannot be read ({error.strerror or error}).",
+            remedy="Set SSL_CERT_FILE or SSL_CERT_DIR to certificates in PEM form, or unset them.",
+        )
+        unreadable.heals = False
+        raise unreadable from None
 
 
 def _unreachable(origin: str, error: Exception) -> DirectoryError:

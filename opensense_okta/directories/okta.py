@@ -5,10 +5,11 @@ plain one leaves those out (§5.1); in this order a user who is deactivated mean
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urljoin
 
 import duckdb
 import msgspec
@@ -18,9 +19,11 @@ from opensense_okta.directories import okta_errors
 from opensense_okta.directories.errors import (
     CredentialsRejected,
     CursorLost,
+    DirectoryError,
     Gone,
     IncompleteListing,
     ServerTrouble,
+    Unreachable,
 )
 from opensense_okta.directories.http import Answer, Api, Auth, HeaderAuth, Protocol, connect
 from opensense_okta.directories.pacing import Governor
@@ -45,6 +48,7 @@ LEAN = {
 MEMBERS_A_PAGE = (1000, 200)  # the most, and what to fall back to where that fails (§4, §8)
 WORKERS = 8  # "4-8 workers saturate 250/min at 1-2 s per call" (§3.2)
 TRIES_OF_A_LARGE_PAGE = 2  # before smaller pages are asked for
+FULL_PAGE = 200  # the fewest rows of a page that may have another one after it
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class Page:
     """One page of a listing and where the next one is."""
 
     records: Records
-    next: str | None
+    links: Mapping[str, str]
     groups: tuple["ListedGroup", ...] = ()
 
 
@@ -118,18 +122,22 @@ async def read(directory: OktaDirectory, folder: Path, listener: Listener) -> tu
         return reader.cost(), reader.reading
 
 
-def tabulate(connection: duckdb.DuckDBPyConnection, folder: Path) -> dict[str, int]:
-    """Makes the raw tables of the pages in `folder` and returns the evidence, by name."""
+def tabulate(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Makes the raw tables of the pages in `folder`, as views by their names."""
     engine.run(
         connection,
         __package__,
         "okta_tables.sql",
-        users_pages=str(folder / "users.jsonl"),
-        groups_pages=str(folder / "groups.jsonl"),
-        members_pages=str(folder / "members.jsonl"),
+        users_records=str(folder / "users.jsonl"),
+        groups_records=str(folder / "groups.jsonl"),
+        members_records=str(folder / "members.jsonl"),
     )
-    (evidence,) = engine.run(connection, __package__, "okta_evidence.sql")
-    return {name: int(str(count)) for name, count in evidence.items()}
+
+
+def weigh(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """The evidence for and against the stored raw tables, by name; after `tabulate`."""
+    evidence = engine.run(connection, __package__, "okta_evidence.sql")
+    return {str(row["name"]): int(str(row["count"])) for row in evidence}
 
 
 class Reader:
@@ -143,20 +151,18 @@ class Reader:
         self._groups = Spool(folder / "groups.jsonl")
         self._members = Spool(folder / "members.jsonl")
         # Members of groups draw from the bucket of groups (§3.1).
-        self._users_bucket = Governor(share, waiting=self._waiting("users"))
-        self._groups_bucket = Governor(share, waiting=self._waiting("groups"))
+        self._users_bucket = Governor(share, api.clock, self._waiting("users"))
+        self._groups_bucket = Governor(share, api.clock, self._waiting("groups"))
 
     async def read(self) -> None:
         """Reads users beside groups and their members."""
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._read_users())
-                tasks.create_task(self._read_groups_and_members())
-        except* Exception as failed:  # noqa: BLE001 - whatever it was, the first is what happened
-            raise _first(failed) from None
-        finally:
-            for spool in (self._users, self._groups, self._members):
-                spool.close()
+        with closing(self._users), closing(self._groups), closing(self._members):
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._read_users())
+                    tasks.create_task(self._read_groups_and_members())
+            except* Exception as failed:  # noqa: BLE001 - whatever it was, the first is what happened
+                raise _first(failed) from None
 
     def cost(self) -> Cost:
         """What the read has cost."""
@@ -173,15 +179,11 @@ class Reader:
         )
 
     async def _read_users(self) -> None:
-        listed = 0
         for listing, url in (("users", USERS), ("deprovisioned", DEPROVISIONED)):
-            async for attempt, number, page in self._listing(
-                url, self._users_bucket, _records_page
-            ):
+            pages = self._listing("raw_users", url, self._users_bucket, _records_page)
+            async for attempt, number, page in pages:
                 self._users.add_records(listing, attempt, number, page.records)
-                self._count("raw_users", page.records)
-                listed += len(page.records.ids)
-            if listing == "users" and not listed:
+            if not self.reading.rows["raw_users"]:
                 raise IncompleteListing(
                     "Okta answered, but listed no users at all.",
                     remedy="An organization always has users: the credentials lack a role. "
@@ -190,11 +192,11 @@ class Reader:
 
     async def _read_groups_and_members(self) -> None:
         groups: dict[str, ListedGroup] = {}
-        async for attempt, number, page in self._listing(GROUPS, self._groups_bucket, _groups_page):
+        pages = self._listing("raw_groups", GROUPS, self._groups_bucket, _groups_page)
+        async for attempt, number, page in pages:
             if number == 1:
                 groups.clear()
             self._groups.add_records("groups", attempt, number, page.records)
-            self._count("raw_groups", page.records)
             groups.update({group.id: group for group in page.groups})
         if not groups:
             raise IncompleteListing(
@@ -208,7 +210,10 @@ class Reader:
 
         async def work() -> None:
             for group in waiting:
-                await self._read_group(group)
+                try:
+                    await self._read_group(group)
+                except Gone:
+                    self._members.add_gone(group)
                 self.reading.groups_read += 1
                 self._listener(Progress("members of groups", self.reading.groups_read, len(groups)))
 
@@ -220,22 +225,21 @@ class Reader:
         large, small = MEMBERS_A_PAGE
         try:
             await self._read_members_of(group, large, attempt=1, tries=TRIES_OF_A_LARGE_PAGE)
-        except ServerTrouble:
+        except (ServerTrouble, Unreachable):  # it cannot make the page, or not in time
             await self._read_members_of(group, small, attempt=3)
-        except Gone:
-            self._members.add_gone(group)
 
     async def _read_members_of(
         self, group: str, limit: int, *, attempt: int, tries: int | None = None
     ) -> None:
         url = f"/api/v1/groups/{quote(group, safe='')}/users?limit={limit}"
-        pages = self._listing(url, self._groups_bucket, _identifiers_page, attempt, tries)
+        bucket = self._groups_bucket
+        pages = self._listing("memberships", url, bucket, _identifiers_page, attempt, tries)
         async for number_of_attempt, number, page in pages:
             self._members.add_identifiers(group, number_of_attempt, number, page.records)
-            self._count("memberships", page.records)
 
     async def _listing(
         self,
+        table: Table,
         url: str,
         bucket: Governor,
         parse: Callable[[Answer], Page],
@@ -247,14 +251,19 @@ class Reader:
         Raises:
             IncompleteListing: the pages do not form a closed chain.
         """
-        first_attempt = attempt
+        last_attempt = attempt + 1
         while True:
+            rows = set_aside = 0
             try:
                 async for number, page in self._chain(url, bucket, parse, tries):
+                    rows += len(page.records.ids)
+                    set_aside += page.records.set_aside
+                    self._count(table, len(page.records.ids), page.records.set_aside)
                     yield attempt, number, page
                 return
-            except CursorLost:
-                if attempt > first_attempt:
+            except DirectoryError as error:
+                self._count(table, -rows, -set_aside)  # whatever comes next begins anew
+                if not isinstance(error, CursorLost) or attempt == last_attempt:
                     raise
                 attempt += 1
 
@@ -262,19 +271,21 @@ class Reader:
         self, url: str, bucket: Governor, parse: Callable[[Answer], Page], tries: int | None
     ) -> AsyncIterator[tuple[int, Page]]:
         seen: set[str] = set()
-        following: str | None = url
+        following: str | None = urljoin(self.api.origin, url)
         while following is not None:
             if following in seen:
                 raise _repeats(url)
             seen.add(following)
             page = await self.api.get(following, bucket, parse, LEAN, tries)
+            if not page.links and len(page.records.ids) >= FULL_PAGE:
+                raise _unlinked(url)
             self.reading.pages += 1
             yield len(seen), page
-            following = page.next
+            following = page.links.get("next")
 
-    def _count(self, table: Table, records: Records) -> None:
-        self.reading.set_aside[table] += records.set_aside
-        self.reading.rows[table] += len(records.ids)
+    def _count(self, table: Table, rows: int, set_aside: int) -> None:
+        self.reading.rows[table] += rows
+        self.reading.set_aside[table] += set_aside
         if table != "memberships":
             self._listener(Progress(table.removeprefix("raw_"), self.reading.rows[table]))
 
@@ -287,13 +298,13 @@ class Reader:
 
 
 def _records_page(answer: Answer) -> Page:
-    return Page(read_records(answer.body), answer.links.get("next"))
+    return Page(read_records(answer.body), answer.links)
 
 
 def _groups_page(answer: Answer) -> Page:
     records = read_records(answer.body)
     groups = tuple(_listed_group(row) for row in records.rows)
-    return Page(records, answer.links.get("next"), groups)
+    return Page(records, answer.links, groups)
 
 
 def _listed_group(row: bytes | msgspec.Raw) -> ListedGroup:
@@ -304,7 +315,7 @@ def _listed_group(row: bytes | msgspec.Raw) -> ListedGroup:
 
 
 def _identifiers_page(answer: Answer) -> Page:
-    return Page(read_identifiers(answer.body), answer.links.get("next"))
+    return Page(read_identifiers(answer.body), answer.links)
 
 
 def _repeats(url: str) -> IncompleteListing:
@@ -314,6 +325,13 @@ def _repeats(url: str) -> IncompleteListing:
     )
     error.heals = True
     return error
+
+
+def _unlinked(url: str) -> IncompleteListing:
+    return IncompleteListing(
+        f"A full page of {url.partition('?')[0]} came without links, so that nobody knows what follows.",
+        remedy="Okta sends a Link header with every page: look for a proxy that takes it away.",
+    )
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

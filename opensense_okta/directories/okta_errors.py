@@ -66,7 +66,7 @@ _BY_CODE: Mapping[str, _Meaning] = {
         "Okta says that a feature is not enabled for this organization or token",
         "The token itself is good. " + GRANT,
     ),
-    "E0000007": _Meaning(errors.Gone, "It no longer exists", WAIT),
+    "E0000007": _Meaning(errors.Gone, "It no longer exists", TELL_US),
     "E0000008": _Meaning(errors.WrongAddress, "There is no such path", CHECK_ENDPOINT),
     "E0000022": _RETIRED,
     "E0000026": _RETIRED,
@@ -123,7 +123,7 @@ def allowance(answer: Answer) -> Allowance | None:
     except ValueError:
         return None
     server = http_date(answer.header("date")) or datetime.now(UTC)
-    return Allowance(limit, remaining, reset - server.timestamp())
+    return Allowance(limit, remaining, ends=reset, seconds_left=reset - server.timestamp())
 
 
 def _meaning(answer: Answer, body: _Body, said: str) -> _Meaning:

@@ -2,8 +2,8 @@
 
 The API says in headers how many calls a bucket allows in its window, how many are left and when the
 window ends (okta-api.md §3). A governor believes the smallest count it saw in a window, since
-counters arrive out of order, and measures the window by the server's own clock, since ours may be
-wrong.
+counters and answers arrive out of order, knows a window by the name the server gives it, and measures
+it by the server's own clock, since ours may be wrong.
 """
 
 import asyncio
@@ -16,15 +16,24 @@ from time import monotonic
 
 WINDOW = 60.0  # seconds; recorded windows are never longer (okta-api.md §3)
 MARGIN = 1.0  # seconds after the announced end of a window (rl-best-practices: Reset - Date + 1)
+SAME_WINDOW = 2.0  # seconds; ends that differ by less name the same window
 CATCH_UP = 0.9  # of the even spacing, so that a slow minute does not end in a burst
 
 
 @dataclass(frozen=True)
 class Allowance:
-    """What an answer says of its bucket: calls per window, calls left, seconds until the window ends."""
+    """What an answer says of its bucket.
+
+    Attributes:
+        limit: calls in a window, of all clients.
+        remaining: calls left in this one.
+        ends: when it ends, in seconds by the server's clock; this names the window.
+        seconds_left: until then, at the time of the answer.
+    """
 
     limit: int
     remaining: int
+    ends: float
     seconds_left: float
 
 
@@ -52,8 +61,11 @@ class Governor:
     waits: int = 0
     waited: float = 0.0
     headroom: float | None = None
-    _allowance: Allowance | None = None
+    _limit: int | None = None
+    _remaining: int = 0
+    _window: float = -math.inf
     _window_ends: float = 0.0
+    _assumed: bool = False
     _used: int = 0
     _in_flight: int = 0
     _last: float = -math.inf
@@ -78,21 +90,22 @@ class Governor:
         self._learned.set()
         if allowance is None:
             return
-        now = self.clock.now()
-        left = min(max(allowance.seconds_left, 0.0), WINDOW)
-        known = self._allowance
-        same_window = known is not None and abs(now + left - self._window_ends) < MARGIN + 1
-        if known is not None and same_window:
-            remaining = min(known.remaining, allowance.remaining)
-        else:
-            remaining = allowance.remaining
-            self._used = min(self._used, self._in_flight + 1)
-            self._window_ends = now + left
-        self._allowance = Allowance(allowance.limit, remaining, left)
         if allowance.limit:
-            self.headroom = min(
-                1.0 if self.headroom is None else self.headroom, remaining / allowance.limit
-            )
+            left = allowance.remaining / allowance.limit
+            self.headroom = left if self.headroom is None else min(self.headroom, left)
+        later = allowance.ends - self._window
+        if later <= (SAME_WINDOW if self._assumed else -SAME_WINDOW):
+            return  # a late answer, of a window that is over
+        ends = self.clock.now() + min(max(allowance.seconds_left, 0.0), WINDOW)
+        if later > SAME_WINDOW:
+            self._window, self._assumed = allowance.ends, False
+            self._window_ends = ends
+            self._remaining = allowance.remaining
+            self._used = min(self._used, self._in_flight + 1)
+        else:
+            self._window_ends = min(self._window_ends, ends)  # the later ones were longer under way
+            self._remaining = min(self._remaining, allowance.remaining)
+        self._limit = allowance.limit
 
     def forget(self) -> None:
         """A call ended without an answer."""
@@ -108,38 +121,26 @@ class Governor:
         now = self.clock.now()
         if now < self._blocked_until:
             return self._blocked_until - now
-        if self._allowance is None:
+        if self._limit is None:
             return 0.0
         if now >= self._window_ends + MARGIN:
-            self._open_window(now)
-        free = self._free()
-        if free <= 0:
+            self._assume_window(self._limit, now)
+        left = max(self._window_ends - now, 0.0)
+        ours = math.floor(self._limit * self.share) or 1
+        others = (self._limit - ours) * left / WINDOW  # what their share still needs, evenly spread
+        free = min(ours - self._used, self._remaining - self._in_flight - others)
+        if free < 1:
             wait = self._window_ends + MARGIN - now
             self._note_wait(wait)
             return wait
-        even = max(self._window_ends - now, 0.0) / free
-        return max(self._last + max(even, self._fastest()) - now, 0.0)
+        fastest = CATCH_UP * WINDOW / ours
+        return max(self._last + max(left / free, fastest) - now, 0.0)
 
-    def _fastest(self) -> float:
-        """Seconds between two calls when catching up: hardly more than an even spread of the share."""
-        return CATCH_UP * WINDOW / self._ours()
-
-    def _ours(self) -> int:
-        limit = self._allowance.limit if self._allowance else 0
-        return math.floor(limit * self.share) or 1
-
-    def _free(self) -> int:
-        allowance = self._allowance
-        if allowance is None:
-            return 1
-        return min(self._ours() - self._used, allowance.remaining - self._in_flight)
-
-    def _open_window(self, now: float) -> None:
-        if self._allowance is None:
-            return
-        limit = self._allowance.limit
-        self._allowance = Allowance(limit, limit, WINDOW)
+    def _assume_window(self, limit: int, now: float) -> None:
+        """Begins a window like the one before it, until an answer says what the new one is."""
+        self._assumed = True
         self._window_ends = now + WINDOW
+        self._remaining = limit
         self._used = self._in_flight
 
     def _note_wait(self, seconds: float) -> None:
@@ -169,7 +170,7 @@ class Slots:
         finally:
             self._taken -= 1
             async with self._freed:
-                self._freed.notify()
+                self._freed.notify_all()  # more than one may go when there are more slots again
 
     def narrow(self) -> None:
         """Half as many from now on."""

@@ -1,13 +1,15 @@
 """Reads a directory into a snapshot: what every kind has in common.
 
-A kind is a module with two functions: `read(settings, folder, listener)` leaves pages in a folder and
+A kind is a module with three functions: `read(settings, folder, listener)` leaves pages in a folder and
 says what that cost; `tabulate(connection, folder)` makes the tables `raw_users`, `raw_groups` and
-`memberships` of them and returns evidence.
+`memberships` of them; `weigh(connection)` returns the evidence for and against them.
 """
 
 import asyncio
 import errno
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -39,24 +41,35 @@ def take_snapshot(
         DirectoryError: there is none; the one that stood before still stands.
     """
     shelf = lake.snapshot(directory, day)
-    stored = shelf.manifest(SnapshotManifest)
-    if stored is not None and (
-        stored.chain == run.chain or day != organization.today(datetime.now(UTC))
-    ):
-        return stored
-    try:
+    with _whose(f"{organization.name}/{directory}"):
+        stored = shelf.manifest(SnapshotManifest)
+        if stored is not None and (
+            stored.chain == run.chain or day != organization.today(datetime.now(UTC))
+        ):
+            return stored
         _refuse_another_day(organization, directory, day, lake)
         draft = shelf.draft()
         try:
             manifest = _read(organization, directory, day, draft, run, listener)
             shelf.commit(draft, manifest)
         except BaseException:
-            shutil.rmtree(draft.folder, ignore_errors=True)
+            shelf.discard(draft)
             raise
+        return manifest
+
+
+@contextmanager
+def _whose(directory: str) -> Iterator[None]:
+    """Makes every error one that is typed and says whose directory it is about."""
+    try:
+        yield
     except DirectoryError as error:
-        error.directory = f"{organization.name}/{directory}"
+        error.directory = directory
         raise
-    return manifest
+    except (OSError, duckdb.IOException) as error:
+        trouble = _storage_trouble(error)
+        trouble.directory = directory
+        raise trouble from error
 
 
 def _refuse_another_day(organization: Organization, directory: str, day: date, lake: Lake) -> None:
@@ -92,17 +105,14 @@ def _read(
         raise TypeError(f"no reader for directories of kind {settings.kind}")
     started = datetime.now(UTC)
     pages = make_private(draft.folder / "pages")
-    try:
-        cost, reading = asyncio.run(okta.read(settings, pages, listener))
-        with engine.start(draft.folder) as connection:
-            evidence = okta.tabulate(connection, pages)
-            rows = {
-                table: engine.write_parquet(connection, table, draft.table(table))
-                for table in TABLES
-            }
-        shutil.rmtree(pages)
-    except (OSError, duckdb.IOException) as error:
-        raise _storage_trouble(error) from error
+    cost, reading = asyncio.run(okta.read(settings, pages, listener))
+    with engine.start(draft.folder) as connection:
+        okta.tabulate(connection, pages)
+        rows = {table: engine.store(connection, table, draft.table(table)) for table in TABLES}
+        for table in TABLES:
+            engine.view(connection, table, draft.table(table))
+        evidence = okta.weigh(connection)
+    shutil.rmtree(pages)
     return SnapshotManifest(
         id=draft.id,
         organization=organization.name,
@@ -122,9 +132,7 @@ def _read(
 
 
 def _storage_trouble(error: OSError | duckdb.IOException) -> StorageTrouble:
-    full = (
-        (isinstance(error, OSError) and error.errno == errno.ENOSPC) or "No space left" in str(error)
-    )
+    full = getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error)
     reason = "the disk is full" if full else str(error)
     return StorageTrouble(
         f"What was read could not be written: {reason}.",

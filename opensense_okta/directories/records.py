@@ -1,6 +1,7 @@
 """Pages of an API as records: what can be understood is kept as it came, the rest is set aside."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ class _Identified(msgspec.Struct):
 _IDENTIFIED = msgspec.json.Decoder(list[_Identified])
 _RAW = msgspec.json.Decoder(list[msgspec.Raw])
 _ANY = msgspec.json.Decoder()
+_HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,11 @@ def _understood(record: object) -> bool:
 
 
 def _leniently(body: bytes) -> Records:
-    """Reads what strict JSON does not allow, such as half of a surrogate pair, record by record."""
+    """Reads what strict JSON does not allow, record by record.
+
+    Text that cannot be, such as half of a surrogate pair, becomes U+FFFD: nobody is lost for half an
+    emoji.
+    """
     try:
         parsed = json.loads(body.decode("utf-8", errors="replace"))
     except ValueError:
@@ -87,7 +93,7 @@ def _leniently(body: bytes) -> Records:
 
 
 def _strictly(record: dict[str, object]) -> bytes | None:
-    text = json.dumps(record).encode()
+    text = _HALF_A_PAIR.sub("\ufffd", json.dumps(record, ensure_ascii=False)).encode()
     try:
         _ANY.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from string import Formatter
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -110,7 +111,7 @@ class Check:
             "set_aside": manifest.set_aside[self.table],
             "rows": manifest.rows[self.table],
         }
-        used = {name: number for name, number in numbers.items() if f"{{{name}" in self.says}
+        used = {name: numbers[name] for _, name, _, _ in Formatter().parse(self.says) if name}
         passed = self.passes(numbers)
         says = self.says.format(**numbers)
         return Finding(

@@ -59,7 +59,7 @@ def _directory(organization: Organization, directory: str) -> dg.AssetsDefinitio
     ]
 
     @dg.multi_asset(
-        name=f"{organization.name}__{directory}",
+        name=f"{organization.name}__read__{directory}",
         description=f"Reads {directory} once and commits its three tables together.",
         specs=specs,
         check_specs=[
@@ -76,13 +76,13 @@ def _directory(organization: Organization, directory: str) -> dg.AssetsDefinitio
     def read(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         day = _day(context)
         lake = Lake(data_root(), organization.name)
-        run = Run(context.run_id, context.run.tags.get(tags.CHAIN, context.run_id))
+        run = Run(context.run.run_id, context.run.tags.get(tags.CHAIN, context.run.run_id))
         listener = context.resources.progress.listener(context, directory)
-        with failures.in_words(context):
+        with failures.in_words(context, f"{organization.name}/{directory}"):
             lake.sweep(datetime.now(UTC))
             manifest = take_snapshot(organization, directory, day, lake, run, listener)
         shelf = lake.snapshot(directory, day)
-        how = tables.of_snapshot(manifest, kept=manifest.run_id != context.run_id)
+        how = tables.of_snapshot(manifest, kept=manifest.run_id != context.run.run_id)
         findings = judge_snapshot(manifest)
         for table in TABLES:
             asset = tables.key(organization.name, directory, table)
@@ -129,7 +129,7 @@ def _resolved(organization: Organization) -> dg.AssetsDefinition:
     def resolved(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         day = _day(context)
         lake = Lake(data_root(), organization.name)
-        with failures.in_words(context):
+        with failures.in_words(context, organization.name):
             manifest = resolve(organization, day, lake)
         made_from = {
             f"snapshot_of_{directory}": str(source.day)
@@ -166,22 +166,14 @@ def _published(organization: Organization) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[None]:
         day = _day(context)
         lake = Lake(data_root(), organization.name)
-        with failures.in_words(context):
+        with failures.in_words(context, organization.name):
             published = publish(lake, day, even_if_older=config.even_if_older)
         if published.newer is not None:
             context.log.info(
                 f"{day} is resolved. It was not published, because {published.newer} already is; a run"
                 " with `even_if_older: true` publishes it all the same."
             )
-        shown = published.newer or day
-        return dg.MaterializeResult(
-            metadata={
-                "published_day": str(shown),
-                "replaced": published.newer is None,
-                "database": dg.MetadataValue.path(str(lake.database)),
-                "bytes": lake.database.stat().st_size,
-            }
-        )
+        return dg.MaterializeResult(metadata=tables.of_publication(published, lake.database))
 
     return resolved_directory
 

@@ -14,30 +14,42 @@ from opensense_okta.resolution.resolve import NothingToResolve
 
 
 @contextmanager
-def in_words(context: dg.AssetExecutionContext) -> Iterator[None]:
-    """Turns what is foreseen into a failure that says what to do, and tags the run with its nature."""
+def in_words(context: dg.AssetExecutionContext, whose: str) -> Iterator[None]:
+    """Turns what is foreseen into a failure that says what to do, and tags the run with its nature.
+
+    Args:
+        context: of the step.
+        whose: organization, or organization/directory, for failures that do not know it themselves.
+    """
     try:
         yield
     except DirectoryError as error:
         _tag(context, tags.HEALS if error.heals else tags.PERMANENT)
         if error.retry_at is not None:
             _add(context, tags.RETRY_AT, error.retry_at.isoformat())
-        metadata = {"cause": error.what, "meaning": error.means, "remedy": error.remedy}
-        raise dg.Failure(str(error), metadata, allow_retries=False) from error
+        raise _failure(error) from error
     except Held as held:
         _tag(context, tags.HELD)
-        raise dg.Failure(str(held), allow_retries=False) from held
-    except (SecretMissing, NothingToResolve, NotResolved, EnvironmentMistake) as error:
+        raise _failure(held) from held
+    except (NothingToResolve, NotResolved) as error:
         _tag(context, tags.PERMANENT)
         raise dg.Failure(str(error), allow_retries=False) from error
+    except (SecretMissing, EnvironmentMistake) as error:
+        _tag(context, tags.PERMANENT)
+        raise dg.Failure(f"{whose}: {error}", allow_retries=False) from error
+
+
+def _failure(error: DirectoryError | Held) -> dg.Failure:
+    metadata = {"cause": error.what, "meaning": error.means, "remedy": error.remedy}
+    return dg.Failure(str(error), metadata, allow_retries=False)
 
 
 def _tag(context: dg.AssetExecutionContext, failure: str) -> None:
     """What time does not heal stays that way, whatever else fails in the same run."""
-    run = context.instance.get_run_by_id(context.run_id)
+    run = context.instance.get_run_by_id(context.run.run_id)
     if failure != tags.HEALS or run is None or not run.tags.get(tags.FAILURE):
         _add(context, tags.FAILURE, failure)
 
 
 def _add(context: dg.AssetExecutionContext, tag: str, value: str) -> None:
-    context.instance.add_run_tags(context.run_id, {tag: value})
+    context.instance.add_run_tags(context.run.run_id, {tag: value})

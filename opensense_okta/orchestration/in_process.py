@@ -7,6 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from opensense_okta.environment import EnvironmentMistake, dagster_home
 from opensense_okta.lake import Lake
 from opensense_okta.orchestration import tags
 from opensense_okta.orchestration.organizations import build_definitions
@@ -38,7 +39,7 @@ def run_sync(
     day: date,
     lake: Lake,
     watcher: Watcher,
-    on_failure: Callable[[JobRun], None],
+    on_failure: Callable[[], None],
 ) -> tuple[JobRun, JobRun | None]:
     """Runs the whole job and, where a read failed, the resolving part of it on what is stored.
 
@@ -47,19 +48,28 @@ def run_sync(
         day: the partition.
         lake: of the organization.
         watcher: of the reads.
-        on_failure: told of the failed run before the resolving one starts.
+        on_failure: called between a failed run and the resolving one that follows.
 
     Returns:
         The run of the whole job, and the resolving run that followed, if one did.
     """
     defs = build_definitions({organization.name: organization}, lambda _name: _locks(lake), watcher)
-    with dg.DagsterInstance.get() as instance:
+    with _instance() as instance:
         sync = _run(defs, sync_job(organization.name), instance, day, {})
         if not sync.failures or sync.held or not _anything_stored(organization, day, lake):
             return sync, None
-        on_failure(sync)
+        on_failure()
         chained = {tags.CHAIN: sync.run_id}
         return sync, _run(defs, resolve_job(organization.name), instance, day, chained)
+
+
+def _instance() -> dg.DagsterInstance:
+    try:
+        return dg.DagsterInstance.get()
+    except dg.DagsterInvalidConfigError as error:
+        # After the mistake itself Dagster lists everything that would be right.
+        what = " ".join(mistake.message.partition(" Expected")[0] for mistake in error.errors)
+        raise EnvironmentMistake(f"{dagster_home() / 'dagster.yaml'}: {what}") from None
 
 
 def _run(
@@ -87,10 +97,19 @@ def _failures(result: dg.ExecuteInProcessResult) -> list[str]:
         if event.is_step_failure:
             data = event.step_failure_data
             said = data.user_failure_data.description if data.user_failure_data else None
-            words.append(said or (data.error.message.strip() if data.error else "it failed"))
+            words.append(said or _unforeseen(event))
         elif event.is_job_failure and not words:
             words.append(event.message or "the run failed")
     return words
+
+
+def _unforeseen(event: dg.DagsterEvent) -> str:
+    """What Dagster wraps says only which step failed; the exception inside of it says why."""
+    error = event.step_failure_data.error
+    while error and error.cause:
+        error = error.cause
+    why = error.message.strip() if error else "for no known reason"
+    return f"{event.step_key}: {why} This was not foreseen: the run in Dagster's UI has the whole error."
 
 
 def _anything_stored(organization: Organization, day: date, lake: Lake) -> bool:

@@ -6,7 +6,7 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from opensense_okta.orchestration import tags
-from opensense_okta.orchestration.assets import partitions, resolving
+from opensense_okta.orchestration.assets import resolving
 from opensense_okta.orchestration.retries import resolve_job, sync_job
 from opensense_okta.organization import Organization
 
@@ -18,14 +18,12 @@ def build_jobs(organization: Organization) -> list[UnresolvedAssetJobDefinition]
         dg.define_asset_job(
             sync_job(organization.name),
             selection=dg.AssetSelection.key_prefixes([organization.name]),
-            partitions_def=partitions(organization),
             tags=run_tags,
             description=f"Reads every directory of {organization.name}, resolves, judges and publishes.",
         ),
         dg.define_asset_job(
             resolve_job(organization.name),
             selection=resolving(organization),
-            partitions_def=partitions(organization),
             tags=run_tags,
             description=f"Resolves the stored snapshots of {organization.name}, judges and publishes; asks"
             " no API anything.",

@@ -1,5 +1,6 @@
 """All organizations as one set of Dagster definitions; a bad file takes down nobody else's."""
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -40,7 +41,7 @@ def build_definitions(
     return dg.Definitions(
         assets=[
             *(asset for each in good.values() for asset in build_assets(each)),
-            *(_mistaken(name, error) for name, error in bad.items()),
+            *(_mistaken(*each, number) for number, each in enumerate(bad.items(), start=1)),
         ],
         jobs=jobs,
         schedules=[build_schedule(each) for each in good.values()],
@@ -53,15 +54,23 @@ def build_definitions(
     )
 
 
-def _mistaken(name: str, error: OrganizationFileError) -> dg.AssetsDefinition:
+def _mistaken(name: str, error: OrganizationFileError, number: int) -> dg.AssetsDefinition:
     """Stands in for an organization whose file cannot be used, so that the UI shows why."""
+    mistakes = "\n".join(f"- {line}" for line in str(error).splitlines())
 
-    @dg.asset(
-        key=[name, "organization_file"],
-        description=f"**This organization's file has mistakes; nothing is synced.**\n\n{error}\n\nCorrect"
-        " the file, then reload the definitions.",
-        group_name=name,
-        kinds={"yaml"},
+    # The name may be what is wrong with the file: Dagster has its own rules for groups and names.
+    @dg.multi_asset(
+        name=f"organization_file_{number}",
+        outs={
+            "organization_file": dg.AssetOut(
+                key=[name, "organization_file"],
+                description="**This organization's file has mistakes; nothing is synced.**\n\n"
+                f"{mistakes}\n\nCorrect the file, then reload the definitions.",
+                group_name=re.sub("[^A-Za-z0-9_]", "_", name),
+                kinds={"yaml"},
+                owners=["team:directory"],
+            )
+        },
     )
     def organization_file() -> None:
         raise dg.Failure(str(error), allow_retries=False)

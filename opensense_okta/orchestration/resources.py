@@ -22,6 +22,9 @@ class Watcher(Protocol):
     def listener(self, context: dg.AssetExecutionContext, directory: str) -> Listener:
         """What is told of the progress of one directory's read."""
 
+    def tell(self, words: str) -> None:
+        """Is told what holds the run up before it can begin; the run's log is told, too."""
+
 
 class LogWatcher:
     """Writes progress into the run's log, now and then."""
@@ -37,6 +40,9 @@ class LogWatcher:
                 context.log.info(f"{directory}: {in_words(progress)}")
 
         return listen
+
+    def tell(self, words: str) -> None:
+        """Says nothing: the run's log has it already."""
 
 
 def lock_key(organization: str) -> str:
@@ -55,12 +61,19 @@ def lock_resource(organization: str) -> dg.ResourceDefinition:
         begun = {tags.ORGANIZATION: organization, tags.FAILURE: "", tags.RETRY_AT: ""}
         instance.add_run_tags(run.run_id, begun)
         locks = Lake(data_root(), organization).locks
-        say = context.log.info if context.log else lambda _words: None
+
+        def say(words: str) -> None:
+            if context.log:
+                context.log.info(words)
+            context.resources.progress.tell(words)
+
         with lock.organization_lock(locks, run.run_id, waiting=say):
             for ended in lock.end_orphaned_runs(instance, locks, organization):
                 say(f"The run {ended} was killed and has been ended.")
             yield None
 
     return dg.ResourceDefinition(
-        resource_fn=contextmanager(hold), description=f"One run of {organization} at a time."
+        resource_fn=contextmanager(hold),
+        description=f"One run of {organization} at a time.",
+        required_resource_keys={PROGRESS},
     )

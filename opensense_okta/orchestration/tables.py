@@ -7,6 +7,7 @@ import dagster as dg
 import duckdb
 
 from opensense_okta.directories.snapshot import Finding, SnapshotManifest, Table
+from opensense_okta.publishing.publish import Publication
 
 RAW: Mapping[Table, str] = {
     "raw_users": "One row per user, as the directory returned it on the partition's day: all statuses,"
@@ -57,10 +58,12 @@ def key(*parts: str) -> dg.AssetKey:
 
 def columns(path: Path) -> dg.TableSchema:
     """The columns of a Parquet file."""
-    described = duckdb.connect().execute("describe from read_parquet($path)", {"path": str(path)})
-    return dg.TableSchema(
-        [dg.TableColumn(name, type_, COLUMNS.get(name)) for name, type_, *_ in described.fetchall()]
-    )
+    with duckdb.connect() as connection:
+        read = connection.read_parquet(str(path))
+        described = zip(read.columns, read.types, strict=True)
+        return dg.TableSchema(
+            [dg.TableColumn(name, str(type_), COLUMNS.get(name)) for name, type_ in described]
+        )
 
 
 def of_table(rows: int, path: Path) -> dict[str, dg.MetadataValue]:
@@ -96,6 +99,29 @@ def of_snapshot(manifest: SnapshotManifest, *, kept: bool) -> dict[str, dg.Metad
         "kept": dg.MetadataValue.bool(kept),
         "snapshot": dg.MetadataValue.text(manifest.id),
         **headroom,
+    }
+
+
+def of_publication(publication: Publication, database: Path) -> dict[str, dg.MetadataValue]:
+    """What is published now."""
+    difference = publication.difference
+    changed = (
+        {}
+        if difference is None
+        else {
+            "compared_with": dg.MetadataValue.text(str(difference.since)),
+            "people_added": dg.MetadataValue.int(difference.added),
+            "people_removed": dg.MetadataValue.int(difference.removed),
+            "people_changed": dg.MetadataValue.int(difference.changed),
+        }
+    )
+    return {
+        "published_day": dg.MetadataValue.text(str(publication.newer or publication.day)),
+        "replaced": dg.MetadataValue.bool(publication.newer is None),
+        "database": dg.MetadataValue.path(str(database)),
+        "bytes": dg.MetadataValue.int(database.stat().st_size),
+        **{f"{table}_rows": dg.MetadataValue.int(n) for table, n in publication.rows.items()},
+        **changed,
     }
 
 

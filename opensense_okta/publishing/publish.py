@@ -6,11 +6,11 @@ new one, whole.
 """
 
 import secrets
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-import duckdb
 from pydantic import BaseModel, ConfigDict
 
 from opensense_okta import engine
@@ -29,21 +29,25 @@ class Held(Exception):
     Attributes:
         day: that is held.
         findings: why, by directory.
+        what, means, remedy: the same in words, as of any failure.
     """
 
     def __init__(
         self, organization: str, day: date, findings: dict[str, list[Finding]], last: date | None
     ) -> None:
-        reasons = "; ".join(
+        reasons = " ".join(
             f"{directory}: {finding.name}: {finding.says}"
             for directory, found in findings.items()
             for finding in found
         )
         stays = f"The directory of {last} stays published." if last else "Nothing is published yet."
-        super().__init__(
-            f"{organization}: {day} is held back. {reasons} {stays} What to do: look at the snapshot's"
-            " checks in Dagster, mend the cause in the directory, and start the sync again."
+        self.what = f"{organization}: {day} is held back. {reasons}"
+        self.means = stays
+        self.remedy = (
+            "Look at the snapshot's checks in Dagster, mend the cause in the directory, and start the"
+            f" sync again with `opensense-okta sync {organization}`."
         )
+        super().__init__(f"{self.what} {self.means} What to do: {self.remedy}")
         self.day = day
         self.findings = findings
 
@@ -76,11 +80,13 @@ class Publication:
 
     Attributes:
         difference: from the directory that was published before; None when there was none.
+        rows: of each published table of `main`; none when `newer` stays.
     """
 
     day: date
     newer: date | None = None
     difference: Difference | None = None
+    rows: Mapping[str, int] = field(default_factory=dict)
 
 
 def publish(lake: Lake, day: date, *, even_if_older: bool = False) -> Publication:
@@ -111,7 +117,7 @@ def publish(lake: Lake, day: date, *, even_if_older: bool = False) -> Publicatio
     _build_and_move(lake, resolved)
     now = Published(day=day, id=resolved.id, difference=difference)
     write_whole(lake.published, now.model_dump_json(indent=2))
-    return Publication(day, difference=difference)
+    return Publication(day, difference=difference, rows=resolved.rows)
 
 
 def published(lake: Lake) -> Published | None:
@@ -156,8 +162,8 @@ def _compared(lake: Lake, last: Published, resolved: ResolvedManifest) -> Differ
     if not before.exists():
         return None
     with engine.start(lake.folder) as connection:
-        _view(connection, "old_people", before)
-        _view(connection, "new_people", lake.resolved(resolved.day).table(resolved, "people"))
+        engine.view(connection, "old_people", before)
+        engine.view(connection, "new_people", lake.resolved(resolved.day).table(resolved, "people"))
         (counts,) = engine.run(connection, __package__, "compared.sql")
     return Difference.model_validate({"since": last.day, **counts})
 
@@ -167,6 +173,8 @@ def _build_and_move(lake: Lake, resolved: ResolvedManifest) -> None:
     try:
         _build(lake, resolved, unfinished)
         unfinished.chmod(0o600)
+        # Who wrote into the old file left a log beside it, which would be replayed into the new one.
+        lake.database.with_name(f"{lake.database.name}.wal").unlink(missing_ok=True)
         move_whole(unfinished, lake.database)
     finally:
         for leftover in lake.database.parent.glob(f"{unfinished.name}*"):
@@ -180,7 +188,7 @@ def _build(lake: Lake, resolved: ResolvedManifest, path: Path) -> None:
         )
         shelf = lake.resolved(resolved.day)
         for table in TABLES:
-            _view(connection, f"new_{table}", shelf.table(resolved, table))
+            engine.view(connection, f"new_{table}", shelf.table(resolved, table))
         manifests = [
             str(lake.snapshot(directory, day).folder / "manifest.json")
             for directory in resolved.sources
@@ -189,18 +197,14 @@ def _build(lake: Lake, resolved: ResolvedManifest, path: Path) -> None:
         engine.run(connection, __package__, "syncs.sql", manifests=manifests)
         engine.run(connection, __package__, "publish.sql")
         for directory, manifest in sources(lake, resolved).items():
-            connection.execute(f"create schema published.{directory}")
+            connection.execute(f'create schema published."{directory}"')
             for table in RAW_TABLES:
                 view = f"{directory}_{table}"
-                _view(
+                engine.view(
                     connection, view, lake.snapshot(directory, manifest.day).table(manifest, table)
                 )
-                connection.execute(f"create table published.{directory}.{table} as from {view}")
+                connection.execute(f'create table published."{directory}".{table} as from {view}')
         connection.execute("detach published")
-
-
-def _view(connection: duckdb.DuckDBPyConnection, name: str, path: Path) -> None:
-    connection.read_parquet(str(path)).create_view(name, replace=True)
 
 
 def _quoted(path: Path) -> str:

@@ -5,7 +5,6 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import astuple
 from datetime import date
-from pathlib import Path
 
 import duckdb
 from pydantic import BaseModel, ConfigDict
@@ -72,7 +71,7 @@ def resolve(organization: Organization, day: date, lake: Lake) -> ResolvedManife
             _fill(connection, organization, snapshots, lake)
             engine.run(connection, __package__, "people.sql")
             rows = {
-                table: engine.write_parquet(connection, _relation(table), draft.table(table))
+                table: engine.store(connection, _relation(table), draft.table(table))
                 for table in TABLES
             }
         manifest = ResolvedManifest(
@@ -123,9 +122,9 @@ def _fill(
     engine.run(connection, __package__, "schema.sql", attributes=attributes(directories))
     for name, manifest in snapshots.items():
         shelf = lake.snapshot(name, manifest.day)
-        _read(connection, "raw_users", shelf.table(manifest, "raw_users"))
-        _read(connection, "raw_groups", shelf.table(manifest, "raw_groups"))
-        _read(connection, "raw_memberships", shelf.table(manifest, "memberships"))
+        engine.view(connection, "raw_users", shelf.table(manifest, "raw_users"))
+        engine.view(connection, "raw_groups", shelf.table(manifest, "raw_groups"))
+        engine.view(connection, "raw_memberships", shelf.table(manifest, "memberships"))
         connection.execute("delete from mapping")
         connection.executemany(
             "insert into mapping values (?, ?, ?, ?)",
@@ -139,10 +138,6 @@ def _fill(
             active_statuses=list(OKTA_ACTIVE),
         )
         engine.run(connection, __package__, "groups.sql", directory=name)
-
-
-def _read(connection: duckdb.DuckDBPyConnection, view: str, path: Path) -> None:
-    connection.read_parquet(str(path)).create_view(view, replace=True)
 
 
 def _relation(table: str) -> str:

@@ -1,116 +1,132 @@
--- The raw tables of one Okta snapshot, from the spooled pages.
+-- The raw tables of one Okta snapshot, from the spooled records.
 --
--- set variable users_pages = 'users.jsonl';       pages of full user records
--- set variable groups_pages = 'groups.jsonl';     pages of full group records
--- set variable members_pages = 'members.jsonl';   pages of user ids; the listing is the group's id
+-- set variable users_records = 'users.jsonl';      full user records
+-- set variable groups_records = 'groups.jsonl';    full group records
+-- set variable members_records = 'members.jsonl';  ids of users; the listing is the group's id
 --
 -- Paging is no snapshot (okta-api.md §4): a record that changes meanwhile may come twice, so the
 -- youngest version counts. Everything but ids and times stays as Okta wrote it.
+-- The records are read twice, first for the places of the youngest versions alone, so that wide rows
+-- are never held in memory.
 
 create or replace temp view users_read as
-with pages as (
+with records as (
     select *
     from read_json(
-        getvariable('users_pages'),
+        getvariable('users_records'),
         format = 'newline_delimited',
         columns = {
             listing: 'VARCHAR', attempt: 'INTEGER', page: 'INTEGER', captured_at: 'TIMESTAMPTZ',
-            rows: 'STRUCT(
+            record: 'STRUCT(
                 id VARCHAR, status VARCHAR, created VARCHAR, activated VARCHAR,
                 "statusChanged" VARCHAR, "lastLogin" VARCHAR, "lastUpdated" VARCHAR,
                 "passwordChanged" VARCHAR, type JSON, profile JSON
-            )[]'
+            )'
         }
     )
 ),
 last_attempts as (
-    select listing, max(attempt) as attempt from pages group by listing
+    select listing, max(attempt) as attempt from records group by listing
 )
-select
-    listing, page, captured_at, unnest(rows) as u
-from pages
+select listing, page, captured_at, record, record.id as id
+from records
 semi join last_attempts using (listing, attempt);
 
-create or replace temp table raw_users as
+create or replace temp table users_youngest as
 select
-    u.id as id,
-    u.status as status,
-    try_cast(u.created as timestamptz) as created,
-    try_cast(u.activated as timestamptz) as activated,
-    try_cast(u."statusChanged" as timestamptz) as status_changed,
-    try_cast(u."lastLogin" as timestamptz) as last_login,
-    try_cast(u."lastUpdated" as timestamptz) as last_updated,
-    try_cast(u."passwordChanged" as timestamptz) as password_changed,
-    json_extract_string(u.type, '$.id') as type_id,
-    coalesce(u.profile, '{}'::json) as profile,
+    id,
+    unnest(
+        arg_max(
+            struct_pack(listing, page),
+            row(coalesce(try_cast(record."lastUpdated" as timestamptz), '-infinity'), captured_at, page)
+        )
+    )
+from users_read
+group by id;
+
+create or replace temp view raw_users as
+select
+    id,
+    record.status as status,
+    try_cast(record.created as timestamptz) as created,
+    try_cast(record.activated as timestamptz) as activated,
+    try_cast(record."statusChanged" as timestamptz) as status_changed,
+    try_cast(record."lastLogin" as timestamptz) as last_login,
+    try_cast(record."lastUpdated" as timestamptz) as last_updated,
+    try_cast(record."passwordChanged" as timestamptz) as password_changed,
+    json_extract_string(record.type, '$.id') as type_id,
+    coalesce(record.profile, '{}'::json) as profile,
     captured_at
 from users_read
-qualify row_number() over (
-    partition by u.id order by try_cast(u."lastUpdated" as timestamptz) desc nulls last, captured_at desc, page desc
-) = 1
-order by id;
+semi join users_youngest using (id, listing, page);
 
 create or replace temp view groups_read as
-with pages as (
+with records as (
     select *
     from read_json(
-        getvariable('groups_pages'),
+        getvariable('groups_records'),
         format = 'newline_delimited',
         columns = {
             listing: 'VARCHAR', attempt: 'INTEGER', page: 'INTEGER', captured_at: 'TIMESTAMPTZ',
-            rows: 'STRUCT(
+            record: 'STRUCT(
                 id VARCHAR, type VARCHAR, created VARCHAR, "lastUpdated" VARCHAR,
                 "lastMembershipUpdated" VARCHAR, profile JSON, _embedded JSON
-            )[]'
+            )'
         }
     )
 ),
 last_attempts as (
-    select listing, max(attempt) as attempt from pages group by listing
+    select listing, max(attempt) as attempt from records group by listing
 )
-select listing, page, captured_at, unnest(rows) as g
-from pages
+select listing, page, captured_at, record, record.id as id
+from records
 semi join last_attempts using (listing, attempt);
 
-create or replace temp view members_pages as
+create or replace temp table groups_youngest as
+select
+    id,
+    unnest(
+        arg_max(
+            struct_pack(listing, page),
+            row(coalesce(try_cast(record."lastUpdated" as timestamptz), '-infinity'), captured_at, page)
+        )
+    )
+from groups_read
+group by id;
+
+create or replace temp view members_read as
 select *
 from read_json(
-    getvariable('members_pages'),
+    getvariable('members_records'),
     format = 'newline_delimited',
-    columns = {
-        listing: 'VARCHAR', attempt: 'INTEGER', page: 'INTEGER', captured_at: 'TIMESTAMPTZ',
-        rows: 'VARCHAR[]', gone: 'BOOLEAN'
-    }
+    columns = {listing: 'VARCHAR', attempt: 'INTEGER', page: 'INTEGER', ids: 'VARCHAR[]', gone: 'BOOLEAN'}
 );
 
 -- A group deleted between its listing and the reading of its members is no group any more.
 create or replace temp view groups_gone as
-select listing as id from members_pages where gone;
+select listing as id from members_read where gone;
 
-create or replace temp table raw_groups as
+create or replace temp view raw_groups as
 select
-    g.id as id,
-    g.type as type,
-    json_extract_string(g.profile, '$.name') as name,
-    json_extract_string(g.profile, '$.description') as description,
-    try_cast(g.created as timestamptz) as created,
-    try_cast(g."lastUpdated" as timestamptz) as last_updated,
-    try_cast(g."lastMembershipUpdated" as timestamptz) as last_membership_updated,
-    try_cast(json_extract_string(g._embedded, '$.stats.usersCount') as bigint) as members_count,
-    coalesce(g.profile, '{}'::json) as profile,
+    id,
+    record.type as type,
+    json_extract_string(record.profile, '$.name') as name,
+    json_extract_string(record.profile, '$.description') as description,
+    try_cast(record.created as timestamptz) as created,
+    try_cast(record."lastUpdated" as timestamptz) as last_updated,
+    try_cast(record."lastMembershipUpdated" as timestamptz) as last_membership_updated,
+    try_cast(json_extract_string(record._embedded, '$.stats.usersCount') as bigint) as members_count,
+    coalesce(record.profile, '{}'::json) as profile,
     captured_at
 from groups_read
-anti join groups_gone on groups_gone.id = g.id
-qualify row_number() over (
-    partition by g.id order by try_cast(g."lastUpdated" as timestamptz) desc nulls last, captured_at desc, page desc
-) = 1
-order by id;
+semi join groups_youngest using (id, listing, page)
+anti join groups_gone using (id);
 
-create or replace temp table memberships as
+create or replace temp view memberships as
 with last_attempts as (
-    select listing, max(attempt) as attempt from members_pages group by listing
+    select listing, max(attempt) as attempt from members_read group by listing
 )
-select distinct listing as group_id, unnest(rows) as user_id
-from members_pages
+select distinct listing as group_id, unnest(ids) as user_id
+from members_read
 semi join last_attempts using (listing, attempt)
-order by all;
+anti join groups_gone on groups_gone.id = listing;

@@ -6,8 +6,8 @@
 insert into groups by name
 select
     getvariable('directory') || '/' || id as group_id,
-    nullif(trim(name), '') as name,
-    nullif(trim(description), '') as description,
+    case when filled(name) then name end as name,
+    case when filled(description) then description end as description,
     type,
     getvariable('directory') as directory,
     id

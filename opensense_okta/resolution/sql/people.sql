@@ -11,15 +11,20 @@ select
 from account_states;
 
 create table provenance as
-select
-    person_id, attribute, value, directory, account_id,
-    'only_value' as rule,
-    []::struct(directory varchar, value varchar)[] as losing
-from account_values
-join persons using (directory, account_id);
+with given as (
+    select person_id, attribute, value, directory, account_id
+    from account_values
+    join persons using (directory, account_id)
+    union all
+    select person_id, 'active'::attribute, active::varchar, directory, account_id from persons
+)
+select *, 'only_value' as rule, []::struct(directory varchar, value varchar)[] as losing
+from given;
 
+-- `person_id` is a name that no attribute may have.
 create table wide as
-pivot account_values on attribute in attribute using first(value) group by directory, account_id;
+select * exclude (active)
+from (pivot provenance on attribute in attribute using first(value) group by person_id);
 
 -- What a directory writes as a manager is an id, a login, an e-mail or an employee number; it names a
 -- person when exactly one account fits. Names are never matched.
@@ -27,7 +32,7 @@ create table managers as
 with keys as (
     select directory, account_id, account_id as key from persons
     union
-    select directory, account_id, lower(trim(value)) from account_values
+    select directory, account_id, lower(stripped(value)) from account_values
     where attribute in ('user_name', 'email', 'employee_number')
 ),
 unambiguous as (
@@ -35,7 +40,7 @@ unambiguous as (
     from keys group by directory, key having count(*) = 1
 ),
 written as (
-    select directory, account_id, unnest([value, lower(trim(value))]) as key
+    select directory, account_id, unnest([value, lower(stripped(value))]) as key
     from account_values where attribute = 'manager'
 )
 select w.directory, w.account_id, any_value(m.person_id) as manager_id
@@ -46,22 +51,22 @@ group by w.directory, w.account_id
 having count(distinct m.person_id) = 1;
 
 create table accounts as
-select p.directory, p.account_id as id, p.person_id, p.status, p.active, w.* exclude (directory, account_id)
+select p.directory, p.account_id as id, p.person_id, p.status, p.active, w.* exclude (person_id)
 from persons p
-left join wide w using (directory, account_id)
+left join wide w using (person_id)
 order by p.directory, p.account_id;
 
 create table people as
 select
     p.person_id,
     p.active,
-    w.* exclude (directory, account_id),
+    w.* exclude (person_id),
     m.manager_id,
     [p.directory] as directories,
     [p.directory || '/' || p.account_id] as accounts
 from persons p
-left join wide w using (directory, account_id)
-left join managers m using (directory, account_id)
+left join wide w using (person_id)
+left join managers m on m.directory = p.directory and m.account_id = p.account_id
 order by p.person_id;
 
 create table memberships as

@@ -22,7 +22,7 @@ select
     getvariable('directory') as directory,
     id as account_id,
     status,
-    status in (select unnest(getvariable('active_statuses'))) as active
+    coalesce(list_contains(getvariable('active_statuses'), status), false) as active
 from raw_users;
 
 insert into account_values by name
@@ -42,7 +42,7 @@ candidates as (
         account_id, attribute, position,
         case
             when and_place is null then texts[place]
-            else concat_ws(' ', nullif(trim(texts[place]), ''), nullif(trim(texts[and_place]), ''))
+            else concat_ws(' ', stripped(texts[place]), stripped(texts[and_place]))
         end as value
     from found cross join places
 )
@@ -52,6 +52,6 @@ select
     attribute::attribute as attribute,
     arg_min(value, position) as value
 from candidates
--- Blank is NULL or white space; a value is published as it was written.
-where regexp_matches(value, '[^\s\p{Z}]')
+-- A value is published as it was written.
+where filled(value)
 group by account_id, attribute;

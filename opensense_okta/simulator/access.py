@@ -1,0 +1,99 @@
+"""Who may call the API: SSWS tokens, and access tokens from the org's own token endpoint."""
+
+from collections.abc import Iterable
+
+from opensense_okta.simulator.messages import Call, Reply, error
+from opensense_okta.simulator.oauth import (
+    ALGORITHMS,
+    Grant,
+    ProofError,
+    TokenEndpoint,
+    token_hash,
+)
+
+Problem = tuple[int, str, str]
+"""A status, an OAuth error code, and Okta's words for it."""
+
+
+class Access:
+    """Judges the Authorization header of every call.
+
+    Attributes:
+        tokens: The SSWS tokens that are good; may be changed.
+        endpoint: Where access tokens come from.
+    """
+
+    def __init__(self, tokens: Iterable[str], endpoint: TokenEndpoint) -> None:
+        self.tokens = set(tokens)
+        self.endpoint = endpoint
+
+    def expire_all(self) -> None:
+        """End all tokens of both kinds at once."""
+        self.tokens.clear()
+        self.endpoint.expire_all()
+
+    def refuse(self, call: Call, scope: str) -> Reply | None:
+        """The answer a call gets for what its caller is, or None when it may read on."""
+        scheme, _, token = call.headers.get("authorization", "").partition(" ")
+        if scheme in ("Bearer", "DPoP"):
+            return self._refuse_access_token(call, scheme, token, scope)
+        # Okta's Python SDK leaves out the blank.
+        if scheme[:4] == "SSWS" and (token or scheme[4:]) in self.tokens:
+            return None
+        return error("E0000011", headers=[("www-authenticate", "SSWS")])
+
+    def _refuse_access_token(self, call: Call, scheme: str, token: str, scope: str) -> Reply | None:
+        grant = self.endpoint.grant_of(token)
+        problem = self._problem(call, scheme, token, scope, grant)
+        if problem:
+            return _challenge(call, scheme, scope, problem)
+        if grant and not grant.client.has_role:
+            return Reply(200, b"[]", [("link", f'<{call.base_url}{call.target}>; rel="self"')])
+        return None
+
+    def _problem(
+        self, call: Call, scheme: str, token: str, scope: str, grant: Grant | None
+    ) -> Problem | None:
+        """What is wrong with a call that shows an access token."""
+        if not grant:
+            return 401, "invalid_token", "The access token is invalid or has expired."
+        if scheme == "Bearer" and grant.thumbprint:
+            return 400, "invalid_request", "The resource request requires a DPoP proof."
+        if scheme == "DPoP" and not grant.thumbprint:
+            return 401, "invalid_token", "The presented access_token is not DPoP bound."
+        if scheme == "DPoP":
+            try:
+                self._check_proof(call, token, grant)
+            except ProofError as refused:
+                return 400, "invalid_dpop_proof", str(refused)
+        if scope not in grant.scopes:
+            words = "The access token provided does not contain the required scopes."
+            return 403, "insufficient_scope", words
+        return None
+
+    def _check_proof(self, call: Call, token: str, grant: Grant) -> None:
+        proof, url = call.headers.get("dpop"), f"{call.base_url}{call.path}"
+        thumbprint, claims = self.endpoint.proofs.check(proof, call.method, url)
+        if claims.get("ath") != token_hash(token):
+            raise ProofError(
+                "'ath' claim in the DPoP proof does not match the presented access_token."
+            )
+        if thumbprint != grant.thumbprint:
+            raise ProofError("The access_token is not bound to the provided DPoP proof.")
+
+
+def _challenge(call: Call, scheme: str, scope: str, problem: Problem) -> Reply:
+    """An empty answer whose only explanation is its WWW-Authenticate header."""
+    status, code, words = problem
+    parts = {
+        "authorization_uri": f"{call.base_url}/oauth2/v1/authorize",
+        "realm": call.base_url,
+        "scope": scope,
+        "error": code,
+        "error_description": words,
+        "resource": call.path,
+    }
+    if scheme == "DPoP":
+        parts = {"algs": " ".join(ALGORITHMS), **parts}
+    challenge = ", ".join(f'{name}="{value}"' for name, value in parts.items())
+    return Reply(status, b"", [("www-authenticate", f"{scheme} {challenge}")])

@@ -1,0 +1,96 @@
+"""Okta's rate limits: so many requests of a kind in a window, and so many at the same time."""
+
+import math
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+from opensense_okta.simulator.messages import Headers
+
+CONCURRENCY_RESET = 116
+"""Seconds from now that Okta names when too many requests run at once; only a suggestion."""
+
+
+@dataclass(slots=True)
+class Clock:
+    """The org's clock, which may be wrong by some seconds."""
+
+    skew: float = 0.0
+
+    def now(self) -> float:
+        """Seconds since the epoch, as the org counts them."""
+        return time.time() + self.skew
+
+
+@dataclass(slots=True)
+class Limits:
+    """How many requests of each kind a window allows.
+
+    Attributes:
+        users: The users' listing, and what lies below a user.
+        groups: The groups' listing, and the listings of members.
+        single: A user or a group by its id.
+        token: The token endpoint.
+        other: Everything else.
+        window_seconds: How long a window lasts; it starts with its first request.
+        concurrent: How many requests may run at the same time; None allows any number.
+        others: How many requests of each kind the org's other clients make in a window.
+    """
+
+    users: int = 600
+    groups: int = 500
+    single: int = 1000
+    token: int = 300
+    other: int = 1200
+    window_seconds: float = 60.0
+    concurrent: int | None = None
+    others: int = 0
+
+
+class Meter:
+    """Counts requests against the limits."""
+
+    def __init__(self, limits: Limits, clock: Clock) -> None:
+        self.limits = limits
+        self.running = 0
+        self.refused = 0
+        self._clock = clock
+        self._ends: dict[str, int] = {}
+        self._used: Counter[str] = Counter()
+
+    def used(self, bucket: str) -> int:
+        """How many requests have been made of a kind in its present window."""
+        return self._used[bucket]
+
+    def take(self, bucket: str) -> tuple[bool, Headers]:
+        """Whether a request is allowed, and the headers that tell the caller."""
+        now = self._clock.now()
+        if self._ends.get(bucket, 0) <= now:
+            self._ends[bucket] = math.ceil(now + self.limits.window_seconds)
+            self._used[bucket] = 0
+        limit: int = getattr(self.limits, bucket)
+        left = limit - self._used[bucket] - self._used_by_others(bucket, now)
+        allowed = left > 0
+        self._used[bucket] += allowed
+        self.refused += not allowed
+        return allowed, _headers(limit, max(0, left - 1), self._ends[bucket])
+
+    def crowded(self) -> Headers | None:
+        """The headers of the refusal when too many requests run already."""
+        if self.limits.concurrent is None or self.running <= self.limits.concurrent:
+            return None
+        self.refused += 1
+        return _headers(0, 0, int(self._clock.now()) + CONCURRENCY_RESET)
+
+    def _used_by_others(self, bucket: str, now: float) -> int:
+        """They spread their requests evenly over the window."""
+        left = (self._ends[bucket] - now) / self.limits.window_seconds
+        return round(self.limits.others * min(1.0, max(0.0, 1.0 - left)))
+
+
+def _headers(limit: int, remaining: int, reset: int) -> Headers:
+    return [
+        ("x-rate-limit-limit", str(limit)),
+        ("x-rate-limit-remaining", str(remaining)),
+        ("x-rate-limit-reset", str(reset)),
+    ]

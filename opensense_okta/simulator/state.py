@@ -1,0 +1,325 @@
+"""What an Okta org holds: users, groups, who is in which; and how its time stamps move."""
+
+import string
+from bisect import bisect_left, insort
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time
+from random import Random
+from typing import Any, NamedTuple
+
+import msgspec
+
+from opensense_okta.simulator.people import People, Profile, dice
+
+Json = dict[str, Any]
+
+_BASE_36 = string.digits + string.ascii_lowercase
+_BASE_62 = string.digits + string.ascii_letters
+
+
+class Truth(NamedTuple):
+    """Everything the org holds, as the API serves it, to compare a read with."""
+
+    users: list[Json]
+    groups: list[Json]
+    memberships: list[tuple[str, str]]
+
+
+def stamp(seconds: float) -> str:
+    """An Okta time stamp; Okta keeps whole seconds but writes milliseconds."""
+    return datetime.fromtimestamp(int(seconds), UTC).isoformat()[:19] + ".000Z"
+
+
+def midnight(day: date) -> int:
+    """The second a day starts, in UTC."""
+    return int(datetime.combine(day, time(), UTC).timestamp())
+
+
+class State:
+    """An Okta org; every change goes through its methods, so that stamps move as Okta's do.
+
+    Users and groups are kept in the order of their ids, which is the order of their creation and
+    of the listings.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        day: date,
+        *,
+        everyone_has_deprovisioned: bool,
+    ) -> None:
+        self.seed = seed
+        self.day = day
+        self.base_url = "https://acme.okta.example"
+        self.people = People()
+        self.users: dict[str, Json] = {}
+        self.groups: dict[str, Json] = {}
+        self.former_group_names: list[str] = []
+        self._everyone_has_deprovisioned = everyone_has_deprovisioned
+        self._members: dict[str, list[str]] = {}
+        self._everyone: list[str] | None = None
+        self._user_ids: list[str] = []
+        self._group_ids: list[str] = []
+        self._gone: set[str] = set()
+        self._created = 0
+        self._edits = 0
+        self._served: dict[str, bytes] = {}
+        rng = dice(seed, "ids")
+        self._id_prefix = "".join(rng.choices(string.ascii_lowercase, k=3))
+        self.type_id = self._new_id("oty", rng)
+
+    def truth(self) -> Truth:
+        """Everything the org holds now, as the API serves it."""
+        return Truth(
+            users=[self.user_json(user_id) for user_id in self._user_ids],
+            groups=[self.group_json(group_id) for group_id in self._group_ids],
+            memberships=[
+                (group, user) for group in self._group_ids for user in self.members(group)
+            ],
+        )
+
+    # -- reading -----------------------------------------------------------------------------
+
+    @property
+    def user_ids(self) -> list[str]:
+        """All users' ids in the order of the listing."""
+        return self._user_ids
+
+    @property
+    def group_ids(self) -> list[str]:
+        """All groups' ids in the order of the listing."""
+        return self._group_ids
+
+    @property
+    def everyone(self) -> str:
+        """The id of the group "Everyone"."""
+        return self._group_ids[0]
+
+    @property
+    def administrators(self) -> str:
+        """The id of the group "Okta Administrators"."""
+        return self._group_ids[1]
+
+    def members(self, group_id: str) -> list[str]:
+        """The ids of a group's members, in order; not to be changed."""
+        if group_id != self.everyone:
+            return self._members[group_id]
+        if self._everyone is None:
+            self._everyone = [
+                user_id
+                for user_id, user in self.users.items()
+                if self._everyone_has_deprovisioned or user["status"] != "DEPROVISIONED"
+            ]
+        return self._everyone
+
+    def is_member(self, group_id: str, user_id: str) -> bool:
+        """Whether a user is in a group."""
+        return _contains(self.members(group_id), user_id)
+
+    def groups_of(self, user_id: str) -> list[str]:
+        """The ids of the groups a user is in."""
+        return [group_id for group_id in self._group_ids if self.is_member(group_id, user_id)]
+
+    def existed(self, some_id: str) -> bool:
+        """Whether there is or was a user or a group of that id."""
+        return some_id in self.users or some_id in self.groups or some_id in self._gone
+
+    def user_json(self, user_id: str) -> Json:
+        """A user as listings show it."""
+        return {**self.users[user_id], "_links": {"self": {"href": self.user_url(user_id)}}}
+
+    def user_url(self, user_id: str) -> str:
+        """Where the API shows a user."""
+        return f"{self.base_url}/api/v1/users/{user_id}"
+
+    def user_bytes(self, user_id: str) -> bytes:
+        """A user as listings show it, serialized once for all listings until it changes."""
+        served = self._served.get(user_id)
+        if served is None:
+            links = b',"_links":{"self":{"href":"%b"}}}' % self.user_url(user_id).encode()
+            served = self._served[user_id] = msgspec.json.encode(self.users[user_id])[:-1] + links
+        return served
+
+    def group_json(self, group_id: str) -> Json:
+        """A group as the API shows it."""
+        href = f"{self.base_url}/api/v1/groups/{group_id}"
+        group = self.groups[group_id]
+        links: Json = {
+            "logo": [_logo(group["type"], size) for size in ("medium", "large")],
+            "users": {"href": f"{href}/users"},
+            "apps": {"href": f"{href}/apps"},
+        }
+        if "source" in group:
+            links["source"] = {"href": f"{self.base_url}/api/v1/apps/{group['source']['id']}"}
+        return {**group, "_links": links}
+
+    def serve_at(self, base_url: str) -> None:
+        """Say where the API is, for the links inside the objects."""
+        self.base_url = base_url
+        self._served.clear()
+
+    # -- changing ----------------------------------------------------------------------------
+
+    def now(self) -> str:
+        """A time stamp for a change made by hand: today, each a second after the one before."""
+        self._edits += 1
+        return stamp(midnight(self.day) + self._edits)
+
+    def add_user(
+        self, rng: Random, status: str = "ACTIVE", at: str | None = None, **profile: object
+    ) -> str:
+        """Create a user with a drawn profile (or parts of it given), and return the id."""
+        at = at or self.now()
+        user_id = self._new_id("00u", rng)
+        drawn: Profile = self.people.profile(rng, self._created)
+        self.users[user_id] = {
+            "id": user_id,
+            "status": status,
+            "created": at,
+            "activated": None if status == "STAGED" else at,
+            "statusChanged": at,
+            "lastLogin": None,
+            "lastUpdated": at,
+            "passwordChanged": None if status in ("STAGED", "PROVISIONED") else at,
+            "type": {"id": self.type_id},
+            "profile": drawn | profile,
+            "credentials": _credentials(rng, drawn["email"]),
+        }
+        self._user_ids.append(user_id)
+        self._everyone = None
+        return user_id
+
+    def update_profile(
+        self, user_id: str, changes: Mapping[str, object], at: str | None = None
+    ) -> None:
+        """Change a user's profile; an attribute whose new value is `...` is removed from it."""
+        user = self.users[user_id]
+        profile = user["profile"] | changes
+        user["profile"] = {name: value for name, value in profile.items() if value is not ...}
+        user["lastUpdated"] = at or self.now()
+        self._served.pop(user_id, None)
+
+    def set_status(self, user_id: str, status: str, at: str | None = None) -> None:
+        """Change a user's status; a deactivated user stays listed in its groups."""
+        self.users[user_id].update(status=status)
+        self.users[user_id]["statusChanged"] = self.users[user_id]["lastUpdated"] = at or self.now()
+        self._served.pop(user_id, None)
+        self._everyone = None
+
+    def activate(self, user_id: str, at: str | None = None) -> None:
+        """Let a staged or provisioned user become active."""
+        at = at or self.now()
+        self.set_status(user_id, "ACTIVE", at)
+        self.users[user_id].update(activated=at, passwordChanged=at)
+        self.users[user_id].pop("transitioningToStatus", None)
+
+    def log_in(self, user_id: str, at: str | None = None) -> None:
+        """Let a user log in, which `lastUpdated` does not show."""
+        self.users[user_id]["lastLogin"] = at or self.now()
+        self._served.pop(user_id, None)
+
+    def remove_user(self, user_id: str) -> None:
+        """Delete a user for good: nothing is left, and no group's stamp shows it."""
+        del self.users[user_id]
+        self._gone.add(user_id)
+        self._served.pop(user_id, None)
+        self._everyone = None
+        _discard(self._user_ids, user_id)
+        for members in self._members.values():
+            _discard(members, user_id)
+
+    def add_group(
+        self,
+        rng: Random,
+        name: str,
+        description: str | None = None,
+        at: str | None = None,
+        **fields: object,
+    ) -> str:
+        """Create an empty group and return the id; names need not be unique."""
+        at = at or self.now()
+        group_id = self._new_id("00g", rng)
+        group: Json = {
+            "id": group_id,
+            "created": at,
+            "lastUpdated": at,
+            "lastMembershipUpdated": at,
+            "objectClass": ["okta:user_group"],
+            "type": "OKTA_GROUP",
+            "profile": {"name": name, "description": description},
+        }
+        self.groups[group_id] = group | fields
+        self._group_ids.append(group_id)
+        self._members[group_id] = []
+        return group_id
+
+    def update_group(
+        self, group_id: str, changes: Mapping[str, object], at: str | None = None
+    ) -> None:
+        """Change a group's profile."""
+        self.groups[group_id]["profile"] |= changes
+        self.groups[group_id]["lastUpdated"] = at or self.now()
+
+    def remove_group(self, group_id: str) -> None:
+        """Delete a group for good."""
+        self.former_group_names.append(self.groups.pop(group_id)["profile"]["name"])
+        self._gone.add(group_id)
+        del self._members[group_id]
+        _discard(self._group_ids, group_id)
+
+    def add_member(self, group_id: str, user_id: str, at: str | None = None) -> None:
+        """Put a user into a group; only the group's membership stamp shows it."""
+        if not self.is_member(group_id, user_id):
+            insort(self._members[group_id], user_id)
+            self.groups[group_id]["lastMembershipUpdated"] = at or self.now()
+
+    def remove_member(self, group_id: str, user_id: str, at: str | None = None) -> None:
+        """Take a user out of a group; only the group's membership stamp shows it."""
+        if self.is_member(group_id, user_id):
+            _discard(self._members[group_id], user_id)
+            self.groups[group_id]["lastMembershipUpdated"] = at or self.now()
+
+    def set_members(self, group_id: str, user_ids: list[str], at: str) -> None:
+        """Fill a new group at once; the ids come in order."""
+        self._members[group_id] = user_ids
+        self.groups[group_id]["lastMembershipUpdated"] = at
+
+    def _new_id(self, kind: str, rng: Random) -> str:
+        """An id like Okta's: twenty characters, later ones sort after earlier ones."""
+        self._created += 1
+        number, turns = self._created + 36**4, ""
+        for _ in range(5):
+            number, digit = divmod(number, 36)
+            turns = _BASE_36[digit] + turns
+        return f"{kind}{self._id_prefix}{turns}{''.join(rng.choices(_BASE_62, k=6))}5d7"
+
+
+def _logo(group_type: str, size: str) -> Json:
+    logos = "https://ok14static.oktacdn.com/assets/img/logos/groups/odyssey"
+    return {"name": size, "href": f"{logos}/{group_type.lower()}-{size}.png", "type": "image/png"}
+
+
+def _credentials(rng: Random, email: str) -> Json:
+    primary = {"value": email, "status": "VERIFIED", "type": "PRIMARY"}
+    match rng.random():
+        case chance if chance < 0.6:
+            provider = {"type": "OKTA", "name": "OKTA"}
+            return {"password": {}, "emails": [primary], "provider": provider}
+        case chance if chance < 0.8:
+            return {"provider": {"type": "ACTIVE_DIRECTORY", "name": "corp.acme.example"}}
+        case chance if chance < 0.9:
+            return {"emails": [primary], "provider": {"type": "IMPORT", "name": "IMPORT"}}
+    question = {"question": "What is the food you least liked as a child?"}
+    provider = {"type": "OKTA", "name": "OKTA"}
+    return {"password": {}, "recovery_question": question, "provider": provider}
+
+
+def _contains(sorted_ids: list[str], some_id: str) -> bool:
+    index = bisect_left(sorted_ids, some_id)
+    return index < len(sorted_ids) and sorted_ids[index] == some_id
+
+
+def _discard(sorted_ids: list[str], some_id: str) -> None:
+    if _contains(sorted_ids, some_id):
+        del sorted_ids[bisect_left(sorted_ids, some_id)]

@@ -1,0 +1,17 @@
+import pytest
+
+from opensense_okta.directories.progress import Progress, in_words
+
+
+@pytest.mark.parametrize(
+    ("progress", "words"),
+    [
+        (Progress("users", 0), "0 users"),
+        (Progress("users", 12_345), "12,345 users"),
+        (Progress("members of groups", 20, 5000), "20 of 5,000 members of groups"),
+        (Progress("users", 0, 0), "0 of 0 users"),
+        (Progress("groups", 7, note="waiting 12 s"), "groups: waiting 12 s"),
+    ],
+)
+def test_progress_in_one_line(progress: Progress, words: str) -> None:
+    assert in_words(progress) == words

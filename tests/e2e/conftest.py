@@ -1,0 +1,16 @@
+from collections.abc import Iterator
+
+import pytest
+
+from opensense_okta.simulator.org import Org
+from opensense_okta.simulator.server import running
+from tests.e2e.place import Place
+from tests.orchestration.company import UNHURRIED
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """A folder with a project's dagster_home, and an Okta to read."""
+    org = Org.create(users=60, groups=10, memberships=90)
+    with running(org, limits=UNHURRIED) as okta:
+        yield Place(tmp_path_factory.mktemp("a place"), okta)

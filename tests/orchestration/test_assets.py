@@ -1,0 +1,450 @@
+"""What people see of a run in Dagster: numbers, checks and words, and nothing personal."""
+
+import re
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+
+import dagster as dg
+import pytest
+
+from opensense_okta.directories.snapshot import CHECKS, SnapshotManifest
+from opensense_okta.orchestration import tags
+from opensense_okta.publishing.publish import published
+from opensense_okta.simulator.faults import make_fault
+from opensense_okta.simulator.org import Org
+from opensense_okta.simulator.server import TOKEN
+from tests.orchestration.company import DAY, NOON, Company, Run, a_company
+
+RESOLVED = ["accounts", "people", "provenance", "groups", "memberships"]
+RAW = ["okta/raw_users", "okta/raw_groups", "okta/memberships"]
+YESTERDAY = DAY - timedelta(days=1)
+
+
+class Synced(NamedTuple):
+    """A company after its first good sync."""
+
+    company: Company
+    run: Run
+
+    def shows(self, asset: str) -> dict[str, object]:
+        """The metadata of one of its assets."""
+        return self.run.metadata()[f"acme/{asset}"]
+
+
+@pytest.fixture(scope="module")
+def synced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Synced]:
+    with a_company(tmp_path_factory.mktemp("data")) as company:
+        run = company.run()
+        assert run.succeeded, run.failures()
+        yield Synced(company, run)
+
+
+# What each materialization shows.
+
+
+def test_a_sync_materializes_every_asset_of_the_day(synced: Synced) -> None:
+    assert set(synced.run.metadata()) == {
+        f"acme/{asset}" for asset in (*RAW, *RESOLVED, "resolved_directory")
+    }
+
+
+def test_every_table_shows_its_rows(synced: Synced) -> None:
+    truth = synced.company.okta.org.truth()
+    users, groups, members = len(truth.users), len(truth.groups), len(truth.memberships)
+    shown = {
+        asset: synced.shows(asset)["dagster/partition_row_count"] for asset in (*RAW, *RESOLVED)
+    }
+    provenance = shown.pop("provenance")
+    assert shown == {
+        "okta/raw_users": users,
+        "okta/raw_groups": groups,
+        "okta/memberships": members,
+        "accounts": users,
+        "people": users,
+        "groups": groups,
+        "memberships": members,
+    }
+    assert isinstance(provenance, int)
+    assert provenance > users
+
+
+@pytest.mark.parametrize("asset", [*RAW, *RESOLVED])
+def test_every_table_shows_its_columns_and_size(synced: Synced, asset: str) -> None:
+    shown = synced.shows(asset)
+    schema = shown["dagster/column_schema"]
+    assert isinstance(schema, dg.TableSchema)
+    assert all(column.type for column in schema.columns)
+    assert any(column.description for column in schema.columns)
+    size = shown["bytes"]
+    assert isinstance(size, int)
+    assert size > 0
+
+
+@pytest.mark.parametrize("asset", RAW)
+def test_a_read_shows_what_it_has_cost(synced: Synced, asset: str) -> None:
+    shown = synced.shows(asset)
+    asked = len(synced.company.okta.requests)
+    assert shown["requests"] == shown["pages"] == asked
+    assert (shown["retried_requests"], shown["waits"], shown["waited_seconds"]) == (0, 0, 0)
+    received, headroom, seconds = (
+        shown[name] for name in ("received_bytes", "rate_limit_headroom", "seconds")
+    )
+    assert isinstance(received, int)
+    assert received > 10_000
+    assert isinstance(headroom, float)
+    assert 0.99 < headroom < 1
+    assert isinstance(seconds, float)
+    captured = shown["captured_from"], shown["captured_to"]
+    assert all(isinstance(moment, float) for moment in captured)
+    assert str(captured[0]) <= str(captured[1])
+    assert (shown["mode"], shown["kept"], shown["set_aside"]) == ("full", False, 0)
+
+
+def test_what_is_resolved_shows_what_it_was_made_from(synced: Synced) -> None:
+    for asset in RESOLVED:
+        shown = synced.shows(asset)
+        assert shown["snapshot_of_okta"] == str(DAY)
+        assert re.fullmatch("[0-9a-f]{16}", str(shown["rules"]))
+
+
+def test_what_is_published_shows_the_day_the_rows_and_the_place(synced: Synced) -> None:
+    shown = synced.shows("resolved_directory")
+    database = synced.company.lake.database
+    people = synced.shows("people")["dagster/partition_row_count"]
+    assert shown["published_day"] == str(DAY)
+    assert shown["replaced"] is True
+    assert shown["database"] == str(database)
+    assert shown["bytes"] == database.stat().st_size
+    assert shown["people_rows"] == people
+
+
+def test_what_is_published_shows_what_has_changed(acme: Company) -> None:
+    acme.run()
+    first, second, *_ = acme.okta.org.user_ids
+    acme.okta.org.update_profile(first, {"title": "Chief"})
+    acme.okta.org.remove_user(second)
+    with acme.on(DAY + timedelta(days=1)):
+        shown = acme.run(day=DAY + timedelta(days=1)).metadata()["acme/resolved_directory"]
+    counted = {name: n for name, n in shown.items() if name.startswith(("compared", "people_"))}
+    assert counted == {
+        "compared_with": str(DAY),
+        "people_rows": 39,
+        "people_added": 0,
+        "people_removed": 1,
+        # And whoever was managed by the one who is gone.
+        "people_changed": counted["people_changed"],
+    }
+    assert counted["people_changed"] >= 1
+
+
+def test_every_check_shows_its_result_and_whether_it_holds(synced: Synced) -> None:
+    found = {
+        (check.asset_key.path[-1], check.check_name): (check.passed, check.severity)
+        for check in synced.run.checks()
+    }
+    severity = {True: dg.AssetCheckSeverity.ERROR, False: dg.AssetCheckSeverity.WARN}
+    assert found == {(check.table, check.name): (True, severity[check.holds]) for check in CHECKS}
+
+
+def test_a_check_shows_the_numbers_it_was_judged_by(synced: Synced) -> None:
+    (check,) = [each for each in synced.run.checks() if each.check_name == "members_known"]
+    members = synced.shows("okta/memberships")["dagster/partition_row_count"]
+    assert {name: value.value for name, value in check.metadata.items()} == {
+        "memberships": members,
+        "members_unknown": 0,
+        "groups_unknown": 0,
+    }
+    assert check.description == (
+        f"0 of {members} memberships name a user who was not listed, 0 a group that was not."
+    )
+
+
+def test_a_run_says_whose_it_is_and_of_which_day(synced: Synced) -> None:
+    shown = {name: value for name, value in synced.run.record.tags.items() if value}
+    assert shown == {
+        "dagster/partition": str(DAY),
+        "dagster/partition_set": "acme__sync_partition_set",
+        "opensense/organization": "acme",
+    }
+
+
+# Personal data stays home.
+
+
+def personal(org: Org) -> set[str]:
+    """Words that say who somebody is: every name, login, address, number and id."""
+    fields = ("login", "email", "secondEmail", "firstName", "lastName", "displayName", "mobilePhone",
+              "primaryPhone", "employeeNumber", "streetAddress")  # fmt: skip
+    profiles = [user["profile"] for user in org.users.values()]
+    words = {str(profile.get(field) or "") for profile in profiles for field in fields}
+    return {word for word in words | set(org.user_ids) if len(word) > 3}
+
+
+def found_in(text: str, words: set[str]) -> set[str]:
+    """Which of the words stand in a text, as words of their own."""
+    stand = {word for word in words if word in text}  # much faster than the expression
+    return {word for word in stand if re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text)}
+
+
+def test_there_is_something_to_be_found(synced: Synced) -> None:
+    words = personal(synced.company.okta.org)
+    assert len(words) > 200
+    assert found_in(f"of {min(words)}, and", words) == {min(words)}
+
+
+def test_a_runs_events_tags_and_metadata_name_nobody_and_no_secret(synced: Synced) -> None:
+    text = synced.run.text()
+    assert found_in(text, personal(synced.company.okta.org)) == set()
+    assert TOKEN not in text
+    assert len(text) > 100_000
+
+
+@pytest.mark.parametrize(
+    "fault",
+    ["strange-records", "forbidden", "restricted-admin", "empty"],
+)
+def test_nor_do_those_of_a_run_with(acme: Company, fault: str) -> None:
+    acme.okta.faults.append(make_fault(fault, times=None))
+    text = acme.run().text()
+    assert found_in(text, personal(acme.okta.org)) == set()
+    assert TOKEN not in text
+
+
+def test_nor_do_those_of_a_run_that_trips_over_what_nobody_foresaw(acme: Company) -> None:
+    acme.run()
+    shelf = acme.lake.snapshot("okta", DAY)
+    manifest = shelf.manifest(SnapshotManifest)
+    assert manifest
+    shelf.table(manifest, "memberships").write_bytes(
+        shelf.table(manifest, "raw_users").read_bytes()
+    )
+    run = acme.run("resolve")
+    assert not run.succeeded
+    assert found_in(run.text(), personal(acme.okta.org)) == set()
+
+
+# What goes wrong says what to do.
+
+
+class Trouble(NamedTuple):
+    fault: str
+    tag: str
+    cause: str
+    remedy: str
+
+
+TROUBLES = [
+    Trouble(
+        "invalid-token",
+        tags.PERMANENT,
+        "Okta does not accept the API token: it is invalid, expired or revoked (401 E0000011, Invalid"
+        " token provided",
+        "In Okta's Admin Console open Security > API > Tokens, create a token as a Read-Only"
+        " Administrator and put it where the organization file's `api_token` points.",
+    ),
+    Trouble(
+        "forbidden",
+        tags.PERMANENT,
+        "Okta refuses access: an administrator role is missing (403 E0000006",
+        "Give the administrator who made the token the Read-Only Administrator role (Security >"
+        " Administrators); for an API Services app grant the scopes okta.users.read and okta.groups.read"
+        " (Okta API Scopes tab) and the same role (Admin roles tab).",
+    ),
+    Trouble(
+        "unknown-org",
+        tags.PERMANENT,
+        "A web page came instead of an answer of Okta's API (404",
+        "Check `endpoint` in the organization file:",
+    ),
+    Trouble(
+        "empty",
+        tags.PERMANENT,
+        "Okta answered, but listed no ",
+        "credentials lack a role.",
+    ),
+]
+
+
+@pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: trouble.fault)
+def test_a_read_that_fails_says_why_and_what_to_do(acme: Company, trouble: Trouble) -> None:
+    acme.okta.faults.append(make_fault(trouble.fault, times=None))
+    run = acme.run()
+    (failure,) = run.failures()
+    assert run.failure == trouble.tag
+    shown = {name: str(value.value) for name, value in failure.metadata.items()}
+    assert trouble.cause in shown["cause"]
+    assert trouble.remedy in shown["remedy"]
+    assert shown["meaning"] == (
+        "Nothing of this read is used; the published directory stays as it was."
+    )
+    assert failure.description == (
+        f"acme/okta: {shown['cause']} {shown['meaning']} What to do: {shown['remedy']}"
+    )
+    assert run.metadata() == {}
+
+
+def test_what_time_heals_is_tagged_so_with_the_time_that_the_api_gives(acme: Company) -> None:
+    later = {"retry-after": "7200"}
+    acme.okta.faults.append(make_fault("retry-after", headers=later, times=None))
+    run = acme.run()
+    assert run.failure == tags.HEALS
+    retry_at = datetime.fromisoformat(run.record.tags[tags.RETRY_AT])
+    assert timedelta(0) <= retry_at - NOON - timedelta(hours=2) < timedelta(minutes=1)
+    assert "Okta has trouble of its own (503 E0000010" in run.words()
+
+
+def test_a_secret_that_is_missing_says_where_it_is_looked_for(
+    acme: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ACME_TOKEN")
+    run = acme.run()
+    assert run.failure == tags.PERMANENT
+    assert run.words() == (
+        "acme/okta: the secret's environment variable ACME_TOKEN is not set; set it where the commands"
+        " and Dagster's processes start"
+    )
+    assert acme.okta.requests == []
+
+
+def test_a_run_started_again_does_not_inherit_how_the_one_before_failed(acme: Company) -> None:
+    inherited = {tags.FAILURE: tags.PERMANENT, tags.RETRY_AT: "2026-11-24T00:00:00+00:00"}
+    run = acme.run(run_tags=inherited)
+    assert run.succeeded
+    assert run.failure is None
+    assert run.record.tags[tags.RETRY_AT] == ""
+
+
+# What does not prove itself whole is not published.
+
+
+def test_a_day_that_is_held_says_so_and_the_published_directory_stays(acme: Company) -> None:
+    with acme.on(YESTERDAY):
+        assert acme.run(day=YESTERDAY).succeeded
+    before = acme.lake.database.read_bytes()
+    acme.okta.faults.append(make_fault("restricted-admin", times=None))
+    run = acme.run()
+    (failure,) = run.failures()
+    assert run.failure == tags.HELD
+    assert {name: str(value.value) for name, value in failure.metadata.items()} == {
+        "cause": "acme: 2026-11-23 is held back. okta: everyone_group_listed: The group Everyone was"
+        " listed 0 times. Who does not see it has a restricted administrator role.",
+        "meaning": "The directory of 2026-11-22 stays published.",
+        "remedy": "Look at the snapshot's checks in Dagster, mend the cause in the directory, and start"
+        " the sync again with `opensense-okta sync acme`.",
+    }
+    failed = [(check.check_name, check.severity) for check in run.checks() if not check.passed]
+    assert ("everyone_group_listed", dg.AssetCheckSeverity.ERROR) in failed
+    assert acme.lake.database.read_bytes() == before
+
+
+def test_materializing_what_is_published_alone_cannot_get_around(acme: Company) -> None:
+    acme.okta.faults.append(make_fault("restricted-admin", times=None))
+    acme.run()
+    for job, only in (
+        ("resolve", ["acme/resolved_directory"]),
+        ("sync", ["acme/resolved_directory"]),
+        ("resolve", None),
+    ):
+        config = {"ops": {"acme__resolved_directory": {"config": {"even_if_older": True}}}}
+        run = acme.run(job, only=only, config=config)
+        assert run.failure == tags.HELD
+        assert published(acme.lake) is None
+        assert not acme.lake.database.exists()
+
+
+def test_a_warning_holds_nothing_back(acme: Company) -> None:
+    acme.okta.org.update_profile(acme.okta.org.user_ids[0], {"email": "nowhere"})
+    run = acme.run()
+    assert run.succeeded
+    assert [(check.check_name, check.severity) for check in run.checks() if not check.passed] == [
+        ("emails_well_formed", dg.AssetCheckSeverity.WARN)
+    ]
+
+
+# Which day.
+
+
+def test_a_run_without_a_day_asks_for_one(acme: Company) -> None:
+    for job in ("sync", "resolve"):
+        assert acme.run(job, day=None).words() == (
+            "Choose a day: these assets are partitioned by day, in the organization's time zone."
+        )
+    assert acme.okta.requests == []
+
+
+def test_a_past_day_without_a_snapshot_refuses_and_says_what_can_be_done(acme: Company) -> None:
+    run = acme.run(day=YESTERDAY)
+    assert run.failure == tags.PERMANENT
+    assert run.words() == (
+        "acme/okta: There is no snapshot of 2026-11-22, and an API only tells the present, which is"
+        " 2026-11-23. Nothing of this read is used; the published directory stays as it was. What to do:"
+        " Nothing is stored up to 2026-11-22; the first day that can be resolved is the day of the first"
+        " snapshot."
+    )
+    assert acme.okta.requests == []
+    assert acme.lake.snapshot_days("okta") == []
+
+
+def test_a_past_day_without_a_snapshot_names_the_one_it_can_be_resolved_from(acme: Company) -> None:
+    with acme.on(YESTERDAY - timedelta(days=1)):
+        acme.run(day=YESTERDAY - timedelta(days=1))
+    assert (
+        acme.run(day=YESTERDAY)
+        .words()
+        .endswith(
+            "What to do: Start the job acme__resolve for 2026-11-22: it resolves the newest snapshot before"
+            " it, of 2026-11-21."
+        )
+    )
+    run = acme.run("resolve", day=YESTERDAY)
+    assert run.succeeded
+    assert run.metadata()["acme/people"]["snapshot_of_okta"] == "2026-11-21"
+
+
+def test_resolving_a_day_before_the_first_snapshot_says_what_can_be_done(acme: Company) -> None:
+    run = acme.run("resolve")
+    assert run.failure == tags.PERMANENT
+    assert run.words().startswith(
+        "acme/okta: there is no snapshot of 2026-11-23 or of a day before it"
+    )
+
+
+def test_an_older_day_is_resolved_and_not_published(acme: Company) -> None:
+    with acme.on(YESTERDAY):
+        acme.run(day=YESTERDAY)
+    acme.run()
+    run = acme.run("resolve", day=YESTERDAY)
+    assert run.succeeded
+    shown = run.metadata()["acme/resolved_directory"]
+    assert (shown["published_day"], shown["replaced"]) == (str(DAY), False)
+    assert any(
+        entry.user_message
+        == "2026-11-22 is resolved. It was not published, because 2026-11-23 already is; a run with"
+        " `even_if_older: true` publishes it all the same."
+        for entry in run.events
+    )
+
+
+def test_an_older_day_is_published_when_a_person_asks_for_it(acme: Company) -> None:
+    with acme.on(YESTERDAY):
+        acme.run(day=YESTERDAY)
+    acme.run()
+    config = {"ops": {"acme__resolved_directory": {"config": {"even_if_older": True}}}}
+    shown = acme.run("resolve", day=YESTERDAY, config=config).metadata()["acme/resolved_directory"]
+    assert (shown["published_day"], shown["replaced"]) == (str(YESTERDAY), True)
+
+
+def test_a_day_beyond_the_partitions_is_refused_before_anything_runs(acme: Company) -> None:
+    for day in (DAY + timedelta(days=1), date(2026, 11, 19)):
+        with pytest.raises(dg.DagsterUnknownPartitionError, match=str(day)):
+            acme.run(day=day)
+
+
+def test_what_the_sweep_finds_is_a_days_old_leftover(acme: Company) -> None:
+    acme.run()
+    leftover = acme.lake.snapshot("okta", DAY).draft()
+    leftover.table("raw_users").write_bytes(b"half")
+    with acme.on(DAY + timedelta(days=2)):
+        acme.run(day=DAY + timedelta(days=2))
+    assert not leftover.folder.exists()

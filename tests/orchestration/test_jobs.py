@@ -1,0 +1,313 @@
+"""When an organization's jobs run, on what, and that they never run twice at once."""
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+import pytest
+import time_machine
+from dagster._utils.schedules import schedule_execution_time_iterator
+
+from opensense_okta.directories.progress import Listener, unheard
+from opensense_okta.directories.snapshot import SnapshotManifest
+from opensense_okta.orchestration import tags
+from opensense_okta.orchestration.jobs import build_schedule
+from opensense_okta.orchestration.lock import organization_lock
+from opensense_okta.organization import Organization
+from opensense_okta.simulator.faults import make_fault
+from tests.orchestration.company import (
+    DAY,
+    Company,
+    Run,
+    a_company,
+    an_organization,
+    definitions_of,
+)
+
+TOMORROW = DAY + timedelta(days=1)
+
+
+# Partitions.
+
+
+@pytest.mark.parametrize(
+    ("zone", "now", "days"),
+    [
+        ("UTC", "2026-11-22T00:00+00:00", ["2026-11-20", "2026-11-21", "2026-11-22"]),
+        ("UTC", "2026-11-20T23:59+00:00", ["2026-11-20"]),
+        ("America/New_York", "2026-11-22T04:59+00:00", ["2026-11-20", "2026-11-21"]),
+        ("Pacific/Kiritimati", "2026-11-20T10:00+00:00", ["2026-11-20", "2026-11-21"]),
+        ("UTC", "2026-11-18T23:59+00:00", []),
+    ],
+)
+def test_a_day_is_there_from_its_first_moment_in_the_organizations_time_zone(
+    tmp_path: Path, zone: str, now: str, days: list[str]
+) -> None:
+    organization = an_organization(timezone=zone)
+    with time_machine.travel(datetime.fromisoformat(now)):
+        definitions = definitions_of(organization, tmp_path)
+        for key in definitions.resolve_asset_graph().get_all_asset_keys():
+            partitions = definitions.resolve_asset_graph().get(key).partitions_def
+            assert partitions is not None
+            assert partitions.get_partition_keys() == days
+
+
+# The schedule.
+
+
+def ticks(organization: Organization, since: datetime) -> Iterator[datetime]:
+    """When Dagster's daemon evaluates the schedule, from a moment on."""
+    return schedule_execution_time_iterator(
+        since.timestamp(), organization.schedule, organization.timezone, ascending=True
+    )
+
+
+def tick(
+    organization: Organization, scheduled: datetime, *, now: datetime | None = None
+) -> dg.RunRequest | str:
+    """What a tick of the schedule asks for, or in words why for nothing."""
+    repository = definitions_of(organization, Path()).get_repository_def()
+    with (
+        time_machine.travel(now or scheduled),
+        dg.build_schedule_context(
+            scheduled_execution_time=scheduled, repository_def=repository
+        ) as context,
+    ):
+        evaluated = repository.get_schedule_def("acme__daily").evaluate_tick(context)
+    if evaluated.run_requests:
+        (request,) = evaluated.run_requests
+        return request
+    return evaluated.skip_message or ""
+
+
+@pytest.mark.parametrize(
+    ("zone", "schedule", "around"),
+    [
+        ("UTC", "0 2 * * *", date(2026, 11, 23)),
+        ("America/New_York", "0 2 * * *", date(2027, 3, 14)),
+        ("America/New_York", "30 2 * * *", date(2027, 3, 14)),
+        ("America/New_York", "30 1 * * *", date(2027, 11, 7)),
+        ("Europe/Berlin", "30 2 * * *", date(2027, 3, 28)),
+        ("Europe/Berlin", "30 2 * * *", date(2027, 10, 31)),
+        ("Australia/Lord_Howe", "0 2 * * *", date(2027, 4, 4)),
+        ("America/Sao_Paulo", "0 0 * * *", date(2027, 2, 21)),
+    ],
+)
+def test_every_day_has_one_sync_also_when_the_clocks_change(
+    zone: str, schedule: str, around: date
+) -> None:
+    organization = an_organization(timezone=zone, schedule=schedule)
+    days = [around + timedelta(days=later) for later in range(-3, 4)]
+    since = datetime(days[0].year, days[0].month, days[0].day, tzinfo=ZoneInfo(zone))
+    following = ticks(organization, since)
+    asked = [tick(organization, next(following)) for _ in days]
+    assert [getattr(request, "partition_key", request) for request in asked] == list(map(str, days))
+
+
+def test_a_tick_asks_for_the_day_in_the_organizations_time_zone() -> None:
+    organization = an_organization(timezone="Pacific/Auckland", schedule="0 2 * * *")
+    request = tick(organization, datetime(2026, 11, 22, 13, tzinfo=UTC))
+    assert isinstance(request, dg.RunRequest)
+    assert request.partition_key == "2026-11-23"
+
+
+def test_a_late_tick_of_the_same_day_still_counts() -> None:
+    two = datetime(2026, 11, 23, 2, tzinfo=UTC)
+    request = tick(an_organization(), two, now=two + timedelta(hours=21))
+    assert isinstance(request, dg.RunRequest)
+
+
+def test_a_late_tick_of_a_day_that_is_over_is_skipped_and_says_when_the_next_is() -> None:
+    two = datetime(2026, 11, 23, 2, tzinfo=UTC)
+    assert tick(an_organization(), two, now=two + timedelta(hours=22, minutes=5)) == (
+        "This tick is of 2026-11-23, and it is 2026-11-24: an API only tells the present. The next sync"
+        " starts at 2026-11-24 02:00 UTC; to start one now: opensense-okta sync acme"
+    )
+
+
+def test_a_tick_before_the_first_day_is_skipped() -> None:
+    assert tick(an_organization(), datetime(2026, 11, 19, 2, tzinfo=UTC)) == (
+        "The first day of acme is 2026-11-20."
+    )
+
+
+@pytest.mark.parametrize(
+    ("enabled", "status"),
+    [(True, dg.DefaultScheduleStatus.RUNNING), (False, dg.DefaultScheduleStatus.STOPPED)],
+)
+def test_the_schedule_is_on_unless_the_organization_is_not_enabled(
+    enabled: bool, status: dg.DefaultScheduleStatus
+) -> None:
+    schedule = build_schedule(an_organization(enabled=enabled, timezone="Asia/Tokyo"))
+    assert schedule.default_status is status
+    assert schedule.execution_timezone == "Asia/Tokyo"
+    assert schedule.job_name == "acme__sync"
+
+
+# What is read, and what is kept.
+
+
+def test_a_sync_by_hand_reads_anew_and_the_new_snapshot_counts(acme: Company) -> None:
+    acme.run()
+    first = acme.lake.snapshot("okta", DAY).manifest(SnapshotManifest)
+    acme.okta.requests.clear()
+    user = acme.okta.org.user_ids[0]
+    acme.okta.org.update_profile(user, {"title": "Chief"})
+    run = acme.run()
+    second = acme.lake.snapshot("okta", DAY).manifest(SnapshotManifest)
+    assert first
+    assert second
+    assert first.id != second.id
+    assert len(acme.okta.requests) == second.cost.requests > 0
+    assert run.metadata()["acme/resolved_directory"]["people_changed"] == 1
+
+
+def test_a_retry_of_the_chain_keeps_its_complete_snapshot(acme: Company) -> None:
+    first = acme.run()
+    acme.okta.requests.clear()
+    retry = acme.run(run_tags={tags.CHAIN: first.id, tags.TRY: "2"})
+    assert retry.succeeded
+    assert acme.okta.requests == []
+    shown = retry.metadata()["acme/okta/raw_users"]
+    assert (shown["kept"], shown["requests"]) == (True, 0)
+    assert shown["dagster/partition_row_count"] == 40
+
+
+def test_a_read_that_fails_leaves_the_days_snapshot_and_what_is_published(acme: Company) -> None:
+    acme.run()
+    manifest = acme.lake.snapshot("okta", DAY).manifest(SnapshotManifest)
+    database = acme.lake.database.read_bytes()
+    acme.okta.faults.append(make_fault("invalid-token", match="groups", after=3, times=None))
+    failed = acme.run()
+    assert failed.failure == tags.PERMANENT
+    assert acme.lake.snapshot("okta", DAY).manifest(SnapshotManifest) == manifest
+    assert acme.lake.database.read_bytes() == database
+    acme.okta.requests.clear()
+    resolved = acme.run("resolve", run_tags={tags.CHAIN: failed.id})
+    assert resolved.succeeded
+    assert acme.okta.requests == []
+
+
+def test_the_resolving_job_asks_no_api_and_makes_what_can_be_made_of_what_is_stored(
+    acme: Company,
+) -> None:
+    acme.run()
+    acme.okta.requests.clear()
+    assert set(acme.run("resolve").metadata()) == {
+        f"acme/{table}"
+        for table in (
+            "accounts",
+            "people",
+            "provenance",
+            "groups",
+            "memberships",
+            "resolved_directory",
+        )
+    }
+    assert acme.okta.requests == []
+
+
+# Backfills.
+
+
+def test_a_backfill_keeps_what_is_stored_asks_nothing_and_goes_on_after_a_day_without(
+    acme: Company,
+) -> None:
+    days = [DAY - timedelta(days=before) for before in (3, 2, 1)]
+    stored = {}
+    for day in (days[0], days[2]):
+        with acme.on(day):
+            acme.run(day=day)
+        stored[day] = acme.lake.snapshot("okta", day).manifest(SnapshotManifest)
+    acme.okta.requests.clear()
+    # As Dagster does it: a run for each partition, whatever becomes of the others.
+    runs: dict[date, Run] = {day: acme.run(day=day) for day in days}
+    assert [runs[day].succeeded for day in days] == [True, False, True]
+    assert acme.okta.requests == []
+    for day, manifest in stored.items():
+        assert acme.lake.snapshot("okta", day).manifest(SnapshotManifest) == manifest
+        shown = runs[day].metadata()["acme/okta/raw_users"]
+        assert (shown["kept"], shown["requests"]) == (True, 0)
+    assert (
+        runs[days[1]]
+        .words()
+        .startswith(
+            "acme/okta: There is no snapshot of 2026-11-21, and an API only tells the present"
+        )
+    )
+    assert runs[days[1]].failure == tags.PERMANENT
+    assert acme.lake.resolved_days() == [days[0], days[2]]
+
+
+def test_todays_rules_are_what_a_past_day_is_resolved_under(acme: Company) -> None:
+    with acme.on(DAY):
+        acme.run()
+    okta = acme.organization.directories["okta"].model_dump(mode="json", exclude_defaults=True)
+    declared = okta | {"attributes": {"rank": "title"}}
+    with acme.on(TOMORROW):
+        organization = an_organization(directories={"okta": declared})
+        later = Company(organization, acme.okta, acme.lake, acme.instance)
+        run = later.run(day=DAY)
+    schema = run.metadata()["acme/people"]["dagster/column_schema"]
+    assert "rank" in [column.name for column in schema.columns]
+
+
+# One at a time.
+
+
+class Told:
+    """Somebody who watches a run, and hears what holds it up."""
+
+    def __init__(self) -> None:
+        self.words: list[str] = []
+        self.heard = threading.Event()
+
+    def listener(self, context: dg.AssetExecutionContext, directory: str) -> Listener:
+        del context, directory
+        return unheard
+
+    def tell(self, words: str) -> None:
+        self.words.append(words)
+        self.heard.set()
+
+
+def test_a_run_waits_for_the_one_at_work_and_another_organizations_does_not(
+    tmp_path: Path,
+) -> None:
+    told, runs = Told(), list[Run]()
+    with (
+        a_company(tmp_path, name="acme") as acme,
+        a_company(tmp_path, name="globex") as globex,
+    ):
+        acme.watcher = told
+        second = threading.Thread(target=lambda: runs.append(acme.run()))
+        with organization_lock(acme.lake.locks, "the first", waiting=lambda _: None):
+            second.start()
+            assert told.heard.wait(timeout=30)
+            assert globex.run().succeeded
+            assert acme.okta.requests == []
+        second.join(timeout=60)
+        (run,) = runs
+        assert run.succeeded
+        words = "run the first is at work for this organization: waiting until it ends"
+        assert told.words == [words]
+        assert words in [entry.user_message for entry in run.events]
+
+
+def test_a_run_ends_the_runs_of_killed_processes(acme: Company) -> None:
+    killed = dg.DagsterRun(
+        job_name="acme__sync",
+        status=dg.DagsterRunStatus.STARTED,
+        tags={tags.ORGANIZATION: "acme", tags.PARTITION: str(DAY)},
+    )
+    acme.instance.add_run(killed)
+    (acme.lake.locks / f"{killed.run_id}.lock").write_text(killed.run_id)
+    run = acme.run()
+    assert run.succeeded
+    assert Run(killed.run_id, acme.instance).record.status is dg.DagsterRunStatus.FAILURE
+    said = f"The run {killed.run_id} was killed and has been ended."
+    assert said in [entry.user_message for entry in run.events]
+    assert sorted(path.name for path in acme.lake.locks.iterdir()) == ["organization.lock"]

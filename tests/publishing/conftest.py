@@ -1,0 +1,10 @@
+from pathlib import Path
+
+import pytest
+
+from opensense_okta.lake import Lake
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(tmp_path / "data", "acme")

@@ -1,0 +1,164 @@
+"""Snapshots written by hand into a lake, and the tables of a resolved day as plain rows."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import duckdb
+
+from opensense_okta.directories.snapshot import Cost, SnapshotManifest, Table
+from opensense_okta.lake import Lake
+from opensense_okta.organization import Organization
+from opensense_okta.resolution.resolve import ResolvedManifest
+
+DAY = date(2026, 11, 23)
+
+Row = dict[str, object]
+Profile = Mapping[str, object]
+
+RAW_TABLES: Mapping[Table, str] = {
+    "raw_users": "id varchar, status varchar, created timestamptz, activated timestamptz,"
+    " status_changed timestamptz, last_login timestamptz, last_updated timestamptz,"
+    " password_changed timestamptz, type_id varchar, profile json, captured_at timestamptz",
+    "raw_groups": "id varchar, type varchar, name varchar, description varchar, created timestamptz,"
+    " last_updated timestamptz, last_membership_updated timestamptz, members_count bigint,"
+    " profile json, captured_at timestamptz",
+    "memberships": "group_id varchar, user_id varchar",
+}
+
+# What a good read of one user and of Everyone leaves behind.
+GOOD_EVIDENCE: Mapping[str, int] = {
+    "users": 1,
+    "groups": 1,
+    "memberships": 1,
+    "groups_gone": 0,
+    "everyone": 1,
+    "users_doubled": 0,
+    "groups_doubled": 0,
+    "users_seen_again": 0,
+    "members_unknown": 0,
+    "groups_unknown": 0,
+    "groups_miscounted": 0,
+    "logins_missing": 0,
+    "emails_malformed": 0,
+    "statuses_unknown": 0,
+}
+
+
+def organization(directory: str = "okta", **okta: object) -> Organization:
+    """acme, whose one directory is Okta, with what the test is about."""
+    settings = {"kind": "okta", "endpoint": "https://acme.okta.com", "api_token": {"env": "TOKEN"}}
+    return Organization.model_validate(
+        {
+            "name": "acme",
+            "timezone": "UTC",
+            "first_day": "2026-11-01",
+            "directories": {directory: settings | okta},
+        }
+    )
+
+
+def user(user_id: str, profile: Profile | None = None, status: str | None = "ACTIVE") -> Row:
+    """A row of raw_users."""
+    return {"id": user_id, "status": status, "profile": json.dumps(profile or {})}
+
+
+def group(group_id: str, name: str | None, description: str | None = None) -> Row:
+    """A row of raw_groups."""
+    described: Row = {"id": group_id, "name": name, "description": description}
+    return described | {"type": "OKTA_GROUP", "profile": "{}"}
+
+
+def store(
+    lake: Lake,
+    users: Iterable[Row] = (),
+    groups: Iterable[Row] = (),
+    memberships: Iterable[tuple[str, str]] = (),
+    *,
+    day: date = DAY,
+    directory: str = "okta",
+    evidence: Mapping[str, int] | None = None,
+    rows: Mapping[Table, int] | None = None,
+    set_aside: Mapping[Table, int] | None = None,
+) -> SnapshotManifest:
+    """Commits a snapshot that holds these rows, in this order."""
+    shelf = lake.snapshot(directory, day)
+    draft = shelf.draft()
+    written: dict[Table, list[Row]] = {
+        "raw_users": list(users),
+        "raw_groups": list(groups),
+        "memberships": [{"group_id": g, "user_id": u} for g, u in memberships],
+    }
+    with duckdb.connect() as connection:
+        for table, columns in RAW_TABLES.items():
+            connection.execute(f"create table {table} ({columns})")
+            for row in written[table]:
+                names, marks = ", ".join(row), ", ".join("?" * len(row))
+                connection.execute(
+                    f"insert into {table} ({names}) values ({marks})",  # noqa: S608 - the test's own
+                    list(row.values()),
+                )
+            connection.table(table).write_parquet(str(draft.table(table)))
+    read = datetime(day.year, day.month, day.day, 2, tzinfo=UTC)
+    counted: dict[Table, int] = {table: len(found) for table, found in written.items()}
+    manifest = SnapshotManifest(
+        id=draft.id,
+        organization=lake.organization,
+        directory=directory,
+        kind="okta",
+        day=day,
+        run_id=f"run of {day}",
+        chain=f"run of {day}",
+        mode="full",
+        started=read,
+        finished=read.replace(minute=5),
+        cost=Cost(requests=7, retries=1, pages=6, received=9000, waits=2, waited=1.5, headroom=0.4),
+        rows={**counted, **(rows or {})},
+        set_aside={"raw_users": 0, "raw_groups": 0, "memberships": 0, **(set_aside or {})},
+        evidence={**GOOD_EVIDENCE, **(evidence or {})},
+    )
+    shelf.commit(draft, manifest)
+    return manifest
+
+
+def resolved(lake: Lake, table: str, *, day: date = DAY) -> list[Row]:
+    """The rows of a table of a resolved day, sorted."""
+    return rows_of(resolved_file(lake, table, day=day))
+
+
+def resolved_file(lake: Lake, table: str, *, day: date = DAY) -> Path:
+    """The file of a table of a resolved day."""
+    shelf = lake.resolved(day)
+    manifest = shelf.manifest(ResolvedManifest)
+    assert manifest is not None
+    return shelf.table(manifest, table)
+
+
+def rows_of(path: Path) -> list[Row]:
+    """The rows of a Parquet file, sorted."""
+    with duckdb.connect() as connection:
+        return fetched(connection.read_parquet(str(path)).order("all"))
+
+
+def fetched(relation: duckdb.DuckDBPyRelation) -> list[Row]:
+    """A relation's rows by column."""
+    return [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
+
+
+def columns_of(path: Path) -> dict[str, str]:
+    """The columns of a Parquet file with their types."""
+    with duckdb.connect() as connection:
+        return typed_columns(connection.read_parquet(str(path)))
+
+
+def typed_columns(relation: duckdb.DuckDBPyRelation) -> dict[str, str]:
+    """A relation's columns with their types."""
+    types = (str(kind).replace('"', "") for kind in relation.types)
+    return dict(zip(relation.columns, types, strict=True))
+
+
+def only(rows: Sequence[Row]) -> Row:
+    """The one row there is."""
+    (row,) = rows
+    return row

@@ -1,0 +1,442 @@
+"""People, their managers and groups, and why each value is what it is."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from opensense_okta.lake import Lake
+from opensense_okta.resolution.resolve import (
+    TABLES,
+    NothingToResolve,
+    ResolvedManifest,
+    resolve,
+    rules_digest,
+)
+from opensense_okta.resolution.vocabulary import ATTRIBUTES
+from tests.resolution.stored import (
+    DAY,
+    Profile,
+    Row,
+    columns_of,
+    group,
+    only,
+    organization,
+    resolved,
+    resolved_file,
+    store,
+    user,
+)
+
+YESTERDAY = DAY - timedelta(days=1)
+NOT_VALUES = ("person_id", "manager_id", "directories", "accounts")
+
+
+def people(lake: Lake, *, day: date = DAY) -> dict[object, Row]:
+    """The people of a day by the id of their account."""
+    rows = resolved(lake, "people", day=day)
+    return {str(account_of(row)).partition("/")[2]: row for row in rows}
+
+
+def account_of(person: Row) -> object:
+    accounts = person["accounts"]
+    assert isinstance(accounts, list)
+    (account,) = accounts
+    return account
+
+
+# Who a manager is, as directories write it.
+
+
+class Case(NamedTuple):
+    says: str
+    written: Profile
+    manager: str | None
+
+
+GRACE: Profile = {
+    "login": "grace@acme.test",
+    "email": "Grace.Hopper@acme.test",
+    "employeeNumber": "E7",
+    "firstName": "Grace",
+    "lastName": "Hopper",
+}
+OTHERS: Mapping[str, Profile] = {
+    "00uGRACE": GRACE,
+    # Two share an address, and one's number is the other's login.
+    "00uANNE": {"login": "anne", "email": "reception@acme.test", "employeeNumber": "E8"},
+    "00uBERT": {"login": "e8", "email": "reception@acme.test", "firstName": "Bert"},
+    # Whose login and address are the same is still one.
+    "00uCARL": {"login": "carl@acme.test", "email": "CARL@acme.test"},
+    "00uDORA": {"login": " dora\u00a0"},
+}
+
+MANAGERS = [
+    Case("by id", {"managerId": "00uGRACE"}, "00uGRACE"),
+    Case("by an id in another case, which is another id", {"managerId": "00ugrace"}, None),
+    Case("by login", {"managerId": "grace@acme.test"}, "00uGRACE"),
+    Case("by login in any case", {"managerId": "GRACE@ACME.TEST"}, "00uGRACE"),
+    Case("by e-mail address", {"manager": "grace.hopper@acme.test"}, "00uGRACE"),
+    Case("by employee number", {"managerId": "E7"}, "00uGRACE"),
+    Case("with white space around it", {"managerId": "\u2003E7\n"}, "00uGRACE"),
+    Case("with white space around the login", {"managerId": "dora"}, "00uDORA"),
+    Case("one of whom login and e-mail say the same", {"managerId": "carl@acme.test"}, "00uCARL"),
+    Case("never by name", {"manager": "Grace Hopper"}, None),
+    Case("never by first name", {"manager": "Bert"}, None),
+    Case("nobody, when two share the address", {"manager": "reception@acme.test"}, None),
+    Case("nobody, when it is one's number and another's login", {"managerId": "E8"}, None),
+    Case("nobody who is not there", {"managerId": "E99"}, None),
+    Case("the first filled field's alone", {"managerId": "E99", "manager": "E7"}, None),
+    Case("the second field's, when the first is blank", {"managerId": " ", "manager": "E7"}, "00uGRACE"),
+    Case("oneself, if it says so", {"managerId": "oneself", "login": "oneself"}, "oneself"),
+    Case("nobody, when nothing is written", {}, None),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def managed(tmp_path_factory: pytest.TempPathFactory) -> dict[object, Row]:
+    """The people of all cases above."""
+    lake = Lake(tmp_path_factory.mktemp("lake"), "acme")
+    users = [user(name, profile) for name, profile in OTHERS.items()]
+    users += [
+        user("oneself" if case.manager == "oneself" else case.says, case.written)
+        for case in MANAGERS
+    ]
+    store(lake, users)
+    resolve(organization(), DAY, lake)
+    return people(lake)
+
+
+@pytest.mark.parametrize("case", MANAGERS, ids=lambda case: case.says)
+def test_a_manager_is_found(managed: dict[object, Row], case: Case) -> None:
+    found = managed["oneself" if case.manager == "oneself" else case.says]["manager_id"]
+    assert found == (managed[case.manager]["person_id"] if case.manager else None)
+
+
+def test_a_managers_id_says_who_and_the_manager_stays_as_it_was_written(
+    managed: dict[object, Row],
+) -> None:
+    report = managed["by employee number"]
+    assert report["manager"] == "E7"
+    assert report["manager_id"] == managed["00uGRACE"]["person_id"]
+
+
+def test_a_manager_who_has_left_is_still_the_manager(lake: Lake) -> None:
+    store(lake, [user("a", {"managerId": "b"}), user("b", status="DEPROVISIONED")])
+    resolve(organization(), DAY, lake)
+    found = people(lake)
+    assert found["a"]["manager_id"] == found["b"]["person_id"]
+
+
+# People.
+
+
+def test_everyone_who_has_an_account_is_a_person_and_active_says_who_counts(lake: Lake) -> None:
+    store(lake, [user("a"), user("b", status="DEPROVISIONED"), user("c", status="STAGED")])
+    resolve(organization(), DAY, lake)
+    assert {name: row["active"] for name, row in people(lake).items()} == {
+        "a": True,
+        "b": False,
+        "c": False,
+    }
+
+
+def test_a_person_says_which_directories_and_accounts_it_is_made_of(lake: Lake) -> None:
+    store(lake, [user("00u1", {"login": "ada"})])
+    resolve(organization(), DAY, lake)
+    person = only(resolved(lake, "people"))
+    assert person["directories"] == ["okta"]
+    assert person["accounts"] == ["okta/00u1"]
+    assert person["user_name"] == "ada"
+    assert person["person_id"] == only(resolved(lake, "accounts"))["person_id"]
+
+
+def test_a_person_stays_the_same_whatever_changes_but_the_account(lake: Lake) -> None:
+    before: Profile = {"login": "ada@acme.test", "email": "ada@acme.test", "lastName": "Byron"}
+    after: Profile = {"login": "king@acme.test", "email": "k@acme.test", "lastName": "King"}
+    store(lake, [user("00u1", before), user("00u2", after)], day=YESTERDAY)
+    store(lake, [user("00u1", after, "SUSPENDED"), user("00u3", before)], day=DAY)
+    for day in (YESTERDAY, DAY):
+        resolve(organization(), day, lake)
+    old, new = people(lake, day=YESTERDAY), people(lake)
+    assert old["00u1"]["person_id"] == new["00u1"]["person_id"]
+    # Whoever takes over a login and an address is somebody else.
+    assert len({row["person_id"] for row in (*old.values(), *new.values())}) == 3
+
+
+# Groups and who is in them.
+
+
+def test_groups_are_named_after_their_directory_and_count_people(lake: Lake) -> None:
+    store(
+        lake,
+        [user("a"), user("b", status="DEPROVISIONED")],
+        [group("g1", "Staff", "Who works here"), group("g2", "\u3000", ""), group("g3", None)],
+        [("g1", "a"), ("g1", "b"), ("g1", "gone"), ("gone", "a")],
+    )
+    resolve(organization(), DAY, lake)
+    own = {"directory": "okta", "type": "OKTA_GROUP"}
+    nameless = own | {"name": None, "description": None, "members_count": 0}
+    assert resolved(lake, "groups") == [
+        own
+        | {
+            "group_id": "okta/g1",
+            "id": "g1",
+            "name": "Staff",
+            "description": "Who works here",
+            "members_count": 2,
+        },
+        nameless | {"group_id": "okta/g2", "id": "g2"},
+        nameless | {"group_id": "okta/g3", "id": "g3"},
+    ]
+
+
+def test_a_groups_name_stays_as_it_was_written(lake: Lake) -> None:
+    store(lake, groups=[group("g1", " Staff ", " all ")])
+    resolve(organization(), DAY, lake)
+    found = only(resolved(lake, "groups"))
+    assert (found["name"], found["description"]) == (" Staff ", " all ")
+
+
+def test_memberships_are_of_people_and_groups_that_are_known(lake: Lake) -> None:
+    store(
+        lake,
+        [user("a"), user("b")],
+        [group("g1", "Staff"), group("g2", "Board")],
+        [("g1", "a"), ("g1", "b"), ("g2", "a"), ("g1", "gone"), ("gone", "a")],
+    )
+    resolve(organization(), DAY, lake)
+    found = people(lake)
+    named = {str(row["person_id"]): name for name, row in found.items()}
+    assert {
+        (row["group_id"], named[str(row["person_id"])]) for row in resolved(lake, "memberships")
+    } == {("okta/g1", "a"), ("okta/g1", "b"), ("okta/g2", "a")}
+
+
+# Provenance.
+
+
+def test_a_value_is_explained_by_its_directory_its_account_and_its_rule(lake: Lake) -> None:
+    store(lake, [user("00u1", {"title": "Engineer", "division": " "})])
+    resolve(organization(), DAY, lake)
+    given_by = {
+        "person_id": only(resolved(lake, "people"))["person_id"],
+        "directory": "okta",
+        "account_id": "00u1",
+        "rule": "only_value",
+        "losing": [],
+    }
+    assert resolved(lake, "provenance") == [
+        given_by | {"attribute": "active", "value": "true"},
+        given_by | {"attribute": "title", "value": "Engineer"},
+    ]
+
+
+def assert_explained(lake: Lake, *, day: date = DAY) -> None:
+    """Every value of every person has one row of provenance, and every row is of such a value."""
+    values = {
+        (row["person_id"], name): str(value).lower() if name == "active" else value
+        for row in resolved(lake, "people", day=day)
+        for name, value in row.items()
+        if name not in NOT_VALUES and value is not None
+    }
+    provenance = resolved(lake, "provenance", day=day)
+    assert {(row["person_id"], row["attribute"]): row["value"] for row in provenance} == values
+    assert len(provenance) == len(values)
+    accounts = {
+        (row["directory"], row["id"]): row["person_id"]
+        for row in resolved(lake, "accounts", day=day)
+    }
+    for row in provenance:
+        assert accounts[row["directory"], row["account_id"]] == row["person_id"]
+
+
+# The same inputs give the same rows.
+
+FIELDS = ["login", "email", "firstName", "displayName", "managerId", "employeeNumber", "deskNumber"]
+TEXTS = st.sampled_from(
+    ["", " ", "\u00a0", "a", "b", "00u1", "00u2", "A", "静", "a@acme.test", "'\"\\"]
+)
+PROFILE = st.dictionaries(st.sampled_from(FIELDS), TEXTS | st.none() | st.integers(0, 3))
+USERS = st.dictionaries(
+    st.sampled_from([f"00u{number}" for number in range(6)]),
+    st.tuples(PROFILE, st.sampled_from(["ACTIVE", "DEPROVISIONED", None])),
+)
+MEMBERSHIPS = st.lists(
+    st.tuples(st.sampled_from(["g1", "g2", "gone"]), st.sampled_from(["00u0", "00u1", "00u9"])),
+    unique=True,
+)
+GROUPS = st.lists(st.sampled_from(["g1", "g2"]), unique=True)
+
+
+class Held(NamedTuple):
+    """What a directory holds on a day."""
+
+    users: Sequence[Row]
+    groups: Sequence[Row]
+    memberships: Sequence[tuple[str, str]]
+
+
+@st.composite
+def held(draw: st.DrawFn) -> tuple[Held, Held]:
+    """What a directory holds, and the same in another order."""
+    users = [user(name, *about) for name, about in draw(USERS).items()]
+    groups = [group(name, name.upper()) for name in draw(GROUPS)]
+    memberships = draw(MEMBERSHIPS)
+    return Held(users, groups, memberships), Held(
+        draw(st.permutations(users)),
+        draw(st.permutations(groups)),
+        draw(st.permutations(memberships)),
+    )
+
+
+@pytest.mark.slow
+@settings(
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(today=held(), yesterday=held())
+def test_the_same_inputs_give_the_same_rows_in_any_order_of_days_and_rows(
+    tmp_path_factory: pytest.TempPathFactory, today: tuple[Held, Held], yesterday: tuple[Held, Held]
+) -> None:
+    rules = organization(attributes={"desk": "deskNumber"})
+    results = []
+    for side, order in ((0, (YESTERDAY, DAY)), (1, (DAY, YESTERDAY))):
+        lake = Lake(tmp_path_factory.mktemp("lake"), "acme")
+        store(lake, *today[side], day=DAY)
+        store(lake, *yesterday[side], day=YESTERDAY)
+        for day in order:
+            resolve(rules, day, lake)
+        results.append(
+            {(day, table): resolved(lake, table, day=day) for day in order for table in TABLES}
+        )
+        assert_explained(lake)
+    assert results[0] == results[1]
+
+
+def test_resolving_again_gives_the_same_rows_under_an_id_of_their_own(lake: Lake) -> None:
+    store(lake, [user(f"00u{number}", GRACE) for number in range(50)], [group("g", "Staff")])
+    first = resolve(organization(), DAY, lake)
+    rows = {table: resolved(lake, table) for table in TABLES}
+    second = resolve(organization(), DAY, lake)
+    assert {table: resolved(lake, table) for table in TABLES} == rows
+    assert first.id != second.id
+    assert first.model_copy(update={"id": second.id}) == second
+
+
+def test_a_later_day_changes_nothing_of_an_earlier_one(lake: Lake) -> None:
+    store(lake, [user("a", {"title": "Clerk"})], day=YESTERDAY)
+    resolve(organization(), YESTERDAY, lake)
+    before = resolved(lake, "people", day=YESTERDAY)
+    store(lake, [user("a", {"title": "Boss"}), user("b")], day=DAY)
+    resolve(organization(), YESTERDAY, lake)
+    assert resolved(lake, "people", day=YESTERDAY) == before
+
+
+def test_the_rules_have_a_digest_that_changes_with_them() -> None:
+    plain, desk = organization(), organization(attributes={"desk": "deskNumber"})
+    assert rules_digest(plain) == rules_digest(organization())
+    assert rules_digest(plain) != rules_digest(desk)
+    # How it is read is no rule of how it is resolved.
+    assert rules_digest(plain) == rules_digest(organization(rate_limit_share=0.1))
+
+
+# Which snapshot a day is made from.
+
+
+def test_a_day_is_resolved_from_the_newest_snapshot_not_after_it(lake: Lake) -> None:
+    for days in (-3, -2, 1):
+        store(lake, [user(f"read {days}")], day=DAY + timedelta(days=days))
+    manifest = resolve(organization(), DAY, lake)
+    assert list(people(lake)) == ["read -2"]
+    assert manifest.sources["okta"].day == DAY - timedelta(days=2)
+    assert manifest.rows == {
+        "accounts": 1, "people": 1, "provenance": 1, "groups": 0, "memberships": 0
+    }  # fmt: skip
+
+
+def test_a_day_before_the_first_snapshot_says_what_can_be_done(lake: Lake) -> None:
+    store(lake, [user("a")], day=DAY + timedelta(days=1))
+    with pytest.raises(NothingToResolve) as refused:
+        resolve(organization(), DAY, lake)
+    assert str(refused.value) == (
+        "acme/okta: there is no snapshot of 2026-11-23 or of a day before it, so there is nothing to"
+        " resolve. An API only tells the present: choose a day from the first snapshot on, or read one"
+        " now with `opensense-okta sync acme`."
+    )
+    assert lake.resolved_days() == []
+
+
+def test_a_day_that_cannot_be_resolved_stays_as_it_was(lake: Lake) -> None:
+    store(lake, [user("a")])
+    resolve(organization(), DAY, lake)
+    before = sorted(lake.resolved(DAY).folder.rglob("*"))
+    broken = store(lake, [user("b")])
+    lake.snapshot("okta", DAY).table(broken, "raw_users").write_bytes(b"not a Parquet file")
+    with pytest.raises(Exception, match="No magic bytes"):
+        resolve(organization(), DAY, lake)
+    assert sorted(lake.resolved(DAY).folder.rglob("*")) == before
+    assert list(people(lake)) == ["a"]
+
+
+def test_the_manifest_says_what_the_day_was_made_from(lake: Lake) -> None:
+    taken = store(lake, [user("a")])
+    made = resolve(organization(), DAY, lake)
+    assert lake.resolved(DAY).manifest(ResolvedManifest) == made
+    assert (made.organization, made.day) == ("acme", DAY)
+    assert made.sources["okta"].id == taken.id
+    assert made.rules == rules_digest(organization())
+
+
+# Types.
+
+TEXT, FLAG, NUMBER, TEXTS_TYPE = "VARCHAR", "BOOLEAN", "BIGINT", "VARCHAR[]"
+VALUES = dict.fromkeys([*ATTRIBUTES, "desk"], TEXT)
+COLUMNS = {
+    "accounts": {
+        "directory": TEXT,
+        "id": TEXT,
+        "person_id": TEXT,
+        "status": TEXT,
+        "active": FLAG,
+        **VALUES,
+    },
+    "people": {
+        "person_id": TEXT,
+        "active": FLAG,
+        **VALUES,
+        "manager_id": TEXT,
+        "directories": TEXTS_TYPE,
+        "accounts": TEXTS_TYPE,
+    },
+    "provenance": {
+        "person_id": TEXT,
+        "attribute": TEXT,
+        "value": TEXT,
+        "directory": TEXT,
+        "account_id": TEXT,
+        "rule": TEXT,
+        "losing": "STRUCT(directory VARCHAR, value VARCHAR)[]",
+    },
+    "groups": {
+        "group_id": TEXT,
+        "name": TEXT,
+        "description": TEXT,
+        "type": TEXT,
+        "directory": TEXT,
+        "id": TEXT,
+        "members_count": NUMBER,
+    },
+    "memberships": {"person_id": TEXT, "group_id": TEXT},
+}
+
+
+@pytest.mark.parametrize("users", [[], [user("a", status=None)]], ids=["no row", "no value"])
+def test_columns_keep_their_types_without_a_value(tmp_path: Path, users: list[Row]) -> None:
+    lake = Lake(tmp_path, "acme")
+    store(lake, users)
+    resolve(organization(attributes={"desk": "deskNumber"}), DAY, lake)
+    assert {table: columns_of(resolved_file(lake, table)) for table in TABLES} == COLUMNS

@@ -1,0 +1,124 @@
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from click.testing import CliRunner
+from joserfc.jwk import ECKey
+
+from opensense_okta.simulator.command import simulate
+
+COMMAND = [sys.executable, "-m", "opensense_okta.simulator.command", "--port", "0"]
+
+
+@contextmanager
+def simulating(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The command in a process of its own, and the line it prints when it listens."""
+    command = [*COMMAND, *options]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        try:
+            yield process, process.stdout.readline()
+        finally:
+            process.kill()
+
+
+def refused(*arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(simulate, arguments)
+    return result.exit_code, result.output
+
+
+def test_it_says_where_it_is_serves_and_ends_quietly(tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    options = ("--users", "30", "--groups", "5", "--memberships", "40", "--day", "2026-11-23")
+    with simulating(*options, "--token", "mine", "--ready-file", str(ready)) as (process, line):
+        assert line.startswith("Okta simulator on http://127.0.0.1:")
+        assert line.endswith(": 30 users, 5 groups, day 2026-11-23, API token mine\n")
+        url = ready.read_text().strip()
+        assert url in line
+        answer = httpx.get(f"{url}/api/v1/groups", headers={"Authorization": "SSWS mine"})
+        assert len(answer.json()) == 5
+        process.send_signal(signal.SIGTERM)
+        rest, complaints = process.communicate(timeout=10)
+    assert (process.returncode, rest, complaints) == (0, "", "")
+
+
+def test_ctrl_c_ends_it_quietly_and_days_can_have_passed() -> None:
+    with simulating("--since", "2026-11-20", "--day", "2026-11-23", "--fault", "reset") as (
+        process,
+        line,
+    ):
+        assert "day 2026-11-23" in line
+        process.send_signal(signal.SIGINT)
+        rest, complaints = process.communicate(timeout=10)
+    assert (process.returncode, rest, complaints) == (0, "", "")
+
+
+def test_a_port_in_use_is_said_so() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, output = refused("--port", str(port))
+    assert code == 2
+    assert output == f"Cannot listen on 127.0.0.1:{port}: Address already in use.\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--fault", "gremlins"), "no fault 'gremlins'; there are crowded, delay"),
+        (("--fault", "reset,speed=3"), "fault 'reset' knows only match, times, after"),
+        (("--client-id", "0oa"), "--client-id and --public-key belong together"),
+        (("--day", "tomorrow"), "does not match the format"),
+    ],
+)
+def test_wrong_use_is_explained(arguments: tuple[str, ...], words: str) -> None:
+    code, output = refused("--users", "0", *arguments)
+    assert code == 2
+    assert words in " ".join(output.split())
+
+
+def test_a_public_key_must_be_one(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    for text in ("no key", '{"kty": "RSA"}', '{"kty": "oct", "k": "eA"}'):
+        key.write_text(text)
+        code, output = refused("--client-id", "0oa", "--public-key", str(key))
+        assert (code, "--public-key" in output) == (2, True), text
+
+
+def test_a_service_app_can_be_registered(tmp_path: Path) -> None:
+    key = tmp_path / "key.json"
+    key.write_text(json.dumps(ECKey.generate_key("P-256").as_dict(private=False)))
+    with simulating("--client-id", "0oa", "--public-key", str(key)) as (_, line):
+        url = line.split()[3].rstrip(":")
+        answer = httpx.post(f"{url}/oauth2/v1/token", data={"grant_type": "client_credentials"})
+    assert answer.json()["error"] == "invalid_client"
+
+
+def test_the_command_is_imported_quickly_and_with_nothing_heavy() -> None:
+    check = (
+        "import sys, opensense_okta.simulator.command; "
+        "print(*{'uvicorn', 'faker', 'joserfc', 'starlette', 'msgspec'} & set(sys.modules))"
+    )
+    started = time.perf_counter()
+    result = subprocess.run(
+        [sys.executable, "-c", check], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == ""
+    assert time.perf_counter() - started < 5
+
+
+def test_the_product_is_not_imported_by_the_simulator() -> None:
+    folder = Path(simulate.callback.__code__.co_filename).parent  # type: ignore[union-attr] # set
+    lines = [line for path in folder.glob("*.py") for line in path.read_text().splitlines()]
+    imports = [line for line in lines if "import" in line and "opensense_okta" in line]
+    assert imports
+    assert all("opensense_okta.simulator" in line for line in imports)

@@ -1,0 +1,124 @@
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from opensense_okta import engine
+
+Package = Callable[[str], str]
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Package:
+    """A package with one file of SQL, query.sql."""
+
+    def with_query(query: str) -> str:
+        name = f"package_of_{tmp_path.name}"  # a name is imported once
+        folder = tmp_path / name
+        (folder / "sql").mkdir(parents=True)
+        (folder / "__init__.py").touch()
+        (folder / "sql" / "query.sql").write_text(query, encoding="utf-8")
+        monkeypatch.syspath_prepend(tmp_path)
+        return name
+
+    return with_query
+
+
+def test_each_engine_is_empty_and_leaves_nothing(tmp_path: Path) -> None:
+    for _ in range(2):
+        with engine.start(tmp_path) as connection:
+            assert connection.execute("show tables").fetchall() == []
+            connection.execute("create table people as select 1 as id")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_spilling_happens_in_a_private_folder_that_is_gone_after_a_failure(tmp_path: Path) -> None:
+    def fail() -> None:
+        with engine.start(tmp_path):
+            (folder,) = tmp_path.iterdir()
+            assert folder.stat().st_mode & 0o777 == 0o700
+            raise RuntimeError("something else")
+
+    with pytest.raises(RuntimeError, match="something else"):
+        fail()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_does_not_fit_into_memory_is_spilled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENSENSE_MEMORY_LIMIT", "64MB")
+    with engine.start(tmp_path) as connection:
+        query = (
+            "select count(*) from (select random() r, i from range(2_000_000) t(i) order by r, i)"
+        )
+        connection.execute(f"create table counted as {query}")
+        assert connection.execute("from counted").fetchall() == [(2_000_000,)]
+
+
+def test_times_are_utc_whatever_the_machine_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Pacific/Kiritimati")
+    with engine.start(tmp_path) as connection:
+        (row,) = connection.execute("select timestamptz '2026-11-23 02:00:00'").fetchall()
+    assert row == (datetime(2026, 11, 23, 2, tzinfo=UTC),)
+
+
+def test_sql_is_run_with_variables_and_gives_its_last_rows(
+    tmp_path: Path, package: Package
+) -> None:
+    query = """
+        create temp table given as select getvariable('day') as day, getvariable('names') as names;
+        select day, unnest(names) as name, getvariable('nothing') as nothing from given;
+    """
+    with engine.start(tmp_path) as connection:
+        rows = engine.run(
+            connection,
+            package(query),
+            "query.sql",
+            day="2026-11-23'; drop table given; --",
+            names=["Ann", "Bö"],
+            nothing=None,
+        )
+    assert rows == [
+        {"day": "2026-11-23'; drop table given; --", "name": "Ann", "nothing": None},
+        {"day": "2026-11-23'; drop table given; --", "name": "Bö", "nothing": None},
+    ]
+
+
+def test_a_mistake_in_sql_is_told(tmp_path: Path, package: Package) -> None:
+    with engine.start(tmp_path) as connection, pytest.raises(duckdb.Error, match="no_such_table"):
+        engine.run(connection, package("from no_such_table"), "query.sql")
+
+
+def test_a_stored_table_keeps_its_types_even_without_values(tmp_path: Path) -> None:
+    path = tmp_path / "people.parquet"
+    with engine.start(tmp_path) as connection:
+        connection.execute(
+            "create table people (id varchar, left_at timestamptz, groups varchar[])"
+        )
+        assert engine.store(connection, "people", path) == 0
+        connection.execute("insert into people values ('00u1', null, null), ('00u2', null, null)")
+        assert engine.store(connection, "people", path) == 2
+    with engine.start(tmp_path) as connection:
+        engine.view(connection, "people", path)
+        columns = connection.execute("describe people").fetchall()
+        assert connection.execute("select count(*) from people").fetchall() == [(2,)]
+    assert [column[:2] for column in columns] == [
+        ("id", "VARCHAR"),
+        ("left_at", "TIMESTAMP WITH TIME ZONE"),
+        ("groups", "VARCHAR[]"),
+    ]
+
+
+def test_a_view_may_be_stored_and_a_name_may_stand_for_another_file(tmp_path: Path) -> None:
+    with engine.start(tmp_path) as connection:
+        for number in (1, 2):
+            connection.execute(f"create or replace view numbers as select {number} as number")
+            engine.store(connection, "numbers", tmp_path / f"{number}.parquet")
+        for number in (1, 2):
+            engine.view(connection, "stored", tmp_path / f"{number}.parquet")
+            assert connection.execute("from stored").fetchall() == [(number,)]

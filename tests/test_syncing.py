@@ -1,0 +1,272 @@
+"""What the command `sync` says and how it ends: real runs, on an instance of their own."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import dagster as dg
+import duckdb
+import pytest
+import time_machine
+
+from opensense_okta.directories.snapshot import SnapshotManifest
+from opensense_okta.lake import Lake
+from opensense_okta.simulator.faults import make_fault
+from opensense_okta.simulator.org import Org
+from opensense_okta.simulator.server import TOKEN, Simulator, running
+from opensense_okta.syncing import sync_now
+from tests.e2e.home import make_home, write_organization
+from tests.orchestration.company import DAY, NOON, UNHURRIED, an_org
+from tests.resolution.stored import group, store, user
+
+YESTERDAY = DAY - timedelta(days=1)
+
+
+class Ended(NamedTuple):
+    """How the command ended, and what it said."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:  # noqa: ANN401 - whatever the JSON is
+        return json.loads(self.out)
+
+    def line(self, begin: str) -> str:
+        """The one line of the summary that begins so."""
+        (found,) = [line for line in self.out.splitlines() if line.startswith(f"  {begin}")]
+        return " ".join(found.split())
+
+
+class Desk(NamedTuple):
+    """Where somebody types the command."""
+
+    home: Path
+    okta: Simulator
+    lake: Lake
+    sync: Callable[..., Ended]
+
+    def run(self, run_id: str) -> dg.DagsterRun:
+        """A run, as the UI shows it."""
+        with dg.DagsterInstance.get() as instance:
+            found = instance.get_run_by_id(run_id)
+        assert found
+        return found
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A DAGSTER_HOME for all: to make its databases takes longer than a sync."""
+    return make_home(tmp_path_factory.mktemp("home"), "http://127.0.0.1:1")
+
+
+@pytest.fixture
+def desk(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Iterator[Desk]:
+    umask = os.umask(0o077)
+    with time_machine.travel(NOON), running(an_org(), limits=UNHURRIED) as okta:
+        write_organization(home, okta.url)
+        monkeypatch.setenv("DAGSTER_HOME", str(home))
+        monkeypatch.setenv("ACME_TOKEN", TOKEN)
+        monkeypatch.setenv("OPENSENSE_DATA", str(tmp_path / "data"))
+        monkeypatch.delenv("OPENSENSE_ORGANIZATIONS", raising=False)
+
+        def sync(day: date | None = None, *, as_json: bool = False) -> Ended:
+            capfd.readouterr()
+            status = sync_now("acme", str(day) if day else None, as_json=as_json)
+            return Ended(status, *capfd.readouterr())
+
+        yield Desk(home, okta, Lake(tmp_path / "data", "acme"), sync)
+    os.umask(umask)
+
+
+def people(org: Org) -> str:
+    """The beginning of what is said to have been read."""
+    truth = org.truth()
+    return f"{len(truth.users)} users, {len(truth.groups)} groups, {len(truth.memberships)} memberships"
+
+
+def test_a_good_sync_says_what_was_read_what_changed_where_it_lies_and_what_is_next(
+    desk: Desk,
+) -> None:
+    with time_machine.travel(NOON - timedelta(days=1)):
+        desk.sync()
+    for number, user_id in enumerate(desk.okta.org.user_ids[-3:]):
+        desk.okta.org.update_profile(user_id, {"title": f"Chief {number}"})
+    desk.okta.requests.clear()
+    ended = desk.sync()
+    read = people(desk.okta.org)
+    requests = len(desk.okta.requests)
+    assert ended.status == 0
+    assert ended.out.startswith("acme, 2026-11-23: done.\n")
+    assert ended.line("Read").startswith(f"Read okta: {read} ({requests} requests, 0.")
+    assert ended.line("Resolved") == f"Resolved {read.replace('users', 'people')}"
+    assert ended.line("Changed") == (
+        "Changed 0 people added, 0 removed, 3 changed since the directory of 2026-11-22"
+    )
+    assert ended.line("Published") == (
+        f"Published the directory of 2026-11-23: {desk.lake.database}"
+    )
+    assert ended.line("Next") == (
+        "Next 2026-11-24 02:00 UTC by the schedule while Dagster runs; by hand: opensense-okta sync acme"
+    )
+    run_id = ended.line("Run").split()[1]
+    assert desk.run(run_id).status is dg.DagsterRunStatus.SUCCESS
+    assert ended.err.startswith("acme: syncing 2026-11-23\n")
+
+
+def test_a_warning_is_something_to_look_at_and_no_failure(desk: Desk) -> None:
+    desk.okta.org.update_profile(desk.okta.org.user_ids[0], {"email": "nowhere"})
+    ended = desk.sync()
+    assert ended.status == 0
+    assert ended.line("Look at") == (
+        "Look at okta: 1 users have no e-mail address or a malformed one. Their signatures cannot be"
+        " addressed; correct the profiles in the directory."
+    )
+
+
+def test_an_organization_that_is_not_enabled_is_told_how_to_go_on_by_hand(desk: Desk) -> None:
+    write_organization(desk.home, desk.okta.url, enabled=False)
+    assert desk.sync().line("Next") == (
+        "Next by hand: opensense-okta sync acme (the schedule starts switched off: `enabled: false`)"
+    )
+
+
+def test_json_is_one_document_and_nothing_else(desk: Desk) -> None:
+    ended = desk.sync(as_json=True)
+    document = ended.document
+    truth = desk.okta.org.truth()
+    assert ended.status == 0
+    assert list(document) == [
+        "organization",
+        "day",
+        "status",
+        "run_id",
+        "resolve_run_id",
+        "failures",
+        "directories",
+        "resolved",
+        "published",
+        "database",
+        "next_sync",
+    ]
+    okta = document["directories"]["okta"]
+    assert okta["rows"] == {
+        "raw_users": len(truth.users),
+        "raw_groups": len(truth.groups),
+        "memberships": len(truth.memberships),
+    }
+    assert okta["read_now"] is True
+    assert okta["cost"]["requests"] == len(desk.okta.requests)
+    assert all(check["passed"] for check in okta["checks"])
+    assert (document["status"], document["failures"]) == ("done", [])
+    assert document["published"]["day"] == "2026-11-23"
+    assert document["database"] == str(desk.lake.database)
+    assert document["next_sync"] == "2026-11-24T02:00:00+00:00"
+    assert desk.run(document["run_id"]).status is dg.DagsterRunStatus.SUCCESS
+    with duckdb.connect(document["database"], read_only=True) as connection:
+        assert connection.execute("select count(*) from people").fetchall() == [(len(truth.users),)]
+
+
+def test_a_sync_that_is_held_ends_with_3_and_says_why(desk: Desk) -> None:
+    desk.okta.faults.append(make_fault("restricted-admin", times=None))
+    ended = desk.sync()
+    assert ended.status == 3
+    assert ended.out.startswith(
+        "acme, 2026-11-23: held back.\n  acme: 2026-11-23 is held back. okta: everyone_group_listed:"
+    )
+    assert ended.line("Published") == "Published nothing yet"
+    assert desk.run(ended.line("Run").split()[1]).status is dg.DagsterRunStatus.FAILURE
+    assert not desk.lake.database.exists()
+
+
+def test_a_first_sync_that_fails_says_what_to_do_and_resolves_nothing(desk: Desk) -> None:
+    desk.okta.faults.append(make_fault("forbidden"))
+    ended = desk.sync()
+    assert ended.status == 1
+    first, failure, *_ = ended.out.splitlines()
+    assert first == "acme, 2026-11-23: the sync failed."
+    assert failure.startswith(
+        "  acme/okta: Okta refuses access: an administrator role is missing (403 E0000006"
+    )
+    assert (
+        "What to do: Give the administrator who made the token the Read-Only Administrator role"
+        " (Security > Administrators); for an API Services app grant the scopes okta.users.read and"
+        " okta.groups.read (Okta API Scopes tab) and the same role (Admin roles tab). Then start the"
+        " sync again."
+    ) in failure
+    assert ended.line("Published") == "Published nothing yet"
+    assert "by hand: opensense-okta sync acme" in ended.line("Next")
+    with dg.DagsterInstance.get() as instance:
+        (newest,) = instance.get_runs(limit=1)
+    assert newest.job_name == "acme__sync"
+
+
+def test_a_failing_read_goes_on_with_what_is_stored_and_ends_with_1(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with time_machine.travel(NOON - timedelta(days=1)):
+        desk.sync()
+    monkeypatch.setenv("ACME_TOKEN", "expired")
+    ended = desk.sync()
+    assert ended.status == 1
+    first, failure, *_ = ended.out.splitlines()
+    assert first == "acme, 2026-11-23: the sync failed."
+    assert failure.startswith(
+        "  acme/okta: Okta does not accept the API token: it is invalid, expired or revoked"
+        " (401 E0000011, Invalid token provided"
+    )
+    assert ended.err.splitlines()[-1] == "acme: the sync failed, going on with what is stored"
+    # The day is published with what the directory held on the day before, and says so.
+    assert ended.line("Resolved").endswith("memberships, with okta as it was on 2026-11-22")
+    assert ended.line("Published") == (
+        f"Published the directory of 2026-11-23: {desk.lake.database}"
+    )
+    with dg.DagsterInstance.get() as instance:
+        resolve, sync = instance.get_runs(limit=2)
+    assert (sync.job_name, sync.status) == ("acme__sync", dg.DagsterRunStatus.FAILURE)
+    assert (resolve.job_name, resolve.status) == ("acme__resolve", dg.DagsterRunStatus.SUCCESS)
+    assert resolve.tags["opensense/chain"] == sync.run_id
+
+
+def test_a_past_day_is_resolved_again_and_replaces_no_newer_one(desk: Desk) -> None:
+    desk.sync()
+    desk.okta.requests.clear()
+    everyone = group("g1", "Everyone")
+    store(desk.lake, [user("a"), user("b")], [everyone], [("g1", "a")], day=YESTERDAY)
+    ended = desk.sync(YESTERDAY)
+    assert ended.status == 0
+    assert ended.line("Kept") == (
+        "Kept okta: 2 users, 1 groups, 1 memberships, as read at 02:05 UTC"
+    )
+    assert ended.line("Resolved") == "Resolved 2 people, 1 groups, 1 memberships"
+    assert ended.line("Published") == (
+        f"Published the directory of 2026-11-23, as before: {desk.lake.database}"
+    )
+    assert desk.okta.requests == []
+
+
+def test_a_past_day_without_a_snapshot_says_what_can_be_done(desk: Desk) -> None:
+    ended = desk.sync(YESTERDAY)
+    assert ended.status == 1
+    assert "There is no snapshot of 2026-11-22, and an API only tells the present" in ended.out
+    assert desk.okta.requests == []
+
+
+def test_what_nobody_foresaw_is_named_with_its_step(desk: Desk) -> None:
+    desk.sync()
+    shelf = desk.lake.snapshot("okta", DAY)
+    manifest = shelf.manifest(SnapshotManifest)
+    assert manifest
+    with time_machine.travel(NOON + timedelta(days=1)):
+        shelf.table(manifest, "raw_users").write_bytes(b"not a Parquet file")
+        ended = desk.sync(DAY)
+    assert ended.status == 1
+    assert "\n  acme__resolved: " in ended.out
+    assert "No magic bytes found" in ended.out
+    assert "This was not foreseen: the run in Dagster's UI has the whole error." in ended.out
