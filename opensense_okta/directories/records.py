@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -59,12 +60,12 @@ def read_identifiers(body: bytes) -> Records:
     Raises:
         ServerTrouble: the page is not a JSON array.
     """
-    try:
+    with suppress(msgspec.DecodeError, UnicodeDecodeError):
         ids = [record.id for record in _IDENTIFIED.decode(body)]
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        found = read_records(body)
-        return Records((), found.ids, found.set_aside)
-    return Records((), ids) if all(ids) else read_records(body)
+        if all(ids):
+            return Records((), ids)
+    found = read_records(body)
+    return Records((), found.ids, found.set_aside)
 
 
 def _understood(record: object) -> bool:

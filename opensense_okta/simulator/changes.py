@@ -35,6 +35,7 @@ class Day:
         self._present = [
             user_id for user_id, user in org.users.items() if user["status"] != "DEPROVISIONED"
         ][1:]
+        self._open = self._open_groups()
 
     def pass_(self) -> None:
         """Let everything happen."""
@@ -124,9 +125,10 @@ class Day:
             group_id = org.add_group(rng, name, at=at)
             for user_id in sorted(self._some(min(1.0, 5 / (len(self._present) or 1)))):
                 org.add_member(group_id, user_id, at)
+        self._open = self._open_groups()
 
     def _memberships(self) -> None:
-        org, groups = self._org, self._open_groups()
+        org, groups = self._org, self._open
         total = sum(len(org.members(group_id)) for group_id in groups)
         for _ in range(self._count(self._rates.members_removed, total)):
             group_id = self._rng.choice(groups)
@@ -156,8 +158,8 @@ class Day:
         return [group_id for group_id in groups if groups[group_id]["type"] == "OKTA_GROUP"]
 
     def _open_groups_of(self, user_id: str) -> list[str]:
-        return [group for group in self._open_groups() if self._org.is_member(group, user_id)]
+        return [group for group in self._open if self._org.is_member(group, user_id)]
 
     def _join_some_group(self, user_id: str, at: str) -> None:
-        if groups := self._open_groups():
-            self._org.add_member(self._rng.choice(groups), user_id, at)
+        if self._open:
+            self._org.add_member(self._rng.choice(self._open), user_id, at)

@@ -272,7 +272,7 @@ class EmptyLastPage(Fault):
         """What the caller gets."""
         del stage
         reply = await answer(call)
-        rows = msgspec.json.decode(reply.body)
+        rows = _rows(reply)
         if not rows or any('rel="next"' in value for _, value in reply.headers):
             return reply
         query = urlencode({**call.query, "after": rows[-1]["id"]})
@@ -320,7 +320,8 @@ class StrangeRecords(Fault):
         """What the caller gets."""
         del stage
         reply = await answer(call)
-        return _with_rows(reply, [*self.records, *msgspec.json.decode(reply.body)])
+        rows = _rows(reply)
+        return reply if rows is None else _with_rows(reply, [*self.records, *rows])
 
 
 @dataclass(kw_only=True)
@@ -334,8 +335,8 @@ class RestrictedAdmin(Fault):
     async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
         """What the caller gets."""
         reply = await answer(call)
-        rows = msgspec.json.decode(reply.body)
-        if not isinstance(rows, list):
+        rows = _rows(reply)
+        if rows is None:
             return reply
         return _with_rows(reply, [row for row in rows if self._sees(row["id"], stage)])
 
@@ -369,7 +370,9 @@ class RowMoves(Fault):
         """What the caller gets."""
         del stage
         reply = await answer(call)
-        rows = msgspec.json.decode(reply.body)
+        rows = _rows(reply)
+        if rows is None:
+            return reply
         before = [self._last[call.path]] if "after" in call.query and self._last else []
         if rows:
             self._last[call.path] = rows[-1]
@@ -388,12 +391,12 @@ class StaleStamps(Fault):
         """What the caller gets."""
         del stage
         reply = await answer(call)
-        rows = msgspec.json.decode(reply.body)
+        rows = _rows(reply) or []
         for row in rows:
             row["lastMembershipUpdated"] = self._first.setdefault(
                 row["id"], row["lastMembershipUpdated"]
             )
-        return _with_rows(reply, rows)
+        return _with_rows(reply, rows) if rows else reply
 
 
 class Faults(list[Fault]):
@@ -412,6 +415,12 @@ def _behind(fault: Fault, stage: Stage, answer: Answer) -> Answer:
 
 def _without_next(headers: Headers) -> Headers:
     return [(name, value) for name, value in headers if 'rel="next"' not in value]
+
+
+def _rows(reply: Reply) -> list[Any] | None:
+    """The rows of a listing; None when the reply is something else, such as an error."""
+    content = msgspec.json.decode(reply.body) if reply.status == 200 else None
+    return content if isinstance(content, list) else None
 
 
 def _with_rows(reply: Reply, rows: Iterable[object]) -> Reply:

@@ -226,6 +226,16 @@ def test_faults_add_up(okta: Simulator, api: httpx.Client) -> None:
     assert len(response.headers.get_list("link")) == 1
 
 
+@pytest.mark.parametrize(
+    "name", sorted(KINDS.keys() - {"failure", "rate-limited", "redirect", "reset", "truncated"})
+)
+def test_a_fault_that_changes_answers_leaves_errors_alone(
+    okta: Simulator, api: httpx.Client, name: str
+) -> None:
+    inject(okta, name, match="/api/v1/groups")
+    assert api.get("/api/v1/groups/00gGone/users").status_code in {401, 404}
+
+
 def test_every_fault_can_be_made_by_its_name(okta: Simulator, api: httpx.Client) -> None:
     for name in {*KINDS, *PRESETS} - {"failure"}:
         okta.faults[:] = [make_fault(name, match="never")]
