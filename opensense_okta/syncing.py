@@ -85,6 +85,8 @@ def sync_now(name: str, day_given: str | None, *, as_json: bool) -> int:
 def in_words(report: Report) -> list[str]:
     """What was read, what changed, what failed, where it lies and what comes next."""
     outcome = {DONE: "done", FAILED: "the sync failed", HELD: "held back"}[report.status]
+    if report.sync.interrupted:
+        outcome = "interrupted"
     return [
         f"{report.organization.name}, {report.day}: {outcome}.",
         *(f"  {failure}" for failure in report.sync.failures),

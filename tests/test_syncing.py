@@ -12,7 +12,6 @@ import duckdb
 import pytest
 import time_machine
 
-from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.lake import Lake
 from opensense_okta.simulator.faults import make_fault
 from opensense_okta.simulator.org import Org
@@ -122,17 +121,15 @@ def test_a_good_sync_says_what_was_read_what_changed_where_it_lies_and_what_is_n
 
 def test_a_warning_is_something_to_look_at_and_no_failure(desk: Desk) -> None:
     desk.okta.org.update_profile(desk.okta.org.user_ids[0], {"email": "nowhere"})
+    write_organization(desk.home, desk.okta.url, enabled=False)
     ended = desk.sync()
     assert ended.status == 0
     assert ended.line("Look at") == (
         "Look at okta: 1 users have no e-mail address or a malformed one. Their signatures cannot be"
         " addressed; correct the profiles in the directory."
     )
-
-
-def test_an_organization_that_is_not_enabled_is_told_how_to_go_on_by_hand(desk: Desk) -> None:
-    write_organization(desk.home, desk.okta.url, enabled=False)
-    assert desk.sync().line("Next") == (
+    # And whose schedule is off is told how to go on by hand.
+    assert ended.line("Next") == (
         "Next by hand: opensense-okta sync acme (the schedule starts switched off: `enabled: false`)"
     )
 
@@ -259,14 +256,10 @@ def test_a_past_day_without_a_snapshot_says_what_can_be_done(desk: Desk) -> None
 
 
 def test_what_nobody_foresaw_is_named_with_its_step(desk: Desk) -> None:
-    desk.sync()
-    shelf = desk.lake.snapshot("okta", DAY)
-    manifest = shelf.manifest(SnapshotManifest)
-    assert manifest
-    with time_machine.travel(NOON + timedelta(days=1)):
-        shelf.table(manifest, "raw_users").write_bytes(b"not a Parquet file")
-        ended = desk.sync(DAY)
+    manifest = store(desk.lake, [user("a")], day=YESTERDAY)
+    desk.lake.snapshot("okta", YESTERDAY).table(manifest, "raw_users").write_bytes(b"not a Parquet file")
+    ended = desk.sync(YESTERDAY)
     assert ended.status == 1
-    assert "\n  acme__resolved: " in ended.out
+    assert "\n  acme__read__okta: " in ended.out
     assert "No magic bytes found" in ended.out
     assert "This was not foreseen: the run in Dagster's UI has the whole error." in ended.out

@@ -37,6 +37,11 @@ def in_words(context: dg.AssetExecutionContext, whose: str) -> Iterator[None]:
     except (SecretMissing, EnvironmentMistake) as error:
         _tag(context, tags.PERMANENT)
         raise dg.Failure(f"{whose}: {error}", allow_retries=False) from error
+    except BaseExceptionGroup as group:
+        # An interrupt that strikes one of a read's tasks arrives with the others' errors around it.
+        if group.subgroup((KeyboardInterrupt, dg.DagsterExecutionInterruptedError)) is None:
+            raise
+        raise dg.DagsterExecutionInterruptedError from group
 
 
 def _failure(error: DirectoryError | Held) -> dg.Failure:

@@ -15,6 +15,11 @@ from opensense_okta.orchestration.resources import Watcher
 from opensense_okta.orchestration.retries import resolve_job, sync_job
 from opensense_okta.organization import Organization
 
+INTERRUPTED = (
+    "The sync was interrupted. Nothing of an unfinished read is used, the published directory is as it"
+    " was, and it is not tried again by itself."
+)
+
 # What is worth reading is in the failures' words; the rest is in the UI.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -27,11 +32,13 @@ class JobRun:
         run_id: under which the UI shows it.
         failures: in words; empty when it succeeded.
         held: whether publishing was held back.
+        interrupted: whether a person ended it, which time does not heal.
     """
 
     run_id: str
     failures: tuple[str, ...]
-    held: bool
+    held: bool = False
+    interrupted: bool = False
 
 
 def run_sync(
@@ -56,7 +63,8 @@ def run_sync(
     defs = build_definitions({organization.name: organization}, lambda _name: _locks(lake), watcher)
     with _instance() as instance:
         sync = _run(defs, sync_job(organization.name), instance, day, {})
-        if not sync.failures or sync.held or not _anything_stored(organization, day, lake):
+        ended = not sync.failures or sync.held or sync.interrupted
+        if ended or not _anything_stored(organization, day, lake):
             return sync, None
         on_failure()
         chained = {tags.CHAIN: sync.run_id}
@@ -86,9 +94,25 @@ def _run(
         tags=run_tags,
         raise_on_error=False,
     )
+    if result.success:
+        return JobRun(result.run_id, ())
     run = instance.get_run_by_id(result.run_id)
+    if run is not None and _interrupted(result):
+        # Dagster takes it for a crash, after which the retry sensor would start it again.
+        instance.report_run_canceled(run, INTERRUPTED)
+        return JobRun(result.run_id, (INTERRUPTED,), interrupted=True)
     held = run is not None and run.tags.get(tags.FAILURE) == tags.HELD
-    return JobRun(result.run_id, () if result.success else tuple(_failures(result)), held)
+    return JobRun(result.run_id, tuple(_failures(result)), held)
+
+
+def _interrupted(result: dg.ExecuteInProcessResult) -> bool:
+    errors = [
+        event.step_failure_data.error if event.is_step_failure else event.job_failure_data.error
+        for event in result.all_events
+        if event.is_step_failure or event.is_job_failure
+    ]
+    interrupts = {KeyboardInterrupt.__name__, dg.DagsterExecutionInterruptedError.__name__}
+    return any(error.cls_name in interrupts for error in errors if error)
 
 
 def _failures(result: dg.ExecuteInProcessResult) -> list[str]:

@@ -22,6 +22,7 @@ from opensense_okta.organization import Organization
 from opensense_okta.simulator.limits import Limits
 from opensense_okta.simulator.org import Org
 from opensense_okta.simulator.server import TOKEN, Simulator, running
+from tests.resolution.stored import group, store, user
 
 DAY = date(2026, 11, 23)
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -158,6 +159,13 @@ class Company:
             raise_on_error=False,
         )
         return Run(result.run_id, self.instance)
+
+    def keep(self, *days: date) -> None:
+        """Puts a small good snapshot into the lake for each of these days, as a sync had left it."""
+        for day in days:
+            store(
+                self.lake, [user("00u1")], [group("00g1", "Everyone")], [("00g1", "00u1")], day=day
+            )
 
     def on(self, day: date) -> Any:  # noqa: ANN401 - time_machine's own class has no public name
         """Travels to noon of a day."""

@@ -319,8 +319,8 @@ def test_a_run_started_again_does_not_inherit_how_the_one_before_failed(acme: Co
 
 
 def test_a_day_that_is_held_says_so_and_the_published_directory_stays(acme: Company) -> None:
-    with acme.on(YESTERDAY):
-        assert acme.run(day=YESTERDAY).succeeded
+    acme.keep(YESTERDAY)
+    assert acme.run("resolve", day=YESTERDAY).succeeded
     before = acme.lake.database.read_bytes()
     acme.okta.faults.append(make_fault("restricted-admin", times=None))
     run = acme.run()
@@ -387,14 +387,13 @@ def test_a_past_day_without_a_snapshot_refuses_and_says_what_can_be_done(acme: C
 
 
 def test_a_past_day_without_a_snapshot_names_the_one_it_can_be_resolved_from(acme: Company) -> None:
-    with acme.on(YESTERDAY - timedelta(days=1)):
-        acme.run(day=YESTERDAY - timedelta(days=1))
+    acme.keep(YESTERDAY - timedelta(days=1))
     assert (
         acme.run(day=YESTERDAY)
         .words()
         .endswith(
-            "What to do: Start the job acme__resolve for 2026-11-22: it resolves the newest snapshot before"
-            " it, of 2026-11-21."
+            "What to do: Start the job acme__resolve for 2026-11-22: it resolves the newest snapshot"
+            " before it, of 2026-11-21."
         )
     )
     run = acme.run("resolve", day=YESTERDAY)
@@ -410,10 +409,11 @@ def test_resolving_a_day_before_the_first_snapshot_says_what_can_be_done(acme: C
     )
 
 
-def test_an_older_day_is_resolved_and_not_published(acme: Company) -> None:
-    with acme.on(YESTERDAY):
-        acme.run(day=YESTERDAY)
-    acme.run()
+def test_an_older_day_is_resolved_and_published_only_when_a_person_asks_for_it(
+    acme: Company,
+) -> None:
+    acme.keep(YESTERDAY, DAY)
+    acme.run("resolve")
     run = acme.run("resolve", day=YESTERDAY)
     assert run.succeeded
     shown = run.metadata()["acme/resolved_directory"]
@@ -424,12 +424,6 @@ def test_an_older_day_is_resolved_and_not_published(acme: Company) -> None:
         " `even_if_older: true` publishes it all the same."
         for entry in run.events
     )
-
-
-def test_an_older_day_is_published_when_a_person_asks_for_it(acme: Company) -> None:
-    with acme.on(YESTERDAY):
-        acme.run(day=YESTERDAY)
-    acme.run()
     config = {"ops": {"acme__resolved_directory": {"config": {"even_if_older": True}}}}
     shown = acme.run("resolve", day=YESTERDAY, config=config).metadata()["acme/resolved_directory"]
     assert (shown["published_day"], shown["replaced"]) == (str(YESTERDAY), True)
@@ -441,10 +435,9 @@ def test_a_day_beyond_the_partitions_is_refused_before_anything_runs(acme: Compa
             acme.run(day=day)
 
 
-def test_what_the_sweep_finds_is_a_days_old_leftover(acme: Company) -> None:
-    acme.run()
+def test_a_sync_removes_what_a_killed_one_left_behind_days_ago(acme: Company) -> None:
     leftover = acme.lake.snapshot("okta", DAY).draft()
     leftover.table("raw_users").write_bytes(b"half")
     with acme.on(DAY + timedelta(days=2)):
-        acme.run(day=DAY + timedelta(days=2))
+        assert acme.run(day=DAY + timedelta(days=2)).succeeded
     assert not leftover.folder.exists()
