@@ -34,6 +34,7 @@ class DirectoryError(Exception):
         remedy: str,
         means: str = NOTHING_LOST,
         retry_at: datetime | None = None,
+        heals: bool | None = None,
     ) -> None:
         super().__init__(what)
         self.what = what
@@ -41,6 +42,8 @@ class DirectoryError(Exception):
         self.remedy = remedy
         self.retry_at = retry_at
         self.directory = ""
+        if heals is not None:
+            self.heals = heals
 
     def __str__(self) -> str:
         whose = f"{self.directory}: " if self.directory else ""

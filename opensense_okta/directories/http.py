@@ -38,6 +38,8 @@ LONGEST_WAIT = 300.0  # seconds that a Retry-After is waited for within a run
 P = TypeVar("P")
 Headers = Mapping[str, str]
 Auth = httpx.Auth
+Request = httpx.Request
+Response = httpx.Response
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,6 @@ class Api:
 
     async def _once(self, url: str, governor: Governor, headers: Headers) -> Answer:
         await governor.turn()
-        self.usage.requests += 1
         try:
             async with self.slots.slot():
                 answer = await self._ask(url, headers)
@@ -175,10 +176,7 @@ class Api:
                 f"{self.origin} redirects to {target}; redirects are not followed with a token.",
                 remedy="Set `endpoint` to the address that the organization really has.",
             )
-        links = {
-            name: link["url"] for name, link in response.links.items() if name and "url" in link
-        }
-        return Answer(url, response.status_code, response.headers, response.content, links)
+        return answer_of(response)
 
     def _count_retry(self, _state: tenacity.RetryCallState) -> None:
         self.usage.retries += 1
@@ -203,7 +201,21 @@ async def connect(origin: str, auth: Auth, protocol: Protocol) -> AsyncIterator[
         verify=_trusted_certificates(),
         follow_redirects=False,
     ) as client:
-        yield Api(origin, client, protocol)
+        api = Api(origin, client, protocol)
+
+        async def count(_request: Request) -> None:
+            api.usage.requests += 1
+
+        client.event_hooks = {"request": [count]}  # those of the authorization, too
+        yield api
+
+
+def answer_of(response: Response) -> Answer:
+    """An answer that has been read to its end."""
+    links = {name: link["url"] for name, link in response.links.items() if name and "url" in link}
+    return Answer(
+        str(response.request.url), response.status_code, response.headers, response.content, links
+    )
 
 
 class HeaderAuth(httpx.Auth):

@@ -52,6 +52,12 @@ _WEB_PAGE = _Meaning(
     errors.WrongAddress, "A web page came instead of an answer of Okta's API", CHECK_ENDPOINT
 )
 _NO_SCOPE = _Meaning(errors.AccessDenied, "The app lacks a scope that this read needs", GRANT)
+_NO_PROOF = _Meaning(
+    errors.CredentialsRejected,
+    "Okta does not accept the proof that the token is ours (DPoP)",
+    "Set this machine's clock: it must agree with the world's to within five minutes. Then start the"
+    " sync again.",
+)
 
 # Only the code is stable, and a status has several meanings: the code comes first.
 _BY_CODE: Mapping[str, _Meaning] = {
@@ -100,12 +106,12 @@ def error(answer: Answer) -> errors.DirectoryError | None:
     if answer.status == 200 and not html:
         return None
     body = _body(answer)
-    said = _said(answer, body)
+    told = _said(answer, body)
     if answer.status == 429:
-        return _rate_limited(answer, said)
-    meaning = _WEB_PAGE if html and answer.status < 500 else _meaning(answer, body, said)
+        return _rate_limited(answer, told)
+    meaning = _WEB_PAGE if html and answer.status < 500 else _meaning(answer, body, told)
     return meaning.error(
-        f"{meaning.what} ({said}).", remedy=meaning.remedy, retry_at=retry_after(answer)
+        f"{meaning.what} ({told}).", remedy=meaning.remedy, retry_at=retry_after(answer)
     )
 
 
@@ -126,23 +132,25 @@ def allowance(answer: Answer) -> Allowance | None:
     return Allowance(limit, remaining, ends=reset, seconds_left=reset - server.timestamp())
 
 
-def _meaning(answer: Answer, body: _Body, said: str) -> _Meaning:
-    if body.errorCode == "E0000031" and "cursor" in said.lower():
+def _meaning(answer: Answer, body: _Body, told: str) -> _Meaning:
+    if body.errorCode == "E0000031" and "cursor" in told.lower():
         return _LOST_CURSOR  # the same code stands for a bad search expression, too
     if "insufficient_scope" in answer.header("www-authenticate"):
         return _NO_SCOPE
+    if "DPoP proof" in answer.header("www-authenticate"):
+        return _NO_PROOF
     trouble = _TROUBLE if answer.status >= 500 else _REFUSED
     return _BY_CODE.get(body.errorCode) or _BY_STATUS.get(answer.status, trouble)
 
 
-def _rate_limited(answer: Answer, said: str) -> errors.RateLimited:
+def _rate_limited(answer: Answer, told: str) -> errors.RateLimited:
     if busy(answer):
-        return errors.RateLimited(f"Too many requests at once ({said}).", remedy=WAIT)
+        return errors.RateLimited(f"Too many requests at once ({told}).", remedy=WAIT)
     known = allowance(answer)
     seconds = min(max(known.seconds_left, 0.0), 60.0) + 1 if known else 60.0
     retry_at = retry_after(answer) or datetime.now(UTC) + timedelta(seconds=seconds)
     return errors.RateLimited(
-        f"Okta's rate limit is used up ({said}).",
+        f"Okta's rate limit is used up ({told}).",
         remedy="It goes on by itself when the limit is reset. If it happens often, lower"
         " `rate_limit_share` or ask who else uses the API: Reports > Rate Limits.",
         retry_at=retry_at,
@@ -154,6 +162,11 @@ def _body(answer: Answer) -> _Body:
         return msgspec.json.decode(answer.body, type=_Body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return _Body()
+
+
+def said(answer: Answer) -> str:
+    """What an answer says of itself, for people and for Okta's support."""
+    return _said(answer, _body(answer))
 
 
 def _said(answer: Answer, body: _Body) -> str:

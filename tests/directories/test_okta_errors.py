@@ -19,6 +19,7 @@ Errors = tuple[type[DirectoryError], bool, str]
 RENEW: Errors = (errors.CredentialsRejected, False, "create a token as a Read-Only Administrator")
 GRANT: Errors = (errors.AccessDenied, False, "the Read-Only Administrator role")
 ADDRESS: Errors = (errors.WrongAddress, False, "Check `endpoint` in the organization file")
+PROOF: Errors = (errors.CredentialsRejected, False, "clock")
 UPDATE: Errors = (errors.RequestRefused, False, "Update opensense_okta")
 GONE: Errors = (errors.Gone, False, "report it")
 SESSION: Errors = (errors.SessionLost, True, "create a token")
@@ -62,11 +63,11 @@ TABLE: list[tuple[Reply, Errors]] = [
     (said(400, "E0000031", "Invalid search criteria."), UPDATE),
     (said(400, "E0000033", "Can't specify a search query and filter in the same request."), UPDATE),
     (said(400, "E0000054", "Invalid attribute for filter."), UPDATE),
-    (empty(400, INVALID_PROOF + ' has already been used."'), UPDATE),
-    (empty(400, INVALID_PROOF + ' is issued more than five minutes in the past."'), UPDATE),
+    (empty(400, INVALID_PROOF + ' has already been used."'), PROOF),
+    (empty(400, INVALID_PROOF + ' is issued more than five minutes in the past."'), PROOF),
     (
         empty(400, 'Bearer error="invalid_request", error_description="requires a DPoP proof."'),
-        UPDATE,
+        PROOF,
     ),
     (said(401, "E0000011", "Invalid token provided"), RENEW),
     (said(401, "E0000004", "Authentication failed"), RENEW),
@@ -176,7 +177,8 @@ def test_what_others_report_means_what_the_table_says(
     like = {
         **dict.fromkeys((1,), CROWDED),
         **dict.fromkeys((2, 8), GRANT),
-        **dict.fromkeys((3, 4, 5, 6, 12, 13, 19, 20, 21), UPDATE),
+        **dict.fromkeys((3, 4, 5, 6), PROOF),
+        **dict.fromkeys((12, 13, 19, 20, 21), UPDATE),
         **dict.fromkeys((7,), RENEW),
         **dict.fromkeys((9,), SESSION),
         **dict.fromkeys((10,), GONE),
