@@ -1,7 +1,6 @@
 """Resolves one day: the newest snapshots not after it, under today's rules, into tables of people."""
 
 import hashlib
-import shutil
 from collections.abc import Mapping
 from dataclasses import astuple
 from datetime import date
@@ -13,7 +12,7 @@ from opensense_okta import engine
 from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.lake import Lake, Manifest
 from opensense_okta.organization import OktaDirectory, Organization
-from opensense_okta.resolution.vocabulary import OKTA_ACTIVE, attributes, mapping
+from opensense_okta.vocabulary import OKTA_ACTIVE, attributes, mapping
 
 TABLES = ("accounts", "people", "provenance", "groups", "memberships")
 
@@ -84,7 +83,7 @@ def resolve(organization: Organization, day: date, lake: Lake) -> ResolvedManife
         )
         shelf.commit(draft, manifest)
     except BaseException:
-        shutil.rmtree(draft.folder, ignore_errors=True)
+        shelf.discard(draft)
         raise
     return manifest
 

@@ -6,7 +6,7 @@ import pytest
 
 from opensense_okta.lake import Lake
 from opensense_okta.resolution.resolve import resolve
-from opensense_okta.resolution.vocabulary import ATTRIBUTES
+from opensense_okta.vocabulary import ATTRIBUTES
 from tests.resolution.stored import (
     DAY,
     Profile,

@@ -17,7 +17,7 @@ from opensense_okta.resolution.resolve import (
     resolve,
     rules_digest,
 )
-from opensense_okta.resolution.vocabulary import ATTRIBUTES
+from opensense_okta.vocabulary import ATTRIBUTES
 from tests.resolution.stored import (
     DAY,
     Profile,
