@@ -4,28 +4,20 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
-from difflib import get_close_matches
 
 import click
 
+from opensense_okta.arguments import day_of, lake_of, organization_of
 from opensense_okta.console import terminal, watching
 from opensense_okta.directories.snapshot import SnapshotManifest, judge_snapshot
-from opensense_okta.environment import dagster_home, data_root, organizations_folder
+from opensense_okta.environment import dagster_home
 from opensense_okta.lake import Lake
 from opensense_okta.orchestration.in_process import JobRun, run_sync
-from opensense_okta.organization import (
-    Organization,
-    OrganizationFileError,
-    load_organizations,
-)
+from opensense_okta.organization import Organization
 from opensense_okta.publishing.publish import Published, published
 from opensense_okta.resolution.resolve import ResolvedManifest
 
 DONE, FAILED, HELD = 0, 1, 3
-
-
-class WrongUse(Exception):
-    """The command cannot be carried out as it was given; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -57,16 +49,16 @@ class Report:
         )
 
 
-def sync_now(name: str, day_given: str | None, *, as_json: bool) -> int:
+def sync_now(name: str, day_given: str | None, *, as_json: bool, everything: bool = False) -> int:
     """Runs the job, shows progress and a summary, and returns the exit status.
 
     Raises:
         WrongUse: the organization or the day cannot be synced.
     """
     os.environ["DAGSTER_HOME"] = str(dagster_home())
-    organization = _organization(name)
-    day = _day(organization, day_given)
-    lake = _lake(organization)
+    organization = organization_of(name)
+    day = day_of(organization, day_given)
+    lake = lake_of(organization)
     with terminal() as console, watching(console) as watcher:
         console.print(f"{name}: syncing {day}", markup=False, highlight=False)
 
@@ -74,7 +66,7 @@ def sync_now(name: str, day_given: str | None, *, as_json: bool) -> int:
             words = f"{name}: the sync failed, going on with what is stored"
             console.print(words, markup=False, highlight=False)
 
-        sync, resolve = run_sync(organization, day, lake, watcher, fall_back)
+        sync, resolve = run_sync(organization, day, lake, watcher, fall_back, everything=everything)
     report = _report(organization, day, lake, sync, resolve)
     click.echo(
         json.dumps(as_document(report), indent=2) if as_json else "\n".join(in_words(report))
@@ -131,48 +123,6 @@ def as_document(report: Report) -> dict[str, object]:
     }
 
 
-def _organization(name: str) -> Organization:
-    organizations = load_organizations(organizations_folder())
-    found = organizations.get(name)
-    if found is None:
-        near = get_close_matches(name, organizations, n=1)
-        meant = f" Did you mean {near[0]}?" if near else ""
-        raise WrongUse(
-            f"There is no organization file {organizations_folder() / name}.yaml.{meant}"
-        )
-    if isinstance(found, OrganizationFileError):
-        raise WrongUse(str(found))
-    return found
-
-
-def _lake(organization: Organization) -> Lake:
-    try:
-        return Lake(data_root(), organization.name)
-    except OSError as error:
-        raise WrongUse(
-            f"Nothing can be stored in {data_root()}: {error.strerror}. Name a folder of yours in"
-            " OPENSENSE_DATA, or let its owner run this."
-        ) from None
-
-
-def _day(organization: Organization, given: str | None) -> date:
-    today = organization.today(datetime.now(UTC))
-    try:
-        day = date.fromisoformat(given) if given else today
-    except ValueError:
-        raise WrongUse(f"--date {given}: write the day as 2026-11-23.") from None
-    if day > today:
-        raise WrongUse(
-            f"--date {day}: that day has not come yet; in {organization.timezone} it is {today}."
-        )
-    if day < organization.first_day:
-        raise WrongUse(
-            f"{day} lies before {organization.name}'s first day, which is {organization.first_day}"
-            " (`first_day` in its file)."
-        )
-    return day
-
-
 def _report(
     organization: Organization, day: date, lake: Lake, sync: JobRun, resolve: JobRun | None
 ) -> Report:
@@ -215,7 +165,8 @@ def _warnings(report: Report) -> list[str]:
 
 
 def _changed(report: Report) -> list[str]:
-    if report.resolved is None:
+    resolved_now = not report.sync.failures or report.sync.held or report.resolve
+    if report.resolved is None or not resolved_now:
         return []
     rows = report.resolved.rows
     older = "".join(

@@ -1,10 +1,13 @@
 """The two jobs of an organization and the schedule that starts the first."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from opensense_okta.directories.doctor import examine
+from opensense_okta.lake import Lake
 from opensense_okta.orchestration import tags
 from opensense_okta.orchestration.assets import resolving
 from opensense_okta.orchestration.retries import resolve_job, sync_job
@@ -60,3 +63,31 @@ def build_schedule(organization: Organization) -> dg.ScheduleDefinition:
         return dg.RunRequest(partition_key=str(day))
 
     return daily
+
+
+def build_doctor(organization: Organization, lakes: Callable[[str], Lake]) -> dg.JobDefinition:
+    """The same as `opensense-okta doctor`; it fails when the next sync would."""
+
+    @dg.op(name=f"{organization.name}__examine", description="Looks at everything a sync needs.")
+    def look(context: dg.OpExecutionContext) -> None:
+        found = examine(organization, lakes(organization.name))
+        failed = []
+        for directory, findings in found.items():
+            for one in findings:
+                line = f"{directory}: {one.name}: {one.says} {one.remedy}".rstrip()
+                say = {"ok": context.log.info, "warn": context.log.warning}
+                say.get(one.level, context.log.error)(line)
+                if one.level == "fail":
+                    failed.append(line)
+        if failed:
+            raise dg.Failure("\n".join(failed), allow_retries=False)
+
+    @dg.job(
+        name=f"{organization.name}__doctor",
+        description=f"Examines what decides whether the next sync of {organization.name} will be well.",
+        tags={tags.ORGANIZATION: organization.name},
+    )
+    def doctor() -> None:
+        look()
+
+    return doctor

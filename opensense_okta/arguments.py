@@ -1,0 +1,69 @@
+"""What people give to the commands, understood; or what is wrong with it."""
+
+from datetime import UTC, date, datetime
+from difflib import get_close_matches
+
+from opensense_okta.environment import data_root, organizations_folder
+from opensense_okta.lake import Lake
+from opensense_okta.organization import Organization, OrganizationFileError, load_organizations
+
+
+class WrongUse(Exception):
+    """The command cannot be carried out as it was given; the text says why."""
+
+
+def organization_of(name: str) -> Organization:
+    """The organization of that name.
+
+    Raises:
+        WrongUse: it has no file, or one with mistakes.
+    """
+    organizations = load_organizations(organizations_folder())
+    found = organizations.get(name)
+    if found is None:
+        near = get_close_matches(name, organizations, n=1)
+        meant = f" Did you mean {near[0]}?" if near else ""
+        raise WrongUse(
+            f"There is no organization file {organizations_folder() / name}.yaml.{meant}"
+        )
+    if isinstance(found, OrganizationFileError):
+        raise WrongUse(str(found))
+    return found
+
+
+def lake_of(organization: Organization) -> Lake:
+    """Where the organization's data lies.
+
+    Raises:
+        WrongUse: nothing can be stored there.
+    """
+    try:
+        return Lake(data_root(), organization.name)
+    except OSError as error:
+        raise WrongUse(
+            f"Nothing can be stored in {data_root()}: {error.strerror}. Name a folder of yours in"
+            " OPENSENSE_DATA, or let its owner run this."
+        ) from None
+
+
+def day_of(organization: Organization, given: str | None) -> date:
+    """The day that was asked for, today when none was.
+
+    Raises:
+        WrongUse: it is no day, or none of the organization's.
+    """
+    today = organization.today(datetime.now(UTC))
+    try:
+        day = date.fromisoformat(given) if given else today
+    except ValueError:
+        raise WrongUse(f"--date {given}: write the day as 2026-11-23.") from None
+    if day > today:
+        raise WrongUse(
+            f"--date {day}: that day has not come yet; in {organization.timezone} it is {today}."
+        )
+    if day < organization.first_day:
+        raise WrongUse(
+            f"{day} lies before {organization.name}'s first day, which is {organization.first_day}"
+            " (`first_day` in its file)."
+        )
+    return day

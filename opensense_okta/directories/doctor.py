@@ -1,0 +1,93 @@
+"""Examines everything that decides whether an organization's next sync will be well."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+from opensense_okta import engine
+from opensense_okta.directories import okta_doctor
+from opensense_okta.directories.diagnosis import Diagnosis
+from opensense_okta.directories.reading import newest_snapshot, settings_digest
+from opensense_okta.directories.snapshot import SnapshotManifest, judge_snapshot
+from opensense_okta.lake import Lake
+from opensense_okta.organization import OktaDirectory, Organization
+from opensense_okta.vocabulary import mapping
+
+LATE = timedelta(hours=26)
+
+
+def examine(organization: Organization, lake: Lake) -> dict[str, list[Diagnosis]]:
+    """The findings of each directory, and of the organization under its own name."""
+    found = {}
+    for name, settings in organization.directories.items():
+        if not isinstance(settings, OktaDirectory):
+            raise TypeError(f"no doctor for directories of kind {settings.kind}")
+        stored = newest_snapshot(lake, name, organization.today(datetime.now(UTC)))
+        found[name] = [
+            *asyncio.run(okta_doctor.examine(settings)),
+            *_last_snapshot(settings, stored),
+            *(_attributes(settings, name, stored, lake) if stored else ()),
+        ]
+    return {**found, organization.name: [_next_sync(organization)]}
+
+
+def _last_snapshot(settings: OktaDirectory, stored: SnapshotManifest | None) -> list[Diagnosis]:
+    if stored is None:
+        remedy = "Start the first sync: opensense-okta sync ORG."
+        return [Diagnosis("last snapshot", "warn", "there is none yet.", remedy)]
+    age = datetime.now(UTC) - stored.finished
+    rows = stored.rows
+    says = (
+        f"of {stored.day}, {age / timedelta(hours=1):.0f} h old, {stored.mode}: {rows['raw_users']:,} users,"
+        f" {rows['raw_groups']:,} groups, {rows['memberships']:,} memberships."
+    )
+    late = (
+        "It is late: see the sensor `retries` in Dagster, or start one by hand."
+        if age > LATE
+        else ""
+    )
+    proof = [finding for finding in judge_snapshot(stored) if not finding.passed]
+    return [
+        Diagnosis("last snapshot", "warn" if late else "ok", says, late),
+        *(Diagnosis("proof", "fail" if one.holds else "warn", one.says) for one in proof),
+        *([] if proof else [Diagnosis("proof", "ok", "it passed every check.")]),
+        *(
+            [
+                Diagnosis(
+                    "scope", "warn", "it has changed since the last snapshot; people may disappear."
+                )
+            ]
+            if stored.settings != settings_digest(settings)
+            else []
+        ),
+    ]
+
+
+def _attributes(
+    settings: OktaDirectory, directory: str, stored: SnapshotManifest, lake: Lake
+) -> list[Diagnosis]:
+    with engine.start(lake.folder) as connection:
+        engine.view(
+            connection, "raw_users", lake.snapshot(directory, stored.day).table(stored, "raw_users")
+        )
+        rows = engine.run(connection, "opensense_okta.directories", "okta_attributes.sql")
+    filled = {str(row["attribute"]): float(str(row["filled"])) for row in rows}
+    listed = ", ".join(f"{name} {share:.0%}" for name, share in filled.items())
+    missing = [
+        f"{one.attribute} ({one.field})"
+        for one in mapping(settings)
+        if one.attribute in settings.attributes and one.field not in filled
+    ]
+    found = [Diagnosis("attributes", "ok", f"filled: {listed}.")]
+    if missing:
+        remedy = "Correct `attributes` in the organization file, or the profile in Okta."
+        says = f"mapped, but no user has them: {', '.join(missing)}."
+        found.append(Diagnosis("attributes", "warn", says, remedy))
+    return found
+
+
+def _next_sync(organization: Organization) -> Diagnosis:
+    when = organization.next_sync(datetime.now(UTC))
+    if organization.enabled:
+        return Diagnosis("next sync", "ok", f"{when:%Y-%m-%d %H:%M %Z}, while Dagster runs.")
+    remedy = "Switch it on in Dagster's UI, or set `enabled: true`."
+    return Diagnosis("next sync", "warn", "the schedule starts switched off.", remedy)
