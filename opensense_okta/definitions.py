@@ -7,5 +7,5 @@ from opensense_okta.organization import load_organizations
 
 keep_private()
 defs = build_definitions(
-    load_organizations(organizations_folder()), locks=lambda name: Lake(data_root(), name).locks
+    load_organizations(organizations_folder()), lakes=lambda name: Lake(data_root(), name)
 )

@@ -27,6 +27,8 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict
 
 MANIFEST = "manifest.json"
+PAGES = "pages"
+PAGES_KEPT = timedelta(hours=1)  # as long as a read may go on where it stopped
 UNNAMED_FILES_KEPT = timedelta(days=1)  # long enough for every reader of the manifest before it
 
 
@@ -51,6 +53,15 @@ class Draft:
     def table(self, name: str) -> Path:
         """Where the table of that name is to be written."""
         return self.folder / f"{name}.parquet"
+
+    @property
+    def pages(self) -> Path:
+        """Where what has been read for the tables is kept until they are made."""
+        return self.folder / PAGES
+
+    def forget_pages(self) -> None:
+        """Removes the pages: the tables are made."""
+        shutil.rmtree(self.pages)
 
 
 @dataclass(frozen=True)
@@ -79,6 +90,10 @@ class Shelf:
         """Removes a draft's tables, unless they have become the day's."""
         if _named(self.folder / MANIFEST) != draft.id:
             shutil.rmtree(draft.folder, ignore_errors=True)
+
+    def open_drafts(self) -> list[Draft]:
+        """The drafts that have pages still: reads that were not finished."""
+        return [Draft(pages.parent.name, pages.parent) for pages in self.folder.glob(f"*/{PAGES}")]
 
     def manifest(self, kind: type[M]) -> M | None:
         """The day's manifest, or None when the day holds nothing whole."""
@@ -133,9 +148,17 @@ class Lake:
         return make_private(self.folder / "locks")
 
     def sweep(self, now: datetime) -> int:
-        """Removes what no manifest names and nothing has touched for a day; returns how many."""
+        """Removes pages of an hour ago, and what no manifest names and nothing has touched for a day.
+
+        Returns:
+            How many files and folders were removed.
+        """
         before = (now - UNNAMED_FILES_KEPT).timestamp()
         swept = 0
+        for pages in self.folder.glob(f"snapshots/*/date=*/*/{PAGES}"):
+            if pages.stat().st_mtime < (now - PAGES_KEPT).timestamp():
+                shutil.rmtree(pages)
+                swept += 1
         for path in self._unnamed():
             if _last_touched(path) < before:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -233,14 +233,27 @@ def test_a_sweep_leaves_what_is_younger_than_a_day(lake: Lake) -> None:
     shelf = lake.snapshot("okta", DAY)
     draft = touch(filled(shelf, "young").folder, YOUNG)
     working = touch(filled(shelf, "still written").folder, OLD)
-    pages = make_private(working / "pages") / "users.jsonl"
-    pages.write_text("{}")
-    touch(pages, YOUNG)
-    for folder in (working / "pages", working):
+    spilled = make_private(working / "spilled") / "block"
+    spilled.write_text("{}")
+    touch(spilled, YOUNG)
+    for folder in (working / "spilled", working):
         os.utime(folder, (OLD.timestamp(), OLD.timestamp()))
     assert lake.sweep(NOW) == 0
     assert draft.exists()
-    assert pages.exists()
+    assert spilled.exists()
+
+
+def test_a_sweep_removes_pages_after_an_hour(lake: Lake) -> None:
+    shelf = lake.snapshot("okta", DAY)
+    for draft, age in (
+        (shelf.draft(), timedelta(minutes=61)),
+        (shelf.draft(), timedelta(minutes=59)),
+    ):
+        make_private(draft.pages)
+        touch(draft.folder, NOW - age)
+    assert lake.sweep(NOW) == 1
+    (left,) = shelf.open_drafts()
+    assert left.pages.stat().st_mtime == (NOW - timedelta(minutes=59)).timestamp()
 
 
 def test_a_sweep_of_an_empty_lake_finds_nothing(lake: Lake) -> None:

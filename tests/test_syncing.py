@@ -257,7 +257,9 @@ def test_a_past_day_without_a_snapshot_says_what_can_be_done(desk: Desk) -> None
 
 def test_what_nobody_foresaw_is_named_with_its_step(desk: Desk) -> None:
     manifest = store(desk.lake, [user("a")], day=YESTERDAY)
-    desk.lake.snapshot("okta", YESTERDAY).table(manifest, "raw_users").write_bytes(b"not a Parquet file")
+    desk.lake.snapshot("okta", YESTERDAY).table(manifest, "raw_users").write_bytes(
+        b"not a Parquet file"
+    )
     ended = desk.sync(YESTERDAY)
     assert ended.status == 1
     assert "\n  acme__read__okta: " in ended.out

@@ -73,6 +73,11 @@ class Governor:
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _learned: asyncio.Event = field(default_factory=asyncio.Event)
 
+    @property
+    def a_minute(self) -> int:
+        """How many calls a minute the share allows; 0 when the API says nothing of limits."""
+        return math.floor((self._limit or 0) * self.share)
+
     async def turn(self) -> None:
         """Returns when the next call may go out. Its answer must be given to `learn` or `forget`."""
         async with self._turn:

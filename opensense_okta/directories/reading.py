@@ -1,35 +1,65 @@
 """Reads a directory into a snapshot: what every kind has in common.
 
-A kind is a module with three functions: `read(settings, folder, listener)` leaves pages in a folder and
-says what that cost; `tabulate(connection, folder)` makes the tables `raw_users`, `raw_groups` and
-`memberships` of them; `weigh(connection)` returns the evidence for and against them.
+A read that stops half-way leaves an open snapshot: a draft with the pages read so far. Whichever sync
+of the day comes next goes on there, for an hour; after that what was read is too old to be one picture
+with the rest, and it begins anew.
 """
 
 import asyncio
 import errno
-import shutil
+import hashlib
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import duckdb
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from opensense_okta import engine
 from opensense_okta.directories import okta
 from opensense_okta.directories.errors import DirectoryError, PastDay, StorageTrouble
 from opensense_okta.directories.progress import Listener
 from opensense_okta.directories.snapshot import TABLES, SnapshotManifest
-from opensense_okta.lake import Draft, Lake, make_private
+from opensense_okta.directories.spool import Spool
+from opensense_okta.lake import Draft, Lake, Shelf, make_private, write_whole
 from opensense_okta.organization import OktaDirectory, Organization
+
+OPEN_FOR = timedelta(minutes=60)
+OPEN = "open.json"
 
 
 @dataclass(frozen=True)
 class Run:
-    """Who reads: the run, and the chain of the day's sync and its retries that it belongs to."""
+    """Who reads: the run, and the chain of the day's sync and its retries that it belongs to.
+
+    Attributes:
+        everything: whether all memberships are to be read, the unchanged ones, too.
+    """
 
     id: str
     chain: str
+    everything: bool = False
+
+
+class OpenSnapshot(BaseModel):
+    """What a read set out to do, so that whoever goes on with it does the same.
+
+    Attributes:
+        settings: digest of what decides what is read.
+        before: the snapshot from which unchanged memberships are carried over: its day and id.
+        everything: whether all memberships are read.
+        full_read: the day on which they were last all read.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    started: datetime
+    settings: str
+    before: tuple[date, str] | None
+    everything: bool
+    full_read: date
 
 
 def take_snapshot(
@@ -40,22 +70,34 @@ def take_snapshot(
     Raises:
         DirectoryError: there is none; the one that stood before still stands.
     """
-    shelf = lake.snapshot(directory, day)
+    shelf, now = lake.snapshot(directory, day), datetime.now(UTC)
     with _whose(f"{organization.name}/{directory}"):
         stored = shelf.manifest(SnapshotManifest)
-        if stored is not None and (
-            stored.chain == run.chain or day != organization.today(datetime.now(UTC))
-        ):
+        if stored is not None and (stored.chain == run.chain or day != organization.today(now)):
             return stored
-        _refuse_another_day(organization, directory, day, lake)
-        draft = shelf.draft()
+        settings = _settings(organization, directory)
+        wanted = _wanted(settings, directory, day, lake, run, now)
+        found = _open_snapshot(shelf, wanted, now)
+        if found is None:
+            _refuse_another_day(organization, directory, day, lake)
+            found = _begin(shelf, wanted), wanted
+        draft, opened = found
         try:
-            manifest = _read(organization, directory, day, draft, run, listener)
+            manifest = _read(
+                organization.name, directory, settings, lake, day, run, draft, opened, listener
+            )
             shelf.commit(draft, manifest)
-        except BaseException:
-            shelf.discard(draft)
+        except Exception as error:
+            if not (isinstance(error, DirectoryError) and error.heals):
+                shelf.discard(draft)
             raise
         return manifest
+
+
+def settings_digest(settings: OktaDirectory) -> str:
+    """What identifies a reach: where is read, and what is in scope."""
+    reach = {"endpoint": settings.endpoint, "scope": settings.scope.model_dump(mode="json")}
+    return hashlib.sha256(json.dumps(reach, sort_keys=True).encode()).hexdigest()[:16]
 
 
 @contextmanager
@@ -70,6 +112,66 @@ def _whose(directory: str) -> Iterator[None]:
         trouble = _storage_trouble(error)
         trouble.directory = directory
         raise trouble from error
+
+
+def _settings(organization: Organization, directory: str) -> OktaDirectory:
+    settings = organization.directories[directory]
+    if not isinstance(settings, OktaDirectory):
+        raise TypeError(f"no reader for directories of kind {settings.kind}")
+    return settings
+
+
+def _wanted(
+    settings: OktaDirectory, directory: str, day: date, lake: Lake, run: Run, now: datetime
+) -> OpenSnapshot:
+    """What a read that begins now sets out to do."""
+    digest = settings_digest(settings)
+    before = newest_snapshot(lake, directory, day)
+    if before is None or before.settings != digest:
+        return OpenSnapshot(
+            started=now, settings=digest, before=None, everything=True, full_read=day
+        )
+    due = day - before.full_read >= timedelta(days=settings.full_read_days)
+    everything = run.everything or settings.memberships == "full" or due
+    return OpenSnapshot(
+        started=now,
+        settings=digest,
+        before=(before.day, before.id),
+        everything=everything,
+        full_read=day if everything else before.full_read,
+    )
+
+
+def newest_snapshot(lake: Lake, directory: str, day: date) -> SnapshotManifest | None:
+    """The directory's newest snapshot not after the day, or None."""
+    for stored in reversed(lake.snapshot_days(directory)):
+        if stored <= day:
+            return lake.snapshot(directory, stored).manifest(SnapshotManifest)
+    return None
+
+
+def _open_snapshot(
+    shelf: Shelf, wanted: OpenSnapshot, now: datetime
+) -> tuple[Draft, OpenSnapshot] | None:
+    """The youngest open snapshot that does what is wanted, or more."""
+    found = []
+    for draft in shelf.open_drafts():
+        try:
+            opened = OpenSnapshot.model_validate_json((draft.pages / OPEN).read_bytes())
+        except (FileNotFoundError, ValidationError):
+            continue
+        same = (opened.settings, opened.before) == (wanted.settings, wanted.before)
+        enough = opened.everything or not wanted.everything
+        if same and enough and now - opened.started < OPEN_FOR:
+            found.append((draft, opened))
+    return max(found, key=lambda pair: pair[1].started, default=None)
+
+
+def _begin(shelf: Shelf, wanted: OpenSnapshot) -> Draft:
+    draft = shelf.draft()
+    make_private(draft.pages)
+    write_whole(draft.pages / OPEN, wanted.model_dump_json(indent=2))
+    return draft
 
 
 def _refuse_another_day(organization: Organization, directory: str, day: date, lake: Lake) -> None:
@@ -93,41 +195,58 @@ def _refuse_another_day(organization: Organization, directory: str, day: date, l
 
 
 def _read(
-    organization: Organization,
+    organization: str,
     directory: str,
+    settings: OktaDirectory,
+    lake: Lake,
     day: date,
-    draft: Draft,
     run: Run,
+    draft: Draft,
+    opened: OpenSnapshot,
     listener: Listener,
 ) -> SnapshotManifest:
-    settings = organization.directories[directory]
-    if not isinstance(settings, OktaDirectory):
-        raise TypeError(f"no reader for directories of kind {settings.kind}")
-    started = datetime.now(UTC)
-    pages = make_private(draft.folder / "pages")
-    cost, reading = asyncio.run(okta.read(settings, pages, listener))
-    with engine.start(draft.folder) as connection:
-        okta.tabulate(connection, pages)
+    before = _before(lake, directory, opened)
+    with Spool(draft.pages, okta.FILES) as spool, engine.start(draft.folder) as connection:
+        read = okta.Read(settings, spool, connection, before, opened.everything, listener)
+        cost = asyncio.run(read.run())
         rows = {table: engine.store(connection, table, draft.table(table)) for table in TABLES}
+        engine.store(connection, "member_reads", draft.table("member_reads"))
         for table in TABLES:
             engine.view(connection, table, draft.table(table))
-        evidence = okta.weigh(connection)
-    shutil.rmtree(pages)
+        evidence = read.weigh()
+        set_aside = {
+            table: spool.set_aside(file) for table, file in zip(TABLES, okta.FILES, strict=True)
+        }
+    draft.forget_pages()
     return SnapshotManifest(
         id=draft.id,
-        organization=organization.name,
+        organization=organization,
         directory=directory,
         kind=settings.kind,
         day=day,
         run_id=run.id,
         chain=run.chain,
-        mode="full",
-        started=started,
+        mode="full" if opened.everything else "incremental",
+        settings=opened.settings,
+        full_read=opened.full_read,
+        started=opened.started,
         finished=datetime.now(UTC),
         cost=cost,
         rows=rows,
-        set_aside=reading.set_aside,
+        set_aside=set_aside,
         evidence=evidence,
+    )
+
+
+def _before(lake: Lake, directory: str, opened: OpenSnapshot) -> okta.Before | None:
+    if opened.before is None:
+        return None
+    day, snapshot = opened.before
+    folder = lake.snapshot(directory, day).folder / snapshot
+    return okta.Before(
+        groups=folder / "raw_groups.parquet",
+        memberships=folder / "memberships.parquet",
+        member_reads=folder / "member_reads.parquet",
     )
 
 

@@ -19,7 +19,7 @@ class Cost(BaseModel):
 
     Attributes:
         requests: made, repeated ones included; retries: the repeated ones.
-        pages: of the listings.
+        pages: of the listings; resumed_pages: read by an earlier run of the same snapshot.
         received: bytes of bodies.
         waits, waited: times and seconds waited for the rate limit.
         headroom: the smallest share of a rate-limit budget that was left at any moment, 0 to 1; None
@@ -31,6 +31,7 @@ class Cost(BaseModel):
     requests: int = 0
     retries: int = 0
     pages: int = 0
+    resumed_pages: int = 0
     received: int = 0
     waits: int = 0
     waited: float = 0.0
@@ -42,7 +43,9 @@ class SnapshotManifest(Manifest):
 
     Attributes:
         chain: the day's sync with its retries that read it; a retry of the chain reuses it.
-        mode: `full` when everything was read.
+        mode: `full` when all memberships were read, `incremental` when unchanged ones were carried over.
+        settings: digest of where was read and what was in scope.
+        full_read: the day on which all memberships were last read.
         started, finished: when the read began and ended (UTC); the tables were captured between.
         rows: of each table.
         set_aside: records of each listing that could not be understood.
@@ -56,6 +59,8 @@ class SnapshotManifest(Manifest):
     run_id: str
     chain: str
     mode: Literal["full", "incremental"]
+    settings: str
+    full_read: date
     started: datetime
     finished: datetime
     cost: Cost

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
+from pydantic import Field
 
 from opensense_okta.directories.reading import Run, take_snapshot
 from opensense_okta.directories.snapshot import CHECKS, TABLES, judge_snapshot
@@ -18,6 +19,12 @@ from opensense_okta.resolution.resolve import resolve
 
 OVERDUE = timedelta(hours=26)  # a daily sync that takes two hours and is still late by none
 LATE = timedelta(hours=30)
+
+
+class Reading(dg.Config):
+    """What a person may ask of a read."""
+
+    full: bool = Field(default=False, description="Read all memberships, the unchanged ones, too.")
 
 
 class Publishing(dg.Config):
@@ -37,6 +44,11 @@ def build_assets(organization: Organization) -> list[dg.AssetsDefinition]:
     """All assets of the organization."""
     reads = [_directory(organization, directory) for directory in organization.directories]
     return [*reads, _resolved(organization), _published(organization)]
+
+
+def read_op(organization: str, directory: str) -> str:
+    """The name of the step that reads the directory, as run configuration names it."""
+    return f"{organization}__read__{directory}"
 
 
 def resolving(organization: Organization) -> dg.AssetSelection:
@@ -59,7 +71,7 @@ def _directory(organization: Organization, directory: str) -> dg.AssetsDefinitio
     ]
 
     @dg.multi_asset(
-        name=f"{organization.name}__read__{directory}",
+        name=read_op(organization.name, directory),
         description=f"Reads {directory} once and commits its three tables together.",
         specs=specs,
         check_specs=[
@@ -73,10 +85,13 @@ def _directory(organization: Organization, directory: str) -> dg.AssetsDefinitio
         partitions_def=partitions(organization),
         required_resource_keys={PROGRESS, lock_key(organization.name)},
     )
-    def read(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+    def read(
+        context: dg.AssetExecutionContext, config: Reading
+    ) -> Iterator[dg.MaterializeResult[None]]:
         day = _day(context)
         lake = Lake(data_root(), organization.name)
-        run = Run(context.run.run_id, context.run.tags.get(tags.CHAIN, context.run.run_id))
+        chain = context.run.tags.get(tags.CHAIN, context.run.run_id)
+        run = Run(context.run.run_id, chain, everything=config.full)
         listener = context.resources.progress.listener(context, directory)
         with failures.in_words(context, f"{organization.name}/{directory}"):
             lake.sweep(datetime.now(UTC))

@@ -1,23 +1,24 @@
 """One organization's daily job, run in this process on the instance that the UI shows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
+from types import MappingProxyType
 
 import dagster as dg
 
 from opensense_okta.environment import EnvironmentMistake, dagster_home
 from opensense_okta.lake import Lake
 from opensense_okta.orchestration import tags
+from opensense_okta.orchestration.assets import read_op
 from opensense_okta.orchestration.organizations import build_definitions
 from opensense_okta.orchestration.resources import Watcher
 from opensense_okta.orchestration.retries import resolve_job, sync_job
 from opensense_okta.organization import Organization
 
 INTERRUPTED = (
-    "The sync was interrupted. Nothing of an unfinished read is used, the published directory is as it"
-    " was, and it is not tried again by itself."
+    "The sync was interrupted. The published directory is as it was; the next sync within the hour goes on"
+    " where this one stopped. It is not tried again by itself."
 )
 
 # What is worth reading is in the failures' words; the rest is in the UI.
@@ -47,6 +48,8 @@ def run_sync(
     lake: Lake,
     watcher: Watcher,
     on_failure: Callable[[], None],
+    *,
+    everything: bool = False,
 ) -> tuple[JobRun, JobRun | None]:
     """Runs the whole job and, where a read failed, the resolving part of it on what is stored.
 
@@ -56,13 +59,18 @@ def run_sync(
         lake: of the organization.
         watcher: of the reads.
         on_failure: called between a failed run and the resolving one that follows.
+        everything: whether all memberships are read, the unchanged ones, too.
 
     Returns:
         The run of the whole job, and the resolving run that followed, if one did.
     """
-    defs = build_definitions({organization.name: organization}, lambda _name: _locks(lake), watcher)
+    defs = build_definitions({organization.name: organization}, lambda _name: lake, watcher)
     with _instance() as instance:
-        sync = _run(defs, sync_job(organization.name), instance, day, {})
+        config = {
+            read_op(organization.name, directory): {"config": {"full": everything}}
+            for directory in organization.directories
+        }
+        sync = _run(defs, sync_job(organization.name), instance, day, {}, {"ops": config})
         ended = not sync.failures or sync.held or sync.interrupted
         if ended or not _anything_stored(organization, day, lake):
             return sync, None
@@ -85,12 +93,13 @@ def _run(
     job: str,
     instance: dg.DagsterInstance,
     day: date,
-    run_tags: dict[str, str],
+    run_tags: Mapping[str, str],
+    config: Mapping[str, object] = MappingProxyType({}),
 ) -> JobRun:
     result = defs.resolve_job_def(job).execute_in_process(
         instance=instance,
         partition_key=str(day),
-        run_config=QUIET,
+        run_config={**QUIET, **config},
         tags=run_tags,
         raise_on_error=False,
     )
@@ -141,7 +150,3 @@ def _anything_stored(organization: Organization, day: date, lake: Lake) -> bool:
         any(stored <= day for stored in lake.snapshot_days(directory))
         for directory in organization.directories
     )
-
-
-def _locks(lake: Lake) -> Path:
-    return lake.locks

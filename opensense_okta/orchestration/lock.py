@@ -83,17 +83,29 @@ def end_orphaned_runs(instance: dg.DagsterInstance, folder: Path, organization: 
     return [run.run_id for run in orphans]
 
 
+@contextmanager
+def idle(folder: Path) -> Iterator[bool]:
+    """Holds the organization's lock if no run does, and says whether; never waits."""
+    lock = _lock(_organization_file(make_private(folder)), holder="")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
 def end_orphaned_runs_when_idle(
     instance: dg.DagsterInstance, folder: Path, organization: str
 ) -> list[str]:
     """Ends orphaned runs if no run of the organization is at work; never waits."""
     if not orphaned_runs(instance, folder, organization):
         return []
-    try:
-        with _lock(_organization_file(folder), holder="").acquire(timeout=0):
-            return end_orphaned_runs(instance, folder, organization)
-    except Timeout:
-        return []
+    with idle(folder) as nobody_works:
+        return end_orphaned_runs(instance, folder, organization) if nobody_works else []
 
 
 def _organization_file(folder: Path) -> Path:

@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
 
+from opensense_okta.lake import Lake
+from opensense_okta.orchestration import lock
 from opensense_okta.orchestration.assets import build_assets
-from opensense_okta.orchestration.jobs import build_jobs, build_schedule
+from opensense_okta.orchestration.jobs import build_doctor, build_jobs, build_schedule
 from opensense_okta.orchestration.resources import (
     PROGRESS,
     LogWatcher,
@@ -21,14 +24,14 @@ from opensense_okta.organization import Organization, OrganizationFileError
 
 def build_definitions(
     organizations: Mapping[str, Organization | OrganizationFileError],
-    locks: Callable[[str], Path],
+    lakes: Callable[[str], Lake],
     watcher: Watcher | None = None,
 ) -> dg.Definitions:
     """Everything Dagster is to know.
 
     Args:
         organizations: by name; or what is wrong with their files.
-        locks: gives the folder of locks of an organization.
+        lakes: gives the lake of an organization.
         watcher: of the reads; the run's log when left out.
     """
     good = {name: each for name, each in organizations.items() if isinstance(each, Organization)}
@@ -38,14 +41,23 @@ def build_definitions(
         if isinstance(each, OrganizationFileError)
     }
     jobs = [job for each in good.values() for job in build_jobs(each)]
+
+    def locks(name: str) -> Path:
+        return lakes(name).locks
+
+    def tidy(name: str) -> None:
+        with lock.idle(locks(name)) as nobody_works:
+            if nobody_works:
+                lakes(name).sweep(datetime.now(UTC))
+
     return dg.Definitions(
         assets=[
             *(asset for each in good.values() for asset in build_assets(each)),
             *(_mistaken(*each, number) for number, each in enumerate(bad.items(), start=1)),
         ],
-        jobs=jobs,
+        jobs=[*jobs, *(build_doctor(each, lakes) for each in good.values())],
         schedules=[build_schedule(each) for each in good.values()],
-        sensors=[build_retry_sensor(good, locks, jobs)] if good else [],
+        sensors=[build_retry_sensor(good, locks, jobs, tidy)] if good else [],
         resources={
             PROGRESS: dg.ResourceDefinition.hardcoded_resource(watcher or LogWatcher()),
             **{lock_key(name): lock_resource(name) for name in good},

@@ -249,6 +249,7 @@ def build_retry_sensor(
     organizations: Mapping[str, Organization],
     locks: Callable[[str], Path],
     jobs: Sequence[dg.JobDefinition | UnresolvedAssetJobDefinition],
+    tidy: Callable[[str], object] = lambda _organization: None,
 ) -> dg.SensorDefinition:
     """The one sensor that starts again, for every organization, what time heals.
 
@@ -259,6 +260,7 @@ def build_retry_sensor(
         organizations: All organizations by name.
         locks: Gives the folder of locks of an organization.
         jobs: Both jobs of every organization.
+        tidy: Called for each organization, again and again: removes what is kept for a time only.
     """
 
     @dg.sensor(
@@ -270,7 +272,7 @@ def build_retry_sensor(
     )
     def retries(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         now = datetime.now(UTC)
-        looks = [_look_at(context, each, locks, now) for each in organizations.values()]
+        looks = [_look_at(context, each, locks, tidy, now) for each in organizations.values()]
         if requests := [look.request for look in looks if look.request]:
             return dg.SensorResult(run_requests=requests)
         words = "\n".join(look.words for look in looks) or "there is no organization yet"
@@ -294,12 +296,14 @@ def _look_at(
     context: dg.SensorEvaluationContext,
     organization: Organization,
     locks: Callable[[str], Path],
+    tidy: Callable[[str], object],
     now: datetime,
 ) -> _Look:
     """Decides for one organization; its trouble is in the result, and stops no other one."""
     name = organization.name
     try:
         lock.end_orphaned_runs_when_idle(context.instance, locks(name), name)
+        tidy(name)
         day, decision = _decide_for(context.instance, organization, now)
     except Exception as error:
         context.log.exception(f"{name}: its runs could not be looked at")

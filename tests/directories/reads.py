@@ -4,8 +4,8 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import duckdb
@@ -15,7 +15,9 @@ from opensense_okta.directories import okta
 from opensense_okta.directories.errors import DirectoryError
 from opensense_okta.directories.http import HeaderAuth, connect
 from opensense_okta.directories.progress import Listener, unheard
-from opensense_okta.directories.snapshot import Cost
+from opensense_okta.directories.snapshot import TABLES, Cost
+from opensense_okta.directories.spool import Spool
+from opensense_okta.organization import OktaDirectory
 from opensense_okta.simulator.server import TOKEN
 from tests.directories.virtual_time import Impatience
 
@@ -30,15 +32,9 @@ class Read:
     groups: list[Row]
     memberships: list[tuple[str, str]]
     cost: Cost
-    reading: okta.Reading
+    set_aside: dict[str, int]
+    evidence: dict[str, int]
     slept: list[float]
-    folder: Path
-
-    @cached_property
-    def evidence(self) -> dict[str, int]:
-        with engine.start(self.folder) as connection:
-            okta.tabulate(connection, self.folder)
-            return okta.weigh(connection)
 
     @property
     def user_ids(self) -> list[str]:
@@ -58,28 +54,26 @@ def read(
         DirectoryError: as the reader does.
     """
     impatience = Impatience()
-    reader = asyncio.run(_read(url, folder, token, share, listener, impatience))
-    with engine.start(folder) as connection:
-        okta.tabulate(connection, folder)
+    folder = Path(mkdtemp(dir=folder))  # nothing of an earlier read to go on with
+    settings = OktaDirectory(kind="okta", endpoint=url, rate_limit_share=share)
+    with Spool(folder, okta.FILES) as spool, engine.start(folder) as connection:
+        reader = okta.Read(settings, spool, connection, None, True, listener)
+        cost = asyncio.run(_read(reader, url, token, impatience))
         return Read(
             rows(connection, "raw_users"),
             rows(connection, "raw_groups"),
             sorted((row["group_id"], row["user_id"]) for row in rows(connection, "memberships")),
-            reader.cost(),
-            reader.reading,
+            cost,
+            {table: spool.set_aside(file) for table, file in zip(TABLES, okta.FILES, strict=True)},
+            reader.weigh(),
             impatience.slept,
-            folder,
         )
 
 
-async def _read(
-    url: str, folder: Path, token: str, share: float, listener: Listener, impatience: Impatience
-) -> okta.Reader:
+async def _read(reader: okta.Read, url: str, token: str, impatience: Impatience) -> Cost:
     async with connect(url, HeaderAuth(f"SSWS {token}"), okta.PROTOCOL) as api:
         api.clock = impatience.clock
-        reader = okta.Reader(api, share, folder, listener)
-        await reader.read()
-        return reader
+        return await reader.read(api)
 
 
 def failure(act: Callable[[], object]) -> DirectoryError:

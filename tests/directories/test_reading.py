@@ -15,6 +15,7 @@ import time_machine
 
 from opensense_okta.directories import errors
 from opensense_okta.directories.errors import DirectoryError
+from opensense_okta.directories.okta import FILES
 from opensense_okta.directories.progress import Listener, Progress, unheard
 from opensense_okta.directories.reading import Run, take_snapshot
 from opensense_okta.directories.snapshot import TABLES, SnapshotManifest
@@ -80,7 +81,7 @@ def files(lake: Lake) -> set[str]:
 
 
 TABLE_FILES = {f"{table}.parquet" for table in TABLES}
-COMMITTED = TABLE_FILES | {"manifest.json"}
+COMMITTED = TABLE_FILES | {"member_reads.parquet", "manifest.json"}
 
 
 # -- kept or read -----------------------------------------------------------------------------
@@ -242,13 +243,17 @@ def test_nothing_is_left_of_a_read_that_fails(take: Take, lake: Lake, fault: Fau
     assert [path.name for path in lake.folder.rglob("date=*/*")] == []
 
 
-def test_nothing_is_left_of_a_read_that_is_interrupted(take: Take, lake: Lake) -> None:
+def test_what_is_left_of_a_read_that_is_interrupted_is_gone_after_an_hour(
+    take: Take, lake: Lake
+) -> None:
     def interrupt(progress: Progress) -> None:
         if progress.stage == "groups":
             signal.raise_signal(signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
         take(listener=interrupt)
+    assert files(lake) == {"open.json", "journal.jsonl", *(f"{file}.jsonl" for file in FILES)}
+    lake.sweep(datetime.now(UTC) + timedelta(minutes=61))
     assert files(lake) == set()
 
 

@@ -148,12 +148,12 @@ def test_a_killed_sync_blocks_nobody_and_is_ended_by_the_next_which_shows_bars_o
     ) as process:
         until(lambda: len(place.okta.requests) > 2)
         process.send_signal(signal.SIGKILL)
-    place.okta.latency = 0.05
+    place.okta.latency = 0.02
     with place.instance() as instance:
         (killed,) = instance.get_runs(dg.RunsFilter(statuses=[STARTED]))
     assert content(place.lake.database) == before
 
-    shown = on_a_terminal(place, "sync", "acme")
+    shown = on_a_terminal(place, "sync", "acme", "--full")
     assert "\x1b[" in shown
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
     assert "okta: members of groups" in plain
@@ -168,6 +168,34 @@ def test_a_killed_sync_blocks_nobody_and_is_ended_by_the_next_which_shows_bars_o
     assert place.status(killed.run_id) is FAILURE
     assert ended
     assert ended.startswith("The process of this run was killed.")
+
+
+@pytest.mark.usefixtures("first")
+def test_an_interrupted_sync_is_canceled_so_that_nobody_tries_it_again(place: Place) -> None:
+    before = content(place.lake.database)
+    place.okta.latency, place.okta.requests[:] = 0.5, []
+    with subprocess.Popen(
+        place.command("sync", "acme"),
+        env=place.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        until(lambda: len(place.okta.requests) > 2)
+        process.send_signal(signal.SIGINT)
+        shown, _ = process.communicate(timeout=60)
+    place.okta.latency = 0
+    assert process.returncode == 1
+    title, words, *_ = shown.splitlines()
+    assert title.endswith(": interrupted.")
+    assert words == (
+        "  The sync was interrupted. Nothing of an unfinished read is used, the published directory is as"
+        " it was, and it is not tried again by itself."
+    )
+    with place.instance() as instance:
+        (newest,) = instance.get_runs(limit=1)
+    assert newest.status is dg.DagsterRunStatus.CANCELED
+    assert content(place.lake.database) == before
 
 
 def on_a_terminal(place: Place, *arguments: str) -> str:

@@ -177,7 +177,7 @@ def definitions_of(
 ) -> dg.Definitions:
     """What Dagster knows of one organization."""
     return build_definitions(
-        {organization.name: organization}, lambda name: Lake(root, name).locks, watcher
+        {organization.name: organization}, lambda name: Lake(root, name), watcher
     )
 
 

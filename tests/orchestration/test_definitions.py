@@ -91,6 +91,7 @@ CHECKS = {
 JOBS = {
     "acme__sync": [*RAW, *RESOLVED, "acme/resolved_directory"],
     "acme__resolve": [*RESOLVED, "acme/resolved_directory"],
+    "acme__doctor": [],
 }
 
 
@@ -103,7 +104,7 @@ def folder(tmp_path: Path) -> Path:
 
 def load(folder: Path) -> dg.Definitions:
     definitions = build_definitions(
-        load_organizations(folder), locks=lambda name: Lake(folder / "data", name).locks
+        load_organizations(folder), lakes=lambda name: Lake(folder / "data", name)
     )
     dg.Definitions.validate_loadable(definitions)
     return definitions
@@ -160,10 +161,11 @@ def test_jobs_select_assets_and_say_what_they_do(folder: Path) -> None:
         "acme__sync": "Reads every directory of acme, resolves, judges and publishes.",
         "acme__resolve": "Resolves the stored snapshots of acme, judges and publishes; asks no API"
         " anything.",
+        "acme__doctor": "Examines what decides whether the next sync of acme will be well.",
     }
     for job in jobs:
         assert job.tags["opensense/organization"] == "acme"
-        assert job.partitions_def is not None
+        assert (job.partitions_def is None) == (job.name == "acme__doctor")
         assert job.executor_def is dg.in_process_executor
 
 
@@ -203,7 +205,7 @@ def test_what_is_published_is_overdue_after_a_day(folder: Path) -> None:
 def test_a_directory_may_be_named_like_something_of_ours(tmp_path: Path, name: str) -> None:
     okta = an_organization().directories["okta"].model_dump(mode="json", exclude_defaults=True)
     organization = an_organization(directories={name: okta})
-    definitions = build_definitions({"acme": organization}, locks=lambda _: tmp_path)
+    definitions = build_definitions({"acme": organization}, lakes=lambda _: Lake(tmp_path, "acme"))
     dg.Definitions.validate_loadable(definitions)
     assert f"acme/{name}/raw_users" in keys(definitions)
 

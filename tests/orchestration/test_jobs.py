@@ -180,7 +180,7 @@ def test_a_read_that_fails_leaves_the_days_snapshot_and_what_is_published(acme: 
     acme.run()
     manifest = acme.lake.snapshot("okta", DAY).manifest(SnapshotManifest)
     database = acme.lake.database.read_bytes()
-    acme.okta.faults.append(make_fault("invalid-token", match="groups", after=3, times=None))
+    acme.okta.faults.append(make_fault("invalid-token", match="groups", times=None))
     failed = acme.run()
     assert failed.failure == tags.PERMANENT
     assert acme.lake.snapshot("okta", DAY).manifest(SnapshotManifest) == manifest

@@ -1,15 +1,21 @@
 -- What speaks for a snapshot and against it: counts by name, one after the other to bound memory.
 --
--- tables raw_users, raw_groups, memberships    as stored
--- table groups_gone                            of okta_tables.sql
+-- tables raw_users, raw_groups, memberships        as stored
+-- tables users_youngest, plan, unchanged, groups_gone, before_members    of the read
+-- set variable everything = false;                 whether every group was read
 
 create or replace temp table evidence (name varchar, count bigint);
 
 insert into evidence select 'users', count(*) from raw_users;
 insert into evidence select 'groups', count(*) from raw_groups;
 insert into evidence select 'memberships', count(*) from memberships;
+-- Everybody who was listed, in scope or not.
+insert into evidence select 'users_listed', count(*) from users_youngest;
+insert into evidence select 'groups_listed', count(*) from groups_youngest;
+insert into evidence select 'groups_read', count(*) from plan where how = 'read';
+insert into evidence select 'groups_carried_over', count(*) from plan where how = 'carry';
 insert into evidence select 'groups_gone', count(*) from groups_gone;
-insert into evidence select 'everyone', count(*) from raw_groups where type = 'BUILT_IN' and name = 'Everyone';
+insert into evidence select 'everyone', count(*) from groups_listed where type = 'BUILT_IN' and name = 'Everyone';
 
 -- An id that comes on two pages is a change during paging, and its youngest version was kept. What is
 -- left came twice on one page, which is a broken answer.
@@ -25,6 +31,25 @@ select 'groups_miscounted', count(*)
 from raw_groups
 left join (select group_id, count(*) as members from memberships group by group_id) on group_id = id
 where members_count <> coalesce(members, 0);
+
+-- What the shortcut would have got wrong, seen when everything is read all the same.
+create or replace temp view drift as
+with trusted as (
+    select id as group_id from unchanged anti join groups_gone using (id)
+    where getvariable('everything')
+),
+had as (
+    select group_id, user_id from before_members
+    semi join trusted using (group_id)
+    semi join raw_users on user_id = raw_users.id
+),
+has as (
+    select group_id, user_id from memberships semi join trusted using (group_id)
+)
+(from had except from has) union all (from has except from had);
+
+insert into evidence select 'memberships_drifted', count(*) from drift;
+insert into evidence select 'groups_drifted', count(distinct group_id) from drift;
 
 insert into evidence
 select 'logins_missing', count(*)

@@ -1,48 +1,56 @@
--- The raw tables of one Okta snapshot, from the spooled records.
+-- The raw tables of one Okta snapshot.
 --
--- set variable users_records = 'users.jsonl';      full user records
--- set variable groups_records = 'groups.jsonl';    full group records
+-- views and tables of okta_groups.sql, okta_users.sql and okta_plan.sql
 -- set variable members_records = 'members.jsonl';  ids of users; the listing is the group's id
---
--- Paging is no snapshot (okta-api.md §4): a record that changes meanwhile may come twice, so the
--- youngest version counts. Everything but ids and times stays as Okta wrote it.
--- The records are read twice, first for the places of the youngest versions alone, so that wide rows
--- are never held in memory.
+-- tables before_members, before_reads     of the snapshot before; empty when there is none
+-- set variable everyone = 'present';      who is in Everyone: `present` (all but DEPROVISIONED) or `all`;
+--                                         NULL when its members were read
 
-create or replace temp view users_read as
-with records as (
-    select *
-    from read_json(
-        getvariable('users_records'),
-        format = 'newline_delimited',
-        columns = {
-            listing: 'VARCHAR', attempt: 'INTEGER', page: 'INTEGER', captured_at: 'TIMESTAMPTZ',
-            record: 'STRUCT(
-                id VARCHAR, status VARCHAR, created VARCHAR, activated VARCHAR,
-                "statusChanged" VARCHAR, "lastLogin" VARCHAR, "lastUpdated" VARCHAR,
-                "passwordChanged" VARCHAR, type JSON, profile JSON
-            )'
-        }
-    )
-),
-last_attempts as (
-    select listing, max(attempt) as attempt from records group by listing
+create or replace temp view members_read as
+select listing as group_id, unnest(ids) as user_id
+from read_json(
+    getvariable('members_records'),
+    format = 'newline_delimited',
+    columns = {listing: 'VARCHAR', attempt: 'INTEGER', page: 'INTEGER', ids: 'VARCHAR[]'}
 )
-select listing, page, captured_at, record, record.id as id
-from records
 semi join last_attempts using (listing, attempt);
 
-create or replace temp table users_youngest as
-select
-    id,
-    unnest(
-        arg_max(
-            struct_pack(listing, page),
-            row(coalesce(try_cast(record."lastUpdated" as timestamptz), '-infinity'), captured_at, page)
-        )
-    )
-from users_read
-group by id;
+-- A group deleted between its listing and the reading of its members is no group any more.
+create or replace temp table groups_gone as
+select listing as id from journal where gone;
+
+create or replace temp table members_found as
+select distinct group_id, user_id
+from members_read
+anti join groups_gone on groups_gone.id = group_id
+union all
+-- Who vanished from the users' listing is in no group any more, though a stamp may not say so.
+select group_id, user_id
+from before_members
+semi join (from plan where how = 'carry') using (group_id)
+semi join users_youngest on user_id = users_youngest.id
+union all
+select group_id, id
+from plan
+join users_youngest on getvariable('everyone') = 'all' or status is distinct from 'DEPROVISIONED'
+where how = 'everyone' and getvariable('everyone') is not null;
+
+create or replace temp table users_in_scope as
+select id
+from users_youngest
+where (getvariable('scope_statuses') is null or list_contains(getvariable('scope_statuses'), status))
+and (getvariable('scope_groups') is null or id in (select user_id from members_found));
+
+-- A member who was not listed at all stays: the checks count them.
+create or replace temp view memberships as
+select group_id, user_id
+from members_found
+where user_id in (select id from users_in_scope) or user_id not in (select id from users_youngest);
+
+create or replace temp view raw_groups as
+from groups_listed
+semi join groups_in_scope using (id)
+anti join groups_gone using (id);
 
 create or replace temp view raw_users as
 select
@@ -58,75 +66,13 @@ select
     coalesce(record.profile, '{}'::json) as profile,
     captured_at
 from users_read
-semi join users_youngest using (id, listing, page);
+semi join users_youngest using (id, listing, page)
+semi join users_in_scope using (id);
 
-create or replace temp view groups_read as
-with records as (
-    select *
-    from read_json(
-        getvariable('groups_records'),
-        format = 'newline_delimited',
-        columns = {
-            listing: 'VARCHAR', attempt: 'INTEGER', page: 'INTEGER', captured_at: 'TIMESTAMPTZ',
-            record: 'STRUCT(
-                id VARCHAR, type VARCHAR, created VARCHAR, "lastUpdated" VARCHAR,
-                "lastMembershipUpdated" VARCHAR, profile JSON, _embedded JSON
-            )'
-        }
-    )
-),
-last_attempts as (
-    select listing, max(attempt) as attempt from records group by listing
-)
-select listing, page, captured_at, record, record.id as id
-from records
-semi join last_attempts using (listing, attempt);
-
-create or replace temp table groups_youngest as
-select
-    id,
-    unnest(
-        arg_max(
-            struct_pack(listing, page),
-            row(coalesce(try_cast(record."lastUpdated" as timestamptz), '-infinity'), captured_at, page)
-        )
-    )
-from groups_read
-group by id;
-
-create or replace temp view members_read as
-select *
-from read_json(
-    getvariable('members_records'),
-    format = 'newline_delimited',
-    columns = {listing: 'VARCHAR', attempt: 'INTEGER', page: 'INTEGER', ids: 'VARCHAR[]', gone: 'BOOLEAN'}
-);
-
--- A group deleted between its listing and the reading of its members is no group any more.
-create or replace temp view groups_gone as
-select listing as id from members_read where gone;
-
-create or replace temp view raw_groups as
-select
-    id,
-    record.type as type,
-    json_extract_string(record.profile, '$.name') as name,
-    json_extract_string(record.profile, '$.description') as description,
-    try_cast(record.created as timestamptz) as created,
-    try_cast(record."lastUpdated" as timestamptz) as last_updated,
-    try_cast(record."lastMembershipUpdated" as timestamptz) as last_membership_updated,
-    try_cast(json_extract_string(record._embedded, '$.stats.usersCount') as bigint) as members_count,
-    coalesce(record.profile, '{}'::json) as profile,
-    captured_at
-from groups_read
-semi join groups_youngest using (id, listing, page)
-anti join groups_gone using (id);
-
-create or replace temp view memberships as
-with last_attempts as (
-    select listing, max(attempt) as attempt from members_read group by listing
-)
-select distinct listing as group_id, unnest(ids) as user_id
-from members_read
-semi join last_attempts using (listing, attempt)
-anti join groups_gone on groups_gone.id = listing;
+-- When the members of each group were really read, which the next snapshot has to know.
+create or replace temp view member_reads as
+select group_id, coalesce(min(journal.read_at), any_value(before_reads.read_at)) as read_at, any_value(plan.how) as how
+from plan
+left join journal on journal.listing = group_id
+left join before_reads using (group_id)
+group by group_id;
