@@ -117,16 +117,11 @@ def _directory(organization: Organization, directory: str) -> dg.AssetsDefinitio
 
 
 def _resolved(organization: Organization) -> dg.AssetsDefinition:
-    raw = [
-        tables.key(organization.name, directory, table)
-        for directory in organization.directories
-        for table in TABLES
-    ]
     specs = [
         dg.AssetSpec(
             tables.key(organization.name, table),
             description=tables.RESOLVED[table],
-            deps=raw,
+            deps=_made_of(organization, table),
             group_name=organization.name,
             kinds={"duckdb", "parquet"},
             owners=["team:directory"],
@@ -162,6 +157,19 @@ def _resolved(organization: Organization) -> dg.AssetsDefinition:
             )
 
     return resolved
+
+
+def _made_of(organization: Organization, table: str) -> list[dg.AssetKey]:
+    """The lineage of a resolved table: of each directory, and of the other resolved tables."""
+    raw, resolved = tables.MADE_OF[table]
+    return [
+        *(
+            tables.key(organization.name, name, each)
+            for name in organization.directories
+            for each in raw
+        ),
+        *(tables.key(organization.name, each) for each in resolved),
+    ]
 
 
 def _published(organization: Organization) -> dg.AssetsDefinition:

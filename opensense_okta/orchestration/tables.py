@@ -26,6 +26,15 @@ RESOLVED: Mapping[str, str] = {
     "memberships": "One row per person in a group.",
 }
 
+MADE_OF: Mapping[str, tuple[tuple[Table, ...], tuple[str, ...]]] = {
+    "accounts": (("raw_users",), ()),
+    "people": ((), ("accounts",)),
+    "provenance": ((), ("accounts", "people")),
+    "groups": (("raw_groups", "memberships"), ("people",)),
+    "memberships": (("memberships",), ("people", "groups")),
+}
+"""What each resolved table is made of: raw tables of every directory, and resolved ones."""
+
 PUBLISHED = (
     "The published directory: the last resolved day that passed its guards, as a DuckDB file that is"
     " replaced in one step. A day that does not pass is held back, and the file stays as it was."

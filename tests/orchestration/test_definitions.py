@@ -44,11 +44,11 @@ ASSETS: dict[str, tuple[str, list[str]]] = {
     "acme/okta/raw_users": (READS, []),
     "acme/okta/raw_groups": (READS, []),
     "acme/okta/memberships": (READS, []),
-    "acme/accounts": (MAKES, RAW),
-    "acme/people": (MAKES, RAW),
-    "acme/provenance": (MAKES, RAW),
-    "acme/groups": (MAKES, RAW),
-    "acme/memberships": (MAKES, RAW),
+    "acme/accounts": (MAKES, ["acme/okta/raw_users"]),
+    "acme/people": (MAKES, ["acme/accounts"]),
+    "acme/provenance": (MAKES, ["acme/accounts", "acme/people"]),
+    "acme/groups": (MAKES, ["acme/okta/raw_groups", "acme/okta/memberships", "acme/people"]),
+    "acme/memberships": (MAKES, ["acme/okta/memberships", "acme/people", "acme/groups"]),
     "acme/resolved_directory": (PUBLISHES, RESOLVED),
 }
 
