@@ -11,14 +11,12 @@ Secrets are not in the file. It says where each one lies, and a run looks there 
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence, Sized
+from collections.abc import Sequence, Sized
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import product
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
-from cronsim import CronSim, CronSimError
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -34,13 +32,19 @@ from pydantic import (
 from opensense_okta.organization_file import (
     Document,
     Finding,
-    Location,
     Mistake,
     OrganizationFileError,
     did_you_mean,
     findings_of,
     read_document,
 )
+from opensense_okta.organization_rules import (
+    NOT_YET_SUPPORTED,
+    STANDARD_ATTRIBUTES,
+    contradictions,
+    unsupported,
+)
+from opensense_okta.schedule import daily_tick, moment_of, refuse_lost_ticks
 
 __all__ = [
     "NOT_YET_SUPPORTED",
@@ -67,42 +71,16 @@ __all__ = [
     "load_organizations",
 ]
 
-NOT_YET_SUPPORTED = (
-    "directories: more than one",
-    "directories.*.kind: entra",
-    "directories.*.kind: csv",
-    "directories.*.store_profile",
-    "resolution.match",
-    "resolution.attributes",
-    "resolution.inactive_accounts",
-    "resolution.pin",
-    "resolution.part",
-    "resolution.groups",
-    "resolution.stale_after_days",
-    "resolution.when_stale",
-    "guards.removed",
-    "guards.blanked",
-    "guards.rewritten",
-    "guards.directories",
-    "publish.csv",
-    "retention.days",
-    "retention.snapshots",
-    "notify",
-)
-"""Keys (`*`: any name) or particular values of keys that are refused until they have an effect."""
 
-# fmt: off
-STANDARD_ATTRIBUTES = (
-    "user_name", "given_name", "family_name", "display_name", "email",
-    "title", "department", "division", "organization", "cost_center",
-    "employee_number", "manager", "work_phone", "mobile_phone",
-    "street_address", "locality", "region", "postal_code", "country",
-    "preferred_language", "locale", "timezone", "user_type", "active",
+_OWN_COLUMNS = (
+    "person_id",
+    "directories",
+    "accounts",
+    "manager_id",
+    "id",
+    "directory",
+    "status",
 )
-# fmt: on
-"""The attributes every organization has: SCIM's (RFC 7643), in snake_case."""
-
-_OWN_COLUMNS = ("person_id", "directories", "accounts", "manager_id", "id", "directory", "status")
 """Columns of people and accounts that no attribute may take."""
 
 _SCHEMA_NAMES = ("main", "information_schema", "pg_catalog", "temp", "system", "directory")
@@ -119,9 +97,6 @@ _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)
 
-_ONCE_A_DAY = "must tick exactly once in each local day"
-_CALENDAR_DAYS = 4 * 366  # has every kind of month, and every weekday on the 31st and the 29th
-_WEEKS_OF_CHANGES = 20 * 52  # zones keep their rules for years; beyond that nobody knows them
 
 Values = TypeVar("Values", bound=Sized)
 
@@ -645,9 +620,9 @@ class Organization(_Part):
     @classmethod
     def _ticks_once_a_day(cls, schedule: str, info: ValidationInfo) -> str:
         first_day = info.data.get("first_day", date(2026, 1, 1))
-        tick = _daily_tick(schedule, first_day)
+        tick = daily_tick(schedule, first_day)
         if "timezone" in info.data:
-            _refuse_lost_ticks(tick, ZoneInfo(info.data["timezone"]), first_day)
+            refuse_lost_ticks(tick, ZoneInfo(info.data["timezone"]), first_day)
         return f"{tick.minute} {tick.hour} * * *"
 
     @property
@@ -674,7 +649,7 @@ class Organization(_Part):
         day = self.today(after)
         minute, hour, *_ = self.schedule.split()
         tick = time(int(hour), int(minute))
-        moments = (_moment(day + timedelta(days=later), tick, self.zone) for later in range(3))
+        moments = (moment_of(day + timedelta(days=later), tick, self.zone) for later in range(3))
         # In UTC: moments of one zone compare by their clock faces, even where an hour comes twice.
         start = next(moment for moment in moments if moment > after.astimezone(UTC))
         return start.astimezone(self.zone)
@@ -716,8 +691,8 @@ def load_organization(
     document = read_document(path)
     organization, findings = _validated(document, name=path.stem, folder=path.absolute().parent)
     mistakes = [
-        *document.mistakes([*findings, *_contradictions(document.data)]),
-        *map(document.mistake, _unsupported(document, not_yet_supported)),
+        *document.mistakes([*findings, *contradictions(document.data)]),
+        *map(document.mistake, unsupported(document, not_yet_supported)),
     ]
     if mistakes or organization is None:
         raise OrganizationFileError(path, mistakes)
@@ -734,188 +709,3 @@ def _validated(
     except ValidationError as error:
         return None, list(findings_of(Organization, error, not_in_file={"name"}))
     return organization, []
-
-
-def _contradictions(data: dict[str, object]) -> Iterator[Finding]:
-    """What is wrong between keys.
-
-    Looks at the plain data and not at the models, because those exist only without any mistake, and
-    all mistakes are to be told at once. What is not of the right shape is the models' business.
-    """
-    if "name" in data:
-        yield Finding(("name",), "is not a key: the file's name is the organization's name")
-    directories = _section(data, "directories")
-    for name in directories:
-        directory = _section(directories, name)
-        if directory.get("kind") == "okta":
-            yield from _okta_credentials(("directories", name), directory)
-        if directory.get("kind") == "entra":
-            yield from _entra_credentials(("directories", name), directory)
-    if directories:
-        yield from _unknown_directories(data, tuple(directories))
-    yield from _unknown_attributes(data, directories)
-    for key in sorted(_section(data, "resolution", "attributes", "active").keys() - {"precedence"}):
-        location = ("resolution", "attributes", "active", key)
-        yield Finding(location, "is not possible for active, which takes precedence only")
-    for together, apart in product(_lists(data, "pin"), _lists(data, "part")):
-        both = [account for account in together if account in apart]
-        if len(both) > 1:
-            words = f"must not keep {' and '.join(map(str, both))} apart: pin makes them one person"
-            yield Finding(("resolution", "part"), words)
-
-
-def _okta_credentials(at: Location, directory: dict[str, object]) -> Iterator[Finding]:
-    key_pair = {"client_id", "private_key", "key_id"} & directory.keys()
-    if "api_token" in directory:
-        if key_pair:
-            words = f"must be the only credential; remove it or {' and '.join(sorted(key_pair))}"
-            yield Finding((*at, "api_token"), words)
-    elif not key_pair:
-        words = "is missing; give api_token, or client_id with private_key"
-        yield Finding((*at, "api_token"), words)
-    else:
-        for missing in sorted({"client_id", "private_key"} - key_pair):
-            words = f"is missing; {' and '.join(sorted(key_pair))} cannot do without it"
-            yield Finding((*at, missing), words)
-
-
-def _entra_credentials(at: Location, directory: dict[str, object]) -> Iterator[Finding]:
-    given = {"client_secret", "certificate"} & directory.keys()
-    if not given:
-        yield Finding((*at, "client_secret"), "is missing; give client_secret or certificate")
-    if len(given) > 1:
-        words = "must be the only credential; remove it or certificate"
-        yield Finding((*at, "client_secret"), words)
-
-
-def _unknown_directories(data: dict[str, object], known: tuple[str, ...]) -> Iterator[Finding]:
-    """Places that name a directory which the file does not have."""
-    named: list[tuple[Location, object]] = [
-        (("guards", "directories", name), name) for name in _section(data, "guards", "directories")
-    ]
-    rules = _section(data, "resolution", "attributes")
-    for attribute in rules:
-        at = ("resolution", "attributes", attribute, "precedence")
-        listed = _list(_section(rules, attribute).get("precedence"))
-        named += [((*at, position), name) for position, name in enumerate(listed)]
-    for key in ("pin", "part"):
-        for position, accounts in enumerate(_lists(data, key)):
-            named += [
-                (("resolution", key, position, index), account.partition("/")[0])
-                for index, account in enumerate(accounts)
-                if isinstance(account, str) and "/" in account
-            ]
-    for location, name in named:
-        if isinstance(name, str) and name not in known:
-            words = f"is not one of the directories: {', '.join(known)}"
-            yield _unknown_name(location, name, words, known)
-
-
-def _unknown_attributes(
-    data: dict[str, object], directories: dict[str, object]
-) -> Iterator[Finding]:
-    """Rules for attributes that no directory has."""
-    rules = _section(data, "resolution", "attributes")
-    known = {*STANDARD_ATTRIBUTES}
-    known.update(*(_section(directories, name, "attributes") for name in directories))
-    # A list is declared by its rule: a column of its name needs no mapping.
-    known.update(name for name in rules if _section(rules, name).get("merge") == "union")
-    match = _list(_section(data, "resolution").get("match"))
-    named: list[tuple[Location, object]] = [
-        (("resolution", "attributes", name), name) for name in rules
-    ]
-    named += [(("resolution", "match", position), name) for position, name in enumerate(match)]
-    for location, name in named:
-        if isinstance(name, str) and name.strip() and name not in known:
-            words = "is neither a standard attribute nor one of a directory's"
-            yield _unknown_name(location, name, words, sorted(known))
-
-
-def _unknown_name(location: Location, name: str, words: str, known: Sequence[str]) -> Finding:
-    words += did_you_mean(name, known)
-    return Finding(location, words if location[-1] == name else f"names {name}, which {words}")
-
-
-def _unsupported(document: Document, patterns: Sequence[str]) -> Iterator[Finding]:
-    """What the contract has and this program does not do yet."""
-    for location, value in document.entries():
-        for pattern in patterns:
-            key, _, particular = pattern.partition(": ")
-            if _is_at(location, key.split(".")) and _is_particular(value, particular):
-                words = f"({particular}) is" if particular else "is"
-                yield Finding(location, f"{words} not yet supported")
-
-
-def _is_at(location: Location, pattern: Sequence[str]) -> bool:
-    return len(location) == len(pattern) and all(
-        each in ("*", part) for part, each in zip(location, pattern, strict=True)
-    )
-
-
-def _is_particular(value: object, particular: str) -> bool:
-    if particular == "more than one":
-        return isinstance(value, dict) and len(value) > 1
-    return particular in ("", value)
-
-
-def _section(data: object, *keys: str) -> dict[str, object]:
-    """The mapping at `keys`, empty where there is none."""
-    for key in keys:
-        data = data.get(key) if isinstance(data, dict) else None
-    return data if isinstance(data, dict) else {}
-
-
-def _list(value: object) -> list[object]:
-    return value if isinstance(value, list) else []
-
-
-def _lists(data: dict[str, object], key: str) -> list[list[object]]:
-    return [_list(each) for each in _list(_section(data, "resolution").get(key))]
-
-
-def _daily_tick(schedule: str, first_day: date) -> time:
-    """The time at which the schedule ticks, once on each day of the calendar."""
-    try:
-        cron = CronSim(schedule, datetime(2000, 1, 1))  # noqa: DTZ001 - only the fields are looked at
-        if len(schedule.split()) != 5:
-            raise ValueError
-    except (CronSimError, ValueError, AssertionError):
-        words = 'must be five cron fields (minute hour day month weekday), such as "0 2 * * *"'
-        raise ValueError(words) from None
-    for day in (first_day + timedelta(days=later) for later in range(_CALENDAR_DAYS)):
-        if day.month not in cron.months or not cron.match_day(day):
-            raise ValueError(f"{_ONCE_A_DAY}; it has none on {day}")
-    if len(cron.hours) * len(cron.minutes) > 1:
-        raise ValueError(f"{_ONCE_A_DAY}; it has several on {first_day}")
-    return time(min(cron.hours), min(cron.minutes))
-
-
-def _refuse_lost_ticks(tick: time, zone: ZoneInfo, first_day: date) -> None:
-    """A tick in an hour that the clocks skip can land on another day, which then has two."""
-    for week in (first_day + timedelta(weeks=later) for later in range(_WEEKS_OF_CHANGES)):
-        days = [week + timedelta(days=later) for later in range(8)]
-        noons = [datetime.combine(day, time(12), zone).utcoffset() for day in (days[0], days[-1])]
-        if noons[0] == noons[1]:
-            continue
-        for day in days:
-            other = _moment(day, tick, zone).astimezone(zone).date()
-            if other != day:
-                raise ValueError(
-                    f"{_ONCE_A_DAY}; it has none on {day}, when the clocks of {zone.key} skip "
-                    f"{tick:%H:%M}, and two on {other}"
-                )
-
-
-def _moment(day: date, tick: time, zone: ZoneInfo) -> datetime:
-    """When Dagster ticks on a day: at the later of two such times, after one that is skipped.
-
-    Dagster looks at clock changes from 1 to 3 o'clock only, and what it does with them is repeated
-    here to the minute, so that what people are told is when the sync starts.
-    """
-    local = datetime.combine(day, tick, zone)
-    if 1 <= tick.hour <= 3:
-        if local.astimezone(UTC).astimezone(zone) != local:
-            local = local.replace(minute=0)
-            local += zone.dst(local + timedelta(hours=1)) or timedelta()
-        local = local.replace(fold=1)
-    return local.astimezone(UTC)

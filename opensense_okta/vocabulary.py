@@ -3,33 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from opensense_okta.organization import OktaDirectory
+from opensense_okta.organization import STANDARD_ATTRIBUTES, OktaDirectory
 
-ATTRIBUTES = (
-    "user_name",
-    "given_name",
-    "family_name",
-    "display_name",
-    "email",
-    "title",
-    "department",
-    "division",
-    "organization",
-    "cost_center",
-    "employee_number",
-    "manager",
-    "work_phone",
-    "mobile_phone",
-    "street_address",
-    "locality",
-    "region",
-    "postal_code",
-    "country",
-    "preferred_language",
-    "locale",
-    "timezone",
-    "user_type",
-)
+ATTRIBUTES = tuple(name for name in STANDARD_ATTRIBUTES if name != "active")
 """All text. `active`, the boolean one, follows from the account's status."""
 
 Fields = tuple[str, ...]

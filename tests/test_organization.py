@@ -854,3 +854,9 @@ def test_a_missing_folder_is_told_and_an_empty_one_has_no_organization(tmp_path:
 def test_the_standard_attributes_are_those_of_the_contract() -> None:
     assert len(set(STANDARD_ATTRIBUTES)) == 24
     assert {"user_name", "email", "cost_center", "manager", "active"} <= {*STANDARD_ATTRIBUTES}
+
+
+def test_who_is_active_is_never_mapped(tmp_path: Path) -> None:
+    text = SMALLEST + "    attributes: {active: isActive}\n"
+    error = refusal(write(tmp_path, text), ())
+    assert "directories.okta.attributes.active cannot be mapped" in str(error)

@@ -76,7 +76,8 @@ def take_snapshot(
         if stored is not None and (stored.chain == run.chain or day != organization.today(now)):
             return stored
         settings = _settings(organization, directory)
-        wanted = _wanted(settings, directory, day, lake, run, now)
+        before = newest_snapshot(lake, directory, day)
+        wanted = _wanted(settings, before, day, run, now)
         found = _open_snapshot(shelf, wanted, now)
         if found is None:
             _refuse_another_day(organization, directory, day, lake)
@@ -84,7 +85,16 @@ def take_snapshot(
         draft, opened = found
         try:
             manifest = _read(
-                organization.name, directory, settings, lake, day, run, draft, opened, listener
+                organization.name,
+                directory,
+                settings,
+                lake,
+                day,
+                run,
+                draft,
+                opened,
+                before,
+                listener,
             )
             shelf.commit(draft, manifest)
         except Exception as error:
@@ -122,11 +132,10 @@ def _settings(organization: Organization, directory: str) -> OktaDirectory:
 
 
 def _wanted(
-    settings: OktaDirectory, directory: str, day: date, lake: Lake, run: Run, now: datetime
+    settings: OktaDirectory, before: SnapshotManifest | None, day: date, run: Run, now: datetime
 ) -> OpenSnapshot:
     """What a read that begins now sets out to do."""
     digest = settings_digest(settings)
-    before = newest_snapshot(lake, directory, day)
     if before is None or before.settings != digest:
         return OpenSnapshot(
             started=now, settings=digest, before=None, everything=True, full_read=day
@@ -164,7 +173,10 @@ def _open_snapshot(
         enough = opened.everything or not wanted.everything
         if same and enough and now - opened.started < OPEN_FOR:
             found.append((draft, opened))
-    return max(found, key=lambda pair: pair[1].started, default=None)
+    youngest = max(found, key=lambda pair: pair[1].started, default=None)
+    if youngest is not None:
+        youngest[0].forget_all_but_pages()
+    return youngest
 
 
 def _begin(shelf: Shelf, wanted: OpenSnapshot) -> Draft:
@@ -179,7 +191,7 @@ def _refuse_another_day(organization: Organization, directory: str, day: date, l
     if day == today:
         return
     if day > today:
-        raise PastDay(f"{day} is not over here yet: today is {today}.", remedy="Ask for today.")
+        raise PastDay(f"{day} has not begun: today is {today}.", remedy="Ask for today.")
     earlier = [stored for stored in lake.snapshot_days(directory) if stored < day]
     remedy = (
         f"Start the job {organization.name}__resolve for {day}: it resolves the newest snapshot before"
@@ -203,21 +215,21 @@ def _read(
     run: Run,
     draft: Draft,
     opened: OpenSnapshot,
+    before: SnapshotManifest | None,
     listener: Listener,
 ) -> SnapshotManifest:
-    before = _before(lake, directory, opened)
+    carried = _before(lake, directory, opened)
     with Spool(draft.pages, okta.FILES) as spool, engine.start(draft.folder) as connection:
-        read = okta.Read(settings, spool, connection, before, opened.everything, listener)
+        read = okta.Read(settings, spool, connection, carried, opened.everything, listener)
         cost = asyncio.run(read.run())
         rows = {table: engine.store(connection, table, draft.table(table)) for table in TABLES}
         engine.store(connection, "member_reads", draft.table("member_reads"))
         for table in TABLES:
             engine.view(connection, table, draft.table(table))
-        evidence = read.weigh()
+        evidence = {**read.weigh(), **_compared(before, opened)}
         set_aside = {
             table: spool.set_aside(file) for table, file in zip(TABLES, okta.FILES, strict=True)
         }
-    draft.forget_pages()
     return SnapshotManifest(
         id=draft.id,
         organization=organization,
@@ -229,6 +241,7 @@ def _read(
         mode="full" if opened.everything else "incremental",
         settings=opened.settings,
         full_read=opened.full_read,
+        before=before.day if before else None,
         started=opened.started,
         finished=datetime.now(UTC),
         cost=cost,
@@ -248,6 +261,14 @@ def _before(lake: Lake, directory: str, opened: OpenSnapshot) -> okta.Before | N
         memberships=folder / "memberships.parquet",
         member_reads=folder / "member_reads.parquet",
     )
+
+
+def _compared(before: SnapshotManifest | None, opened: OpenSnapshot) -> dict[str, int]:
+    """What a loss of people may come from, beside those who left."""
+    return {
+        "users_before": before.rows["raw_users"] if before else 0,
+        "scope_changed": int(before is not None and before.settings != opened.settings),
+    }
 
 
 def _storage_trouble(error: OSError | duckdb.IOException) -> StorageTrouble:

@@ -12,6 +12,8 @@ from opensense_okta.organization import SecretMissing
 from opensense_okta.publishing.publish import Held, NotResolved
 from opensense_okta.resolution.resolve import NothingToResolve
 
+DUCKDB_INTERRUPTED = "Query interrupted"  # all that it says of an interrupt that strikes a query
+
 
 @contextmanager
 def in_words(context: dg.AssetExecutionContext, whose: str) -> Iterator[None]:
@@ -42,6 +44,10 @@ def in_words(context: dg.AssetExecutionContext, whose: str) -> Iterator[None]:
         if group.subgroup((KeyboardInterrupt, dg.DagsterExecutionInterruptedError)) is None:
             raise
         raise dg.DagsterExecutionInterruptedError from group
+    except RuntimeError as error:
+        if str(error) != DUCKDB_INTERRUPTED:
+            raise
+        raise dg.DagsterExecutionInterruptedError from error
 
 
 def _failure(error: DirectoryError | Held) -> dg.Failure:

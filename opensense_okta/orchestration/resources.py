@@ -58,7 +58,8 @@ def lock_resource(organization: str) -> dg.ResourceDefinition:
         if instance is None or run is None:
             raise RuntimeError("the lock belongs to a run")
         # A run started again in the UI inherits the tags of the one before, its failure among them.
-        begun = {tags.ORGANIZATION: organization, tags.FAILURE: "", tags.RETRY_AT: ""}
+        inherited = [tag for tag in (tags.FAILURE, tags.RETRY_AT) if run.tags.get(tag)]
+        begun = {tags.ORGANIZATION: organization, **dict.fromkeys(inherited, "")}
         instance.add_run_tags(run.run_id, begun)
         locks = Lake(data_root(), organization).locks
 

@@ -1,0 +1,184 @@
+"""What an organization file may not say, although each of its keys alone may.
+
+Contradictions between keys, and keys whose behaviour is still to come.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+
+from opensense_okta.organization_file import Document, Finding, Location, did_you_mean
+
+NOT_YET_SUPPORTED = (
+    "directories: more than one",
+    "directories.*.kind: entra",
+    "directories.*.kind: csv",
+    "directories.*.store_profile",
+    "resolution.match",
+    "resolution.attributes",
+    "resolution.inactive_accounts",
+    "resolution.pin",
+    "resolution.part",
+    "resolution.groups",
+    "resolution.stale_after_days",
+    "resolution.when_stale",
+    "guards.removed",
+    "guards.blanked",
+    "guards.rewritten",
+    "guards.directories",
+    "publish.csv",
+    "retention.days",
+    "retention.snapshots",
+    "notify",
+)
+"""Keys (`*`: any name) or particular values of keys that are refused until they have an effect."""
+
+# fmt: off
+STANDARD_ATTRIBUTES = (
+    "user_name", "given_name", "family_name", "display_name", "email",
+    "title", "department", "division", "organization", "cost_center",
+    "employee_number", "manager", "work_phone", "mobile_phone",
+    "street_address", "locality", "region", "postal_code", "country",
+    "preferred_language", "locale", "timezone", "user_type", "active",
+)
+# fmt: on
+"""The attributes every organization has: SCIM's (RFC 7643), in snake_case."""
+
+
+def contradictions(data: dict[str, object]) -> Iterator[Finding]:
+    """What is wrong between keys.
+
+    Looks at the plain data and not at the models, because those exist only without any mistake, and
+    all mistakes are to be told at once. What is not of the right shape is the models' business.
+    """
+    if "name" in data:
+        yield Finding(("name",), "is not a key: the file's name is the organization's name")
+    directories = _section(data, "directories")
+    for name in directories:
+        directory = _section(directories, name)
+        if "active" in _section(directory, "attributes"):
+            location = ("directories", name, "attributes", "active")
+            yield Finding(location, "cannot be mapped: it follows from the account's status")
+        if directory.get("kind") == "okta":
+            yield from _okta_credentials(("directories", name), directory)
+        if directory.get("kind") == "entra":
+            yield from _entra_credentials(("directories", name), directory)
+    if directories:
+        yield from _unknown_directories(data, tuple(directories))
+    yield from _unknown_attributes(data, directories)
+    for key in sorted(_section(data, "resolution", "attributes", "active").keys() - {"precedence"}):
+        location = ("resolution", "attributes", "active", key)
+        yield Finding(location, "is not possible for active, which takes precedence only")
+    for together, apart in product(_lists(data, "pin"), _lists(data, "part")):
+        both = [account for account in together if account in apart]
+        if len(both) > 1:
+            words = f"must not keep {' and '.join(map(str, both))} apart: pin makes them one person"
+            yield Finding(("resolution", "part"), words)
+
+
+def _okta_credentials(at: Location, directory: dict[str, object]) -> Iterator[Finding]:
+    key_pair = {"client_id", "private_key", "key_id"} & directory.keys()
+    if "api_token" in directory:
+        if key_pair:
+            words = f"must be the only credential; remove it or {' and '.join(sorted(key_pair))}"
+            yield Finding((*at, "api_token"), words)
+    elif not key_pair:
+        words = "is missing; give api_token, or client_id with private_key"
+        yield Finding((*at, "api_token"), words)
+    else:
+        for missing in sorted({"client_id", "private_key"} - key_pair):
+            words = f"is missing; {' and '.join(sorted(key_pair))} cannot do without it"
+            yield Finding((*at, missing), words)
+
+
+def _entra_credentials(at: Location, directory: dict[str, object]) -> Iterator[Finding]:
+    given = {"client_secret", "certificate"} & directory.keys()
+    if not given:
+        yield Finding((*at, "client_secret"), "is missing; give client_secret or certificate")
+    if len(given) > 1:
+        words = "must be the only credential; remove it or certificate"
+        yield Finding((*at, "client_secret"), words)
+
+
+def _unknown_directories(data: dict[str, object], known: tuple[str, ...]) -> Iterator[Finding]:
+    """Places that name a directory which the file does not have."""
+    named: list[tuple[Location, object]] = [
+        (("guards", "directories", name), name) for name in _section(data, "guards", "directories")
+    ]
+    rules = _section(data, "resolution", "attributes")
+    for attribute in rules:
+        at = ("resolution", "attributes", attribute, "precedence")
+        listed = _list(_section(rules, attribute).get("precedence"))
+        named += [((*at, position), name) for position, name in enumerate(listed)]
+    for key in ("pin", "part"):
+        for position, accounts in enumerate(_lists(data, key)):
+            named += [
+                (("resolution", key, position, index), account.partition("/")[0])
+                for index, account in enumerate(accounts)
+                if isinstance(account, str) and "/" in account
+            ]
+    for location, name in named:
+        if isinstance(name, str) and name not in known:
+            words = f"is not one of the directories: {', '.join(known)}"
+            yield _unknown_name(location, name, words, known)
+
+
+def _unknown_attributes(
+    data: dict[str, object], directories: dict[str, object]
+) -> Iterator[Finding]:
+    """Rules for attributes that no directory has."""
+    rules = _section(data, "resolution", "attributes")
+    known = {*STANDARD_ATTRIBUTES}
+    known.update(*(_section(directories, name, "attributes") for name in directories))
+    # A list is declared by its rule: a column of its name needs no mapping.
+    known.update(name for name in rules if _section(rules, name).get("merge") == "union")
+    match = _list(_section(data, "resolution").get("match"))
+    named: list[tuple[Location, object]] = [
+        (("resolution", "attributes", name), name) for name in rules
+    ]
+    named += [(("resolution", "match", position), name) for position, name in enumerate(match)]
+    for location, name in named:
+        if isinstance(name, str) and name.strip() and name not in known:
+            words = "is neither a standard attribute nor one of a directory's"
+            yield _unknown_name(location, name, words, sorted(known))
+
+
+def _unknown_name(location: Location, name: str, words: str, known: Sequence[str]) -> Finding:
+    words += did_you_mean(name, known)
+    return Finding(location, words if location[-1] == name else f"names {name}, which {words}")
+
+
+def unsupported(document: Document, patterns: Sequence[str]) -> Iterator[Finding]:
+    """What the contract has and this program does not do yet."""
+    for location, value in document.entries():
+        for pattern in patterns:
+            key, _, particular = pattern.partition(": ")
+            if _is_at(location, key.split(".")) and _is_particular(value, particular):
+                words = f"({particular}) is" if particular else "is"
+                yield Finding(location, f"{words} not yet supported")
+
+
+def _is_at(location: Location, pattern: Sequence[str]) -> bool:
+    return len(location) == len(pattern) and all(
+        each in ("*", part) for part, each in zip(location, pattern, strict=True)
+    )
+
+
+def _is_particular(value: object, particular: str) -> bool:
+    if particular == "more than one":
+        return isinstance(value, dict) and len(value) > 1
+    return particular in ("", value)
+
+
+def _section(data: object, *keys: str) -> dict[str, object]:
+    """The mapping at `keys`, empty where there is none."""
+    for key in keys:
+        data = data.get(key) if isinstance(data, dict) else None
+    return data if isinstance(data, dict) else {}
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+def _lists(data: dict[str, object], key: str) -> list[list[object]]:
+    return [_list(each) for each in _list(_section(data, "resolution").get(key))]
