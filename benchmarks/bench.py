@@ -12,15 +12,26 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
+import httpx
+import matplotlib as mpl
+from matplotlib import pyplot as plt
+
+mpl.use("svg")
 
 HERE = Path(__file__).parent
 COMMAND = str(Path(sys.executable).with_name("opensense-okta"))
 SIZES = {"10k": (10_000, 500, 60_000), "100k": (100_000, 5_000, 1_000_000)}
+INTRODUCTION = """# What a sync costs
+
+Each line is a process of its own: the floor downloads the same pages with the barest client and throws them
+away; a sync is `opensense-okta sync` from its start to its end, Dagster included. Seconds are of a noisy
+machine with 2 cores: compare within a run.
+"""
 ORGANIZATION = """
 timezone: UTC
 first_day: 2026-01-01
@@ -43,20 +54,48 @@ class Cost:
     peak: float  # MiB
 
 
+@dataclass(frozen=True)
+class Row:
+    """One line of the results."""
+
+    size: str
+    latency: int
+    what: str
+    cost: Cost
+    reading: float | None
+    floor: Cost
+
+    def cells(self) -> list[str]:
+        """The line, cell by cell."""
+        return [
+            " / ".join(f"{count:,}" for count in SIZES[self.size]),
+            f"{self.latency} ms",
+            self.what,
+            f"{self.cost.requests:,}",
+            f"{self.cost.wall:.1f}",
+            "" if self.reading is None else f"{self.reading:.1f}",
+            f"{self.cost.cpu:.1f}",
+            f"{self.cost.cpu / self.floor.cpu:.1f}",
+            f"{self.cost.peak:.0f}",
+        ]
+
+
 @contextmanager
-def simulator(size: tuple[int, int, int], latency: int) -> Iterator[str]:
-    """An Okta organization of that size in a process of its own, without a rate limit."""
-    users, groups, memberships = size
+def simulator(
+    size: tuple[int, int, int], latency: int, limits: tuple[int, int] = (10**8, 10**8)
+) -> Iterator[str]:
+    """Yesterday's Okta organization of that size, in a process of its own."""
     with TemporaryDirectory() as folder:
         ready = Path(folder) / "ready"
         options = {
             "port": 0,
-            "users": users,
-            "groups": groups,
-            "memberships": memberships,
+            "users": size[0],
+            "groups": size[1],
+            "memberships": size[2],
+            "day": datetime.now(UTC).date() - timedelta(days=1),
             "latency-ms": latency,
-            "users-limit": 10**8,
-            "groups-limit": 10**8,
+            "users-limit": limits[0],
+            "groups-limit": limits[1],
             "ready-file": ready,
         }
         flags = [text for name, value in options.items() for text in (f"--{name}", str(value))]
@@ -70,6 +109,12 @@ def simulator(size: tuple[int, int, int], latency: int) -> Iterator[str]:
         finally:
             process.terminate()
             process.wait()
+
+
+def let_a_day_pass(url: str) -> None:
+    """Joiners, leavers, movers and changed groups."""
+    today = datetime.now(UTC).date()
+    httpx.post(f"{url}/_simulator/day", json={"day": str(today)}, timeout=120).raise_for_status()
 
 
 def measured(command: list[str], environment: dict[str, str]) -> tuple[str, Cost]:
@@ -109,40 +154,10 @@ def floor(url: str) -> Cost:
     return Cost(int(output), cost.wall, cost.cpu, cost.peak)
 
 
-def table(rows: list[list[str]], header: list[str]) -> str:
+def table(rows: list[Row]) -> str:
     """A Markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-@click.command()
-@click.option("--size", "sizes", multiple=True, type=click.Choice(list(SIZES)), default=list(SIZES))
-@click.option("--latency-ms", "latencies", multiple=True, type=int, default=(0, 100))
-def main(sizes: tuple[str, ...], latencies: tuple[int, ...]) -> None:
-    """Measures full syncs and writes benchmarks/results.md."""
-    rows = []
-    for name in sizes:
-        for latency in latencies:
-            with simulator(SIZES[name], latency) as url, TemporaryDirectory() as home:
-                bare = floor(url)
-                whole, reading = sync(url, Path(home))
-            for what, cost in (("floor", bare), ("sync", whole)):
-                rows.append(
-                    [
-                        "/".join(f"{count:,}" for count in SIZES[name]),
-                        f"{latency} ms",
-                        what,
-                        f"{cost.requests:,}",
-                        f"{cost.wall:.1f}",
-                        f"{reading:.1f}" if what == "sync" else "",
-                        f"{cost.cpu:.1f}",
-                        f"{cost.cpu / bare.cpu:.1f}",
-                        f"{cost.peak:.0f}",
-                    ]
-                )
-                print(rows[-1])
     header = [
-        "users/groups/memberships",
+        "users / groups / memberships",
         "latency",
         "what",
         "requests",
@@ -150,7 +165,76 @@ def main(sizes: tuple[str, ...], latencies: tuple[int, ...]) -> None:
         "of it reading s",
     ]
     header += ["CPU s", "CPU / floor", "peak MiB"]
-    (HERE / "results.md").write_text(f"# What a sync costs\n\n{table(rows, header)}\n")
+    lines = [header, ["---"] * len(header), *(row.cells() for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def picture(rows: list[Row], path: Path) -> None:
+    """CPU and peak memory of each run, beside the floor of the same size."""
+    figure, axes = plt.subplots(1, 3, figsize=(12, 3.6), layout="constrained")
+    labels = [f"{row.size} {row.latency} ms\n{row.what}" for row in rows]
+    for axis, name, values in (
+        (axes[0], "requests", [row.cost.requests for row in rows]),
+        (axes[1], "CPU seconds", [row.cost.cpu for row in rows]),
+        (axes[2], "peak MiB", [row.cost.peak for row in rows]),
+    ):
+        colors = ["#9aa5b1" if row.what == "floor" else "#2f6fde" for row in rows]
+        axis.barh(labels, values, color=colors)
+        axis.set_title(name)
+        axis.invert_yaxis()
+        axis.tick_params(labelsize=7)
+    figure.savefig(path)
+    plt.close(figure)
+
+
+def syncs(name: str, latency: int) -> list[Row]:
+    """The floor, a full sync, and an incremental one after a day has passed."""
+    with simulator(SIZES[name], latency) as url, TemporaryDirectory() as home:
+        bare = floor(url)
+        full = sync(url, Path(home))
+        let_a_day_pass(url)
+        incremental = sync(url, Path(home))
+    return [
+        Row(name, latency, "floor", bare, None, bare),
+        Row(name, latency, "full sync", full[0], full[1], bare),
+        Row(name, latency, "incremental sync", incremental[0], incremental[1], bare),
+    ]
+
+
+def governed() -> str:
+    """How much of an enforced budget a read uses, in words."""
+    users_limit, groups_limit = 300, 250
+    with (
+        simulator(SIZES["10k"], 0, (users_limit, groups_limit)) as url,
+        TemporaryDirectory() as home,
+    ):
+        cost, seconds = sync(url, Path(home))
+        served = httpx.get(f"{url}/_simulator/requests", timeout=60).json()
+    groups = sum("/groups" in one["target"] for one in served)
+    refused = sum(one["status"] == 429 for one in served)
+    return (
+        f"Under an enforced limit of {users_limit} users and {groups_limit} groups calls a minute, with"
+        f" `rate_limit_share` 1.0: {groups} groups calls in {seconds:.0f} s, which is"
+        f" {groups / (groups_limit * seconds / 60):.0%} of the budget; {refused} answers were a 429"
+        f" ({cost.requests} requests in all)."
+    )
+
+
+@click.command()
+@click.option("--size", "sizes", multiple=True, type=click.Choice(list(SIZES)), default=list(SIZES))
+@click.option("--latency-ms", "latencies", multiple=True, type=int, default=(0, 100))
+def main(sizes: tuple[str, ...], latencies: tuple[int, ...]) -> None:
+    """Measures syncs and writes benchmarks/results.md and results.svg."""
+    rows: list[Row] = []
+    for name in sizes:
+        for latency in latencies:
+            rows += syncs(name, latency)
+            print(table(rows[-3:]))
+    budget = governed()
+    print(budget)
+    picture(rows, HERE / "results.svg")
+    text = INTRODUCTION + f"\n{table(rows)}\n\n{budget}\n\n![The same as a picture](results.svg)\n"
+    (HERE / "results.md").write_text(text)
 
 
 if __name__ == "__main__":
