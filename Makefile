@@ -3,6 +3,7 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
+SIMULATOR := http://127.0.0.1:8765
 export DAGSTER_HOME ?= $(CURDIR)/dagster_home
 
 help: ## show this list
@@ -14,16 +15,20 @@ help: ## show this list
 	@$(PYTHON) -m venv --clear .venv
 	@awk '/^uv==/ {found = 1} found {print} found && !/\\$$/ {exit}' requirements.lock > .venv/uv.lock
 	@$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r .venv/uv.lock
-	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip sync --quiet --require-hashes requirements.lock
-	@VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@VIRTUAL_ENV="$$PWD/.venv" $(BIN)/uv pip sync --quiet --require-hashes requirements.lock
+	@VIRTUAL_ENV="$$PWD/.venv" $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# Starts the demo's directories, waits until they listen, and ends them with the recipe.
+# Starts the demo's directories, unless they are up already (`make ui`), waits until they listen, and
+# ends them with the recipe.
 define with_simulator
-	@umask 077; export DEMO_OKTA_API_TOKEN=simulator-token; ready=$$(mktemp -u); \
-	$(BIN)/opensense-okta simulate --ready-file $$ready > /dev/null & simulator=$$!; \
-	trap 'kill $$simulator 2> /dev/null; rm -f $$ready' EXIT; \
-	until [ -e $$ready ]; do kill -0 $$simulator 2> /dev/null || exit 1; sleep 0.1; done; \
+	@umask 077; export DEMO_OKTA_API_TOKEN=simulator-token; \
+	if ! $(BIN)/python -c 'import httpx; httpx.get("$(SIMULATOR)/_simulator/day").raise_for_status()' 2> /dev/null; then \
+		ready=$$(mktemp -u); \
+		$(BIN)/opensense-okta simulate --ready-file "$$ready" > /dev/null & simulator=$$!; \
+		trap 'kill $$simulator 2> /dev/null; rm -f "$$ready"' EXIT; \
+		until [ -e "$$ready" ]; do kill -0 $$simulator 2> /dev/null || exit 1; sleep 0.1; done; \
+	fi; \
 	$(1)
 endef
 

@@ -21,7 +21,13 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command()
-@click.option("--port", default=8765, show_default=True, help="Port on 127.0.0.1; 0 takes any.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8765,
+    show_default=True,
+    help="Port on 127.0.0.1; 0 takes any.",
+)
 @click.option("--seed", default=1, show_default=True, help="The same seed gives the same org.")
 @click.option("--users", default=200, show_default=True, help="How many users to begin with.")
 @click.option("--groups", default=20, show_default=True, help="How many groups to begin with.")
