@@ -4,7 +4,6 @@ A `.sql` file can be pasted into a DuckDB shell: what it needs from outside are 
 it says and variables (`set variable day = '2026-11-23';`), never text glued into it.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
@@ -13,9 +12,10 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
+from opensense_okta.environment import memory_limit
+
 Value = str | int | float | bool | list[str] | None
 
-MEMORY_LIMIT = "400MB"  # of DuckDB's own memory; what does not fit is spilled to disk
 ROWS_A_GROUP = 16_384  # of Parquet; a group is held in memory while it is written
 
 
@@ -27,7 +27,7 @@ def start(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """
     with TemporaryDirectory(prefix=".spill-", dir=spill) as spilled:
         settings: dict[str, str | bool | int | float | list[str]] = {
-            "memory_limit": os.environ.get("OPENSENSE_MEMORY_LIMIT", MEMORY_LIMIT),
+            "memory_limit": memory_limit(),
             "temp_directory": spilled,
             "preserve_insertion_order": False,
             "autoinstall_known_extensions": False,

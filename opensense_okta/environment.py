@@ -1,6 +1,7 @@
 """What the environment says: where things lie, and that they are private."""
 
 import os
+import re
 from pathlib import Path
 
 
@@ -51,3 +52,17 @@ def organizations_folder() -> Path:
     """Where the organization files lie: `OPENSENSE_ORGANIZATIONS`, or `organizations` in `DAGSTER_HOME`."""
     given = os.environ.get("OPENSENSE_ORGANIZATIONS")
     return Path(given).absolute() if given else dagster_home() / "organizations"
+
+
+def memory_limit() -> str:
+    """How much memory DuckDB's work may take: `OPENSENSE_MEMORY_LIMIT`, such as `2GB`.
+
+    Raises:
+        EnvironmentMistake: it is no size.
+    """
+    given = os.environ.get("OPENSENSE_MEMORY_LIMIT", "400MB")
+    if not re.fullmatch(r"\d+(\.\d+)? ?[KMGT]i?B", given):
+        raise EnvironmentMistake(
+            f"OPENSENSE_MEMORY_LIMIT={given}: write a size, such as 512MB or 2GB."
+        )
+    return given

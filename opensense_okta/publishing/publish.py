@@ -6,7 +6,8 @@ new one, whole.
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -67,11 +68,38 @@ class Difference(BaseModel):
     changed: int
 
 
-class Published(Manifest):
-    """Which day the published directory holds, and how it differs from the one before it."""
+class Base(BaseModel):
+    """The directory that a published one is compared with: of the latest published day before it."""
+
+    model_config = ConfigDict(frozen=True)
 
     day: date
+    id: str
+
+
+class Published(Manifest):
+    """Which day a published database holds, and how it differs from the published day before.
+
+    Attributes:
+        file: the inode of the database, which a rename does not change.
+    """
+
+    day: date
+    file: int
+    base: Base | None = None
     difference: Difference | None = None
+
+
+class Publications(BaseModel):
+    """What the database may be: the one about to be moved into place, and the one it replaces.
+
+    Written before the move, so that the move alone is the commit: the database's own inode tells
+    which of the two it is.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    newest_first: tuple[Published, ...]
 
 
 @dataclass(frozen=True)
@@ -113,19 +141,34 @@ def publish(lake: Lake, day: date, *, even_if_older: bool = False) -> Publicatio
         raise Held(lake.organization, day, held, last.day if last else None)
     if last is not None and last.day > day and not even_if_older:
         return Publication(day, newer=last.day)
-    difference = _compared(lake, last, resolved) if last else None
-    _build_and_move(lake, resolved)
-    now = Published(day=day, id=resolved.id, difference=difference)
-    write_whole(lake.published, now.model_dump_json(indent=2))
+    base = _base(last, day)
+    difference = _compared(lake, base, resolved) if base else None
+    with _built(lake, resolved) as unfinished:
+        now = Published(
+            id=resolved.id,
+            day=day,
+            file=unfinished.stat().st_ino,
+            base=base,
+            difference=difference,
+        )
+        either = Publications(newest_first=(now, last) if last else (now,))
+        write_whole(lake.published, either.model_dump_json(indent=2))
+        # Who wrote into the old file left a log beside it, which would be replayed into the new one.
+        lake.database.with_name(f"{lake.database.name}.wal").unlink(missing_ok=True)
+        move_whole(unfinished, lake.database)
     return Publication(day, difference=difference, rows=resolved.rows)
 
 
 def published(lake: Lake) -> Published | None:
     """Which day is published, or None."""
     try:
-        return Published.model_validate_json(lake.published.read_bytes())
+        either = Publications.model_validate_json(lake.published.read_bytes()).newest_first
+        file = lake.database.stat().st_ino
     except FileNotFoundError:
         return None
+    # A database that came back from a backup is neither of the two files: take it for the newest.
+    found = next((one for one in either if one.file == file), either[0])
+    return found.model_copy(update={"file": file})
 
 
 def judge(lake: Lake, resolved: ResolvedManifest) -> dict[str, list[Finding]]:
@@ -157,25 +200,36 @@ def sources(lake: Lake, resolved: ResolvedManifest) -> dict[str, SnapshotManifes
     return manifests
 
 
-def _compared(lake: Lake, last: Published, resolved: ResolvedManifest) -> Difference | None:
-    before = lake.resolved(last.day).table(last, "people")
-    if not before.exists():
+def _base(last: Published | None, day: date) -> Base | None:
+    """What a day is compared with; a day published again with what it was compared with before."""
+    if last is None or last.day > day:
         return None
+    return last.base if last.day == day else Base(day=last.day, id=last.id)
+
+
+def _compared(lake: Lake, base: Base, resolved: ResolvedManifest) -> Difference | None:
+    shelf = lake.resolved(base.day)
+    before = shelf.folder / base.id / "people.parquet"
+    if not before.exists():  # resolved again since, and swept
+        again = shelf.manifest(ResolvedManifest)
+        if again is None:
+            return None
+        before = shelf.table(again, "people")
     with engine.start(lake.folder) as connection:
         engine.view(connection, "old_people", before)
         engine.view(connection, "new_people", lake.resolved(resolved.day).table(resolved, "people"))
         (counts,) = engine.run(connection, __package__, "compared.sql")
-    return Difference.model_validate({"since": last.day, **counts})
+    return Difference.model_validate({"since": base.day, **counts})
 
 
-def _build_and_move(lake: Lake, resolved: ResolvedManifest) -> None:
+@contextmanager
+def _built(lake: Lake, resolved: ResolvedManifest) -> Iterator[Path]:
+    """The finished database beside the published one, private; removed unless it is moved away."""
     unfinished = lake.database.with_name(f".{lake.database.name}.{secrets.token_hex(4)}")
     try:
         _build(lake, resolved, unfinished)
         unfinished.chmod(0o600)
-        # Who wrote into the old file left a log beside it, which would be replayed into the new one.
-        lake.database.with_name(f"{lake.database.name}.wal").unlink(missing_ok=True)
-        move_whole(unfinished, lake.database)
+        yield unfinished
     finally:
         for leftover in lake.database.parent.glob(f"{unfinished.name}*"):
             leftover.unlink()
@@ -190,7 +244,7 @@ def _build(lake: Lake, resolved: ResolvedManifest, path: Path) -> None:
         for table in TABLES:
             engine.view(connection, f"new_{table}", shelf.table(resolved, table))
         manifests = [
-            str(lake.snapshot(directory, day).folder / "manifest.json")
+            str(lake.snapshot(directory, day).manifest_file)
             for directory in resolved.sources
             for day in lake.snapshot_days(directory)
         ]
