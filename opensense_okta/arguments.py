@@ -5,7 +5,13 @@ from difflib import get_close_matches
 
 from opensense_okta.environment import data_root, organizations_folder
 from opensense_okta.lake import Lake
-from opensense_okta.organization import Organization, OrganizationFileError, load_organizations
+from opensense_okta.organization import (
+    Organization,
+    OrganizationFileError,
+    Secret,
+    SecretMissing,
+    load_organizations,
+)
 
 
 class WrongUse(Exception):
@@ -67,3 +73,18 @@ def day_of(organization: Organization, given: str | None) -> date:
             " (`first_day` in its file)."
         )
     return day
+
+
+def refuse_missing_secrets(organization: Organization) -> None:
+    """Looks whether each secret is where the organization file says.
+
+    Raises:
+        WrongUse: one is not.
+    """
+    for name, settings in organization.directories.items():
+        for _, value in settings:
+            try:
+                if isinstance(value, Secret):
+                    value.reveal()
+            except SecretMissing as missing:
+                raise WrongUse(f"{organization.name}/{name}: {missing}.") from None

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 
 import click
 
-from opensense_okta.arguments import day_of, lake_of, organization_of
+from opensense_okta.arguments import day_of, lake_of, organization_of, refuse_missing_secrets
 from opensense_okta.console import terminal, watching
 from opensense_okta.directories.snapshot import SnapshotManifest, judge_snapshot
 from opensense_okta.environment import dagster_home
@@ -59,6 +59,8 @@ def sync_now(name: str, day_given: str | None, *, as_json: bool, everything: boo
     organization = organization_of(name)
     day = day_of(organization, day_given)
     lake = lake_of(organization)
+    if day == organization.today(datetime.now(UTC)):
+        refuse_missing_secrets(organization)  # a past day is not read, only resolved
     with terminal() as console, watching(console) as watcher:
         console.print(f"{name}: syncing {day}", markup=False, highlight=False)
 

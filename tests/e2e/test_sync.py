@@ -247,7 +247,8 @@ def webserver(place: Place) -> Iterator[httpx.Client]:
             until(lambda: serving.search(log.read_text()) or process.poll() is not None)
             found = serving.search(log.read_text())
             assert found, log.read_text()
-            with httpx.Client(base_url=found[1], timeout=60) as client:
+            patient = httpx.HTTPTransport(retries=8)  # it says so a moment before it listens
+            with httpx.Client(base_url=found[1], timeout=60, transport=patient) as client:
                 yield client
         finally:
             process.send_signal(signal.SIGINT)
