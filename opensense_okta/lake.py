@@ -59,9 +59,11 @@ class Draft:
         """Where what has been read for the tables is kept until they are made."""
         return self.folder / PAGES
 
-    def forget_pages(self) -> None:
-        """Removes the pages: the tables are made."""
-        shutil.rmtree(self.pages)
+    def forget_all_but_pages(self) -> None:
+        """Removes what a killed process left of the tables it was about to make."""
+        for path in self.folder.iterdir():
+            if path != self.pages:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,11 @@ class Shelf:
     """One day's place in the lake: its manifest and the tables the manifest names."""
 
     folder: Path
+
+    @property
+    def manifest_file(self) -> Path:
+        """Where the manifest lies."""
+        return self.folder / MANIFEST
 
     def draft(self) -> Draft:
         """A new folder for tables, with an id that nothing else has."""
@@ -85,6 +92,9 @@ class Shelf:
             _sync_to_disk(path)
         _sync_to_disk(draft.folder)
         write_whole(self.folder / MANIFEST, manifest.model_dump_json(indent=2))
+        for left in self.open_drafts():  # the day is whole: nobody goes on with a read of it
+            shutil.rmtree(left.pages)
+            self.discard(left)
 
     def discard(self, draft: Draft) -> None:
         """Removes a draft's tables, unless they have become the day's."""

@@ -24,15 +24,17 @@ def examine(organization: Organization, lake: Lake) -> dict[str, list[Diagnosis]
         stored = newest_snapshot(lake, name, organization.today(datetime.now(UTC)))
         found[name] = [
             *asyncio.run(okta_doctor.examine(settings)),
-            *_last_snapshot(settings, stored),
+            *_last_snapshot(organization.name, settings, stored),
             *(_attributes(settings, name, stored, lake) if stored else ()),
         ]
     return {**found, organization.name: [_next_sync(organization)]}
 
 
-def _last_snapshot(settings: OktaDirectory, stored: SnapshotManifest | None) -> list[Diagnosis]:
+def _last_snapshot(
+    organization: str, settings: OktaDirectory, stored: SnapshotManifest | None
+) -> list[Diagnosis]:
     if stored is None:
-        remedy = "Start the first sync: opensense-okta sync ORG."
+        remedy = f"Start the first sync: opensense-okta sync {organization}"
         return [Diagnosis("last snapshot", "warn", "there is none yet.", remedy)]
     age = datetime.now(UTC) - stored.finished
     rows = stored.rows
@@ -53,7 +55,10 @@ def _last_snapshot(settings: OktaDirectory, stored: SnapshotManifest | None) -> 
         *(
             [
                 Diagnosis(
-                    "scope", "warn", "it has changed since the last snapshot; people may disappear."
+                    "scope",
+                    "warn",
+                    "it has changed since the last snapshot; people may disappear.",
+                    "If that is not meant, put `scope` and `endpoint` back as they were.",
                 )
             ]
             if stored.settings != settings_digest(settings)

@@ -142,8 +142,9 @@ class Api:
         try:
             async with self.slots.slot():
                 answer = await self._ask(url, headers)
-        except BaseException:
+        except BaseException as failed:
             governor.forget()
+            _obey(failed, governor)  # the token endpoint has limits, too
             raise
         if self.protocol.busy(answer):
             governor.forget()
@@ -155,8 +156,7 @@ class Api:
         error = self.protocol.error(answer)
         if error is None:
             return answer
-        if isinstance(error, RateLimited) and error.retry_at is not None:
-            governor.block(_seconds_until(error.retry_at))
+        _obey(error, governor)
         raise error
 
     async def _ask(self, url: str, headers: Headers) -> Answer:
@@ -245,6 +245,12 @@ def retry_after(answer: Answer) -> datetime | None:
         return datetime.now(UTC) + timedelta(seconds=max(float(text), 0.0))
     except (ValueError, OverflowError):
         return http_date(text)
+
+
+def _obey(error: BaseException, governor: Governor) -> None:
+    """Lets no call go before the time that the API named."""
+    if isinstance(error, RateLimited) and error.retry_at is not None:
+        governor.block(_seconds_until(error.retry_at))
 
 
 def _worth_repeating(error: BaseException) -> bool:

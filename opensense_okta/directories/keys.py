@@ -2,18 +2,20 @@
 
 import json
 import secrets
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from time import time
 
 from joserfc import jwt
-from joserfc.errors import JoseError
+from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import ECKey, RSAKey, import_key
 
 from opensense_okta.directories.errors import CredentialsRejected
 
 SMALLEST_RSA = 2048  # bits; Okta takes no smaller one (okta-api.md §1.2)
 CURVES = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}
+RSA_ALGORITHMS = ("RS256", "RS384", "RS512")  # the first, unless a JWK names another
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,17 @@ def read_key(text: str, kid: str | None = None) -> SigningKey:
     Raises:
         CredentialsRejected: it holds none that can be used. The text never quotes the key.
     """
-    key, own_kid = _jwk(text) if text.lstrip().startswith("{") else (_pem(text), None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SecurityWarning)  # what is too weak is refused below
+        key, own_kid = _jwk(text) if text.lstrip().startswith("{") else (_pem(text), None)
     if not key.is_private:
         raise _unusable("it holds only the public half")
-    return SigningKey(key, _algorithm(key), kid or own_kid)
+    signing = SigningKey(key, _algorithm(key), kid or own_kid)
+    try:
+        signing.sign({})
+    except JoseError:
+        raise _unusable("its `use`, `key_ops` or `alg` says that it is not for this") from None
+    return signing
 
 
 def unique() -> str:
@@ -76,7 +85,7 @@ def _jwk(text: str) -> tuple[RSAKey | ECKey, str | None]:
     try:
         data = json.loads(text)
         key = import_key(data)
-    except (ValueError, KeyError, TypeError, JoseError):
+    except (ValueError, KeyError, TypeError, RecursionError, JoseError):
         raise _unusable("it is not a JWK with a private RSA or EC key") from None
     if not isinstance(key, RSAKey | ECKey):
         raise _unusable("only RSA and EC keys can sign for this")
@@ -91,17 +100,18 @@ def _pem(text: str) -> RSAKey | ECKey:
             return kind.import_key(text)
         except (ValueError, TypeError, JoseError):
             continue
-    raise _unusable("it is neither PEM nor JWK, or it is locked with a passphrase")
+    raise _unusable("it is no RSA or EC key in PEM or JWK form, or it is locked with a passphrase")
 
 
 def _algorithm(key: RSAKey | ECKey) -> str:
     if isinstance(key, ECKey):
-        if key.curve_name not in CURVES:
-            raise _unusable(f"its curve {key.curve_name} is none of {', '.join(CURVES)}")
-        return CURVES[key.curve_name]
+        try:
+            return CURVES[key.curve_name]
+        except KeyError:  # also the library's own, of a curve that it does not know
+            raise _unusable(f"its curve is none of {', '.join(CURVES)}") from None
     if key.raw_value.key_size < SMALLEST_RSA:
         raise _unusable(f"an RSA key needs {SMALLEST_RSA} bits or more")
-    return "RS256"
+    return key.alg if key.alg in RSA_ALGORITHMS else RSA_ALGORITHMS[0]
 
 
 def _unusable(why: str) -> CredentialsRejected:

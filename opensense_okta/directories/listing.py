@@ -78,11 +78,16 @@ class Pages:
         place = self.spool.place(listing.name)
         begun = place.pages if place and place.last.attempt == attempt else ()
         first = urljoin(self.api.origin + "/", listing.url)
-        seen = {first, *(page.next for page in begun[:-1])}
+        seen = {first, *(page.next for page in begun)}
         following = begun[-1].next if begun else first
         number = len(begun)
         while following is not None:
-            if number and following in seen:
+            number += 1
+            records, following, at = await self.api.get(
+                following, listing.bucket, self._parser(listing), self.headers, listing.tries
+            )
+            following = following and urljoin(first, following)
+            if following in seen:  # judged before the page counts: a resumed read asks for it again
                 raise IncompleteListing(
                     f"The pages of {listing.url.partition('?')[0]} run in a circle: a next link came"
                     " twice.",
@@ -90,11 +95,6 @@ class Pages:
                     heals=True,
                 )
             seen.add(following)
-            number += 1
-            records, following, at = await self.api.get(
-                following, listing.bucket, self._parser(listing), self.headers, listing.tries
-            )
-            following = following and urljoin(first, following)
             self.read += 1
             page = self.spool.add(
                 listing.file, listing.name, attempt, number, records, following, at

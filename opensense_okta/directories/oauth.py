@@ -17,24 +17,26 @@ import hashlib
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from math import floor
 from time import monotonic
+from typing import Annotated
 
 import msgspec
 
 from opensense_okta.directories import keys
-from opensense_okta.directories.errors import AccessDenied, DirectoryError, ServerTrouble
+from opensense_okta.directories.errors import AccessDenied, DirectoryError
 from opensense_okta.directories.http import Answer, Auth, Request, Response, answer_of, http_date
 from opensense_okta.directories.keys import SigningKey
 
 RENEW_BEFORE = 300.0  # seconds before a token expires
 RENEW_AT_MOST = 0.2  # of a token's life, for those that live shorter
 ASSERTION_LIFE = 300  # seconds; Okta allows an hour (okta-api.md §1.2)
-SKEW_TOLERATED = 30.0  # seconds between the server's clock and ours, before ours is corrected
+SKEW_TOLERATED = 2.0  # seconds between the server's clock and ours; a time in the future is refused
 ATTEMPTS = 4  # at the token endpoint: plain, with DPoP, with its nonce, with the clock corrected
 
 
 class _Token(msgspec.Struct):
-    access_token: str
+    access_token: Annotated[str, msgspec.Meta(pattern=r"\A[\x21-\x7e]+\Z")]
     token_type: str = "Bearer"  # noqa: S105 - a kind of token
     expires_in: float = 3600
     scope: str | None = None
@@ -155,10 +157,7 @@ class ClientCredentials(Auth):
         try:
             token = msgspec.json.decode(answer.body, type=_Token)
         except (msgspec.DecodeError, UnicodeDecodeError):
-            raise ServerTrouble(
-                "The token endpoint answered 200, but with no token.",
-                remedy="It is tried again by itself; if it stays, look for a proxy in between.",
-            ) from None
+            raise self._explain(answer, "", "") from None
         asked = set(self._scope.split())
         missing = asked - set(token.scope.split()) if token.scope is not None else set()
         if missing:
@@ -204,7 +203,7 @@ class ClientCredentials(Auth):
         return True
 
     def _now(self) -> int:
-        return keys.now() + round(self._skew)
+        return keys.now() + floor(self._skew)
 
     def _corrected_clock(self, answer: Answer) -> bool:
         """Takes over the server's time where ours is far from it; assertions and proofs carry it."""

@@ -33,6 +33,7 @@ from opensense_okta.directories.records import Records, read_identifiers, read_r
 from opensense_okta.directories.snapshot import Cost
 from opensense_okta.directories.spool import Page, Spool
 from opensense_okta.organization import OktaDirectory
+from opensense_okta.vocabulary import mapping
 
 PROTOCOL = Protocol(okta_errors.error, okta_errors.allowance, okta_errors.busy)
 SCOPES = "okta.users.read okta.groups.read"
@@ -142,12 +143,20 @@ class Read:
             await self._settle_everyone(pages, groups)
         except* Exception as failed:  # noqa: BLE001 - whatever it was, the first is what happened
             raise _first(failed) from None
-        self._sql("okta_tables.sql", members_records=str(self._spool.path("members")))
+        self._sql(
+            "okta_tables.sql",
+            members_records=str(self._spool.path("members")),
+            profile_fields=_fields(self._directory),
+        )
         return _cost(api, pages, (users, groups))
 
     def weigh(self) -> dict[str, int]:
         """The evidence for and against the raw tables as they are stored, by name."""
-        evidence = self._sql("okta_evidence.sql")
+        evidence = self._sql(
+            "okta_evidence.sql",
+            login=_pointer(self._directory, "user_name"),
+            email=_pointer(self._directory, "email"),
+        )
         return {str(row["name"]): int(str(row["count"])) for row in evidence}
 
     async def _read_users(self, pages: Pages, bucket: Governor) -> None:
@@ -187,14 +196,18 @@ class Read:
 
     def _plan(self) -> list[tuple[str, str]]:
         """How the members of each group are to be had."""
-        scope = self._directory.scope.groups
+        scope, statuses = self._directory.scope.groups, self._directory.scope.statuses
         self._sql(
             "okta_groups.sql",
             groups_records=str(self._spool.path("groups")),
             scope_groups=list(scope) if scope is not None else None,
         )
         self._view_before()
-        planned = self._sql("okta_plan.sql", everything=self._everything)
+        planned = self._sql(
+            "okta_plan.sql",
+            everything=self._everything,
+            scope_statuses=list(statuses) if statuses is not None else None,
+        )
         if not planned:
             raise IncompleteListing(
                 f"None of Okta's groups is in scope: {', '.join(scope or ())}.",
@@ -253,6 +266,20 @@ class Read:
     def _tell(self, page: Page) -> None:
         if page.file != "members":
             self._listener(Progress(page.file, self._spool.rows(page.file)))
+
+
+def _fields(directory: OktaDirectory) -> list[str] | None:
+    """Which fields of profiles are stored; None: all."""
+    if directory.store_profile == "all":
+        return None
+    fields = {field for one in mapping(directory) for field in (one.field, one.and_field)}
+    return sorted(field for field in fields if field)
+
+
+def _pointer(directory: OktaDirectory, attribute: str) -> str:
+    """The JSON pointer (RFC 6901) to where a profile keeps an attribute first of all."""
+    field = next(one.field for one in mapping(directory) if one.attribute == attribute)
+    return "/" + field.replace("~", "~0").replace("/", "~1")
 
 
 def _cost(api: Api, pages: Pages, buckets: tuple[Governor, ...]) -> Cost:

@@ -1,22 +1,54 @@
 """Examines an Okta organization: a handful of requests that show what a sync would meet."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import quote, urlencode
 
 import msgspec
 
 from opensense_okta.directories import okta, okta_errors
-from opensense_okta.directories.diagnosis import Diagnosis, examine_address
-from opensense_okta.directories.errors import DirectoryError
+from opensense_okta.directories.diagnosis import Diagnosis, Level, examine_address
+from opensense_okta.directories.errors import (
+    AccessDenied,
+    DirectoryError,
+    RateLimited,
+    ServerTrouble,
+    Unreachable,
+    UntrustedLink,
+    WrongAddress,
+)
 from opensense_okta.directories.http import Answer, Api, connect, http_date
 from opensense_okta.directories.pacing import Governor
+from opensense_okta.directories.records import Records, read_records
 from opensense_okta.organization import OktaDirectory, SecretMissing
 
 SAMPLE = "/api/v1/users?limit=200"
 BUILT_IN = "/api/v1/groups?" + urlencode(
     {"limit": 200, "expand": "stats", "filter": 'type eq "BUILT_IN"'}, quote_via=quote
 )
+ABOUT: Mapping[type[DirectoryError], str] = {
+    AccessDenied: "role",
+    RateLimited: "rate limit",
+    ServerTrouble: "connection",
+    Unreachable: "connection",
+    UntrustedLink: "endpoint",
+    WrongAddress: "endpoint",
+}
+"""What an error is a finding about; the others are about the credentials."""
+
 CLOCK_TOLERATED = 60.0  # seconds; Okta refuses proofs that are five minutes off
+
+
+def _without_waiting(answer: Answer) -> DirectoryError | None:
+    """The error that an answer means; that the rate limit is used up is a finding, not to be sat out."""
+    error = okta_errors.error(answer)
+    if isinstance(error, RateLimited):
+        error.heals = False
+    return error
+
+
+PROTOCOL = replace(okta.PROTOCOL, error=_without_waiting)
 
 
 async def examine(directory: OktaDirectory) -> list[Diagnosis]:
@@ -26,23 +58,28 @@ async def examine(directory: OktaDirectory) -> list[Diagnosis]:
         return findings
     try:
         auth = okta.authorization(directory)
-        async with connect(directory.endpoint, auth, okta.PROTOCOL) as api:
-            users = await _page(api, SAMPLE)
+        async with connect(directory.endpoint, auth, PROTOCOL) as api:
+            users, listed = await _page(api, SAMPLE)
             findings.append(_clock(users))
             findings.append(_credentials(directory))
-            findings.append(_sample(users))
-            groups = await _page(api, BUILT_IN)
-            findings.append(_role(groups))
+            findings.append(_sample(listed))
+            groups, built_in = await _page(api, BUILT_IN)
+            findings.append(_role(directory, built_in))
             findings += _rate_limits(directory, {"users": users, "groups": groups})
     except SecretMissing as missing:
-        findings.append(Diagnosis("credentials", "fail", str(missing), "Set it, then try again."))
+        findings.append(Diagnosis("credentials", "fail", f"{missing}.", "Then try again."))
     except DirectoryError as error:
-        findings.append(Diagnosis("credentials", "fail", error.what, error.remedy))
+        about = ABOUT.get(type(error), "credentials")
+        level: Level = "warn" if isinstance(error, RateLimited) else "fail"
+        findings.append(Diagnosis(about, level, error.what, error.remedy))
     return findings
 
 
-async def _page(api: Api, url: str) -> Answer:
-    return await api.get(url, Governor(1.0, api.clock), lambda answer: answer, okta.LEAN, tries=2)
+async def _page(api: Api, url: str) -> tuple[Answer, Records]:
+    def parse(answer: Answer) -> tuple[Answer, Records]:
+        return answer, read_records(answer.body)
+
+    return await api.get(url, Governor(1.0, api.clock), parse, okta.LEAN, tries=2)
 
 
 def _clock(answer: Answer) -> Diagnosis:
@@ -73,17 +110,19 @@ def _credentials(directory: OktaDirectory) -> Diagnosis:
     )
 
 
-def _sample(answer: Answer) -> Diagnosis:
-    records = msgspec.json.decode(answer.body)
-    if not records:
+def _sample(users: Records) -> Diagnosis:
+    if not users.ids:
         return Diagnosis("sample", "fail", "Okta lists no users at all.", okta_errors.GRANT)
-    return Diagnosis("sample", "ok", f"{len(records)} users on the first page.")
+    return Diagnosis("sample", "ok", f"{len(users.ids)} users on the first page.")
 
 
-def _role(answer: Answer) -> Diagnosis:
-    names = [group.get("profile", {}).get("name") for group in msgspec.json.decode(answer.body)]
-    if "Everyone" in names:
+def _role(directory: OktaDirectory, groups: Records) -> Diagnosis:
+    profiles = [msgspec.json.decode(row).get("profile") or {} for row in groups.rows]
+    if "Everyone" in [profile.get("name") for profile in profiles]:
         return Diagnosis("role", "ok", "the group Everyone is visible, so the role sees the whole.")
+    if directory.scope.groups is not None:
+        says = "the group Everyone is not visible, which is good enough for a scope of groups."
+        return Diagnosis("role", "ok", says)
     says = "the group Everyone is not visible: the administrator role sees only a part."
     return Diagnosis("role", "fail", says, okta_errors.GRANT)
 

@@ -47,6 +47,11 @@ _REVOKED = _Meaning(
 _LOST_CURSOR = _Meaning(errors.CursorLost, "Okta lost the place in a listing", WAIT)
 _TROUBLE = _Meaning(errors.ServerTrouble, "Okta has trouble of its own", WAIT)
 _RETIRED = _Meaning(errors.RequestRefused, "Okta no longer offers this", TELL_US)
+_ELSEWHERE = _Meaning(
+    errors.WrongAddress,
+    "The address leads elsewhere, where no credentials are sent",
+    CHECK_ENDPOINT,
+)
 _REFUSED = _Meaning(errors.RequestRefused, "Okta refuses the request", TELL_US)
 _WEB_PAGE = _Meaning(
     errors.WrongAddress, "A web page came instead of an answer of Okta's API", CHECK_ENDPOINT
@@ -81,7 +86,11 @@ _BY_CODE: Mapping[str, _Meaning] = {
     "E0000215": _RETIRED,
 }
 _BY_STATUS: Mapping[int, _Meaning] = {
-    401: _Meaning(errors.CredentialsRejected, "Okta does not accept the credentials", RENEW),
+    401: _Meaning(
+        errors.CredentialsRejected,
+        "Okta does not accept the credentials",
+        RENEW + " An API Services app needs no such token: look whether it is still active.",
+    ),
     403: _Meaning(errors.AccessDenied, "Okta refuses access", GRANT),
     408: _TROUBLE,
     501: _RETIRED,
@@ -139,8 +148,8 @@ def _meaning(answer: Answer, body: _Body, told: str) -> _Meaning:
         return _NO_SCOPE
     if "DPoP proof" in answer.header("www-authenticate"):
         return _NO_PROOF
-    trouble = _TROUBLE if answer.status >= 500 else _REFUSED
-    return _BY_CODE.get(body.errorCode) or _BY_STATUS.get(answer.status, trouble)
+    others = {3: _ELSEWHERE, 5: _TROUBLE}.get(answer.status // 100, _REFUSED)
+    return _BY_CODE.get(body.errorCode) or _BY_STATUS.get(answer.status, others)
 
 
 def _rate_limited(answer: Answer, told: str) -> errors.RateLimited:

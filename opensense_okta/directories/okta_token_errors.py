@@ -40,7 +40,7 @@ _BY_DESCRIPTION = (
     ),
     _Meaning(
         errors.CredentialsRejected,
-        ("audience claim",),
+        ("audience claim", "'htu' claim"),
         "Okta is called by another name",
         CHECK_ENDPOINT,
     ),
@@ -64,7 +64,7 @@ _BY_DESCRIPTION = (
     ),
     _Meaning(
         errors.CredentialsRejected,
-        ("private_key_jwt", "token_endpoint_auth_method", "grant type", "application type"),
+        ("private_key_jwt", "token_endpoint_auth_method", "grant type", "application_type"),
         "The app is not one that signs in with a private key",
         METHOD,
     ),
@@ -105,9 +105,14 @@ def token_error(answer: Answer, code: str, description: str) -> errors.Directory
         code: OAuth's `error`.
         description: OAuth's `error_description`.
     """
+    if not code and answer.status == 401:
+        return errors.CredentialsRejected(
+            f"Okta does not accept the app's credentials ({said(answer)}).", remedy=CLIENT
+        )
     if not code or answer.status == 429 or answer.status >= 500:
         return error(answer) or errors.ServerTrouble(
-            f"The token endpoint's answer is not one ({said(answer)}).", remedy=WAIT
+            f"The token endpoint answered with no token ({said(answer)}).",
+            remedy="It is tried again by itself; if it stays, look for a proxy in between.",
         )
     meaning = _by_description(description) or _BY_ERROR.get(code)
     request = answer.header("x-okta-request-id")

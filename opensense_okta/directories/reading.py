@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from time import process_time
 
 import duckdb
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -218,7 +219,7 @@ def _read(
     before: SnapshotManifest | None,
     listener: Listener,
 ) -> SnapshotManifest:
-    carried = _before(lake, directory, opened)
+    carried, begun = _before(lake, directory, opened), process_time()
     with Spool(draft.pages, okta.FILES) as spool, engine.start(draft.folder) as connection:
         read = okta.Read(settings, spool, connection, carried, opened.everything, listener)
         cost = asyncio.run(read.run())
@@ -244,7 +245,7 @@ def _read(
         before=before.day if before else None,
         started=opened.started,
         finished=datetime.now(UTC),
-        cost=cost,
+        cost=cost.model_copy(update={"cpu": round(process_time() - begun, 2)}),
         rows=rows,
         set_aside=set_aside,
         evidence=evidence,

@@ -21,6 +21,7 @@ class Cost(BaseModel):
         requests: made, repeated ones included; retries: the repeated ones.
         pages: of the listings; resumed_pages: read by an earlier run of the same snapshot.
         received: bytes of bodies.
+        cpu: seconds of processor time, of all threads, from the first request to the last table.
         waits, waited: times and seconds waited for the rate limit.
         headroom: the smallest share of a rate-limit budget that was left at any moment, 0 to 1; None
             when the API says nothing of limits.
@@ -33,6 +34,7 @@ class Cost(BaseModel):
     pages: int = 0
     resumed_pages: int = 0
     received: int = 0
+    cpu: float = 0.0
     waits: int = 0
     waited: float = 0.0
     headroom: float | None = None
@@ -46,6 +48,7 @@ class SnapshotManifest(Manifest):
         mode: `full` when all memberships were read, `incremental` when unchanged ones were carried over.
         settings: digest of where was read and what was in scope.
         full_read: the day on which all memberships were last read.
+        before: the day of the snapshot before, None when there was none.
         started, finished: when the read began and ended (UTC); the tables were captured between.
         rows: of each table.
         set_aside: records of each listing that could not be understood.
@@ -61,6 +64,7 @@ class SnapshotManifest(Manifest):
     mode: Literal["full", "incremental"]
     settings: str
     full_read: date
+    before: date | None = None
     started: datetime
     finished: datetime
     cost: Cost
@@ -97,7 +101,7 @@ class Check:
     Attributes:
         question: what is asked, for people.
         passes: whether all is well.
-        says: the finding, with the numbers by name in braces.
+        says: the finding, with the numbers by name in braces, and `before`, the last snapshot's day.
         otherwise: what it means, and what to do, when it did not pass.
     """
 
@@ -116,9 +120,10 @@ class Check:
             "set_aside": manifest.set_aside[self.table],
             "rows": manifest.rows[self.table],
         }
-        used = {name: numbers[name] for _, name, _, _ in Formatter().parse(self.says) if name}
+        names = [name for _, name, _, _ in Formatter().parse(self.says)]
+        used = {name: numbers[name] for name in names if name in numbers}
         passed = self.passes(numbers)
-        says = self.says.format(**numbers)
+        says = self.says.format(**numbers, before=manifest.before or "none yet")
         return Finding(
             self.name,
             self.table,
@@ -131,6 +136,7 @@ class Check:
 
 SHARE_TOLERATED = 0.01  # of records set aside, and of memberships of somebody unknown
 ALWAYS_TOLERATED = 10  # so that a small organization is not held for a handful
+SHARE_EXPECTED = 0.9  # of the users of the snapshot before
 
 
 DOUBLED: tuple[tuple[Table, str], ...] = (
@@ -157,8 +163,8 @@ CHECKS: tuple[Check, ...] = (
         "everyone_group_listed",
         "raw_groups",
         holds=True,
-        question="Is the group Everyone there, which every Okta organization has?",
-        passes=lambda n: n["everyone"] > 0,
+        question="Is the group Everyone there, unless only some groups are wanted?",
+        passes=lambda n: n["everyone"] > 0 or n["scoped_to_groups"] > 0,
         says="The group Everyone was listed {everyone} times.",
         otherwise="Who does not see it has a restricted administrator role.",
     ),
@@ -196,6 +202,24 @@ CHECKS: tuple[Check, ...] = (
             otherwise="More than a few mean that the API's answers have changed.",
         )
         for table in TABLES
+    ),
+    Check(
+        "size_like_before",
+        "raw_users",
+        holds=False,
+        question="Are there nearly as many users as in the snapshot before?",
+        passes=lambda n: n["users"] >= SHARE_EXPECTED * n["users_before"],
+        says="{users:,} users were listed, {users_before:,} in the snapshot before.",
+        otherwise="A restricted administrator role shows only a part; a loss is held by the guards.",
+    ),
+    Check(
+        "scope_like_before",
+        "raw_users",
+        holds=False,
+        question="Was the same part of the same organization read as in the snapshot before?",
+        passes=lambda n: n["scope_changed"] == 0,
+        says="Changes of scope or endpoint since the snapshot before ({before}): {scope_changed}.",
+        otherwise="People may disappear because of it.",
     ),
     Check(
         "members_counted",

@@ -2,7 +2,8 @@
 
 Records lie in files, a line each; a journal beside them says, a line for each page, how far each
 listing has come. A page counts once its line in the journal is written. What a killed process left
-behind the last one is cut off, and the read goes on there.
+behind the last one is cut off, and the read goes on there. So are pages whose records did not reach
+the disk before the power went.
 
 A line of a record says which listing, and which attempt at it, it belongs to. When a listing has to
 be started anew, a new attempt begins, and only the last attempt counts.
@@ -72,12 +73,15 @@ class Spool:
         self.folder = folder
         self._places: dict[str, Place] = {}
         sizes = dict.fromkeys(files, 0)
+        written = {name: _size(self.path(name)) for name in sizes}
         kept = 0
         for line in _lines(folder / JOURNAL):
             try:
                 page = msgspec.json.decode(line, type=Page)
             except msgspec.DecodeError:
                 break  # the line that a killed process did not finish
+            if page.size > written.get(page.file, 0):
+                break
             kept += len(line)
             sizes[page.file] = page.size
             self._note(page)
@@ -200,6 +204,10 @@ def _lines(path: Path) -> list[bytes]:
         ]
     except FileNotFoundError:
         return []
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def _open(path: Path, size: int) -> BinaryIO:

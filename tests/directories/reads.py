@@ -13,7 +13,7 @@ import duckdb
 from opensense_okta import engine
 from opensense_okta.directories import okta
 from opensense_okta.directories.errors import DirectoryError
-from opensense_okta.directories.http import HeaderAuth, connect
+from opensense_okta.directories.http import Auth, HeaderAuth, connect
 from opensense_okta.directories.progress import Listener, unheard
 from opensense_okta.directories.snapshot import TABLES, Cost
 from opensense_okta.directories.spool import Spool
@@ -46,19 +46,25 @@ class Read:
 
 
 def read(
-    url: str, folder: Path, *, token: str = TOKEN, share: float = 1.0, listener: Listener = unheard
+    url: str,
+    folder: Path,
+    *,
+    token: str = TOKEN,
+    auth: Auth | None = None,
+    share: float = 1.0,
+    listener: Listener = unheard,
 ) -> Read:
     """Reads everything at a URL.
 
     Raises:
         DirectoryError: as the reader does.
     """
-    impatience = Impatience()
+    impatience, auth = Impatience(), auth or HeaderAuth(f"SSWS {token}")
     folder = Path(mkdtemp(dir=folder))  # nothing of an earlier read to go on with
     settings = OktaDirectory(kind="okta", endpoint=url, rate_limit_share=share)
     with Spool(folder, okta.FILES) as spool, engine.start(folder) as connection:
         reader = okta.Read(settings, spool, connection, None, True, listener)
-        cost = asyncio.run(_read(reader, url, token, impatience))
+        cost = asyncio.run(_read(reader, url, auth, impatience))
         return Read(
             rows(connection, "raw_users"),
             rows(connection, "raw_groups"),
@@ -70,8 +76,8 @@ def read(
         )
 
 
-async def _read(reader: okta.Read, url: str, token: str, impatience: Impatience) -> Cost:
-    async with connect(url, HeaderAuth(f"SSWS {token}"), okta.PROTOCOL) as api:
+async def _read(reader: okta.Read, url: str, auth: Auth, impatience: Impatience) -> Cost:
+    async with connect(url, auth, okta.PROTOCOL) as api:
         api.clock = impatience.clock
         return await reader.read(api)
 

@@ -198,7 +198,7 @@ def test_the_words_name_the_newest_snapshot_before_a_past_day(take: Take, okta: 
 def test_a_day_to_come_is_refused_with_words(take: Take, okta: Simulator) -> None:
     error = failure(lambda: take(TOMORROW))
     assert type(error) is errors.PastDay
-    assert "2026-11-24 is not over here yet: today is 2026-11-23." in error.what
+    assert "2026-11-24 has not begun: today is 2026-11-23." in error.what
     assert okta.requests == []
 
 

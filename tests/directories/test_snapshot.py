@@ -26,6 +26,9 @@ GOOD = {
     "logins_missing": 0,
     "emails_malformed": 0,
     "statuses_unknown": 0,
+    "scoped_to_groups": 0,
+    "users_before": 5000,
+    "scope_changed": 0,
 }
 
 
@@ -44,6 +47,7 @@ def snapshot(set_aside: Mapping[Table, int] | None = None, **evidence: int) -> S
         mode="full",
         settings="",
         full_read=date(2026, 11, 23),
+        before=date(2026, 11, 22),
         started=moment,
         finished=moment,
         cost=Cost(),
@@ -78,7 +82,7 @@ HOLDS, WARNS = True, False
 @pytest.mark.parametrize(
     ("manifest", "table", "name", "holds", "numbers"),
     [
-        (snapshot(users=0), "raw_users", "listing_not_empty", HOLDS, {"users": 0}),
+        (snapshot(users=0, users_before=0), "raw_users", "listing_not_empty", HOLDS, {"users": 0}),
         (snapshot(everyone=0), "raw_groups", "everyone_group_listed", HOLDS, {"everyone": 0}),
         (snapshot(users_doubled=1), "raw_users", "ids_unique", HOLDS, {"users_doubled": 1}),
         (snapshot(groups_doubled=2), "raw_groups", "ids_unique", HOLDS, {"groups_doubled": 2}),
@@ -125,6 +129,20 @@ HOLDS, WARNS = True, False
             {"set_aside": 201, "rows": 20_000},
         ),
         (
+            snapshot(users=4499),
+            "raw_users",
+            "size_like_before",
+            WARNS,
+            {"users": 4499, "users_before": 5000},
+        ),
+        (
+            snapshot(scope_changed=1),
+            "raw_users",
+            "scope_like_before",
+            WARNS,
+            {"scope_changed": 1},
+        ),
+        (
             snapshot(groups_miscounted=1),
             "raw_groups",
             "members_counted",
@@ -169,6 +187,9 @@ def test_a_check_finds_what_it_is_for_and_nothing_else(
         snapshot(groups_gone=3),
         snapshot(memberships=0),
         snapshot(everyone=2),
+        snapshot(everyone=0, scoped_to_groups=1),
+        snapshot(users=4500),
+        snapshot(users_before=0),
     ],
     ids=lambda manifest: str({**manifest.evidence, **manifest.set_aside}),
 )

@@ -77,6 +77,8 @@ CHECKS = {
         "listing_not_empty",
         "logins_present",
         "records_understood",
+        "scope_like_before",
+        "size_like_before",
         "statuses_known",
     ],
     "acme/okta/raw_groups": [

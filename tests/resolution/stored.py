@@ -48,6 +48,9 @@ GOOD_EVIDENCE: Mapping[str, int] = {
     "logins_missing": 0,
     "emails_malformed": 0,
     "statuses_unknown": 0,
+    "scoped_to_groups": 0,
+    "users_before": 1,
+    "scope_changed": 0,
 }
 
 

@@ -2,7 +2,11 @@
 --
 -- tables raw_users, raw_groups, memberships        as stored
 -- tables users_youngest, plan, unchanged, groups_gone, before_members    of the read
+-- tables members_found, groups_listed              of the read, in scope or not
 -- set variable everything = false;                 whether every group was read
+-- set variable scope_groups = ['Staff*'];          NULL: all groups
+-- set variable login = '/login';                   JSON pointers to where a profile keeps them
+-- set variable email = '/email';
 
 create or replace temp table evidence (name varchar, count bigint);
 
@@ -15,6 +19,7 @@ insert into evidence select 'groups_listed', count(*) from groups_youngest;
 insert into evidence select 'groups_read', count(*) from plan where how = 'read';
 insert into evidence select 'groups_carried_over', count(*) from plan where how = 'carry';
 insert into evidence select 'groups_gone', count(*) from groups_gone;
+insert into evidence select 'scoped_to_groups', (getvariable('scope_groups') is not null)::bigint;
 insert into evidence select 'everyone', count(*) from groups_listed where type = 'BUILT_IN' and name = 'Everyone';
 
 -- An id that comes on two pages is a change during paging, and its youngest version was kept. What is
@@ -29,7 +34,7 @@ select 'groups_unknown', count(*) from memberships where group_id not in (select
 insert into evidence
 select 'groups_miscounted', count(*)
 from raw_groups
-left join (select group_id, count(*) as members from memberships group by group_id) on group_id = id
+left join (select group_id, count(*) as members from members_found group by group_id) on group_id = id
 where members_count <> coalesce(members, 0);
 
 -- What the shortcut would have got wrong, seen when everything is read all the same.
@@ -55,13 +60,13 @@ insert into evidence
 select 'logins_missing', count(*)
 from raw_users
 where status is distinct from 'DEPROVISIONED'
-and trim(coalesce(json_extract_string(profile, '$.login'), '')) = '';
+and trim(coalesce(json_extract_string(profile, getvariable('login')), '')) = '';
 insert into evidence
 select 'emails_malformed', count(*)
 from raw_users
 where status is distinct from 'DEPROVISIONED'
 and not regexp_full_match(
-    coalesce(json_extract_string(profile, '$.email'), ''), '[^@\s]+@[^@\s]+\.[^@\s]+'
+    coalesce(json_extract_string(profile, getvariable('email')), ''), '[^@\s]+@[^@\s]+\.[^@\s]+'
 );
 insert into evidence
 select 'statuses_unknown', count(*)

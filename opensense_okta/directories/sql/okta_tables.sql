@@ -3,6 +3,7 @@
 -- views and tables of okta_groups.sql, okta_users.sql and okta_plan.sql
 -- set variable members_records = 'members.jsonl';  ids of users; the listing is the group's id
 -- tables before_members, before_reads     of the snapshot before; empty when there is none
+-- set variable profile_fields = ['login'];         what is kept of profiles; NULL: all
 -- set variable everyone = 'present';      who is in Everyone: `present` (all but DEPROVISIONED) or `all`;
 --                                         NULL when its members were read
 
@@ -63,7 +64,15 @@ select
     try_cast(record."lastUpdated" as timestamptz) as last_updated,
     try_cast(record."passwordChanged" as timestamptz) as password_changed,
     json_extract_string(record.type, '$.id') as type_id,
-    coalesce(record.profile, '{}'::json) as profile,
+    case
+        when record.profile is null then '{}'::json
+        when getvariable('profile_fields') is null then record.profile
+        when json_type(record.profile) <> 'OBJECT' then '{}'::json
+        else to_json(map_from_entries(list_filter(
+            map_entries(record.profile::map(varchar, json)),
+            lambda entry: list_contains(getvariable('profile_fields'), entry.key)
+        )))
+    end as profile,
     captured_at
 from users_read
 semi join users_youngest using (id, listing, page)

@@ -1,0 +1,67 @@
+"""The doctor as a job: it fails, with the same words, when the next sync would."""
+
+import logging
+
+import dagster as dg
+
+from opensense_okta.simulator.faults import make_fault
+from tests.orchestration.company import Company, Run
+
+
+def lines(run: Run, level: str) -> list[str]:
+    """What the run has logged at a level."""
+    return [
+        entry.user_message
+        for entry in run.events
+        if entry.dagster_event is None and entry.level == getattr(logging, level)
+    ]
+
+
+def test_the_job_succeeds_and_logs_a_line_for_each_finding(acme: Company) -> None:
+    acme.run()
+    run = acme.run("doctor", None)
+    assert run.succeeded
+    said = lines(run, "INFO")
+    assert [line.split(": ")[1] for line in said] == [
+        "dns",
+        "tls",
+        "clock",
+        "credentials",
+        "sample",
+        "role",
+        "rate limit",
+        "rate limit",
+        "last snapshot",
+        "proof",
+        "attributes",
+        "next sync",
+    ]
+    assert lines(run, "ERROR") == []
+
+
+def test_the_job_fails_with_the_words_and_the_remedy(acme: Company) -> None:
+    acme.run()
+    acme.okta.faults.append(make_fault("forbidden"))
+    run = acme.run("doctor", None)
+    assert run.record.status is dg.DagsterRunStatus.FAILURE
+    words = run.words()
+    assert words.startswith("okta: role: Okta refuses access: an administrator role is missing")
+    assert "Read-Only Administrator" in words
+    assert lines(run, "ERROR") == [words]
+
+
+def test_what_only_may_go_wrong_does_not_fail_the_job(acme: Company) -> None:
+    run = acme.run("doctor", None)
+    assert run.succeeded
+    (warning,) = lines(run, "WARNING")
+    assert warning == (
+        "okta: last snapshot: there is none yet. Start the first sync: opensense-okta sync acme"
+    )
+
+
+def test_the_job_tells_no_secret_and_nobody_by_name(acme: Company) -> None:
+    acme.run()
+    text = acme.run("doctor", None).text()
+    assert "simulator-token" not in text
+    for user in acme.okta.org.users.values():
+        assert user["profile"]["login"] not in text

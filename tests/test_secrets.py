@@ -1,0 +1,276 @@
+"""No secret is ever told (invariant 5): not in an event, a tag, a log, a traceback, a file or an argument."""
+
+import json
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from urllib.parse import parse_qs
+
+import psutil
+import pytest
+
+from opensense_okta.simulator.faults import (
+    MEMBERS,
+    Answer,
+    Empty,
+    Failure,
+    Fault,
+    ForeignNext,
+    Malformed,
+    RateLimited,
+    Redirect,
+    RepeatedCursor,
+    Reset,
+    Stage,
+    TokensExpire,
+    Truncated,
+    make_fault,
+)
+from opensense_okta.simulator.messages import Call
+from opensense_okta.simulator.messages import Reply as SimulatorReply
+from opensense_okta.simulator.org import Org
+from opensense_okta.simulator.server import running
+from tests.directories import app
+from tests.directories.test_faults import impatience
+from tests.directories.test_okta import GROUPS, USERS
+from tests.e2e.place import Place
+from tests.orchestration.company import UNHURRIED, Company, Run, a_company, an_organization
+
+API_TOKEN = "00-this-Is-a-Secret-api-TOKEN_42"
+PEM = app.pem(app.key("P-256"))
+JWK = app.jwk(app.key("P-256"), kid="main")
+
+
+@dataclass(kw_only=True)
+class Overheard(Fault):
+    """Nothing goes wrong; what is sent as a secret is written down, and so are the tokens issued."""
+
+    match: str = ""
+    times: int | None = None
+    secrets: set[str] = field(default_factory=set)
+
+    async def reply(self, call: Call, stage: Stage, answer: Answer) -> SimulatorReply:
+        del stage
+        self._add(call.headers.get("authorization", "").partition(" ")[2])
+        self._add(call.headers.get("dpop", ""))
+        form = parse_qs(call.body.decode())
+        self._add(*form.get("client_assertion", ()))
+        reply = await answer(call)
+        if "oauth2" in call.path and reply.status == 200:
+            self._add(json.loads(reply.body)["access_token"])
+        return reply
+
+    def _add(self, *found: str) -> None:
+        """Of a JWT, what tells it from all others: its claims and its signature."""
+        for secret in found:
+            parts = secret.split(".")[1:] if secret.count(".") == 2 else [secret]
+            self.secrets.update(part for part in parts if len(part) >= 16)
+
+
+def stored_secrets() -> set[str]:
+    """The pieces of the stored secrets that tell them."""
+    lines = {line for line in PEM.splitlines() if "-----" not in line}
+    return {API_TOKEN, *lines, json.loads(JWK)["d"]}
+
+
+def told(text: str, secrets: set[str]) -> list[str]:
+    """The secrets of which half is in the text; a text may have been cut."""
+    return [secret for secret in secrets if secret[: max(len(secret) // 2, 12)] in text]
+
+
+FAULTS: list[Fault] = [
+    Failure(code="E0000006", match=USERS, times=None),
+    Failure(code="E0000011", match=GROUPS, times=None),
+    Failure(code="E0000005", match=MEMBERS, times=None),
+    Failure(code="E0000009", match=USERS, times=None),
+    Failure(
+        status=400,
+        match="GET",
+        times=None,
+        headers={"www-authenticate": 'DPoP error="invalid_dpop_proof"'},
+    ),
+    Failure(status=500, match="POST|GET", times=None),
+    Failure(status=401, match="POST|GET", body='{"error": "invalid_client"}', times=None),
+    Failure(status=200, match="POST|GET", body="<p>sorry</p>", times=None),
+    make_fault("gateway-html", match=GROUPS, times=None),
+    make_fault("unknown-org", match="POST|GET"),
+    Reset(match=GROUPS, times=None),
+    Reset(match="POST|GET", times=None),
+    Truncated(match=USERS, times=None),
+    Malformed(match=MEMBERS, times=None),
+    Malformed(match="POST|GET", times=None),
+    RateLimited(match="POST|GET", times=None),
+    RateLimited(match=MEMBERS, times=None, concurrency=True),
+    TokensExpire(match="GET", times=None),
+    Empty(match=USERS),
+    RepeatedCursor(match=USERS, times=None),
+    ForeignNext(match=GROUPS),
+    Redirect(match=USERS),
+    Redirect(match="POST|GET"),
+]
+
+
+def name_of(case: object) -> str:
+    return f"{type(case).__name__} {case.match}" if isinstance(case, Fault) else str(case)
+
+
+def okta_settings(url: str, credentials: str) -> dict[str, object]:
+    settings: dict[str, object] = {"kind": "okta", "endpoint": url, "rate_limit_share": 1.0}
+    if credentials == "token":
+        return settings | {"api_token": {"env": "SECRET_TOKEN"}}
+    return settings | {"client_id": app.APP, "private_key": {"env": "SECRET_KEY"}}
+
+
+@pytest.fixture(scope="module")
+def company(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Company]:
+    """acme, whose Okta is read with an API token, or as an app with and without DPoP."""
+    org = Org.create(users=20, groups=4, memberships=30)
+    root = tmp_path_factory.mktemp("data")
+    with pytest.MonkeyPatch.context() as patch, a_company(root, org) as acme, impatience():
+        patch.setenv("SECRET_TOKEN", API_TOKEN)
+        patch.setenv("SECRET_KEY", JWK if request.param == "dpop" else PEM)
+        acme.okta.access.tokens.add(API_TOKEN)
+        client = app.client(app.key("P-256"), dpop=request.param == "dpop")
+        acme.okta.access.endpoint.clients[client.id] = client
+        directories = {"okta": okta_settings(acme.okta.url, request.param)}
+        acme.organization = an_organization(acme.okta.url, directories=directories)
+        yield acme
+
+
+def everything_of(run: Run) -> str:
+    """All that is kept of a run, its tracebacks with their causes spelled out."""
+    errors = [
+        event.step_failure_data.error.to_string()
+        for entry in run.events
+        if (event := entry.dagster_event)
+        and event.is_step_failure
+        and event.step_failure_data.error
+    ]
+    return "\n".join([run.text(), *errors])
+
+
+# Everything goes wrong for the app that has most to hide; for the others, what is theirs.
+BY_CREDENTIALS: dict[str, list[Fault | None]] = {
+    "dpop": [None, *FAULTS],
+    "bearer": [None, FAULTS[5], FAULTS[17]],
+    "token": [None, *FAULTS[:4], FAULTS[10], FAULTS[21]],
+}
+
+
+@pytest.mark.parametrize(
+    ("company", "fault"),
+    [(name, fault) for name, faults in BY_CREDENTIALS.items() for fault in faults],
+    indirect=["company"],
+    ids=name_of,
+)
+def test_neither_runs_nor_logs_nor_files_tell_a_secret(
+    company: Company,
+    fault: Fault | None,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    shutil.rmtree(company.lake.folder / "snapshots", ignore_errors=True)  # nothing to go on with
+    overheard = Overheard()
+    if fault:
+        fault.struck = 0
+    company.okta.access.tokens.add(API_TOKEN)
+    company.okta.faults[:] = [overheard, *([fault] if fault else [])]
+    with caplog.at_level(logging.DEBUG):
+        run = company.run()
+    assert run.succeeded is (fault is None)
+    secrets = overheard.secrets | stored_secrets()
+    assert len(overheard.secrets) >= 1
+    for text in (everything_of(run), caplog.text, *capfd.readouterr()):
+        assert told(text, secrets) == []
+    for path in company.lake.folder.rglob("*"):
+        assert path.is_dir() or told(path.read_bytes().decode("latin-1"), secrets) == []
+
+
+# -- the command, in a process of its own -----------------------------------------------------
+
+ORGANIZATION = """\
+timezone: UTC
+first_day: 2020-01-01
+directories:
+  okta:
+    kind: okta
+    endpoint: {endpoint}
+    rate_limit_share: 1.0
+    client_id: {client}
+    private_key: {{env: SECRET_KEY}}
+"""
+
+
+@dataclass
+class Watch:
+    """The arguments of this process's descendants, looked at again and again."""
+
+    arguments: set[str] = field(default_factory=set)
+    _ended: threading.Event = field(default_factory=threading.Event)
+
+    def __enter__(self) -> "Watch":
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._ended.is_set():
+            for process in psutil.Process().children(recursive=True):
+                try:
+                    self.arguments.update(process.cmdline())
+                except psutil.Error:
+                    continue
+            time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    org = Org.create(users=20, groups=4, memberships=30)
+    client = app.client(app.key("P-256"))
+    with running(org, clients=[client], limits=UNHURRIED) as okta:
+        place = Place(tmp_path_factory.mktemp("place"), okta)
+        text = ORGANIZATION.format(endpoint=okta.url, client=app.APP)
+        (place.home / "organizations" / "acme.yaml").write_text(text)
+        yield place
+
+
+BROKEN = PEM.replace("-----END", "----END")
+CASES = {
+    "good": (PEM, 0),
+    "broken key": (BROKEN, 1),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES)
+def test_the_command_its_files_and_its_arguments_tell_no_secret(place: Place, case: str) -> None:
+    key, status = CASES[case]
+    overheard = Overheard()
+    place.okta.faults[:] = [overheard]
+    with Watch() as watch:
+        ended = place.run("sync", "acme", "--json", SECRET_KEY=key)
+    assert ended.returncode == status, ended.stderr
+    document = json.loads(ended.stdout)
+    assert document["status"] == ("done" if status == 0 else "failed")
+    lines = {line for line in key.splitlines() if "-----" not in line and "----" not in line}
+    secrets = overheard.secrets | stored_secrets() | lines
+    assert any("opensense-okta" in argument for argument in watch.arguments)
+    for text in (ended.stdout, ended.stderr, *watch.arguments):
+        assert told(text, secrets) == []
+    files = [path for path in place.root.rglob("*") if path.is_file()]
+    assert any(path.is_relative_to(place.home) and path.suffix == ".db" for path in files)
+    for path in files:
+        assert told(path.read_bytes().decode("latin-1"), secrets) == [], path
+    with place.instance() as instance:
+        events = [Run(run.run_id, instance) for run in instance.get_runs()]
+        for run in events:
+            assert told(everything_of(run), secrets) == []
