@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from opensense_okta import engine
 from opensense_okta.directories import okta_doctor
 from opensense_okta.directories.diagnosis import Diagnosis
-from opensense_okta.directories.reading import newest_snapshot, settings_digest
-from opensense_okta.directories.snapshot import SnapshotManifest, judge_snapshot
+from opensense_okta.directories.reading import settings_digest
+from opensense_okta.directories.snapshot import SnapshotManifest, judge_snapshot, newest_snapshot
 from opensense_okta.lake import Lake
 from opensense_okta.organization import OktaDirectory, Organization
 from opensense_okta.vocabulary import mapping

@@ -188,7 +188,7 @@ class Read:
                 await self._read_members(pages, bucket, group)
                 self._groups_left -= 1
                 done = len(to_read) - self._groups_left
-                self._listener(Progress("members of groups", done, len(to_read)))
+                self._listener(Progress("groups' members", done, len(to_read)))
 
         async with asyncio.TaskGroup() as workers:
             for _ in range(min(WORKERS, len(to_read))):

@@ -22,7 +22,7 @@ from opensense_okta import engine
 from opensense_okta.directories import okta
 from opensense_okta.directories.errors import DirectoryError, PastDay, StorageTrouble
 from opensense_okta.directories.progress import Listener
-from opensense_okta.directories.snapshot import TABLES, SnapshotManifest
+from opensense_okta.directories.snapshot import TABLES, SnapshotManifest, newest_snapshot
 from opensense_okta.directories.spool import Spool
 from opensense_okta.lake import Draft, Lake, Shelf, make_private, write_whole
 from opensense_okta.organization import OktaDirectory, Organization
@@ -152,14 +152,6 @@ def _wanted(
     )
 
 
-def newest_snapshot(lake: Lake, directory: str, day: date) -> SnapshotManifest | None:
-    """The directory's newest snapshot not after the day, or None."""
-    for stored in reversed(lake.snapshot_days(directory)):
-        if stored <= day:
-            return lake.snapshot(directory, stored).manifest(SnapshotManifest)
-    return None
-
-
 def _open_snapshot(
     shelf: Shelf, wanted: OpenSnapshot, now: datetime
 ) -> tuple[Draft, OpenSnapshot] | None:
@@ -198,11 +190,12 @@ def _refuse_another_day(organization: Organization, directory: str, day: date, l
         f"Start the job {organization.name}__resolve for {day}: it resolves the newest snapshot before"
         f" it, of {earlier[-1]}."
         if earlier
-        else f"Nothing is stored up to {day}; the first day that can be resolved is the day of the first"
-        " snapshot."
+        else f"Choose a later day: nothing is stored up to {day}, and the first day that can be resolved is"
+        " the day of the first snapshot."
     )
     raise PastDay(
         f"There is no snapshot of {day}, and an API only tells the present, which is {today}.",
+        means="Nothing was read, and nothing that is stored was touched.",
         remedy=remedy,
     )
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from opensense_okta.lake import Manifest
+from opensense_okta.lake import Lake, Manifest
 
 Table = Literal["raw_users", "raw_groups", "memberships"]
 TABLES: tuple[Table, ...] = ("raw_users", "raw_groups", "memberships")
@@ -71,6 +71,14 @@ class SnapshotManifest(Manifest):
     rows: Mapping[Table, int]
     set_aside: Mapping[Table, int]
     evidence: Mapping[str, int]
+
+
+def newest_snapshot(lake: Lake, directory: str, day: date) -> SnapshotManifest | None:
+    """The directory's newest snapshot not after the day, or None."""
+    for stored in reversed(lake.snapshot_days(directory)):
+        if stored <= day:
+            return lake.snapshot(directory, stored).manifest(SnapshotManifest)
+    return None
 
 
 @dataclass(frozen=True)
@@ -165,7 +173,7 @@ CHECKS: tuple[Check, ...] = (
         holds=True,
         question="Is the group Everyone there, unless only some groups are wanted?",
         passes=lambda n: n["everyone"] > 0 or n["scoped_to_groups"] > 0,
-        says="The group Everyone was listed {everyone} times.",
+        says="Groups named Everyone, built in: {everyone}.",
         otherwise="Who does not see it has a restricted administrator role.",
     ),
     *(

@@ -9,7 +9,7 @@ import duckdb
 from pydantic import BaseModel, ConfigDict
 
 from opensense_okta import engine
-from opensense_okta.directories.snapshot import SnapshotManifest
+from opensense_okta.directories.snapshot import SnapshotManifest, newest_snapshot
 from opensense_okta.lake import Lake, Manifest
 from opensense_okta.organization import OktaDirectory, Organization
 from opensense_okta.vocabulary import OKTA_ACTIVE, attributes, mapping
@@ -59,10 +59,12 @@ def resolve(organization: Organization, day: date, lake: Lake) -> ResolvedManife
     Raises:
         NothingToResolve: a directory has no snapshot up to that day.
     """
-    snapshots = {
-        name: newest_snapshot(organization.name, name, day, lake)
-        for name in organization.directories
-    }
+    snapshots = {}
+    for name in organization.directories:
+        newest = newest_snapshot(lake, name, day)
+        if newest is None:
+            raise NothingToResolve(organization.name, name, day)
+        snapshots[name] = newest
     shelf = lake.resolved(day)
     draft = shelf.draft()
     try:
@@ -86,20 +88,6 @@ def resolve(organization: Organization, day: date, lake: Lake) -> ResolvedManife
         shelf.discard(draft)
         raise
     return manifest
-
-
-def newest_snapshot(organization: str, directory: str, day: date, lake: Lake) -> SnapshotManifest:
-    """The manifest of the directory's newest snapshot not after the day.
-
-    Raises:
-        NothingToResolve: there is none.
-    """
-    for stored in reversed(lake.snapshot_days(directory)):
-        if stored <= day:
-            manifest = lake.snapshot(directory, stored).manifest(SnapshotManifest)
-            if manifest is not None:
-                return manifest
-    raise NothingToResolve(organization, directory, day)
 
 
 def rules_digest(organization: Organization) -> str:

@@ -199,7 +199,7 @@ def test_whoever_watches_is_told(okta: Simulator, org: Org, tmp_path: Path) -> N
     last = {progress.stage: progress for progress in heard}
     assert last["users"].done == len(org.users)
     assert last["groups"].done == len(org.groups)
-    members = last["members of groups"]
+    members = last["groups' members"]
     to_read = [g for g in org.group_ids if org.members(g) and g != org.everyone]
     assert members.done == members.total == len(to_read)
 

@@ -8,7 +8,7 @@ from opensense_okta.directories.progress import Progress, in_words
     [
         (Progress("users", 0), "0 users"),
         (Progress("users", 12_345), "12,345 users"),
-        (Progress("members of groups", 20, 5000), "20 of 5,000 members of groups"),
+        (Progress("groups' members", 20, 5000), "20 of 5,000 groups' members"),
         (Progress("users", 0, 0), "0 of 0 users"),
         (Progress("groups", 7, note="waiting 12 s"), "groups: waiting 12 s"),
     ],

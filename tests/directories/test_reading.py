@@ -180,8 +180,8 @@ def test_a_past_day_without_a_snapshot_is_refused_with_words(take: Take, okta: S
     assert not error.heals
     assert str(error) == (
         "acme/okta: There is no snapshot of 2026-11-22, and an API only tells the present, which is"
-        " 2026-11-23. Nothing of this read is used; the published directory stays as it was."
-        " What to do: Nothing is stored up to 2026-11-22; the first day that can be resolved is the"
+        " 2026-11-23. Nothing was read, and nothing that is stored was touched. What to do: Choose a"
+        " later day: nothing is stored up to 2026-11-22, and the first day that can be resolved is the"
         " day of the first snapshot."
     )
     assert okta.requests == []

@@ -156,7 +156,7 @@ def test_a_killed_sync_blocks_nobody_and_is_ended_by_the_next_which_shows_bars_o
     shown = on_a_terminal(place, "sync", "acme", "--full")
     assert "\x1b[" in shown
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
-    assert "okta: members of groups" in plain
+    assert "okta: groups' members" in plain
     assert ": done." in plain
     with place.instance() as instance:
         assert [run.run_id for run in instance.get_runs(dg.RunsFilter(statuses=[STARTED]))] == []

@@ -327,8 +327,8 @@ def test_a_day_that_is_held_says_so_and_the_published_directory_stays(acme: Comp
     (failure,) = run.failures()
     assert run.failure == tags.HELD
     assert {name: str(value.value) for name, value in failure.metadata.items()} == {
-        "cause": "acme: 2026-11-23 is held back. okta: everyone_group_listed: The group Everyone was"
-        " listed 0 times. Who does not see it has a restricted administrator role.",
+        "cause": "acme: 2026-11-23 is held back. okta: everyone_group_listed: Groups named"
+        " Everyone, built in: 0. Who does not see it has a restricted administrator role.",
         "meaning": "The directory of 2026-11-22 stays published.",
         "remedy": "Look at the snapshot's checks in Dagster, mend the cause in the directory, and start"
         " the sync again with `opensense-okta sync acme`.",
@@ -378,9 +378,9 @@ def test_a_past_day_without_a_snapshot_refuses_and_says_what_can_be_done(acme: C
     assert run.failure == tags.PERMANENT
     assert run.words() == (
         "acme/okta: There is no snapshot of 2026-11-22, and an API only tells the present, which is"
-        " 2026-11-23. Nothing of this read is used; the published directory stays as it was. What to do:"
-        " Nothing is stored up to 2026-11-22; the first day that can be resolved is the day of the first"
-        " snapshot."
+        " 2026-11-23. Nothing was read, and nothing that is stored was touched. What to do: Choose a later"
+        " day: nothing is stored up to 2026-11-22, and the first day that can be resolved is the day of"
+        " the first snapshot."
     )
     assert acme.okta.requests == []
     assert acme.lake.snapshot_days("okta") == []

@@ -260,7 +260,7 @@ HOLDING = [
     ),
     Unproven(
         "everyone_group_listed",
-        "The group Everyone was listed 0 times. Who does not see it has a restricted administrator"
+        "Groups named Everyone, built in: 0. Who does not see it has a restricted administrator"
         " role.",
         {"everyone": 0},
     ),
@@ -338,9 +338,9 @@ def test_all_that_holds_is_said_at_once(lake: Lake) -> None:
         publish(lake, DAY)
     assert str(held.value).startswith(
         "acme: 2026-11-23 is held back. okta: listing_not_empty: 0 users were listed. A directory always"
-        " has users: the credentials lack a role. okta: everyone_group_listed: The group Everyone was"
-        " listed 0 times. Who does not see it has a restricted administrator role. Nothing is published"
-        " yet. What to do:"
+        " has users: the credentials lack a role. okta: everyone_group_listed: Groups named"
+        " Everyone, built in: 0. Who does not see it has a restricted administrator role. Nothing is"
+        " published yet. What to do:"
     )
     assert not lake.database.exists()
     assert published(lake) is None

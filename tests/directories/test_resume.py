@@ -1,0 +1,397 @@
+"""A read that stopped half-way goes on where it stopped, and gives what an undisturbed one gives."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from opensense_okta.directories.errors import CursorLost, PastDay
+from opensense_okta.directories.okta import FILES
+from opensense_okta.directories.progress import Progress
+from opensense_okta.directories.records import Records
+from opensense_okta.directories.spool import JOURNAL, Spool
+from opensense_okta.simulator.faults import Failure, Fault, make_fault
+from opensense_okta.simulator.org import Org
+from opensense_okta.simulator.people import dice
+from tests.directories.days import DAY, Company, a_company, truth
+from tests.directories.reads import failure
+
+IN_FLIGHT = 10
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+SMALL_PAGES = make_fault("small-pages", match=r"/api/v1/users\?", limit=40)
+USERS_LISTING = r"GET /api/v1/users\?"
+
+
+def an_org() -> Org:
+    return Org.create(users=400, groups=40, memberships=900, day=DAY)
+
+
+@pytest.fixture
+def acme(tmp_path: Path) -> Iterator[Company]:
+    with a_company(tmp_path / "lake", an_org()) as company:
+        yield company
+
+
+def stop_after(requests: int, acme: Company) -> Callable[[Progress], None]:
+    """A listener that interrupts the read, as Ctrl-C does, once so many requests were answered."""
+
+    stopped: list[int] = []
+
+    def stop(_progress: Progress) -> None:
+        if len(acme.okta.requests) >= requests and not stopped:
+            stopped.append(len(acme.okta.requests))
+            signal.raise_signal(signal.SIGINT)
+
+    return stop
+
+
+def interrupted(acme: Company, requests: int = 6, **options: Any) -> int:  # noqa: ANN401 - as `take` has them
+    """Leaves an open snapshot; returns how many requests it took."""
+    with pytest.raises(KeyboardInterrupt):
+        acme.take(listener=stop_after(requests, acme), **options)
+    (kept,) = pages(acme)
+    assert (kept / JOURNAL).stat().st_size
+    return len(acme.okta.requests)
+
+
+def pages(acme: Company) -> list[Path]:
+    """The folders with what was kept of reads."""
+    return list(acme.lake.folder.glob("snapshots/*/*/*/pages"))
+
+
+def leftovers(acme: Company) -> set[str]:
+    """What lies in the lake beside the tables of whole snapshots."""
+    whole = {"raw_users", "raw_groups", "memberships", "member_reads"}
+    return acme.files() - {f"{table}.parquet" for table in whole} - {"manifest.json"}
+
+
+# -- kill -9 ---------------------------------------------------------------------------------------
+
+SYNC = """\
+import json, os, signal, sys
+from datetime import date
+from opensense_okta.directories import reading
+from opensense_okta.directories.progress import unheard
+from opensense_okta.environment import keep_private
+from opensense_okta.lake import Lake, Shelf
+from opensense_okta.organization import Organization
+from pathlib import Path
+
+settings, root, day, dies_at = sys.argv[1:]
+
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+keep_private()
+if dies_at == "tables":
+    stored = reading.engine.store
+    reading.engine.store = lambda connection, name, path: (
+        die() if name == "memberships" else stored(connection, name, path)
+    )
+if dies_at == "commit":
+    Shelf.commit = die
+print("ready", flush=True)
+acme = Organization.model_validate_json(settings)
+run = reading.Run("killed", "killed")
+reading.take_snapshot(acme, "okta", date.fromisoformat(day), Lake(Path(root), "acme"), run, unheard)
+"""
+
+
+def start(acme: Company, day: date, dies_at: str = "") -> subprocess.Popen[str]:
+    settings = acme.organization().model_dump_json(exclude_none=True)
+    root = acme.lake.folder.parent
+    process = subprocess.Popen(
+        [sys.executable, "-c", SYNC, settings, str(root), str(day), dies_at],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def killed(acme: Company, day: date, requests: int, rng: Random) -> None:
+    """Lets a process read until about so many more requests were answered, then kills it."""
+    until = len(acme.okta.requests) + requests
+    with start(acme, day) as process:
+        while len(acme.okta.requests) < until:
+            assert process.poll() is None
+            time.sleep(0.001)
+        time.sleep(rng.uniform(0, 0.03))
+        process.kill()
+        process.wait()
+    while acme.okta.meter.running:  # what was in flight
+        time.sleep(0.001)
+
+
+@pytest.mark.slow
+def test_killed_at_any_moments_it_reads_no_page_twice_but_those_in_flight(tmp_path: Path) -> None:
+    org, rng, now = an_org(), dice("kill"), datetime.now(UTC)
+    with a_company(tmp_path / "undisturbed", org) as acme:
+        acme.take(now.date(), at=now)
+        undisturbed = len(acme.okta.requests)
+    with a_company(tmp_path / "killed", org, latency=0.02) as acme:
+        kills = 4
+        for kill in range(kills):
+            first = 1 if kill == 0 else 0
+            killed(acme, now.date(), rng.randrange(first, undisturbed // kills), rng)
+        acme.okta.latency = 0.0
+        before = len(acme.okta.requests)
+        (kept,) = pages(acme)
+        with Spool(kept, FILES) as spool:
+            spooled = spool.resumed_pages
+        snapshot = acme.take(now.date(), at=datetime.now(UTC))
+        assert before + len(acme.okta.requests) <= undisturbed + kills * IN_FLIGHT
+        assert len(acme.okta.requests) == undisturbed - spooled
+        assert snapshot.cost.resumed_pages == spooled > 0
+        assert acme.tables(snapshot) == truth(org)
+        assert leftovers(acme) == set()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["tables", "commit"])
+def test_killed_after_the_last_page_it_reads_nothing_again(tmp_path: Path, moment: str) -> None:
+    org, now = an_org(), datetime.now(UTC)
+    with a_company(tmp_path, org) as acme:
+        with start(acme, now.date(), moment) as process:
+            assert process.wait() == -signal.SIGKILL
+        assert acme.okta.requests
+        snapshot = acme.take(now.date(), at=datetime.now(UTC))
+        assert acme.okta.requests == []
+        assert acme.tables(snapshot) == truth(org)
+        shelf = acme.lake.snapshot("okta", now.date())
+        assert {path.name for path in shelf.folder.iterdir()} == {"manifest.json", snapshot.id}
+        assert leftovers(acme) == set()
+        assert list(acme.lake.folder.rglob(".*")) == []
+
+
+# -- what is kept ----------------------------------------------------------------------------------
+
+
+def test_what_is_kept_for_going_on_is_private_whatever_the_umask(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    with a_company(tmp_path, an_org(), latency=0.01) as acme:
+        killed(acme, now.date(), 8, dice("kill"))
+        (kept,) = pages(acme)
+        for path in [kept, *kept.parents[:3], *kept.iterdir()]:
+            assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
+
+
+@pytest.mark.parametrize(("minutes", "resumed"), [(0, True), (59, True), (60, False), (61, False)])
+def test_what_is_older_than_an_hour_is_not_gone_on_with(
+    acme: Company, minutes: int, *, resumed: bool
+) -> None:
+    interrupted(acme)
+    snapshot = acme.take(at=NOON + timedelta(minutes=minutes))
+    assert bool(snapshot.cost.resumed_pages) is resumed
+    assert acme.tables(snapshot) == truth(acme.org)
+    assert leftovers(acme) == set()
+    (folder,) = {path.parent for path in acme.lake.folder.rglob("*.parquet")}
+    assert folder.name == snapshot.id
+
+
+def test_a_read_that_is_gone_on_with_counts_from_when_it_was_begun(acme: Company) -> None:
+    interrupted(acme)
+    snapshot = acme.take(at=NOON + timedelta(minutes=30))
+    assert (snapshot.started - NOON) < timedelta(minutes=1)
+    assert (snapshot.finished - NOON) > timedelta(minutes=29)
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "resumed"),
+    [
+        ({}, {}, True),
+        ({}, {"rate_limit_share": 0.5}, True),
+        ({}, {"scope": {"groups": ["*e*"]}}, False),
+        ({}, {"scope": {"statuses": ["ACTIVE"]}}, False),
+        ({"scope": {"statuses": ["ACTIVE"]}}, {"scope": {"statuses": ["SUSPENDED"]}}, False),
+    ],
+    ids=str,
+)
+def test_only_a_read_of_the_same_part_is_gone_on_with(
+    acme: Company, first: dict[str, Any], then: dict[str, Any], *, resumed: bool
+) -> None:
+    interrupted(acme, **first)
+    snapshot = acme.take(**then)
+    assert bool(snapshot.cost.resumed_pages) is resumed
+    assert leftovers(acme) == set()
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "resumed"),
+    [(False, False, True), (True, False, True), (True, True, True), (False, True, False)],
+)
+def test_a_read_of_everything_does_not_go_on_with_one_that_carries_over(
+    acme: Company, *, first: bool, then: bool, resumed: bool
+) -> None:
+    acme.take(DAY - timedelta(days=1))
+    interrupted(acme, 3, everything=first)
+    snapshot = acme.take(everything=then)
+    assert bool(snapshot.cost.resumed_pages) is resumed
+    assert (snapshot.mode == "full") is (first or then)
+    assert acme.tables(snapshot) == truth(acme.org)
+
+
+def test_a_read_is_not_gone_on_with_when_another_snapshot_came_between(acme: Company) -> None:
+    acme.take()
+    interrupted(acme, 3, everything=True)
+    (kept,) = pages(acme)
+    aside = Path(shutil.copytree(kept, acme.lake.folder / "aside"))
+    acme.take(at=NOON + timedelta(hours=2))
+    aside.rename(made(kept.parents[1] / "aside") / "pages")
+    assert acme.take(everything=True).cost.resumed_pages == 0
+
+
+def test_an_open_snapshot_is_finished_after_midnight_and_none_is_begun(acme: Company) -> None:
+    late = datetime(2026, 11, 23, 23, 50, tzinfo=UTC)
+    interrupted(acme, at=late)
+    snapshot = acme.take(at=late + timedelta(minutes=20))
+    assert snapshot.day == DAY
+    assert snapshot.cost.resumed_pages
+    assert acme.tables(snapshot) == truth(acme.org)
+    yesterday = DAY - timedelta(days=1)
+    assert isinstance(failure(lambda: acme.take(yesterday, at=NOON)), PastDay)
+
+
+def test_an_open_snapshot_too_old_is_not_finished_after_midnight(acme: Company) -> None:
+    late = datetime(2026, 11, 23, 23, 10, tzinfo=UTC)
+    interrupted(acme, at=late)
+    assert isinstance(failure(lambda: acme.take(at=late + timedelta(minutes=61))), PastDay)
+
+
+# -- failures --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fault", "resumed"),
+    [
+        (make_fault("repeated-cursor", match="/groups/.*/users", after=5, times=None), True),
+        (Failure(code="E0000005", match="/groups/.*/users", after=5, times=None), True),
+        (Failure(code="E0000006", match="/groups/.*/users", after=5, times=None), False),
+        (Failure(code="E0000011", match="/groups/.*/users", after=5, times=None), False),
+    ],
+    ids=["circle", "session lost", "no role", "token revoked"],
+)
+def test_what_time_heals_is_gone_on_with_and_what_it_does_not_leaves_nothing(
+    acme: Company, monkeypatch: pytest.MonkeyPatch, fault: Fault, *, resumed: bool
+) -> None:
+    monkeypatch.setattr("opensense_okta.directories.http.TRIES", 1)
+    acme.okta.faults.append(fault)
+    error = failure(acme.take)
+    assert error.heals is resumed
+    assert bool(pages(acme)) is resumed
+    acme.okta.faults.clear()
+    snapshot = acme.take()
+    assert bool(snapshot.cost.resumed_pages) is resumed
+    assert acme.tables(snapshot) == truth(acme.org)
+    assert leftovers(acme) == set()
+
+
+@pytest.mark.parametrize("code", ["E0000029", "E0000031"])
+def test_a_cursor_that_died_meanwhile_restarts_its_listing_once(acme: Company, code: str) -> None:
+    acme.okta.faults.append(SMALL_PAGES)
+    acme.take()
+    undisturbed = len(acme.okta.requests)
+    first = interrupted(acme, 4, everything=True)
+    dead = Failure(code=code, cause="Invalid cursor.", match=USERS_LISTING + ".*after=")
+    acme.okta.faults.insert(0, dead)
+    snapshot = acme.take(everything=True)
+    assert dead.struck == 1
+    assert acme.asked.count("/api/v1/users?limit=200") == 1
+    assert first + len(acme.okta.requests) <= undisturbed + IN_FLIGHT + 4
+    assert acme.tables(snapshot) == truth(acme.org)
+
+
+def test_a_cursor_that_dies_twice_is_an_error_that_time_heals(acme: Company) -> None:
+    acme.okta.faults.append(SMALL_PAGES)
+    interrupted(acme, 4)
+    dead = Failure(code="E0000029", match=USERS_LISTING + ".*after=", times=None)
+    acme.okta.faults.insert(0, dead)
+    error = failure(acme.take)
+    assert isinstance(error, CursorLost)
+    assert error.heals
+    assert dead.struck == 2
+
+
+# -- half-written files ----------------------------------------------------------------------------
+
+
+def made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def fill(folder: Path) -> list[tuple[int, int]]:
+    """Writes a spool of three pages; returns the sizes of journal and records after each."""
+    sizes = []
+    with Spool(folder, ("users",)) as spool:
+        for number in range(1, 4):
+            ids = [f"00u{number}", f"00v{number}"]
+            rows = [b'{"id": "%s", "name": "Zo\xc3\xab"}' % one.encode() for one in ids]
+            following = f"/next?{number}" if number < 3 else None
+            spool.add("users", "users", 1, number, Records(rows, ids), following, NOON)
+            sizes.append((spool.journal.stat().st_size, spool.path("users").stat().st_size))
+    return sizes
+
+
+def pages_of(folder: Path) -> int:
+    """How many pages the spool has, whose files must then end with the last of them."""
+    with Spool(folder, ("users",)) as spool:
+        return spool.resumed_pages
+
+
+def test_a_journal_cut_off_anywhere_is_gone_on_with_from_its_last_whole_line(
+    tmp_path: Path,
+) -> None:
+    sizes = fill(made(tmp_path / "whole"))
+    journals = [0, *(journal for journal, _ in sizes)]
+    records = [0, *(size for _, size in sizes)]
+    for cut in range(journals[-1] + 1):
+        folder = Path(shutil.copytree(tmp_path / "whole", tmp_path / "cut", dirs_exist_ok=True))
+        os.truncate(folder / JOURNAL, cut)
+        whole = sum(cut >= size for size in journals) - 1
+        assert pages_of(folder) == whole
+        assert (folder / JOURNAL).stat().st_size == journals[whole]
+        assert (folder / "users.jsonl").stat().st_size == records[whole]
+
+
+def test_records_cut_off_anywhere_are_gone_on_with_from_the_last_whole_page(tmp_path: Path) -> None:
+    sizes = fill(made(tmp_path / "whole"))
+    records = [0, *(size for _, size in sizes)]
+    for cut in range(records[-1] + 1):
+        folder = Path(shutil.copytree(tmp_path / "whole", tmp_path / "cut", dirs_exist_ok=True))
+        os.truncate(folder / "users.jsonl", cut)
+        whole = sum(cut >= size for size in records) - 1
+        assert pages_of(folder) == whole
+        assert (folder / "users.jsonl").stat().st_size == records[whole]
+
+
+@pytest.mark.parametrize("line", [b"\x00" * 40 + b"\n", b'{"listing":"users"}\n', b"[]\n", b"\n"])
+def test_a_line_of_the_journal_that_is_none_ends_what_counts(tmp_path: Path, line: bytes) -> None:
+    fill(tmp_path)
+    with (tmp_path / JOURNAL).open("ab") as journal:
+        journal.write(line)
+    assert pages_of(tmp_path) == 3
+
+
+def test_what_is_written_on_after_a_cut_is_whole(tmp_path: Path) -> None:
+    fill(tmp_path)
+    with (tmp_path / "users.jsonl").open("ab") as records:
+        records.write(b'{"listing":"users","attempt":1,"page":4,"rec')
+    with Spool(tmp_path, ("users",)) as spool:
+        spool.add("users", "more", 1, 1, Records([b'{"id": "a"}'], ["a"]), None, NOON)
+    lines = (tmp_path / "users.jsonl").read_bytes().splitlines()
+    assert len(lines) == 7
+    assert all(line.startswith(b"{") and line.endswith(b"}") for line in lines)
+    assert pages_of(tmp_path) == 3 + 1
