@@ -12,7 +12,6 @@ NOT_YET_SUPPORTED = (
     "directories: more than one",
     "directories.*.kind: entra",
     "directories.*.kind: csv",
-    "directories.*.store_profile",
     "resolution.match",
     "resolution.attributes",
     "resolution.inactive_accounts",
