@@ -24,17 +24,17 @@ def examine(organization: Organization, lake: Lake) -> dict[str, list[Diagnosis]
         stored = newest_snapshot(lake, name, organization.today(datetime.now(UTC)))
         found[name] = [
             *asyncio.run(okta_doctor.examine(settings)),
-            *_last_snapshot(organization.name, settings, stored),
+            *_last_snapshot(organization, settings, stored),
             *(_attributes(settings, name, stored, lake) if stored else ()),
         ]
     return {**found, organization.name: [_next_sync(organization)]}
 
 
 def _last_snapshot(
-    organization: str, settings: OktaDirectory, stored: SnapshotManifest | None
+    organization: Organization, settings: OktaDirectory, stored: SnapshotManifest | None
 ) -> list[Diagnosis]:
     if stored is None:
-        remedy = f"Start the first sync: opensense-okta sync {organization}"
+        remedy = f"Start the first sync: opensense-okta sync {organization.name}"
         return [Diagnosis("last snapshot", "warn", "there is none yet.", remedy)]
     age = datetime.now(UTC) - stored.finished
     rows = stored.rows
@@ -42,11 +42,7 @@ def _last_snapshot(
         f"of {stored.day}, {age / timedelta(hours=1):.0f} h old, {stored.mode}: {rows['raw_users']:,} users,"
         f" {rows['raw_groups']:,} groups, {rows['memberships']:,} memberships."
     )
-    late = (
-        "It is late: see the sensor `retries` in Dagster, or start one by hand."
-        if age > LATE
-        else ""
-    )
+    late = _late(organization) if age > LATE else ""
     proof = [finding for finding in judge_snapshot(stored) if not finding.passed]
     return [
         Diagnosis("last snapshot", "warn" if late else "ok", says, late),
@@ -88,6 +84,15 @@ def _attributes(
         says = f"mapped, but no user has them: {', '.join(missing)}."
         found.append(Diagnosis("attributes", "warn", says, remedy))
     return found
+
+
+def _late(organization: Organization) -> str:
+    """What to do about a sync that did not come."""
+    when = organization.next_sync(datetime.now(UTC))
+    return (
+        f"The sync is late: the sensor `retries` in Dagster says why. The next one starts at"
+        f" {when:%Y-%m-%d %H:%M %Z}; to start one by hand: opensense-okta sync {organization.name}"
+    )
 
 
 def _next_sync(organization: Organization) -> Diagnosis:
