@@ -43,12 +43,19 @@ def an_org() -> Org:
     return Org.create(users=60, groups=6, memberships=80, day=DAY)
 
 
-@pytest.fixture
-def acme(tmp_path: Path) -> Iterator[Company]:
+@pytest.fixture(scope="module")
+def read(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
     """acme with the snapshot of the day."""
-    with a_company(tmp_path / "data", an_org()) as company:
+    with a_company(tmp_path_factory.mktemp("data"), an_org()) as company:
         company.take()
         yield company
+
+
+@pytest.fixture
+def acme(read: Company) -> Company:
+    """acme with the snapshot of the day, and nothing wrong with its Okta."""
+    read.okta.faults.clear()
+    return read
 
 
 def findings(

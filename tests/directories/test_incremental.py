@@ -61,7 +61,7 @@ def a_group(acme: Company) -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("with_deprovisioned", "days"), [(False, 30), (True, 15)], ids=["present", "all"]
+    ("with_deprovisioned", "days"), [(False, 30), (True, 10)], ids=["present", "all"]
 )
 def test_every_day_of_a_lively_month_is_read_to_the_row(
     tmp_path: Path, *, with_deprovisioned: bool, days: int
@@ -86,12 +86,12 @@ def test_a_stamp_that_lags_is_made_up_for_as_soon_as_it_is_there(acme: Company) 
     lags = StaleStamps()
     acme.okta.faults.append(lags)
     acme.take(everything=True)
-    for number in range(1, 8):
+    for number in range(1, 4):
         acme.org.advance(DAY + timedelta(days=number))
         acme.swap(a_group(acme), at=acme.org.now())
         acme.take(DAY + timedelta(days=number), full_read_days=100)
     acme.okta.faults.clear()
-    day = DAY + timedelta(days=8)
+    day = DAY + timedelta(days=4)
     assert acme.tables(acme.take(day, full_read_days=100)) == truth(acme.org)
 
 
