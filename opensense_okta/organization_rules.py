@@ -9,17 +9,6 @@ from itertools import product
 from opensense_okta.organization_file import Document, Finding, Location, did_you_mean
 
 NOT_YET_SUPPORTED = (
-    "directories: more than one",
-    "directories.*.kind: entra",
-    "directories.*.kind: csv",
-    "resolution.match",
-    "resolution.attributes",
-    "resolution.inactive_accounts",
-    "resolution.pin",
-    "resolution.part",
-    "resolution.groups",
-    "resolution.stale_after_days",
-    "resolution.when_stale",
     "guards.removed",
     "guards.blanked",
     "guards.rewritten",
@@ -54,7 +43,7 @@ def contradictions(data: dict[str, object]) -> Iterator[Finding]:
     directories = _section(data, "directories")
     for name in directories:
         directory = _section(directories, name)
-        if "active" in _section(directory, "attributes"):
+        if directory.get("kind") != "csv" and "active" in _section(directory, "attributes"):
             location = ("directories", name, "attributes", "active")
             yield Finding(location, "cannot be mapped: it follows from the account's status")
         if directory.get("kind") == "okta":

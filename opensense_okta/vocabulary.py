@@ -1,12 +1,18 @@
 """The common vocabulary: SCIM's attributes (RFC 7643) in snake_case, and where each kind keeps them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from opensense_okta.organization import STANDARD_ATTRIBUTES, OktaDirectory
+from opensense_okta.organization import (
+    STANDARD_ATTRIBUTES,
+    CsvDirectory,
+    Directory,
+    EntraDirectory,
+    Organization,
+)
 
 ATTRIBUTES = tuple(name for name in STANDARD_ATTRIBUTES if name != "active")
-"""All text. `active`, the boolean one, follows from the account's status."""
+"""All text, or lists of it. `active`, the boolean one, follows from the account's status."""
 
 Fields = tuple[str, ...]
 """Source fields joined with a blank in between; nearly always one."""
@@ -38,7 +44,35 @@ OKTA: Mapping[str, tuple[Fields, ...]] = {
 }
 """Okta's profile fields for each attribute, first filled wins."""
 
-OKTA_ACTIVE = ("ACTIVE", "PROVISIONED", "PASSWORD_EXPIRED", "LOCKED_OUT", "RECOVERY")
+ENTRA: Mapping[str, tuple[Fields, ...]] = {
+    "user_name": (("userPrincipalName",),),
+    "given_name": (("givenName",),),
+    "family_name": (("surname",),),
+    "display_name": (("displayName",),),
+    "email": (("mail",),),
+    "title": (("jobTitle",),),
+    "department": (("department",),),
+    "organization": (("companyName",),),
+    "employee_number": (("employeeId",),),
+    "manager": (("manager/id",),),
+    "work_phone": (("businessPhones/0",),),
+    "mobile_phone": (("mobilePhone",),),
+    "street_address": (("streetAddress",),),
+    "locality": (("city",),),
+    "region": (("state",),),
+    "postal_code": (("postalCode",),),
+    "country": (("country",),),
+    "preferred_language": (("preferredLanguage",),),
+    "user_type": (("userType",),),
+}
+"""The properties of a Graph user (entra-api.md §7), with OData's slash into a complex one."""
+
+ACTIVE: Mapping[str, tuple[str, ...]] = {
+    "okta": ("ACTIVE", "PROVISIONED", "PASSWORD_EXPIRED", "LOCKED_OUT", "RECOVERY"),
+    "entra": ("ENABLED",),
+    "csv": ("ACTIVE",),
+}
+"""The statuses of accounts that count as active, by kind; any other one does not."""
 
 
 @dataclass(frozen=True)
@@ -51,17 +85,35 @@ class Mapped:
     and_field: str | None
 
 
-def mapping(directory: OktaDirectory) -> list[Mapped]:
-    """Where a directory's values come from: its kind's table, with what its `attributes` say instead."""
+def mapping(directory: Directory, known: Sequence[str] = ATTRIBUTES) -> list[Mapped]:
+    """Where a directory's values come from: its kind's table, with what its `attributes` say instead.
+
+    Args:
+        directory: its settings.
+        known: every attribute of the organization; a CSV's column of such a name needs no mapping.
+    """
+    if isinstance(directory, CsvDirectory):
+        table: Mapping[str, tuple[Fields, ...]] = {name: ((name,),) for name in known}
+    else:
+        table = ENTRA if isinstance(directory, EntraDirectory) else OKTA
     declared = {name: ((field,),) for name, field in directory.attributes.items()}
     return [
         Mapped(attribute, position, fields[0], fields[1] if len(fields) > 1 else None)
-        for attribute, choices in {**OKTA, **declared}.items()
+        for attribute, choices in {**table, **declared}.items()
         for position, fields in enumerate(choices, start=1)
+        if attribute != "active"
     ]
 
 
-def attributes(directories: Mapping[str, OktaDirectory]) -> list[str]:
-    """Every text attribute that people can have, in the order of the tables' columns."""
-    declared = [name for directory in directories.values() for name in directory.attributes]
-    return list(dict.fromkeys([*ATTRIBUTES, *declared]))
+def pointer(directory: Directory, field: str) -> str:
+    """The JSON pointer (RFC 6901) to a field in the profiles of a directory."""
+    if isinstance(directory, EntraDirectory):  # no property's name has a slash or a tilde
+        return f"/{field}"
+    return "/" + field.replace("~", "~0").replace("/", "~1")
+
+
+def attributes(organization: Organization) -> list[str]:
+    """Every attribute but `active` that people can have, in the order of the tables' columns."""
+    declared = [name for d in organization.directories.values() for name in d.attributes]
+    lists = [name for name, rule in organization.resolution.attributes.items() if rule.merge]
+    return [n for n in dict.fromkeys([*ATTRIBUTES, *declared, *lists]) if n != "active"]

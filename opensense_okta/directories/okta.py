@@ -33,7 +33,7 @@ from opensense_okta.directories.records import Records, read_identifiers, read_r
 from opensense_okta.directories.snapshot import Cost
 from opensense_okta.directories.spool import Page, Spool
 from opensense_okta.organization import OktaDirectory
-from opensense_okta.vocabulary import mapping
+from opensense_okta.vocabulary import mapping, pointer
 
 PROTOCOL = Protocol(okta_errors.error, okta_errors.allowance, okta_errors.busy)
 SCOPES = "okta.users.read okta.groups.read"
@@ -279,7 +279,7 @@ def _fields(directory: OktaDirectory) -> list[str] | None:
 def _pointer(directory: OktaDirectory, attribute: str) -> str:
     """The JSON pointer (RFC 6901) to where a profile keeps an attribute first of all."""
     field = next(one.field for one in mapping(directory) if one.attribute == attribute)
-    return "/" + field.replace("~", "~0").replace("/", "~1")
+    return pointer(directory, field)
 
 
 def _cost(api: Api, pages: Pages, buckets: tuple[Governor, ...]) -> Cost:
