@@ -1,1 +1,1 @@
-"""A local Okta org that answers as the real one does: for the demo, the tests, the benchmarks."""
+"""A local Okta org and Entra tenant that answer as the real ones do: for demo, tests, benchmarks."""

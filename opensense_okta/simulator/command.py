@@ -1,20 +1,23 @@
 """The command `simulate`."""
 
-import json
 import os
 import signal
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 if TYPE_CHECKING:
-    from opensense_okta.simulator.faults import Fault
-    from opensense_okta.simulator.oauth import Client
+    from starlette.types import ASGIApp
+
+    from opensense_okta.simulator.entra.server import Simulator as EntraSimulator
     from opensense_okta.simulator.server import Simulator
+
+PORT = 8765
+ENTRA_PORT = 8766
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -24,7 +27,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
-    default=8765,
+    default=PORT,
     show_default=True,
     help="Port on 127.0.0.1; 0 takes any.",
 )
@@ -54,32 +57,97 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     metavar="NAME[,KEY=VALUE…]",
     help="What goes wrong, such as `reset,after=3` or `server-error,times=2`; may be repeated.",
 )
-@click.option("--ready-file", type=_FILE, help="Is given the URL when the simulator listens.")
-def simulate(port: int, ready_file: Path | None, **options: Any) -> None:  # noqa: ANN401 - click's
-    """Run a local Okta org that answers as the real one does, until it is stopped."""
+@click.option(
+    "--entra/--no-entra",
+    default=True,
+    show_default=True,
+    help="Whether the company has an Entra tenant too.",
+)
+@click.option(
+    "--entra-port",
+    type=click.IntRange(0, 65535),
+    help="Its port, for login and Graph.  [default: 8766; any with another --port]",
+)
+@click.option(
+    "--entra-certificate",
+    type=_FILE,
+    help="Certificate (PEM) that its application may use instead of the client secret.",
+)
+@click.option(
+    "--entra-fault",
+    "entra_faults",
+    multiple=True,
+    metavar="NAME[,KEY=VALUE…]",
+    help="What goes wrong there, such as `throttled,times=3`; may be repeated.",
+)
+@click.option(
+    "--hr-file",
+    type=_FILE,
+    help="Where to write the HR department's CSV of the company; again after each day.",
+)
+@click.option("--ready-file", type=_FILE, help="Is given Okta's URL when the simulators listen.")
+def simulate(ready_file: Path | None, hr_file: Path | None, **options: Any) -> None:  # noqa: ANN401 - click's
+    """Run a local Okta org and Entra tenant that answer as the real ones do, until stopped."""
     with _ended_by_signals():
-        _serve(port, ready_file, options)
+        _serve(ready_file, hr_file, options)
 
 
-def _serve(port: int, ready_file: Path | None, options: dict[str, Any]) -> None:
-    from opensense_okta.simulator.server import listen, make_server  # noqa: PLC0415 - heavy
+def _serve(ready_file: Path | None, hr_file: Path | None, options: dict[str, Any]) -> None:
+    from opensense_okta.simulator.assembly import (  # noqa: PLC0415 - heavy
+        entra_simulator,
+        keep_hr_file,
+        okta_simulator,
+    )
+    from opensense_okta.simulator.serving import by_port, make_server  # noqa: PLC0415 - heavy
 
-    simulator = _simulator(**options)
+    wanted = {name: options.pop(name) for name in tuple(options) if name.startswith("entra")}
+    entra_too = wanted.pop("entra")
+    port, entra_port = options.pop("port"), wanted.pop("entra_port")
+    if entra_port is None:
+        entra_port = ENTRA_PORT if port == PORT else 0
+    okta = okta_simulator(**options)
+    entra = entra_simulator(okta, **wanted) if entra_too else None
+    if hr_file:
+        keep_hr_file(okta, hr_file)
+    with ExitStack() as listeners:
+        apps: dict[socket.socket, ASGIApp] = {}
+        for simulator, number in ((okta, port), (entra, entra_port)):
+            if simulator:
+                apps[listeners.enter_context(_listen(simulator, number))] = simulator.app
+        _announce(okta, entra, options["tokens"][0], ready_file)
+        ports = {listener.getsockname()[1]: app for listener, app in apps.items()}
+        make_server(by_port(ports)).run(sockets=list(apps))
+
+
+def _listen(simulator: "Simulator | EntraSimulator", port: int) -> socket.socket:
+    from opensense_okta.simulator.serving import listen  # noqa: PLC0415 - heavy
+
     try:
-        listener = listen(simulator, port)
+        return listen(simulator, port)
     except OSError as problem:
         reason = os.strerror(problem.errno or 0)
         click.echo(f"Cannot listen on 127.0.0.1:{port}: {reason}.", err=True)
         raise click.exceptions.Exit(2) from None
-    org = simulator.org
+
+
+def _announce(
+    okta: "Simulator", entra: "EntraSimulator | None", token: str, ready_file: Path | None
+) -> None:
+    """Say where everything is, and how to get in."""
+    from opensense_okta.simulator.entra import server  # noqa: PLC0415 - heavy
+
     if ready_file:
-        _write_whole(ready_file, f"{simulator.url}\n")
+        _write_whole(ready_file, f"{okta.url}\n")
+    org = okta.org
     click.echo(
-        f"Okta simulator on {simulator.url}: {len(org.users)} users, {len(org.groups)} groups, "
-        f"day {org.day}, API token {next(iter(options['tokens']))}"
+        f"Okta simulator on {okta.url}: {len(org.users)} users, {len(org.groups)} groups, "
+        f"day {org.day}, API token {token}"
     )
-    with listener:
-        make_server(simulator).run(sockets=[listener])
+    if entra:
+        click.echo(
+            f"Entra simulator on {entra.url}: tenant {server.TENANT_ID}, client id "
+            f"{server.CLIENT_ID}, client secret {server.CLIENT_SECRET}"
+        )
 
 
 def _write_whole(path: Path, text: str) -> None:
@@ -103,71 +171,6 @@ def _ended_by_signals() -> Iterator[None]:
     finally:
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)
-
-
-def _simulator(
-    seed: int,
-    users: int,
-    groups: int,
-    memberships: int,
-    day: datetime | None,
-    since: datetime | None,
-    tokens: tuple[str, ...],
-    client_id: str | None,
-    public_key: Path | None,
-    latency_ms: int,
-    users_limit: int,
-    groups_limit: int,
-    faults: tuple[str, ...],
-) -> "Simulator":
-    from opensense_okta.simulator.limits import Limits  # noqa: PLC0415 - heavy
-    from opensense_okta.simulator.org import Org  # noqa: PLC0415 - heavy
-    from opensense_okta.simulator.server import Simulator  # noqa: PLC0415 - heavy
-
-    today = (day or datetime.now(UTC)).date()
-    org = Org.create(seed, users, groups, memberships, since.date() if since else today)
-    org.advance(today)
-    return Simulator(
-        org,
-        tokens=tokens,
-        clients=_clients(client_id, public_key),
-        limits=Limits(users=users_limit, groups=groups_limit),
-        faults=[_fault(text) for text in faults],
-        latency=latency_ms / 1000,
-    )
-
-
-def _clients(client_id: str | None, public_key: Path | None) -> list["Client"]:
-    from opensense_okta.simulator.oauth import Client  # noqa: PLC0415 - heavy
-
-    if not client_id and not public_key:
-        return []
-    if not client_id or not public_key:
-        raise click.UsageError("--client-id and --public-key belong together.")
-    try:
-        text = public_key.read_text(encoding="utf-8")
-        return [Client(client_id, (json.loads(text) if text.lstrip()[:1] == "{" else text,))]
-    except (OSError, ValueError) as problem:
-        raise click.UsageError(f"--public-key {public_key}: {problem}") from None
-
-
-def _fault(text: str) -> "Fault":
-    """The fault that `name,key=value` describes; a value is JSON, or else plain text."""
-    from opensense_okta.simulator.faults import make_fault  # noqa: PLC0415 - heavy
-
-    name, *pairs = text.split(",")
-    options = {key: _value(value) for key, _, value in (pair.partition("=") for pair in pairs)}
-    try:
-        return make_fault(name, **options)
-    except ValueError as problem:
-        raise click.UsageError(f"--fault: {problem}") from None
-
-
-def _value(text: str) -> object:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 if __name__ == "__main__":

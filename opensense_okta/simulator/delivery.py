@@ -1,7 +1,6 @@
 """How a reply gets on the wire: whole, slowly, in part, or not at all."""
 
 import asyncio
-import secrets
 import socket
 import struct
 from email.utils import formatdate
@@ -16,12 +15,12 @@ _LINGER_ZERO = struct.pack("ii", 1, 0)
 """Makes the end of a connection a reset."""
 
 
-async def deliver(reply: Reply, now: float, receive: Receive, send: Send) -> None:
-    """Send a reply; a status of 0 stands for a connection that is reset."""
+async def deliver(reply: Reply, usual: Headers, now: float, receive: Receive, send: Send) -> None:
+    """Send a reply with the usual headers; a status of 0 stands for a connection that is reset."""
     if not reply.status:
         await _reset(receive, send)
         return
-    await send(_start(reply, now))
+    await send(_start(reply, usual, now))
     if reply.keep is not None:
         await send(_part(reply.body[: reply.keep], more=True))
         _transport(send).close()
@@ -37,12 +36,11 @@ async def deliver(reply: Reply, now: float, receive: Receive, send: Send) -> Non
     await send(_part(reply.body, more=False))
 
 
-def _start(reply: Reply, now: float) -> dict[str, Any]:
+def _start(reply: Reply, usual: Headers, now: float) -> dict[str, Any]:
     headers: Headers = [
         ("date", formatdate(now, usegmt=True)),
         ("content-length", str(len(reply.body))),
-        ("cache-control", "no-cache, no-store"),
-        ("x-okta-request-id", secrets.token_hex(16)),
+        *usual,
         *reply.headers,
     ]
     if reply.body:

@@ -1,15 +1,17 @@
-"""What can go wrong between a reader and the org, to be injected by a test or from outside.
+"""What can go wrong between a reader and an API, to be injected by a test or from outside.
 
 A fault strikes the calls whose `METHOD path?query` its `match` (a regular expression) is found in:
 after letting `after` of them pass, `times` of them, or all that follow when `times` is None.
 Several faults may strike the same call; the first of the list has the last word.
+
+The kinds here are those of any API and of Okta's; `entra/faults.py` has Graph's.
 
 A new kind is a subclass with a `reply` of its own, and a line in `KINDS` or `PRESETS`.
 """
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 from urllib.parse import urlencode
@@ -67,7 +69,7 @@ class Fault:
         self.struck += 1
         return True
 
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
+    async def reply(self, call: Call, stage: Any, answer: Answer) -> Reply:  # noqa: ANN401 - the API's
         """What the caller gets; `answer` gives what it would have got."""
         del stage
         return await answer(call)
@@ -402,14 +404,14 @@ class StaleStamps(Fault):
 class Faults(list[Fault]):
     """The faults that wait for their calls."""
 
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
+    async def reply(self, call: Call, stage: Any, answer: Answer) -> Reply:  # noqa: ANN401 - the API's
         """What the caller gets after all faults that strike have done their part."""
         for fault in reversed([fault for fault in self if fault.strikes(call)]):
             answer = _behind(fault, stage, answer)
         return await answer(call)
 
 
-def _behind(fault: Fault, stage: Stage, answer: Answer) -> Answer:
+def _behind(fault: Fault, stage: Any, answer: Answer) -> Answer:  # noqa: ANN401 - the API's
     return lambda call: fault.reply(call, stage, answer)
 
 
@@ -427,7 +429,10 @@ def _with_rows(reply: Reply, rows: Iterable[object]) -> Reply:
     return replace(reply, body=msgspec.json.encode(list(rows)))
 
 
-KINDS: dict[str, type[Fault]] = {
+Kinds = Mapping[str, type[Fault]]
+Presets = Mapping[str, tuple[str, Mapping[str, Any]]]
+
+KINDS: Kinds = {
     "failure": Failure,
     "rate-limited": RateLimited,
     "reset": Reset,
@@ -451,7 +456,7 @@ KINDS: dict[str, type[Fault]] = {
     "stale-stamps": StaleStamps,
 }
 
-PRESETS: dict[str, tuple[str, dict[str, Any]]] = {
+PRESETS: Presets = {
     "crowded": ("rate-limited", {"concurrency": True}),
     "server-error": ("failure", {"code": "E0000009"}),
     "read-only": ("failure", {"code": "E0000010"}),
@@ -486,11 +491,20 @@ def make_fault(name: str, **options: Any) -> Fault:  # noqa: ANN401 - as the kin
     Raises:
         ValueError: There is no such kind, or it has no such option.
     """
-    kind, preset = PRESETS.get(name, (name, {}))
-    if kind not in KINDS:
-        raise ValueError(f"no fault {name!r}; there are {', '.join(sorted({*KINDS, *PRESETS}))}")
+    return fault_of(KINDS, PRESETS, name, options)
+
+
+def fault_of(kinds: Kinds, presets: Presets, name: str, options: Mapping[str, Any]) -> Fault:
+    """The fault of one of these kinds or presets; the options are the kind's fields.
+
+    Raises:
+        ValueError: There is no such kind, or it has no such option.
+    """
+    kind, preset = presets.get(name, (name, {}))
+    if kind not in kinds:
+        raise ValueError(f"no fault {name!r}; there are {', '.join(sorted({*kinds, *presets}))}")
     try:
-        return KINDS[kind](**{**preset, **options})
+        return kinds[kind](**{**preset, **options})
     except TypeError:
-        fields = [name for name in KINDS[kind].__dataclass_fields__ if not name.startswith("_")]
+        fields = [name for name in kinds[kind].__dataclass_fields__ if not name.startswith("_")]
         raise ValueError(f"fault {name!r} knows only {', '.join(fields)}") from None

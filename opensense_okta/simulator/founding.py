@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from itertools import product
 from random import Random
 
+from opensense_okta.simulator.cast import ADMINISTRATORS, assign
 from opensense_okta.simulator.people import DEPARTMENTS, OFFICES, Profile, dice
 from opensense_okta.simulator.state import Json, State, midnight, stamp
 
@@ -21,9 +22,6 @@ STATUSES = {
 
 AGE = 6 * 365 * 86_400
 """How many seconds before its first day the org was made."""
-
-ADMINISTRATORS = 3
-"""How many of the first users administer the org."""
 
 PROJECTS = (
     "Aurora",
@@ -55,6 +53,7 @@ def found(org: State, users: int, groups: int, memberships: int) -> None:
         _hire(org, rng, birth + 3 + (AGE - 86_400) * number // users, next(statuses))
     for user_id in org.user_ids:
         org.users[user_id]["profile"].update(manager_of(org, rng, user_id))
+    org.parts = assign(org)
     _make_groups(org, rng, groups - 2, birth)
     _fill_groups(org, rng, memberships)
 

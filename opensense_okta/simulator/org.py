@@ -1,5 +1,6 @@
 """An Okta org that lives: founded from a seed and a size, and changing from day to day."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Self
 
@@ -12,6 +13,7 @@ class Org(State):
     """An Okta org; the same seed, size and days give the same org."""
 
     rates: Rates
+    day_passed: list[Callable[[], None]]
 
     @classmethod
     def create(
@@ -42,11 +44,18 @@ class Org(State):
             everyone_has_deprovisioned=everyone_has_deprovisioned,
         )
         org.rates = rates or Rates()
+        org.day_passed = []
         found(org, users, groups, memberships)
         return org
 
     def advance(self, day: date) -> None:
-        """Let the days up to `day` pass; what happened on a day shows from the next one on."""
+        """Let the days up to `day` pass; what happened on a day shows from the next one on.
+
+        Afterwards everything in `day_passed` is called.
+        """
+        passes = self.day < day
         while self.day < day:
             Day(self, self.rates).pass_()
             self.day += timedelta(days=1)
+        for tell in self.day_passed if passes else ():
+            tell()

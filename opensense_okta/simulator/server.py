@@ -1,43 +1,26 @@
 """The simulator as a server on loopback: the API, its limits, its faults, and its controls."""
 
-import asyncio
 import re
-import socket
-import threading
-import time
+import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import NamedTuple
 
-import uvicorn
-from starlette.requests import Request
 from starlette.routing import Mount, Router
 from starlette.types import Receive, Scope, Send
 
 from opensense_okta.simulator.access import Access
 from opensense_okta.simulator.api import Api, RefusedError
 from opensense_okta.simulator.control import control_routes
-from opensense_okta.simulator.delivery import deliver
-from opensense_okta.simulator.faults import Fault, Faults
+from opensense_okta.simulator.faults import Fault, Faults, make_fault
 from opensense_okta.simulator.limits import Clock, Limits, Meter
-from opensense_okta.simulator.messages import Call, Reply, error
+from opensense_okta.simulator.messages import Call, Headers, Reply, error
 from opensense_okta.simulator.oauth import Client, TokenEndpoint
 from opensense_okta.simulator.org import Org
+from opensense_okta.simulator.serving import Served, exchange, served
 
 TOKEN = "simulator-token"  # noqa: S105 - opens nothing but a simulator
 """The API token that is accepted unless others are given."""
-
-GRACE = 0.3
-"""Seconds that running answers may take to finish when the simulator ends."""
-
-
-class Served(NamedTuple):
-    """One request that has been answered; status 0 is a connection that was reset."""
-
-    method: str
-    target: str
-    status: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,23 +70,32 @@ class Simulator:
         self.meter = Meter(limits or Limits(), self.clock)
         self.latency = latency
         self._endpoints = _endpoints(Api(org), self.access.endpoint)
-        self.app = Router([Mount("/_simulator", routes=control_routes(self)), Mount("/", self)])
+        self.app = Router(
+            [Mount("/_simulator", routes=control_routes(self, org, make_fault)), Mount("/", self)]
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request to the API, as an ASGI application."""
-        call = await _read(scope, receive)
         self.meter.running += 1
         self.most_at_once = max(self.most_at_once, self.meter.running)
         try:
-            if self.latency:
-                await asyncio.sleep(self.latency)
-            reply = await self.faults.reply(call, self, self._answer)
-            self.requests.append(Served(call.method, call.target, reply.status))
-            await deliver(reply, self.clock.now(), receive, send)
+            await exchange(self, scope, receive, send)
         finally:
             self.meter.running -= 1
 
-    async def _answer(self, call: Call) -> Reply:
+    def serve_at(self, url: str) -> None:
+        """Learn where it is."""
+        self.url = url
+        self.org.serve_at(url)
+
+    def usual_headers(self, _call: Call, _reply: Reply) -> Headers:
+        """The headers that all of Okta's responses have."""
+        return [
+            ("cache-control", "no-cache, no-store"),
+            ("x-okta-request-id", secrets.token_hex(16)),
+        ]
+
+    async def answer(self, call: Call) -> Reply:
         """The org's own answer."""
         endpoint, names = self._route(call)
         if endpoint and call.method != endpoint.method:
@@ -153,17 +145,6 @@ def _endpoints(api: Api, tokens: TokenEndpoint) -> list[Endpoint]:
     ]
 
 
-async def _read(scope: Scope, receive: Receive) -> Call:
-    request = Request(scope, receive)
-    return Call(
-        method=request.method,
-        path=request.url.path,
-        query_string=scope["query_string"].decode(),
-        headers=dict(request.headers),
-        body=await request.body(),
-    )
-
-
 @contextmanager
 def running(
     org: Org,
@@ -200,59 +181,5 @@ def running(
         clock_skew=clock_skew,
         token_lifetime=token_lifetime,
     )
-    with listen(simulator, port) as listener:
-        server = make_server(simulator)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        try:
-            while not server.started and thread.is_alive():
-                time.sleep(0.002)
-            yield simulator
-        finally:
-            server.should_exit = True
-            thread.join()
-
-
-def listen(simulator: Simulator, port: int) -> socket.socket:
-    """A socket on 127.0.0.1 for the simulator, which then knows where it is."""
-    listener = socket.create_server(("127.0.0.1", port), backlog=256)
-    simulator.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    simulator.org.serve_at(simulator.url)
-    return listener
-
-
-def make_server(simulator: Simulator) -> uvicorn.Server:
-    """The web server that serves a simulator, quietly."""
-    config = uvicorn.Config(
-        simulator.app,
-        lifespan="off",
-        ws="none",
-        log_level="critical",
-        access_log=False,
-        server_header=False,
-        date_header=False,
-    )
-    return _Server(config)
-
-
-class _Server(uvicorn.Server):
-    """A web server that ends within milliseconds; uvicorn's own waits a tenth of a second twice."""
-
-    async def main_loop(self) -> None:
-        """Serve until told to end."""
-        while not self.should_exit:  # noqa: ASYNC110 - other threads set it
-            await asyncio.sleep(0.005)
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let running answers finish for a moment, then drop them."""
-        del sockets  # closed by those who opened them
-        state, end = self.server_state, time.monotonic() + GRACE
-        for server in self.servers:
-            server.close()
-        for connection in list(state.connections):
-            connection.shutdown()
-        while state.connections and time.monotonic() < end:  # noqa: ASYNC110 - uvicorn has no event
-            await asyncio.sleep(0.005)
-        for task in state.tasks:
-            task.cancel()
-        await asyncio.gather(*state.tasks, return_exceptions=True)
+    with served(simulator, port):
+        yield simulator

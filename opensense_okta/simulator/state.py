@@ -55,6 +55,7 @@ class State:
         self.people = People()
         self.users: dict[str, Json] = {}
         self.groups: dict[str, Json] = {}
+        self.parts: dict[str, str] = {}  # who plays which part; see cast.py
         self.former_group_names: list[str] = []
         self._everyone_has_deprovisioned = everyone_has_deprovisioned
         self._members: dict[str, list[str]] = {}

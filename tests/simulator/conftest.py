@@ -7,6 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
+from opensense_okta.simulator.entra import server as entra_server
+from opensense_okta.simulator.entra.server import CLIENT_ID, CLIENT_SECRET, TENANT_ID
+from opensense_okta.simulator.entra.tenant import Tenant
 from opensense_okta.simulator.org import Org
 from opensense_okta.simulator.server import TOKEN, Simulator, running
 
@@ -44,6 +47,69 @@ def read(api: httpx.Client) -> Read:
             response = api.get(url).raise_for_status()
             rows += response.json()
             url = response.links.get("next", {}).get("url", "")
+        return rows
+
+    return read_all
+
+
+@pytest.fixture
+def tenant(org: Org) -> Tenant:
+    return Tenant.of(org)
+
+
+@pytest.fixture
+def entra(tenant: Tenant) -> Iterator[entra_server.Simulator]:
+    with entra_server.running(tenant) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def anonymous(entra: entra_server.Simulator) -> Iterator[httpx.Client]:
+    """A client that has not logged in."""
+    no_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    with httpx.Client(base_url=entra.url, verify=no_tls) as client:
+        yield client
+
+
+LogIn = Callable[..., httpx.Response]
+
+
+@pytest.fixture
+def log_in(anonymous: httpx.Client, entra: entra_server.Simulator) -> LogIn:
+    """Asks for an access token; None takes a field out of the usual request."""
+
+    def ask(tenant_id: str = TENANT_ID, **fields: str | None) -> httpx.Response:
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": CLIENT_ID,
+            "client_secret": CLIENT_SECRET,
+            "scope": f"{entra.url}/.default",
+            **fields,
+        }
+        data = {name: value for name, value in form.items() if value is not None}
+        return anonymous.post(f"/{tenant_id}/oauth2/v2.0/token", data=data)
+
+    return ask
+
+
+@pytest.fixture
+def graph(anonymous: httpx.Client, log_in: LogIn) -> httpx.Client:
+    """A client that has."""
+    token = log_in().json()["access_token"]
+    anonymous.headers["Authorization"] = f"Bearer {token}"
+    return anonymous
+
+
+@pytest.fixture
+def read_graph(graph: httpx.Client) -> Read:
+    """Reads all pages of a listing of Graph's."""
+
+    def read_all(url: str) -> list[Any]:
+        rows: list[Any] = []
+        while url:
+            page = graph.get(url).raise_for_status().json()
+            rows += page["value"]
+            url = page.get("@odata.nextLink", "")
         return rows
 
     return read_all

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from joserfc.jwk import ECKey
 
 from opensense_okta.simulator.command import simulate
+from opensense_okta.simulator.entra.server import CLIENT_ID, CLIENT_SECRET, TENANT_ID
 
 COMMAND = [sys.executable, "-m", "opensense_okta.simulator.command", "--port", "0"]
 
@@ -40,7 +41,8 @@ def refused(*arguments: str) -> tuple[int, str]:
 def test_it_says_where_it_is_serves_and_ends_quietly(tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     options = ("--users", "30", "--groups", "5", "--memberships", "40", "--day", "2026-11-23")
-    with simulating(*options, "--token", "mine", "--ready-file", str(ready)) as (process, line):
+    more = ("--token", "mine", "--ready-file", str(ready), "--no-entra")
+    with simulating(*options, *more) as (process, line):
         assert line.startswith("Okta simulator on http://127.0.0.1:")
         assert line.endswith(": 30 users, 5 groups, day 2026-11-23, API token mine\n")
         url = ready.read_text().strip()
@@ -53,12 +55,32 @@ def test_it_says_where_it_is_serves_and_ends_quietly(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_ends_it_quietly_and_days_can_have_passed() -> None:
-    with simulating("--since", "2026-11-20", "--day", "2026-11-23", "--fault", "reset") as (
-        process,
-        line,
-    ):
+    options = ("--since", "2026-11-20", "--day", "2026-11-23", "--fault", "reset", "--no-entra")
+    with simulating(*options) as (process, line):
         assert "day 2026-11-23" in line
         process.send_signal(signal.SIGINT)
+        rest, complaints = process.communicate(timeout=10)
+    assert (process.returncode, rest, complaints) == (0, "", "")
+
+
+def test_the_same_company_has_an_entra_tenant_and_an_hr_file(tmp_path: Path) -> None:
+    hr_file = tmp_path / "people.csv"
+    with simulating("--day", "2026-11-23", "--hr-file", str(hr_file)) as (process, line):
+        assert process.stdout
+        entra_line = process.stdout.readline()
+        okta, entra = line.split()[3].rstrip(":"), entra_line.split()[3].rstrip(":")
+        assert entra_line.startswith("Entra simulator on http://127.0.0.1:")
+        assert entra_line.endswith(f"client id {CLIENT_ID}, client secret {CLIENT_SECRET}\n")
+        form = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+        form |= {"grant_type": "client_credentials", "scope": f"{entra}/.default"}
+        answer = httpx.post(f"{entra}/{TENANT_ID}/oauth2/v2.0/token", data=form)
+        headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+        assert httpx.get(f"{entra}/v1.0/users", headers=headers).status_code == 200
+        first = hr_file.read_text(encoding="utf-8")
+        httpx.post(f"{okta}/_simulator/day", json={"day": "2026-11-26"})
+        assert httpx.get(f"{entra}/_simulator/day").json() == {"day": "2026-11-26"}
+        assert hr_file.read_text(encoding="utf-8") != first
+        process.send_signal(signal.SIGTERM)
         rest, complaints = process.communicate(timeout=10)
     assert (process.returncode, rest, complaints) == (0, "", "")
 
@@ -66,16 +88,20 @@ def test_ctrl_c_ends_it_quietly_and_days_can_have_passed() -> None:
 def test_a_port_in_use_is_said_so() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        code, output = refused("--port", str(port))
-    assert code == 2
-    assert output == f"Cannot listen on 127.0.0.1:{port}: Address already in use.\n"
+        for option in ("--port", "--entra-port"):
+            code, output = refused("--users", "0", "--port", "0", option, str(port))
+            assert code == 2
+            assert output == f"Cannot listen on 127.0.0.1:{port}: Address already in use.\n"
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--fault", "gremlins"), "no fault 'gremlins'; there are crowded, delay"),
+        (("--fault", "gremlins"), "--fault: no fault 'gremlins'; there are crowded, delay"),
         (("--fault", "reset,speed=3"), "fault 'reset' knows only match, times, after"),
+        (("--entra-fault", "gremlins"), "--entra-fault: no fault 'gremlins'; there are delay"),
+        (("--entra-certificate", "/"), "Invalid value for '--entra-certificate'"),
+        (("--hr-file", "/no/such/folder/people.csv"), "people.csv: No such file or directory"),
         (("--client-id", "0oa"), "--client-id and --public-key belong together"),
         (("--day", "tomorrow"), "does not match the format"),
     ],
@@ -92,6 +118,13 @@ def test_a_public_key_must_be_one(tmp_path: Path) -> None:
         key.write_text(text)
         code, output = refused("--client-id", "0oa", "--public-key", str(key))
         assert (code, "--public-key" in output) == (2, True), text
+
+
+def test_a_certificate_must_be_one(tmp_path: Path) -> None:
+    certificate = tmp_path / "certificate.pem"
+    certificate.write_text("no certificate")
+    code, output = refused("--users", "0", "--entra-certificate", str(certificate))
+    assert (code, "--entra-certificate" in output) == (2, True)
 
 
 def test_a_service_app_can_be_registered(tmp_path: Path) -> None:
@@ -118,7 +151,7 @@ def test_the_command_is_imported_quickly_and_with_nothing_heavy() -> None:
 
 def test_the_product_is_not_imported_by_the_simulator() -> None:
     folder = Path(simulate.callback.__code__.co_filename).parent  # type: ignore[union-attr] # set
-    lines = [line for path in folder.glob("*.py") for line in path.read_text().splitlines()]
+    lines = [line for path in folder.rglob("*.py") for line in path.read_text().splitlines()]
     imports = [line for line in lines if "import" in line and "opensense_okta" in line]
     assert imports
     assert all("opensense_okta.simulator" in line for line in imports)

@@ -1,0 +1,190 @@
+"""The login endpoint: client credentials with a secret or a certificate."""
+
+import re
+import secrets
+from base64 import b64decode, urlsafe_b64encode
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl, unquote_plus
+
+import msgspec
+from joserfc import jws, jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import RSAKey
+
+from opensense_okta.simulator.entra.aadsts import JSON, refusal
+from opensense_okta.simulator.entra.apps import App, Certificate
+from opensense_okta.simulator.entra.tenant import TENANT_ID, Tenant
+from opensense_okta.simulator.limits import Clock
+from opensense_okta.simulator.messages import Call, Reply
+
+ALGORITHMS = ["PS256", "RS256"]
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+LIFETIME = 3599.0
+"""Seconds that a token is good for; one less than an hour (token_ok)."""
+
+GRAPH_ROOTS = (
+    "https://graph.microsoft.com",
+    "https://graph.microsoft.us",
+    "https://dod-graph.microsoft.us",
+    "https://microsoftgraph.chinacloudapi.cn",
+)
+NO_TENANT_OF_ITS_OWN = ("common", "consumers", "organizations")
+
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_DNS_NAME = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What an access token stands for."""
+
+    app: App
+    expires: float
+
+
+class Login:
+    """Grants access tokens to the registered applications, and knows what each is good for."""
+
+    def __init__(
+        self, tenant: Tenant, apps: Iterable[App], clock: Clock, lifetime: float = LIFETIME
+    ) -> None:
+        self.apps = {app.id: app for app in apps}
+        self.lifetime = lifetime
+        self._tenant = tenant
+        self._clock = clock
+        self._grants: dict[str, Grant] = {}
+        self._ended: set[str] = set()
+        self._assertions: set[str] = set()
+
+    def grant_of(self, token: str) -> Grant | None:
+        """What a token stands for; None when it is unknown or has expired."""
+        grant = self._grants.get(token)
+        return grant if grant and grant.expires > self._clock.now() else None
+
+    def was_granted(self, token: str) -> bool:
+        """Whether a token was good once."""
+        return token in self._grants or token in self._ended
+
+    def expire_all(self) -> None:
+        """End all tokens at once."""
+        self._ended |= self._grants.keys()
+        self._grants.clear()
+
+    def answer(self, call: Call, tenant: str) -> Reply:
+        """POST /{tenant}/oauth2/v2.0/token."""
+        _check_tenant(tenant, self._tenant)
+        form = dict(parse_qsl(call.body.decode()))
+        if "grant_type" not in form:
+            raise refusal(900144, "grant_type")
+        if form["grant_type"] != "client_credentials":
+            raise refusal(70003, form["grant_type"])
+        app = self._authenticate(call, form)
+        _check_scope(form.get("scope", ""), call.base_url)
+        seconds = int(self.lifetime)
+        body = {
+            "token_type": "Bearer",
+            "expires_in": seconds,
+            "ext_expires_in": seconds,
+            "access_token": self._issue(app),
+        }
+        return Reply(200, msgspec.json.encode(body), [("x-ms-srs", "1.P")], JSON)
+
+    def _authenticate(self, call: Call, form: dict[str, str]) -> App:
+        client_id, secret = _basic(call) or (form.get("client_id"), form.get("client_secret"))
+        if not client_id:
+            raise refusal(900144, "client_id")
+        app = self.apps.get(client_id)
+        if not app:
+            raise refusal(700016, client_id)
+        if form.get("client_assertion_type") == ASSERTION_TYPE:
+            self._check_assertion(call, app, form.get("client_assertion", ""))
+            return app
+        if not secret:
+            raise refusal(7000216)
+        if secret in app.expired_secrets:
+            raise refusal(7000222, client_id)
+        if secret not in app.secrets:
+            raise refusal(7000215, client_id)
+        return app
+
+    def _check_assertion(self, call: Call, app: App, assertion: str) -> None:
+        try:
+            parsed = jws.extract_compact(assertion.encode())
+            header, claims = dict(parsed.headers()), dict(msgspec.json.decode(parsed.payload))
+        except (JoseError, ValueError, TypeError):
+            raise refusal(50027, "JWT token is invalid or malformed.") from None
+        certificate = _certificate(app, header)
+        try:
+            jwt.decode(assertion, RSAKey.import_key(certificate.public_key), algorithms=ALGORITHMS)
+        except (JoseError, ValueError):
+            raise refusal(700027, "The key used is invalid or the signature is.") from None
+        self._check_claims(call, app, claims)
+
+    def _check_claims(self, call: Call, app: App, claims: Mapping[str, Any]) -> None:
+        now = self._clock.now()
+        if not claims.get("iss") == claims.get("sub") == app.id:
+            raise refusal(700021)
+        if claims.get("aud") != f"{call.base_url}{call.path}":
+            raise refusal(50012)
+        begins, ends = claims.get("nbf", 0), claims.get("exp")
+        if not isinstance(ends, int | float) or not begins - 300 <= now < ends:
+            raise refusal(700024, datetime.fromtimestamp(now, UTC).isoformat())
+        name = str(claims.get("jti") or "")
+        if not name or name in self._assertions:
+            raise refusal(50027, "The claim 'jti' is missing or was used before.")
+        self._assertions.add(name)
+
+    def _issue(self, app: App) -> str:
+        """A token that looks like a JWT, and is for Graph alone to understand."""
+        now = self._clock.now()
+        claims = {"appid": app.id, "tid": TENANT_ID, "exp": int(now + self.lifetime)}
+        claims["roles"] = sorted(app.permissions)
+        parts = [msgspec.json.encode(part) for part in ({"typ": "JWT", "alg": "RS256"}, claims)]
+        parts.append(secrets.token_bytes(64))
+        token = ".".join(urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
+        self._grants[token] = Grant(app, now + self.lifetime)
+        return token
+
+
+def _check_tenant(name: str, tenant: Tenant) -> None:
+    if name in NO_TENANT_OF_ITS_OWN:
+        raise refusal(9001023)
+    if name.lower() in (TENANT_ID, *tenant.domains):
+        return
+    if _GUID.fullmatch(name) or _DNS_NAME.fullmatch(name):
+        raise refusal(90002, name)
+    raise refusal(900023, name)
+
+
+def _check_scope(scope: str, own_url: str) -> None:
+    if not scope:
+        raise refusal(900144, "scope")
+    resource, default, rest = scope.partition("/.default")
+    if not default or rest:
+        raise refusal(70011, scope)
+    if resource.rstrip("/") not in (own_url, *GRAPH_ROOTS):
+        raise refusal(500011, resource)
+
+
+def _certificate(app: App, header: Mapping[str, Any]) -> Certificate:
+    named = {(name, str(header[name])) for name in ("x5t", "x5t#S256") if name in header}
+    for certificate in app.loaded_certificates:
+        if named and named <= certificate.thumbprints:
+            return certificate
+    shown = ", ".join(value for _, value in sorted(named)) or "none"
+    raise refusal(700027, f"The key was not found, Thumbprint of key used by client: '{shown}'")
+
+
+def _basic(call: Call) -> tuple[str, str] | None:
+    """Client id and secret of a Basic Authorization header."""
+    scheme, _, value = call.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        client_id, _, secret = b64decode(value, validate=True).decode().partition(":")
+    except ValueError:
+        return None
+    return unquote_plus(client_id), unquote_plus(secret)
