@@ -11,7 +11,7 @@ Secrets are not in the file. It says where each one lies, and a run looks there 
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence, Sized
+from collections.abc import Sized
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -39,15 +39,12 @@ from opensense_okta.organization_file import (
     read_document,
 )
 from opensense_okta.organization_rules import (
-    NOT_YET_SUPPORTED,
     STANDARD_ATTRIBUTES,
     contradictions,
-    unsupported,
 )
 from opensense_okta.schedule import daily_tick, moment_of, refuse_lost_ticks
 
 __all__ = [
-    "NOT_YET_SUPPORTED",
     "STANDARD_ATTRIBUTES",
     "AttributeRule",
     "CsvDirectory",
@@ -434,14 +431,25 @@ class EntraDirectory(_Part):
     """Attribute name to field of a Graph user; adds to Entra's table or overrides it."""
 
 
+def _file_location(text: str, info: ValidationInfo) -> str:
+    """A relative path starts at the organization file's folder."""
+    if "://" in text:
+        return text
+    return str(Path((info.context or {}).get("folder", ""), text))
+
+
+Files = Annotated[Text, AfterValidator(_file_location)]
+"""A path, glob or URL (any that fsspec reads)."""
+
+
 class CsvDirectory(_Part):
-    """Files with a header line, as HR exports them; each of the three is a path, glob or URL."""
+    """Files with a header line, as HR exports them."""
 
     kind: Literal["csv"]
 
-    users: Text
-    groups: Text | None = None
-    memberships: Text | None = None
+    users: Files
+    groups: Files | None = None
+    memberships: Files | None = None
 
     id: Text = "id"
     """The column that identifies a row of `users`."""
@@ -680,20 +688,21 @@ def load_organizations(folder: Path) -> dict[str, Organization | OrganizationFil
     return organizations
 
 
-def load_organization(
-    path: Path, *, not_yet_supported: Sequence[str] = NOT_YET_SUPPORTED
-) -> Organization:
+def load_organization(path: Path, *, name: str | None = None) -> Organization:
     """The organization that a file describes.
+
+    Args:
+        path: The file.
+        name: The organization's name, when the file is not called after it.
 
     Raises:
         OrganizationFileError: The file cannot be used; the error holds all its mistakes.
     """
     document = read_document(path)
-    organization, findings = _validated(document, name=path.stem, folder=path.absolute().parent)
-    mistakes = [
-        *document.mistakes([*findings, *contradictions(document.data)]),
-        *map(document.mistake, unsupported(document, not_yet_supported)),
-    ]
+    organization, findings = _validated(
+        document, name=name or path.stem, folder=path.absolute().parent
+    )
+    mistakes = list(document.mistakes([*findings, *contradictions(document.data)]))
     if mistakes or organization is None:
         raise OrganizationFileError(path, mistakes)
     return organization

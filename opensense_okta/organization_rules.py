@@ -1,24 +1,13 @@
 """What an organization file may not say, although each of its keys alone may.
 
-Contradictions between keys, and keys whose behaviour is still to come.
+Contradictions between keys, and names that nothing has.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
+from urllib.parse import urlsplit
 
-from opensense_okta.organization_file import Document, Finding, Location, did_you_mean
-
-NOT_YET_SUPPORTED = (
-    "guards.removed",
-    "guards.blanked",
-    "guards.rewritten",
-    "guards.directories",
-    "publish.csv",
-    "retention.days",
-    "retention.snapshots",
-    "notify",
-)
-"""Keys (`*`: any name) or particular values of keys that are refused until they have an effect."""
+from opensense_okta.organization_file import Finding, Location, did_you_mean
 
 # fmt: off
 STANDARD_ATTRIBUTES = (
@@ -46,6 +35,8 @@ def contradictions(data: dict[str, object]) -> Iterator[Finding]:
         if directory.get("kind") != "csv" and "active" in _section(directory, "attributes"):
             location = ("directories", name, "attributes", "active")
             yield Finding(location, "cannot be mapped: it follows from the account's status")
+        if directory.get("kind") == "csv":
+            yield from _passwords(("directories", name), directory)
         if directory.get("kind") == "okta":
             yield from _okta_credentials(("directories", name), directory)
         if directory.get("kind") == "entra":
@@ -53,13 +44,19 @@ def contradictions(data: dict[str, object]) -> Iterator[Finding]:
     if directories:
         yield from _unknown_directories(data, tuple(directories))
     yield from _unknown_attributes(data, directories)
+    yield from _export(data, directories)
+    yield from _people(data)
+
+
+def _people(data: dict[str, object]) -> Iterator[Finding]:
+    """What the rules of resolution cannot do."""
     for key in sorted(_section(data, "resolution", "attributes", "active").keys() - {"precedence"}):
         location = ("resolution", "attributes", "active", key)
         yield Finding(location, "is not possible for active, which takes precedence only")
-    for together, apart in product(_lists(data, "pin"), _lists(data, "part")):
-        both = [account for account in together if account in apart]
+    for together, apart in product(joined(_texts(data, "pin")), _texts(data, "part")):
+        both = [account for account in apart if account in together]
         if len(both) > 1:
-            words = f"must not keep {' and '.join(map(str, both))} apart: pin makes them one person"
+            words = f"must not keep {' and '.join(both)} apart: pin makes them one person"
             yield Finding(("resolution", "part"), words)
 
 
@@ -85,6 +82,13 @@ def _entra_credentials(at: Location, directory: dict[str, object]) -> Iterator[F
     if len(given) > 1:
         words = "must be the only credential; remove it or certificate"
         yield Finding((*at, "client_secret"), words)
+
+
+def _passwords(at: Location, directory: dict[str, object]) -> Iterator[Finding]:
+    for key in ("users", "groups", "memberships"):
+        url = directory.get(key)
+        if isinstance(url, str) and "://" in url and urlsplit(url).password:
+            yield Finding((*at, key), "must not hold a password: secrets are never in this file")
 
 
 def _unknown_directories(data: dict[str, object], known: tuple[str, ...]) -> Iterator[Finding]:
@@ -115,46 +119,76 @@ def _unknown_attributes(
 ) -> Iterator[Finding]:
     """Rules for attributes that no directory has."""
     rules = _section(data, "resolution", "attributes")
-    known = {*STANDARD_ATTRIBUTES}
-    known.update(*(_section(directories, name, "attributes") for name in directories))
-    # A list is declared by its rule: a column of its name needs no mapping.
-    known.update(name for name in rules if _section(rules, name).get("merge") == "union")
+    known = _attributes(data, directories)
     match = _list(_section(data, "resolution").get("match"))
     named: list[tuple[Location, object]] = [
         (("resolution", "attributes", name), name) for name in rules
     ]
     named += [(("resolution", "match", position), name) for position, name in enumerate(match)]
+    for position, name in enumerate(match):
+        if name == "active":
+            words = "names active, which tells nobody from anybody"
+            yield Finding(("resolution", "match", position), words)
     for location, name in named:
         if isinstance(name, str) and name.strip() and name not in known:
             words = "is neither a standard attribute nor one of a directory's"
             yield _unknown_name(location, name, words, sorted(known))
 
 
+def _attributes(data: dict[str, object], directories: dict[str, object]) -> set[str]:
+    """The standard attributes, and those that the file declares."""
+    rules = _section(data, "resolution", "attributes")
+    known = {*STANDARD_ATTRIBUTES}
+    known.update(*(_section(directories, name, "attributes") for name in directories))
+    # A list is declared by its rule: a column of its name needs no mapping.
+    known.update(name for name in rules if _section(rules, name).get("merge") == "union")
+    return known
+
+
+def _export(data: dict[str, object], directories: dict[str, object]) -> Iterator[Finding]:
+    """What the CSV export cannot do."""
+    at: Location = ("publish", "csv")
+    export = _section(data, *map(str, at))
+    path = export.get("path")
+    if isinstance(path, str):
+        url = urlsplit(path)
+        if url.password or url.query:
+            yield Finding(
+                (*at, "path"), "must not hold a password or a query: secrets are never in this file"
+            )
+        elif not path.endswith(".csv"):
+            yield Finding((*at, "path"), "must end in .csv")
+    known = (*_attributes(data, directories), "person_id", "manager_id", "directories", "accounts")
+    columns = _list(export.get("columns")) if "columns" in export else list(known)
+    for position, name in enumerate(_list(export.get("columns"))):
+        if isinstance(name, str) and name.strip() and name not in known:
+            words = "is neither an attribute nor another column of people"
+            yield _unknown_name((*at, "columns", position), name, words, known)
+    for key in ("locked", "unlocked"):
+        for position, name in enumerate(_list(export.get(key))):
+            if isinstance(name, str) and name not in columns:
+                words = "is not one of the columns"
+                yield _unknown_name((*at, key, position), name, words, [str(c) for c in columns])
+    both = [name for name in _list(export.get("locked")) if name in _list(export.get("unlocked"))]
+    if both:
+        yield Finding(
+            (*at, "unlocked"), f"must not name {', '.join(map(str, both))}, which is locked"
+        )
+
+
+def joined(pins: Iterable[Iterable[str]]) -> list[set[str]]:
+    """Pins that share an account are one."""
+    joined_pins: list[set[str]] = []
+    for pin in map(set, pins):
+        overlapping = [each for each in joined_pins if not each.isdisjoint(pin)]
+        joined_pins = [each for each in joined_pins if each not in overlapping]
+        joined_pins.append(pin.union(*overlapping))
+    return joined_pins
+
+
 def _unknown_name(location: Location, name: str, words: str, known: Sequence[str]) -> Finding:
     words += did_you_mean(name, known)
     return Finding(location, words if location[-1] == name else f"names {name}, which {words}")
-
-
-def unsupported(document: Document, patterns: Sequence[str]) -> Iterator[Finding]:
-    """What the contract has and this program does not do yet."""
-    for location, value in document.entries():
-        for pattern in patterns:
-            key, _, particular = pattern.partition(": ")
-            if _is_at(location, key.split(".")) and _is_particular(value, particular):
-                words = f"({particular}) is" if particular else "is"
-                yield Finding(location, f"{words} not yet supported")
-
-
-def _is_at(location: Location, pattern: Sequence[str]) -> bool:
-    return len(location) == len(pattern) and all(
-        each in ("*", part) for part, each in zip(location, pattern, strict=True)
-    )
-
-
-def _is_particular(value: object, particular: str) -> bool:
-    if particular == "more than one":
-        return isinstance(value, dict) and len(value) > 1
-    return particular in ("", value)
 
 
 def _section(data: object, *keys: str) -> dict[str, object]:
@@ -166,6 +200,10 @@ def _section(data: object, *keys: str) -> dict[str, object]:
 
 def _list(value: object) -> list[object]:
     return value if isinstance(value, list) else []
+
+
+def _texts(data: dict[str, object], key: str) -> list[list[str]]:
+    return [[text for text in each if isinstance(text, str)] for each in _lists(data, key)]
 
 
 def _lists(data: dict[str, object], key: str) -> list[list[object]]:

@@ -13,10 +13,8 @@ from pydantic_core import PydanticUndefined
 from ruamel.yaml import YAML
 
 from opensense_okta.organization import (
-    NOT_YET_SUPPORTED,
     STANDARD_ATTRIBUTES,
     CsvDirectory,
-    Directory,
     DirectoryGuards,
     EntraDirectory,
     OktaDirectory,
@@ -106,12 +104,12 @@ def write(folder: Path, text: str, name: str = "acme.yaml") -> Path:
 
 def validated(folder: Path, text: str) -> Organization:
     """The organization, with no regard to what has an effect yet."""
-    return load_organization(write(folder, text), not_yet_supported=())
+    return load_organization(write(folder, text))
 
 
-def refusal(path: Path, not_yet_supported: tuple[str, ...] = ()) -> OrganizationFileError:
+def refusal(path: Path) -> OrganizationFileError:
     with pytest.raises(OrganizationFileError) as raised:
-        load_organization(path, not_yet_supported=not_yet_supported)
+        load_organization(path)
     return raised.value
 
 
@@ -325,24 +323,20 @@ resolution:
     - [okta/1, okta/2]
     - [okta/1, hrr/2]
 """
-    error = refusal(write(tmp_path, text), NOT_YET_SUPPORTED)
+    error = refusal(write(tmp_path, text))
     starts = [
         "1: timezon is not a known key; did you mean timezone?",
         "2: schedule must tick exactly once in each local day",
         "3: first_day is not a day of the calendar",
         "4: enabled must be true or false",
         "5: enabled is written twice; it is already on line 4",
-        "6: directories (more than one) is not yet supported",
         "7: directories.okta.api_token is missing; give api_token, or client_id with private_key",
         "9: directories.okta.endpoint is the admin console's host",
         "10: directories.okta.rate_limit_share must be at most 1",
         "12: directories.hr.kind must be one of okta, entra, csv",
-        "13: guards.removed is not yet supported",
         "13: guards.removed.max has no value; write one or remove the key",
         "13: guards.removed.percent must be at most 100",
         "15: resolution.match names emial, which is neither a standard attribute nor one of",
-        "15: resolution.match is not yet supported",
-        "16: resolution.pin is not yet supported",
         "18: resolution.pin names hrr, which is not one of the directories: okta, hr; did you",
     ]
     lines = sorted(str(error).splitlines())
@@ -505,7 +499,7 @@ def test_a_wrong_value_is_told_with_what_is_allowed(
     ],
 )
 def test_what_the_contract_allows_is_accepted(tmp_path: Path, where: str, value: object) -> None:
-    assert load_organization(changed(tmp_path, put(where, value)), not_yet_supported=())
+    assert load_organization(changed(tmp_path, put(where, value)))
 
 
 def test_accounts_cannot_be_pinned_together_and_kept_apart(tmp_path: Path) -> None:
@@ -556,7 +550,7 @@ def test_an_endpoint_is_kept_without_a_slash_at_its_end(
     tmp_path: Path, endpoint: str, kept: str
 ) -> None:
     path = changed(tmp_path, put("directories.okta.endpoint", endpoint))
-    okta = load_organization(path, not_yet_supported=()).directories["okta"]
+    okta = load_organization(path).directories["okta"]
     assert isinstance(okta, OktaDirectory)
     assert okta.endpoint == kept
 
@@ -592,7 +586,7 @@ def test_a_directory_has_exactly_one_credential(
 
     path = changed(tmp_path, change)
     if words is None:
-        assert load_organization(path, not_yet_supported=())
+        assert load_organization(path)
     else:
         assert words in str(refusal(path))
 
@@ -602,37 +596,6 @@ def test_a_files_name_must_be_possible_for_an_organization(tmp_path: Path, name:
     error = refusal(write(tmp_path, SMALLEST, f"{name}.yaml"))
     assert [each.line for each in error.mistakes] == [1]
     assert "use a-z, 0-9 and _" in str(error)
-
-
-# Not yet supported
-
-
-def test_what_has_no_effect_yet_is_refused_and_not_ignored(tmp_path: Path) -> None:
-    path = write(tmp_path, CONTRACT)
-    with pytest.raises(OrganizationFileError) as raised:
-        load_organization(
-            path, not_yet_supported=("directories.*.scope", "directories.*.kind: csv")
-        )
-    assert str(raised.value).splitlines() == [
-        "acme.yaml:13: directories.okta.scope is not yet supported",
-        "acme.yaml:21: directories.hr.kind (csv) is not yet supported",
-    ]
-
-
-def test_several_directories_may_be_what_is_not_yet_supported(tmp_path: Path) -> None:
-    several = ("directories: more than one",)
-    error = refusal(write(tmp_path, CONTRACT), several)
-    assert str(error) == "acme.yaml:5: directories (more than one) is not yet supported"
-    assert load_organization(write(tmp_path, SMALLEST), not_yet_supported=several)
-
-
-def test_every_entry_of_the_table_names_a_key_of_the_contract() -> None:
-    known = {key.partition(" = ")[0] for key in keys(Organization)}
-    for kind in (each.model_fields["kind"] for each in get_args(Directory)):
-        known |= {key.replace(f"*.{get_args(kind.annotation)[0]}.", "*.") for key in known}
-    for entry in NOT_YET_SUPPORTED:
-        key = entry.partition(": ")[0]
-        assert any(f"{each}.".startswith(f"{key}.") for each in known), entry
 
 
 # Secrets
@@ -858,5 +821,5 @@ def test_the_standard_attributes_are_those_of_the_contract() -> None:
 
 def test_who_is_active_is_never_mapped(tmp_path: Path) -> None:
     text = SMALLEST + "    attributes: {active: isActive}\n"
-    error = refusal(write(tmp_path, text), ())
+    error = refusal(write(tmp_path, text))
     assert "directories.okta.attributes.active cannot be mapped" in str(error)

@@ -18,7 +18,7 @@ anything_goes = settings(
 def mistakes(path: Path, content: str | bytes) -> str:
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     with pytest.raises(OrganizationFileError) as raised:
-        load_organization(path, not_yet_supported=())
+        load_organization(path)
     return str(raised.value)
 
 
@@ -105,7 +105,7 @@ def test_a_byte_order_mark_is_no_mistake(path: Path) -> None:
 
 def told(path: Path) -> OrganizationFileError | None:
     try:
-        load_organization(path, not_yet_supported=())
+        load_organization(path)
     except OrganizationFileError as error:
         return error
     return None

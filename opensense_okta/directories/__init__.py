@@ -1,1 +1,1 @@
-"""Reading: one module per kind of directory, all behind one small protocol (`reading.read`)."""
+"""Reading: one module per kind of directory, all behind one small protocol (`reader.py`)."""

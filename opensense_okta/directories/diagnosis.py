@@ -2,11 +2,36 @@
 
 import asyncio
 import ssl
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Literal
 from urllib.parse import urlsplit
 
+from opensense_okta.directories.errors import (
+    AccessDenied,
+    DirectoryError,
+    RateLimited,
+    ServerTrouble,
+    Unreachable,
+    UntrustedLink,
+    WrongAddress,
+)
+from opensense_okta.directories.http import Answer, Protocol, http_date
+
 Level = Literal["ok", "warn", "fail"]
+
+ABOUT: Mapping[type[DirectoryError], str] = {
+    AccessDenied: "role",
+    RateLimited: "rate limit",
+    ServerTrouble: "connection",
+    Unreachable: "connection",
+    UntrustedLink: "endpoint",
+    WrongAddress: "endpoint",
+}
+"""What an error is a finding about; the others are about the credentials."""
+
+CLOCK_TOLERATED = 60.0  # seconds; assertions and proofs that are five minutes off are refused
 
 
 @dataclass(frozen=True)
@@ -26,20 +51,58 @@ class Diagnosis:
     remedy: str = ""
 
 
-async def examine_address(endpoint: str) -> list[Diagnosis]:
-    """Whether the endpoint's name is known and its certificate trusted."""
+async def examine_address(endpoint: str, setting: str = "endpoint") -> list[Diagnosis]:
+    """Whether the endpoint's name is known and its certificate trusted.
+
+    Args:
+        endpoint: an origin.
+        setting: the key of the organization file that it comes from.
+    """
     parts = urlsplit(endpoint)
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port)
     except OSError as error:
-        remedy = "Check `endpoint`, and the name servers of this machine."
+        remedy = f"Check `{setting}`, and the name servers of this machine."
         return [Diagnosis("dns", "fail", f"{host} is not known: {error.strerror}.", remedy)]
     addresses = sorted({str(address[0]) for *_, address in found})
     known = Diagnosis("dns", "ok", f"{host} is {', '.join(addresses[:2])}.")
     if parts.scheme != "https":
         return [known, Diagnosis("tls", "ok", "plain HTTP on this machine.")]
     return [known, await _examine_certificate(host, port)]
+
+
+def examine_clock(answer: Answer, whose: str) -> Diagnosis:
+    """Whether this machine's clock agrees with that of whoever gave an answer."""
+    server = http_date(answer.header("date"))
+    if server is None:
+        says = f"{whose} does not tell the time."
+        return Diagnosis("clock", "warn", says, "Check this machine's clock.")
+    skew = (datetime.now(UTC) - server).total_seconds()
+    if abs(skew) <= CLOCK_TOLERATED:
+        says = f"this machine's clock agrees with {whose}'s to {abs(skew):.0f} s."
+        return Diagnosis("clock", "ok", says)
+    side = "ahead of" if skew > 0 else "behind"
+    says = f"this machine's clock is {abs(skew):.0f} s {side} {whose}'s."
+    return Diagnosis("clock", "warn", says, "Set this machine's clock (chrony or ntpd).")
+
+
+def finding_of(error: DirectoryError) -> Diagnosis:
+    """What an error of a request says to whoever examines."""
+    level: Level = "warn" if isinstance(error, RateLimited) else "fail"
+    return Diagnosis(ABOUT.get(type(error), "credentials"), level, error.what, error.remedy)
+
+
+def without_waiting(protocol: Protocol) -> Protocol:
+    """The protocol for whoever examines: a used-up rate limit is a finding, not to be sat out."""
+
+    def error(answer: Answer) -> DirectoryError | None:
+        found = protocol.error(answer)
+        if isinstance(found, RateLimited):
+            found.heals = False
+        return found
+
+    return replace(protocol, error=error)
 
 
 async def _examine_certificate(host: str, port: int) -> Diagnosis:

@@ -4,13 +4,13 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 from opensense_okta import engine
-from opensense_okta.directories import okta_doctor
 from opensense_okta.directories.diagnosis import Diagnosis
+from opensense_okta.directories.kinds import kind_of
 from opensense_okta.directories.reading import settings_digest
 from opensense_okta.directories.snapshot import SnapshotManifest, judge_snapshot, newest_snapshot
 from opensense_okta.lake import Lake
-from opensense_okta.organization import OktaDirectory, Organization
-from opensense_okta.vocabulary import mapping
+from opensense_okta.organization import Directory, Organization
+from opensense_okta.vocabulary import mapping, pointer
 
 LATE = timedelta(hours=26)
 
@@ -19,19 +19,21 @@ def examine(organization: Organization, lake: Lake) -> dict[str, list[Diagnosis]
     """The findings of each directory, and of the organization under its own name."""
     found = {}
     for name, settings in organization.directories.items():
-        if not isinstance(settings, OktaDirectory):
-            raise TypeError(f"no doctor for directories of kind {settings.kind}")
         stored = newest_snapshot(lake, name, organization.today(datetime.now(UTC)))
         found[name] = [
-            *asyncio.run(okta_doctor.examine(settings)),
+            *asyncio.run(_examined(settings)),
             *_last_snapshot(organization, settings, stored),
             *(_attributes(settings, name, stored, lake) if stored else ()),
         ]
     return {**found, organization.name: [_next_sync(organization)]}
 
 
+async def _examined(settings: Directory) -> list[Diagnosis]:
+    return await kind_of(settings).examine(settings)
+
+
 def _last_snapshot(
-    organization: Organization, settings: OktaDirectory, stored: SnapshotManifest | None
+    organization: Organization, settings: Directory, stored: SnapshotManifest | None
 ) -> list[Diagnosis]:
     if stored is None:
         remedy = f"Start the first sync: opensense-okta sync {organization.name}"
@@ -64,23 +66,31 @@ def _last_snapshot(
 
 
 def _attributes(
-    settings: OktaDirectory, directory: str, stored: SnapshotManifest, lake: Lake
+    settings: Directory, directory: str, stored: SnapshotManifest, lake: Lake
 ) -> list[Diagnosis]:
     with engine.start(lake.folder) as connection:
         engine.view(
             connection, "raw_users", lake.snapshot(directory, stored.day).table(stored, "raw_users")
         )
-        rows = engine.run(connection, "opensense_okta.directories", "okta_attributes.sql")
+        rows = engine.run(connection, "opensense_okta.directories", "attributes.sql")
+        declared = [one for one in mapping(settings) if one.attribute in settings.attributes]
+        unknown = engine.run(
+            connection,
+            "opensense_okta.directories",
+            "unknown_fields.sql",
+            pointers=[pointer(settings, one.field) for one in declared],
+        )
     filled = {str(row["attribute"]): float(str(row["filled"])) for row in rows}
+    nowhere = {str(row["pointer"]) for row in unknown}
     listed = ", ".join(f"{name} {share:.0%}" for name, share in filled.items())
     missing = [
         f"{one.attribute} ({one.field})"
-        for one in mapping(settings)
-        if one.attribute in settings.attributes and one.field not in filled
+        for one in declared
+        if pointer(settings, one.field) in nowhere
     ]
     found = [Diagnosis("attributes", "ok", f"filled: {listed}.")]
     if missing:
-        remedy = "Correct `attributes` in the organization file, or the profile in Okta."
+        remedy = "Correct `attributes` in the organization file, or the profiles in the directory."
         says = f"mapped, but no user has them: {', '.join(missing)}."
         found.append(Diagnosis("attributes", "warn", says, remedy))
     return found

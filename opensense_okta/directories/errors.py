@@ -8,6 +8,7 @@ Who tries again, in order:
 3. nobody repeats the others: a person has to act, and the remedy says how.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 
 NOTHING_LOST = "Nothing of this read is used; the published directory stays as it was."
@@ -116,3 +117,20 @@ class StorageTrouble(DirectoryError):
 
 class PastDay(DirectoryError):
     """A day that is over was asked for, and an API only tells the present."""
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What an answer means: the error, what happened in words, and the remedy."""
+
+    error: type[DirectoryError]
+    what: str
+    remedy: str
+
+
+def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What happened first, of what tasks that ran side by side ended in."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -74,11 +74,13 @@ class Protocol:
         error: the typed error that an answer means, or None when it is a good one.
         allowance: what an answer says of its rate-limit budget, or None.
         busy: whether an answer says that too many requests run at once.
+        setting: the key of the organization file that says where the API is.
     """
 
     error: Callable[[Answer], DirectoryError | None]
     allowance: Callable[[Answer], Allowance | None]
     busy: Callable[[Answer], bool]
+    setting: str = "endpoint"
 
 
 @dataclass
@@ -132,8 +134,8 @@ class Api:
         if target != _origin(self.origin):
             raise UntrustedLink(
                 f"The API pointed to another host: {target} instead of {self.origin}.",
-                remedy="Check that `endpoint` is the organization's own address (not a former name, a"
-                " custom domain's twin or a proxy). The token was not sent there.",
+                remedy=f"Check that `{self.protocol.setting}` is the organization's own (not a former"
+                " name, a custom domain's twin or a proxy). The token was not sent there.",
             )
         return address
 
@@ -164,7 +166,8 @@ class Api:
             async with asyncio.timeout(LONGEST_ANSWER):
                 response = await self.client.get(url, headers=dict(headers))
         except (httpx.TransportError, TimeoutError) as error:
-            raise _unreachable(self.origin, error) from None  # its text may quote a header
+            # Its text may quote a header.
+            raise _unreachable(self.origin, self.protocol.setting, error) from None
         except httpx.HTTPError as error:
             raise ServerTrouble(
                 f"{self.origin} sent an answer that cannot be unpacked ({type(error).__name__}).",
@@ -174,7 +177,7 @@ class Api:
             _, target = _target(url, response.headers.get("location", ""))
             raise UntrustedLink(
                 f"{self.origin} redirects to {target}; redirects are not followed with a token.",
-                remedy="Set `endpoint` to the address that the organization really has.",
+                remedy=f"Set `{self.protocol.setting}` to where the organization really is.",
             )
         return answer_of(response)
 
@@ -313,13 +316,13 @@ def _trusted_certificates() -> ssl.SSLContext:
         raise unreadable from None
 
 
-def _unreachable(origin: str, error: Exception) -> DirectoryError:
+def _unreachable(origin: str, setting: str, error: Exception) -> DirectoryError:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
             refused = Unreachable(
                 f"The certificate of {origin} is not trusted ({cause.verify_message}).",
-                remedy="Check `endpoint`; where a company proxy re-signs traffic, set SSL_CERT_FILE to"
+                remedy=f"Check `{setting}`; where a company proxy re-signs traffic, set SSL_CERT_FILE to"
                 " its certificate.",
             )
             refused.heals = False
@@ -327,7 +330,7 @@ def _unreachable(origin: str, error: Exception) -> DirectoryError:
         cause = cause.__cause__ or cause.__context__
     return Unreachable(
         f"{origin} could not be reached or broke off ({type(error).__name__}{_reason(error)}).",
-        remedy="It is tried again by itself. If it stays: check `endpoint`, DNS, the firewall and the"
+        remedy=f"It is tried again by itself. If it stays: check `{setting}`, DNS, the firewall and the"
         " proxy from this machine.",
     )
 

@@ -5,7 +5,8 @@ last one says that it is the last. It is begun anew once when the API loses the 
 where an earlier run stopped.
 """
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import urljoin
@@ -14,6 +15,7 @@ from opensense_okta.directories.errors import CursorLost, IncompleteListing
 from opensense_okta.directories.http import Answer, Api, http_date
 from opensense_okta.directories.pacing import Governor
 from opensense_okta.directories.records import Records
+from opensense_okta.directories.snapshot import Cost
 from opensense_okta.directories.spool import Page, Place, Spool
 
 
@@ -112,3 +114,36 @@ class Pages:
             return records, self.following(answer, records), at
 
         return parse
+
+
+async def each(things: Sequence[str], workers: int, act: Callable[[str], Awaitable[None]]) -> None:
+    """Acts on each of the things, on so many at once.
+
+    Raises:
+        ExceptionGroup: of what the first act that failed ended in.
+    """
+    waiting = iter(things)
+
+    async def work() -> None:
+        for thing in waiting:
+            await act(thing)
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(min(workers, len(things))):
+            tasks.create_task(work())
+
+
+def cost_of(pages: Pages, buckets: Sequence[Governor]) -> Cost:
+    """What reading the pages has cost so far."""
+    usage = pages.api.usage
+    headroom = [bucket.headroom for bucket in buckets if bucket.headroom is not None]
+    return Cost(
+        requests=usage.requests,
+        retries=usage.retries,
+        pages=pages.read,
+        resumed_pages=pages.spool.resumed_pages,
+        received=usage.received,
+        waits=sum(bucket.waits for bucket in buckets),
+        waited=round(sum(bucket.waited for bucket in buckets), 1),
+        headroom=min(headroom, default=None),
+    )

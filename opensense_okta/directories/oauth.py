@@ -1,4 +1,4 @@
-"""OAuth 2.0 client credentials: private_key_jwt (RFC 7523) and DPoP (RFC 9449).
+"""OAuth 2.0 client credentials: private_key_jwt (RFC 7523), client secrets and DPoP (RFC 9449).
 
 The flow is written without a network: requests go out of it and answers come in, so the HTTP client
 sends them, and the same flow serves every request, page and retry.
@@ -218,9 +218,16 @@ class ClientCredentials(Auth):
 
 
 def private_key_jwt(
-    key: SigningKey, client_id: str, token_url: str
+    key: SigningKey, client_id: str, token_url: str, header: Mapping[str, str] | None = None
 ) -> Callable[[int], dict[str, str]]:
-    """What proves a client's identity with its private key (RFC 7523 §2.2), anew for each attempt."""
+    """What proves a client's identity with its private key (RFC 7523 §2.2), anew for each attempt.
+
+    Args:
+        key: the client's.
+        client_id: the client's name.
+        token_url: whom it is proved to.
+        header: of the assertion, beside its type and algorithm.
+    """
 
     def identity(when: int) -> dict[str, str]:
         claims = {
@@ -228,13 +235,22 @@ def private_key_jwt(
             "sub": client_id,
             "aud": token_url,
             "iat": when,
+            "nbf": when,
             "exp": when + ASSERTION_LIFE,
             "jti": keys.unique(),
         }
         kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-        return {"client_assertion_type": kind, "client_assertion": key.sign(claims, typ="JWT")}
+        return {
+            "client_assertion_type": kind,
+            "client_assertion": key.sign(claims, typ="JWT", **(header or {})),
+        }
 
     return identity
+
+
+def client_secret(client_id: str, secret: str) -> Callable[[int], dict[str, str]]:
+    """What proves a client's identity with a secret it shares with the server (RFC 6749 §2.3.1)."""
+    return lambda _when: {"client_id": client_id, "client_secret": secret}
 
 
 def _next(fetch: Generator[Request, Response, None], response: Response) -> Request | None:

@@ -8,8 +8,6 @@ it; the others' members are carried over from the snapshot before, or are known 
 """
 
 import asyncio
-from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import duckdb
@@ -22,18 +20,21 @@ from opensense_okta.directories.errors import (
     IncompleteListing,
     ServerTrouble,
     Unreachable,
+    first_of,
 )
+from opensense_okta.directories.fields import pointer_to
 from opensense_okta.directories.http import Answer, Api, Auth, HeaderAuth, Protocol, connect
 from opensense_okta.directories.keys import read_key
-from opensense_okta.directories.listing import Listing, Pages
+from opensense_okta.directories.listing import Listing, Pages, cost_of, each
 from opensense_okta.directories.oauth import ClientCredentials, private_key_jwt
 from opensense_okta.directories.pacing import Governor
 from opensense_okta.directories.progress import Listener, Progress
+from opensense_okta.directories.reader import Before
 from opensense_okta.directories.records import Records, read_identifiers, read_records
 from opensense_okta.directories.snapshot import Cost
 from opensense_okta.directories.spool import Page, Spool
 from opensense_okta.organization import OktaDirectory
-from opensense_okta.vocabulary import mapping, pointer
+from opensense_okta.vocabulary import mapping
 
 PROTOCOL = Protocol(okta_errors.error, okta_errors.allowance, okta_errors.busy)
 SCOPES = "okta.users.read okta.groups.read"
@@ -55,13 +56,14 @@ TRIES_OF_A_LARGE_PAGE = 2  # before smaller pages are asked for
 FULL_PAGE = 200  # the fewest rows of a page that may have another one after it
 
 
-@dataclass(frozen=True)
-class Before:
-    """The snapshot before, from which unchanged memberships are carried over."""
+def reach(directory: OktaDirectory) -> dict[str, object]:
+    """What decides what is read: where, and what is in scope."""
+    return {"endpoint": directory.endpoint, "scope": directory.scope.model_dump(mode="json")}
 
-    groups: Path
-    memberships: Path
-    member_reads: Path
+
+def full_read_days(directory: OktaDirectory) -> int:
+    """After how many days all memberships are read, the unchanged ones, too; 0: every day."""
+    return 0 if directory.memberships == "full" else directory.full_read_days
 
 
 def authorization(directory: OktaDirectory) -> Auth:
@@ -134,7 +136,7 @@ class Read:
         """Reads what the spool lacks and makes the raw tables."""
         # Members of groups draw from the bucket of groups (§3.1).
         users, groups = self._governor(api, "users"), self._governor(api, "groups")
-        self._sql("okta_journal.sql", journal=str(self._spool.journal))
+        self._sql("journal.sql", journal=str(self._spool.journal))
         pages = Pages(api, self._spool, _following, LEAN, self._tell)
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -142,21 +144,23 @@ class Read:
                 tasks.create_task(self._read_groups_and_members(pages, groups))
             await self._settle_everyone(pages, groups)
         except* Exception as failed:  # noqa: BLE001 - whatever it was, the first is what happened
-            raise _first(failed) from None
+            raise first_of(failed) from None
         self._sql(
             "okta_tables.sql",
             members_records=str(self._spool.path("members")),
             profile_fields=_fields(self._directory),
         )
-        return _cost(api, pages, (users, groups))
+        return cost_of(pages, (users, groups))
 
     def weigh(self) -> dict[str, int]:
         """The evidence for and against the raw tables as they are stored, by name."""
-        evidence = self._sql(
-            "okta_evidence.sql",
-            login=_pointer(self._directory, "user_name"),
-            email=_pointer(self._directory, "email"),
+        self._sql(
+            "evidence.sql",
+            login=pointer_to(self._directory, "user_name"),
+            email=pointer_to(self._directory, "email"),
+            statuses_gone=["DEPROVISIONED"],
         )
+        evidence = self._sql("okta_evidence.sql")
         return {str(row["name"]): int(str(row["count"])) for row in evidence}
 
     async def _read_users(self, pages: Pages, bucket: Governor) -> None:
@@ -181,18 +185,14 @@ class Read:
             )
         to_read = [group for group, how in self._plan() if how == "read"]
         self._groups_left = len(to_read)
-        waiting = iter(to_read)
 
-        async def work() -> None:
-            for group in waiting:
-                await self._read_members(pages, bucket, group)
-                self._groups_left -= 1
-                done = len(to_read) - self._groups_left
-                self._listener(Progress("groups' members", done, len(to_read)))
+        async def act(group: str) -> None:
+            await self._read_members(pages, bucket, group)
+            self._groups_left -= 1
+            done = len(to_read) - self._groups_left
+            self._listener(Progress("groups' members", done, len(to_read)))
 
-        async with asyncio.TaskGroup() as workers:
-            for _ in range(min(WORKERS, len(to_read))):
-                workers.create_task(work())
+        await each(to_read, WORKERS, act)
 
     def _plan(self) -> list[tuple[str, str]]:
         """How the members of each group are to be had."""
@@ -202,6 +202,7 @@ class Read:
             groups_records=str(self._spool.path("groups")),
             scope_groups=list(scope) if scope is not None else None,
         )
+        self._sql("scope.sql")
         self._view_before()
         planned = self._sql(
             "okta_plan.sql",
@@ -276,26 +277,6 @@ def _fields(directory: OktaDirectory) -> list[str] | None:
     return sorted(field for field in fields if field)
 
 
-def _pointer(directory: OktaDirectory, attribute: str) -> str:
-    """The JSON pointer (RFC 6901) to where a profile keeps an attribute first of all."""
-    field = next(one.field for one in mapping(directory) if one.attribute == attribute)
-    return pointer(directory, field)
-
-
-def _cost(api: Api, pages: Pages, buckets: tuple[Governor, ...]) -> Cost:
-    headroom = [bucket.headroom for bucket in buckets if bucket.headroom is not None]
-    return Cost(
-        requests=api.usage.requests,
-        retries=api.usage.retries,
-        pages=pages.read,
-        resumed_pages=pages.spool.resumed_pages,
-        received=api.usage.received,
-        waits=sum(bucket.waits for bucket in buckets),
-        waited=round(sum(bucket.waited for bucket in buckets), 1),
-        headroom=min(headroom, default=None),
-    )
-
-
 def _following(answer: Answer, records: Records) -> str | None:
     if not answer.links and len(records.ids) >= FULL_PAGE:
         raise IncompleteListing(
@@ -312,10 +293,3 @@ def _records(answer: Answer) -> Records:
 
 def _identifiers(answer: Answer) -> Records:
     return read_identifiers(answer.body)
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

@@ -1,24 +1,19 @@
 """Examines an Okta organization: a handful of requests that show what a sync would meet."""
 
-from collections.abc import Mapping
-from dataclasses import replace
-from datetime import UTC, datetime
 from urllib.parse import quote, urlencode
 
 import msgspec
 
 from opensense_okta.directories import okta, okta_errors
-from opensense_okta.directories.diagnosis import Diagnosis, Level, examine_address
-from opensense_okta.directories.errors import (
-    AccessDenied,
-    DirectoryError,
-    RateLimited,
-    ServerTrouble,
-    Unreachable,
-    UntrustedLink,
-    WrongAddress,
+from opensense_okta.directories.diagnosis import (
+    Diagnosis,
+    examine_address,
+    examine_clock,
+    finding_of,
+    without_waiting,
 )
-from opensense_okta.directories.http import Answer, Api, connect, http_date
+from opensense_okta.directories.errors import DirectoryError
+from opensense_okta.directories.http import Answer, Api, connect
 from opensense_okta.directories.pacing import Governor
 from opensense_okta.directories.records import Records, read_records
 from opensense_okta.organization import OktaDirectory, SecretMissing
@@ -27,28 +22,7 @@ SAMPLE = "/api/v1/users?limit=200"
 BUILT_IN = "/api/v1/groups?" + urlencode(
     {"limit": 200, "expand": "stats", "filter": 'type eq "BUILT_IN"'}, quote_via=quote
 )
-ABOUT: Mapping[type[DirectoryError], str] = {
-    AccessDenied: "role",
-    RateLimited: "rate limit",
-    ServerTrouble: "connection",
-    Unreachable: "connection",
-    UntrustedLink: "endpoint",
-    WrongAddress: "endpoint",
-}
-"""What an error is a finding about; the others are about the credentials."""
-
-CLOCK_TOLERATED = 60.0  # seconds; Okta refuses proofs that are five minutes off
-
-
-def _without_waiting(answer: Answer) -> DirectoryError | None:
-    """The error that an answer means; that the rate limit is used up is a finding, not to be sat out."""
-    error = okta_errors.error(answer)
-    if isinstance(error, RateLimited):
-        error.heals = False
-    return error
-
-
-PROTOCOL = replace(okta.PROTOCOL, error=_without_waiting)
+PROTOCOL = without_waiting(okta.PROTOCOL)
 
 
 async def examine(directory: OktaDirectory) -> list[Diagnosis]:
@@ -60,7 +34,7 @@ async def examine(directory: OktaDirectory) -> list[Diagnosis]:
         auth = okta.authorization(directory)
         async with connect(directory.endpoint, auth, PROTOCOL) as api:
             users, listed = await _page(api, SAMPLE)
-            findings.append(_clock(users))
+            findings.append(examine_clock(users, "Okta"))
             findings.append(_credentials(directory))
             findings.append(_sample(listed))
             groups, built_in = await _page(api, BUILT_IN)
@@ -69,9 +43,7 @@ async def examine(directory: OktaDirectory) -> list[Diagnosis]:
     except SecretMissing as missing:
         findings.append(Diagnosis("credentials", "fail", f"{missing}.", "Then try again."))
     except DirectoryError as error:
-        about = ABOUT.get(type(error), "credentials")
-        level: Level = "warn" if isinstance(error, RateLimited) else "fail"
-        findings.append(Diagnosis(about, level, error.what, error.remedy))
+        findings.append(finding_of(error))
     return findings
 
 
@@ -80,24 +52,6 @@ async def _page(api: Api, url: str) -> tuple[Answer, Records]:
         return answer, read_records(answer.body)
 
     return await api.get(url, Governor(1.0, api.clock), parse, okta.LEAN, tries=2)
-
-
-def _clock(answer: Answer) -> Diagnosis:
-    server = http_date(answer.header("date"))
-    if server is None:
-        return Diagnosis(
-            "clock", "warn", "Okta does not tell the time.", "Check this machine's clock."
-        )
-    skew = (datetime.now(UTC) - server).total_seconds()
-    if abs(skew) <= CLOCK_TOLERATED:
-        return Diagnosis(
-            "clock", "ok", f"this machine's clock agrees with Okta's to {abs(skew):.0f} s."
-        )
-    side = "ahead of" if skew > 0 else "behind"
-    remedy = "Set this machine's clock (chrony or ntpd)."
-    return Diagnosis(
-        "clock", "warn", f"this machine's clock is {abs(skew):.0f} s {side} Okta's.", remedy
-    )
 
 
 def _credentials(directory: OktaDirectory) -> Diagnosis:

@@ -1,12 +1,12 @@
 """What Okta's answers mean: the table of okta-api.md §2, worded for the person who must act."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 
 from opensense_okta.directories import errors
+from opensense_okta.directories.errors import Meaning
 from opensense_okta.directories.http import Answer, http_date, retry_after
 from opensense_okta.directories.pacing import Allowance
 
@@ -30,34 +30,25 @@ TELL_US = (
 )
 
 
-@dataclass(frozen=True)
-class _Meaning:
-    """What an answer means: the error, what happened in words, and the remedy."""
-
-    error: type[errors.DirectoryError]
-    what: str
-    remedy: str
-
-
-_REVOKED = _Meaning(
+_REVOKED = Meaning(
     errors.CredentialsRejected,
     "Okta does not accept the API token: it is invalid, expired or revoked",
     RENEW,
 )
-_LOST_CURSOR = _Meaning(errors.CursorLost, "Okta lost the place in a listing", WAIT)
-_TROUBLE = _Meaning(errors.ServerTrouble, "Okta has trouble of its own", WAIT)
-_RETIRED = _Meaning(errors.RequestRefused, "Okta no longer offers this", TELL_US)
-_ELSEWHERE = _Meaning(
+_LOST_CURSOR = Meaning(errors.CursorLost, "Okta lost the place in a listing", WAIT)
+_TROUBLE = Meaning(errors.ServerTrouble, "Okta has trouble of its own", WAIT)
+_RETIRED = Meaning(errors.RequestRefused, "Okta no longer offers this", TELL_US)
+_ELSEWHERE = Meaning(
     errors.WrongAddress,
     "The address leads elsewhere, where no credentials are sent",
     CHECK_ENDPOINT,
 )
-_REFUSED = _Meaning(errors.RequestRefused, "Okta refuses the request", TELL_US)
-_WEB_PAGE = _Meaning(
+_REFUSED = Meaning(errors.RequestRefused, "Okta refuses the request", TELL_US)
+_WEB_PAGE = Meaning(
     errors.WrongAddress, "A web page came instead of an answer of Okta's API", CHECK_ENDPOINT
 )
-_NO_SCOPE = _Meaning(errors.AccessDenied, "The app lacks a scope that this read needs", GRANT)
-_NO_PROOF = _Meaning(
+_NO_SCOPE = Meaning(errors.AccessDenied, "The app lacks a scope that this read needs", GRANT)
+_NO_PROOF = Meaning(
     errors.CredentialsRejected,
     "Okta does not accept the proof that the token is ours (DPoP)",
     "Set this machine's clock: it must agree with the world's to within five minutes. Then start the"
@@ -65,33 +56,33 @@ _NO_PROOF = _Meaning(
 )
 
 # Only the code is stable, and a status has several meanings: the code comes first.
-_BY_CODE: Mapping[str, _Meaning] = {
+_BY_CODE: Mapping[str, Meaning] = {
     "E0000011": _REVOKED,
     "E0000004": _REVOKED,
-    "E0000005": _Meaning(errors.SessionLost, "Okta lost the session", RENEW),
-    "E0000006": _Meaning(
+    "E0000005": Meaning(errors.SessionLost, "Okta lost the session", RENEW),
+    "E0000006": Meaning(
         errors.AccessDenied, "Okta refuses access: an administrator role is missing", GRANT
     ),
-    "E0000015": _Meaning(
+    "E0000015": Meaning(
         errors.AccessDenied,
         "Okta says that a feature is not enabled for this organization or token",
         "The token itself is good. " + GRANT,
     ),
-    "E0000007": _Meaning(errors.Gone, "It no longer exists", TELL_US),
-    "E0000008": _Meaning(errors.WrongAddress, "There is no such path", CHECK_ENDPOINT),
+    "E0000007": Meaning(errors.Gone, "It no longer exists", TELL_US),
+    "E0000008": Meaning(errors.WrongAddress, "There is no such path", CHECK_ENDPOINT),
     "E0000022": _RETIRED,
     "E0000026": _RETIRED,
     "E0000029": _LOST_CURSOR,
     "E0000060": _RETIRED,
     "E0000215": _RETIRED,
 }
-_BY_STATUS: Mapping[int, _Meaning] = {
-    401: _Meaning(
+_BY_STATUS: Mapping[int, Meaning] = {
+    401: Meaning(
         errors.CredentialsRejected,
         "Okta does not accept the credentials",
         RENEW + " An API Services app needs no such token: look whether it is still active.",
     ),
-    403: _Meaning(errors.AccessDenied, "Okta refuses access", GRANT),
+    403: Meaning(errors.AccessDenied, "Okta refuses access", GRANT),
     408: _TROUBLE,
     501: _RETIRED,
 }
@@ -141,7 +132,7 @@ def allowance(answer: Answer) -> Allowance | None:
     return Allowance(limit, remaining, ends=reset, seconds_left=reset - server.timestamp())
 
 
-def _meaning(answer: Answer, body: _Body, told: str) -> _Meaning:
+def _meaning(answer: Answer, body: _Body, told: str) -> Meaning:
     if body.errorCode == "E0000031" and "cursor" in told.lower():
         return _LOST_CURSOR  # the same code stands for a bad search expression, too
     if "insufficient_scope" in answer.header("www-authenticate"):

@@ -53,11 +53,13 @@ class Governor:
         share: of what the API allows in a window, how much may be used (0 < share <= 1).
         clock: where time comes from.
         waiting: told the seconds of each wait for the budget that is longer than the even spacing.
+        fastest: calls a second at most while the API says nothing of its budget.
     """
 
     share: float
     clock: Clock = field(default_factory=Clock)
     waiting: Callable[[float], None] = lambda _seconds: None
+    fastest: float = math.inf
     waits: int = 0
     waited: float = 0.0
     headroom: float | None = None
@@ -127,7 +129,7 @@ class Governor:
         if now < self._blocked_until:
             return self._blocked_until - now
         if self._limit is None:
-            return 0.0
+            return max(self._last + 1 / self.fastest - now, 0.0)
         if now >= self._window_ends + MARGIN:
             self._assume_window(self._limit, now)
         left = max(self._window_ends - now, 0.0)

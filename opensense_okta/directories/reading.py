@@ -19,13 +19,14 @@ import duckdb
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from opensense_okta import engine
-from opensense_okta.directories import okta
 from opensense_okta.directories.errors import DirectoryError, PastDay, StorageTrouble
+from opensense_okta.directories.kinds import kind_of
 from opensense_okta.directories.progress import Listener
+from opensense_okta.directories.reader import Before
 from opensense_okta.directories.snapshot import TABLES, SnapshotManifest, newest_snapshot
 from opensense_okta.directories.spool import Spool
 from opensense_okta.lake import Draft, Lake, Shelf, make_private, write_whole
-from opensense_okta.organization import OktaDirectory, Organization
+from opensense_okta.organization import Directory, Organization
 
 OPEN_FOR = timedelta(minutes=60)
 OPEN = "open.json"
@@ -76,7 +77,7 @@ def take_snapshot(
         stored = shelf.manifest(SnapshotManifest)
         if stored is not None and (stored.chain == run.chain or day != organization.today(now)):
             return stored
-        settings = _settings(organization, directory)
+        settings = organization.directories[directory]
         before = newest_snapshot(lake, directory, day)
         wanted = _wanted(settings, before, day, run, now)
         found = _open_snapshot(shelf, wanted, now)
@@ -105,9 +106,9 @@ def take_snapshot(
         return manifest
 
 
-def settings_digest(settings: OktaDirectory) -> str:
+def settings_digest(settings: Directory) -> str:
     """What identifies a reach: where is read, and what is in scope."""
-    reach = {"endpoint": settings.endpoint, "scope": settings.scope.model_dump(mode="json")}
+    reach = kind_of(settings).reach(settings)
     return hashlib.sha256(json.dumps(reach, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -125,15 +126,8 @@ def _whose(directory: str) -> Iterator[None]:
         raise trouble from error
 
 
-def _settings(organization: Organization, directory: str) -> OktaDirectory:
-    settings = organization.directories[directory]
-    if not isinstance(settings, OktaDirectory):
-        raise TypeError(f"no reader for directories of kind {settings.kind}")
-    return settings
-
-
 def _wanted(
-    settings: OktaDirectory, before: SnapshotManifest | None, day: date, run: Run, now: datetime
+    settings: Directory, before: SnapshotManifest | None, day: date, run: Run, now: datetime
 ) -> OpenSnapshot:
     """What a read that begins now sets out to do."""
     digest = settings_digest(settings)
@@ -141,8 +135,8 @@ def _wanted(
         return OpenSnapshot(
             started=now, settings=digest, before=None, everything=True, full_read=day
         )
-    due = day - before.full_read >= timedelta(days=settings.full_read_days)
-    everything = run.everything or settings.memberships == "full" or due
+    due = day - before.full_read >= timedelta(days=kind_of(settings).full_read_days(settings))
+    everything = run.everything or due
     return OpenSnapshot(
         started=now,
         settings=digest,
@@ -203,7 +197,7 @@ def _refuse_another_day(organization: Organization, directory: str, day: date, l
 def _read(
     organization: str,
     directory: str,
-    settings: OktaDirectory,
+    settings: Directory,
     lake: Lake,
     day: date,
     run: Run,
@@ -213,16 +207,18 @@ def _read(
     listener: Listener,
 ) -> SnapshotManifest:
     carried, begun = _before(lake, directory, opened), process_time()
-    with Spool(draft.pages, okta.FILES) as spool, engine.start(draft.folder) as connection:
-        read = okta.Read(settings, spool, connection, carried, opened.everything, listener)
+    kind = kind_of(settings)
+    with Spool(draft.pages, kind.files) as spool, engine.start(draft.folder) as connection:
+        read = kind.read(settings, spool, connection, carried, opened.everything, listener)
         cost = asyncio.run(read.run())
         rows = {table: engine.store(connection, table, draft.table(table)) for table in TABLES}
         engine.store(connection, "member_reads", draft.table("member_reads"))
         for table in TABLES:
             engine.view(connection, table, draft.table(table))
         evidence = {**read.weigh(), **_compared(before, opened)}
+        files = dict(zip(TABLES, kind.files, strict=False))
         set_aside = {
-            table: spool.set_aside(file) for table, file in zip(TABLES, okta.FILES, strict=True)
+            table: spool.set_aside(files[table]) if table in files else 0 for table in TABLES
         }
     return SnapshotManifest(
         id=draft.id,
@@ -245,12 +241,12 @@ def _read(
     )
 
 
-def _before(lake: Lake, directory: str, opened: OpenSnapshot) -> okta.Before | None:
+def _before(lake: Lake, directory: str, opened: OpenSnapshot) -> Before | None:
     if opened.before is None:
         return None
     day, snapshot = opened.before
     folder = lake.snapshot(directory, day).folder / snapshot
-    return okta.Before(
+    return Before(
         groups=folder / "raw_groups.parquet",
         memberships=folder / "memberships.parquet",
         member_reads=folder / "member_reads.parquet",

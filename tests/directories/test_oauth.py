@@ -164,6 +164,7 @@ def test_a_token_is_asked_for_with_a_signed_assertion_as_okta_wants_it(
         "sub": app.APP,
         "aud": TOKEN_URL,
         "iat": now,
+        "nbf": now,
         "exp": now + 300,
     }
     assert listing.headers["authorization"] == "Bearer token-1"

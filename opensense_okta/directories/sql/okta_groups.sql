@@ -1,8 +1,7 @@
 -- The groups that an Okta organization listed.
 --
--- view last_attempts                               of okta_journal.sql
+-- view last_attempts                               of journal.sql
 -- set variable groups_records = 'groups.jsonl';    full group records
--- set variable scope_groups = ['Staff*'];          names with wildcards, or ids; NULL: all
 --
 -- Paging is no snapshot (okta-api.md §4): a record that changes meanwhile may come twice, so the
 -- youngest version counts.
@@ -48,16 +47,3 @@ select
     captured_at
 from groups_read
 semi join groups_youngest using (id, listing, page);
-
--- A wildcard stands for any characters; other signs mean themselves.
-create or replace temp table groups_in_scope as
-select g.id
-from groups_listed g
-where getvariable('scope_groups') is null
-or exists (
-    from (select unnest(getvariable('scope_groups')) as pattern)
-    where g.id = pattern
-    or regexp_full_match(
-        g.name, replace(regexp_replace(pattern, '([\\.^$|()\[\]{}+?])', '\\\1', 'g'), '*', '.*'), 's'
-    )
-);

@@ -1,7 +1,7 @@
 -- How the members of each group are to be had: read, carried over from the snapshot before, or known to
 -- be none. What `lastMembershipUpdated` is worth: okta-api.md §6.
 --
--- tables groups_listed, groups_in_scope            of okta_groups.sql
+-- tables groups_listed, groups_in_scope            of okta_groups.sql and scope.sql
 -- tables before_groups, before_members, before_reads    of the snapshot before; empty when there is none
 -- set variable scope_statuses = ['ACTIVE'];        NULL: all
 -- set variable everything = false;                 true: read all of them
@@ -19,8 +19,9 @@ and g.members_count = b.members_count
 and g.last_membership_updated = b.last_membership_updated
 -- A stamp is written late and back-dated: one that was young when the group was read proves nothing.
 and g.last_membership_updated <= r.read_at - interval 1 hour
--- Who was out of scope is not stored, and would be missing once in scope again: no stamp tells.
-and (getvariable('scope_statuses') is null or had.members = g.members_count);
+-- Who was out of scope, or for a day not listed, is not stored, and would be missing once back: no stamp
+-- tells, but the count does.
+and coalesce(had.members, 0) = g.members_count;
 
 create or replace temp table plan as
 select

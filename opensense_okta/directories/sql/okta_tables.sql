@@ -43,17 +43,17 @@ where (getvariable('scope_statuses') is null or list_contains(getvariable('scope
 and (getvariable('scope_groups') is null or id in (select user_id from members_found));
 
 -- A member who was not listed at all stays: the checks count them.
-create or replace temp view memberships as
+create or replace view memberships as
 select group_id, user_id
 from members_found
 where user_id in (select id from users_in_scope) or user_id not in (select id from users_youngest);
 
-create or replace temp view raw_groups as
+create or replace view raw_groups as
 from groups_listed
 semi join groups_in_scope using (id)
 anti join groups_gone using (id);
 
-create or replace temp view raw_users as
+create or replace view raw_users as
 select
     id,
     record.status as status,
@@ -79,7 +79,7 @@ semi join users_youngest using (id, listing, page)
 semi join users_in_scope using (id);
 
 -- When the members of each group were really read, which the next snapshot has to know.
-create or replace temp view member_reads as
+create or replace view member_reads as
 select group_id, coalesce(min(journal.read_at), any_value(before_reads.read_at)) as read_at, any_value(plan.how) as how
 from plan
 left join journal on journal.listing = group_id

@@ -1,6 +1,6 @@
 -- The users that an Okta organization listed.
 --
--- view last_attempts                               of okta_journal.sql
+-- view last_attempts                               of journal.sql
 -- set variable users_records = 'users.jsonl';      full user records
 --
 -- The records are read twice, first for the places of the youngest versions alone, so that wide rows

@@ -7,7 +7,7 @@ with keys as (
 select
     attribute,
     count(*) filter (
-        where trim(coalesce(json_extract_string(profile, '/' || replace(replace(attribute, '~', '~0'), '/', '~1')), '')) <> ''
+        where trim(coalesce(json_extract_string(profile, '/' || replace(replace(attribute, '~', '~0'), '/', '~1')), '')) not in ('', '[]', '{}')
     ) / (select count(*) from raw_users) as filled
 from keys
 group by attribute

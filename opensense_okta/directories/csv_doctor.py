@@ -1,0 +1,87 @@
+"""Examines a directory's files: reads them as a sync would, and tells what was understood."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from opensense_okta import engine
+from opensense_okta.directories import csv
+from opensense_okta.directories.csv_checks import FRESH_DAYS
+from opensense_okta.directories.csv_copy import Copy
+from opensense_okta.directories.diagnosis import Diagnosis
+from opensense_okta.directories.errors import DirectoryError
+from opensense_okta.directories.progress import unheard
+from opensense_okta.directories.spool import Spool
+from opensense_okta.organization import STANDARD_ATTRIBUTES, CsvDirectory
+
+SIGNS = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "vertical bar", " ": "space"}
+
+
+async def examine(directory: CsvDirectory) -> list[Diagnosis]:
+    """What a sync would meet: the files, their age, their header, and their rows."""
+    with TemporaryDirectory(prefix="opensense-doctor-") as folder:
+        place = Path(folder)
+        with Spool(place, csv.FILES) as spool, engine.start(place) as connection:
+            read = csv.Read(directory, spool, connection, None, True, unheard)
+            try:
+                await read.run()
+                evidence = read.weigh()
+            except DirectoryError as error:
+                stage = "rows" if read.users else "files"
+                failed = Diagnosis(stage, "fail", error.what, error.remedy)
+                return [*_understood(directory, read.users), failed]
+            return [*_understood(directory, read.users), *_rows(directory, evidence)]
+
+
+def _understood(directory: CsvDirectory, files: Sequence[Copy]) -> list[Diagnosis]:
+    if not files:
+        return []
+    size = sum(file.size for file in files)
+    names = files[0].name if len(files) == 1 else f"{len(files)} files, {files[0].name} the first"
+    found = Diagnosis("files", "ok", f"{names}; {size:,} bytes of users.")
+    return [found, _age(files), _header(directory, files[0])]
+
+
+def _age(files: Sequence[Copy]) -> Diagnosis:
+    written = [file.modified for file in files if file.modified]
+    if not written:
+        says = "the place where the files lie does not tell when they were written."
+        return Diagnosis("age", "warn", says, "Nobody will be told when the export stops.")
+    days = csv.age_in_days(files, datetime.now(UTC))
+    says = f"last written {max(written):%Y-%m-%d %H:%M %Z}, {days} days ago."
+    if days <= FRESH_DAYS:
+        return Diagnosis("age", "ok", says)
+    return Diagnosis(
+        "age", "warn", says, "Ask whoever makes the file whether the export has stopped."
+    )
+
+
+def _header(directory: CsvDirectory, file: Copy) -> Diagnosis:
+    used = [
+        f"{name} ({directory.attributes[name]})" if name in directory.attributes else name
+        for name in dict.fromkeys((*STANDARD_ATTRIBUTES, *directory.attributes))
+        if directory.attributes.get(name, name) in file.headers
+    ]
+    sign = SIGNS.get(file.delimiter, file.delimiter)
+    says = (
+        f"{len(file.headers)} columns, delimiter {sign}; attributes: {', '.join(used) or 'none'}."
+    )
+    if used:
+        return Diagnosis("header", "ok", says)
+    remedy = "Map columns to attributes: `attributes: {title: COLUMN}`."
+    return Diagnosis("header", "warn", says, remedy)
+
+
+def _rows(directory: CsvDirectory, evidence: Mapping[str, int]) -> list[Diagnosis]:
+    says = f"{evidence['users']:,} users, {evidence['users_inactive']:,} of them inactive."
+    found = [Diagnosis("rows", "ok", says)]
+    if directory.groups is None and directory.memberships is None:
+        return found
+    unknown = evidence["members_unknown"] + evidence["groups_unknown"]
+    says = f"{evidence['groups']:,} groups, {evidence['memberships']:,} memberships."
+    if not unknown:
+        return [*found, Diagnosis("groups", "ok", says)]
+    remedy = "Let one export make all files; `user_id` must be what `id` is among the users."
+    says += f" {unknown:,} times a user or a group is named that no file lists."
+    return [*found, Diagnosis("groups", "warn", says, remedy)]

@@ -1,0 +1,249 @@
+"""What can be wrong with a file, in words.
+
+No cell is quoted, and of headers only names that the organization file itself has, or that are nearly
+those: a file without a header line has a person's data where the headers should be.
+"""
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+from opensense_okta.directories.errors import DirectoryError, IncompleteListing, Unreachable
+
+EXPORT = "Correct the export, or ask whoever makes the file; then start the sync again."
+WAIT = (
+    "If it is being written at the moment, the next try finds it whole; otherwise export it again."
+)
+ROWS_NAMED = 5
+
+
+class FileTrouble(DirectoryError):
+    """A file is not what the organization file says it is."""
+
+
+def missing(location: str, key: str, *, pattern: bool) -> Unreachable:
+    """There is no file where one should be."""
+    what = "No file matches" if pattern else "There is no file"
+    return Unreachable(
+        f"{what} {location}.",
+        remedy=f"Look whether the export has run and still writes there, or correct `{key}` in the"
+        " organization file.",
+    )
+
+
+def unreachable(name: str, reason: str) -> Unreachable:
+    """The file, or where it lies, cannot be read."""
+    return Unreachable(
+        f"{name} cannot be read: {reason}.",
+        remedy="Check that whoever runs this may read it, and that the place is up and its address right.",
+    )
+
+
+def unsupported(location: str, key: str, reason: str) -> FileTrouble:
+    """Nothing installed reads files at such an address."""
+    return FileTrouble(
+        f"{location} cannot be read: {reason}.",
+        remedy=f"Correct `{key}` in the organization file, or install the package that fsspec needs for"
+        " this sort of address.",
+    )
+
+
+def folder(name: str, key: str) -> FileTrouble:
+    """A folder where a file should be."""
+    return FileTrouble(
+        f"{name} is a folder, not a file.",
+        remedy=f"Name the file in `{key}`, or all files of the folder: {name.rstrip('/')}/*.csv",
+    )
+
+
+def empty(name: str) -> IncompleteListing:
+    """A file without a single character."""
+    return IncompleteListing(
+        f"{name} is empty.", remedy=f"An export is never empty. {WAIT}", heals=True
+    )
+
+
+def header_only(name: str) -> IncompleteListing:
+    """A header line and no rows."""
+    return IncompleteListing(
+        f"{name} has a header line, but no rows.",
+        remedy="A directory is never empty, so this is no deletion. " + EXPORT,
+    )
+
+
+def changed(name: str) -> IncompleteListing:
+    """The file was written while it was read."""
+    return IncompleteListing(
+        f"{name} changed while it was being read.",
+        remedy="It is being written at the moment: the next try finds it whole. Where it lasts, let the"
+        " export write another file and rename it when it is done.",
+        heals=True,
+    )
+
+
+def half_written(
+    name: str, line: int, found: int, columns: int, *, ended: bool
+) -> IncompleteListing:
+    """The last row is short."""
+    footer = (
+        " If the export ends with a line of its own, such as a total, leave that out."
+        if ended
+        else ""
+    )
+    return IncompleteListing(
+        f"{name}, line {line}: the last row has {found} of {columns} columns, so the file is only half"
+        " there.",
+        remedy=WAIT + footer,
+        heals=True,
+    )
+
+
+def open_quote(name: str, line: int, *, last: bool) -> DirectoryError:
+    """A quotation mark that does not close, or closes in the middle of a cell."""
+    what = (
+        f'{name}, line {line}: a cell begins with a quotation mark (") that never properly closes.'
+    )
+    if last:
+        return IncompleteListing(what, remedy=WAIT, heals=True)
+    return FileTrouble(
+        what, remedy=f'Inside a quoted cell a quotation mark is written twice (""). {EXPORT}'
+    )
+
+
+def ragged(name: str, line: int, found: int, columns: int) -> FileTrouble:
+    """A row with too few or too many columns."""
+    return FileTrouble(
+        f"{name}, line {line}: the row has {found} columns where the header has {columns}.",
+        remedy=f"A cell that contains the delimiter or a line break must be quoted. {EXPORT}",
+    )
+
+
+def long_row(name: str, line: int) -> FileTrouble:
+    """A row longer than any row of people is."""
+    return FileTrouble(
+        f"{name}, line {line}: the row is longer than 2 MB.",
+        remedy=f"Most likely a quotation mark is never closed. {EXPORT}",
+    )
+
+
+def unreadable_rows(name: str) -> FileTrouble:
+    """Rows that cannot be told apart, and no better idea why."""
+    return FileTrouble(
+        f"The rows of {name} cannot be told apart.",
+        remedy=f"Quotation marks or line ends are not as in any other CSV file. {EXPORT}",
+    )
+
+
+def lost_rows(name: str, expected: int, found: int) -> IncompleteListing:
+    """Two readings of the same copy do not agree."""
+    return IncompleteListing(
+        f"{name} was read twice, with {expected:,} rows and with {found:,}.",
+        remedy="Report this with the file's line ends and quoting; its contents are not needed.",
+    )
+
+
+def undecodable(name: str, line: int, encoding: str) -> FileTrouble:
+    """Bytes that are no text in the encoding."""
+    return FileTrouble(
+        f"{name}, line {line}: there are bytes that are not {encoding} text.",
+        remedy="Set `encoding` in the organization file to what the export writes (often windows-1252,"
+        " utf-16 or latin-1), or export as UTF-8.",
+    )
+
+
+def not_text(name: str, line: int, encoding: str) -> FileTrouble:
+    """NUL characters: another encoding, or no text at all."""
+    return FileTrouble(
+        f"{name}, line {line}: read as {encoding}, it contains NUL characters, so it is not such a text.",
+        remedy="If it is text, set `encoding` in the organization file (probably utf-16le); otherwise"
+        " export it as CSV.",
+    )
+
+
+def other_format(name: str, what: str, how: str) -> FileTrouble:
+    """Another sort of file, recognized by how it begins."""
+    return FileTrouble(f"{name} is {what}, not CSV.", remedy=how)
+
+
+def one_column(name: str, delimiter: str, likely: str) -> FileTrouble:
+    """The header shows another delimiter than the one that is set."""
+    return FileTrouble(
+        f"{name}, line 1: with the delimiter {_sign(delimiter)} everything is in one column; it looks"
+        f" like the delimiter is {_sign(likely)}.",
+        remedy=f"Set `delimiter: {_sign(likely)}` in the organization file, or leave it out.",
+    )
+
+
+def no_header(name: str, column: str, key: str, headers: Sequence[str]) -> FileTrouble:
+    """A column that is needed is not there."""
+    near = nearest(column, headers)
+    hint = f"; the nearest is `{near}`" if near else ""
+    return FileTrouble(
+        f"{name}, line 1: there is no column `{column}` among the {len(headers)} of the header{hint}.",
+        remedy=f"Correct {key} in the organization file, or the export: its first line must name the"
+        " columns.",
+    )
+
+
+def doubled_header(name: str, header: str, positions: Sequence[int]) -> FileTrouble:
+    """Two columns of one name: which one is meant?"""
+    which = " and ".join(str(position) for position in positions)
+    return FileTrouble(
+        f"{name}, line 1: the columns {which} are both named `{header}` (case does not count).",
+        remedy=f"Let each column have a name of its own. {EXPORT}",
+    )
+
+
+def other_headers(name: str, first: str, position: int, header: str | None) -> FileTrouble:
+    """A file of several that does not go with the others."""
+    expected = f"`{header}`" if header is not None else "no more columns"
+    return FileTrouble(
+        f"{name}, line 1: column {position} is another one than in {first}, which has {expected} there.",
+        remedy="All files of one pattern must have the same columns in the same order and the same"
+        " delimiter; export them again, or narrow the pattern.",
+    )
+
+
+def blank_cells(name: str, lines: Sequence[int], column: str, count: int) -> FileTrouble:
+    """Rows without what identifies them."""
+    return FileTrouble(
+        f"{name}, {in_lines(lines, count)}: the column `{column}` is blank.",
+        remedy=f"Every row needs a value there. {EXPORT}",
+    )
+
+
+def doubled(rows: Sequence[tuple[str, Sequence[int]]], column: str, count: int) -> FileTrouble:
+    """Several rows with one id."""
+    where = "; ".join(f"{name}, {in_lines(lines, len(lines))}" for name, lines in rows)
+    return FileTrouble(
+        f"{where}: the column `{column}` has the same value; of so many values this is true: {count:,}.",
+        remedy="A value must identify one row. Set `id` to a column that does, or correct the export.",
+    )
+
+
+def not_a_flag(name: str, lines: Sequence[int], column: str, count: int) -> FileTrouble:
+    """Cells of `active` that are neither yes nor no."""
+    return FileTrouble(
+        f"{name}, {in_lines(lines, count)}: the column `{column}` says neither active nor inactive.",
+        remedy="Write true/false, yes/no, y/n, t/f, 1/0 or active/inactive, or leave it blank for active;"
+        " where another column tells, map it: `attributes: {active: COLUMN}`.",
+    )
+
+
+def in_lines(lines: Sequence[int], count: int) -> str:
+    """`line 7` or `lines 7, 9 and 1,204 more`; no number where none could be found."""
+    if not lines:
+        return f"{count:,} rows"
+    more = f" and {count - len(lines):,} more" if count > len(lines) else ""
+    word = "line" if count == 1 else "lines"
+    return f"{word} {', '.join(str(line) for line in lines)}{more}"
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that `word` was probably meant to be."""
+    spellings = {each.casefold(): each for each in known if len(each) < 100}
+    near = difflib.get_close_matches(word.casefold(), spellings, n=1)
+    return spellings[near[0]] if near else None
+
+
+def _sign(delimiter: str) -> str:
+    return '"\\t"' if delimiter == "\t" else f'"{delimiter}"'

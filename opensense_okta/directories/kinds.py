@@ -1,0 +1,26 @@
+"""Which kinds of directories there are: the only place that knows all of them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from opensense_okta.directories import (
+    csv,
+    csv_doctor,
+    entra,
+    entra_doctor,
+    okta,
+    okta_doctor,
+)
+from opensense_okta.directories.reader import Kind
+from opensense_okta.organization import Directory
+
+KINDS: Mapping[str, Kind[Any]] = {
+    "okta": Kind(okta.FILES, okta.reach, okta.Read, okta_doctor.examine, okta.full_read_days),
+    "entra": Kind(entra.FILES, entra.reach, entra.Read, entra_doctor.examine),
+    "csv": Kind(csv.FILES, csv.reach, csv.Read, csv_doctor.examine),
+}
+
+
+def kind_of(settings: Directory) -> Kind[Any]:
+    """What reads a directory with these settings."""
+    return KINDS[settings.kind]

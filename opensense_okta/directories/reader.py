@@ -1,0 +1,89 @@
+"""The protocol of a kind: what reads directories of one sort, and what reading asks of it.
+
+To add a kind: a module that offers these things, a line in `kinds.py`, and its questions in
+`snapshot.CHECKS`.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+
+import duckdb
+
+from opensense_okta.directories.diagnosis import Diagnosis
+from opensense_okta.directories.progress import Listener
+from opensense_okta.directories.snapshot import Cost
+from opensense_okta.directories.spool import Spool
+
+S = TypeVar("S")
+
+
+@dataclass(frozen=True)
+class Before:
+    """The snapshot before, from which unchanged memberships are carried over."""
+
+    groups: Path
+    memberships: Path
+    member_reads: Path
+
+
+class Read(Protocol):
+    """One read of one directory: into a spool, and from there into tables on a connection."""
+
+    async def run(self) -> Cost:
+        """Reads what the spool lacks and makes the raw tables.
+
+        They are views or tables named `raw_users`, `raw_groups`, `memberships` (design.md) and
+        `member_reads` (group_id, read_at, how): when each group's members were really read.
+
+        Raises:
+            DirectoryError: what was read until then stays in the spool.
+        """
+
+    def weigh(self) -> dict[str, int]:
+        """The evidence for and against the raw tables as they are stored, by name.
+
+        It has what the kind's checks name (`checks.SHARED`), and `groups_read`,
+        `groups_carried_over` and `memberships_drifted`, which Dagster shows.
+        """
+
+
+MakeRead = Callable[[S, Spool, duckdb.DuckDBPyConnection, Before | None, bool, Listener], Read]
+"""Prepares one read, of
+
+- the directory's settings,
+- the spool, in which is what was read so far and need not be read again,
+- the connection, on which the tables are made,
+- the snapshot before; None when there is none, or none of the same reach,
+- whether the members of every group are read anew,
+- who is told how far the read has come.
+"""
+
+
+def always(_settings: object) -> int:
+    """Reads all memberships every day."""
+    return 0
+
+
+@dataclass(frozen=True)
+class Kind(Generic[S]):
+    """What reads directories of one sort.
+
+    Attributes:
+        files: of the spool; those whose records make `raw_users`, `raw_groups` and `memberships`, in
+            this order, so that what was set aside is counted with its table. A kind that sets nothing
+            aside has none.
+        reach: what decides what is read, such as address and scope. When it changes, nothing is
+            carried over from the snapshot before.
+        read: prepares one read.
+        examine: the doctor's findings, of a handful of requests.
+        full_read_days: after how many days all memberships are read, the unchanged ones, too; 0: every
+            day.
+    """
+
+    files: tuple[str, ...]
+    reach: Callable[[S], dict[str, object]]
+    read: MakeRead[S]
+    examine: Callable[[S], Awaitable[list[Diagnosis]]]
+    full_read_days: Callable[[S], int] = always

@@ -1,0 +1,33 @@
+-- What else speaks for an Entra snapshot and against it: counts by name.
+--
+-- table evidence                                   of evidence.sql
+-- tables raw_users, raw_groups, memberships        as stored
+-- tables users_youngest, groups_youngest, groups_gone, members_read, members_found    of the read
+-- set variable users_counted = 893;                by the tenant itself; 0: it does not say
+-- set variable scope_groups = ['Staff*'];          NULL: all groups
+
+-- Everybody who was listed, in scope or not.
+insert into evidence select 'users_listed', count(*) from users_youngest;
+insert into evidence select 'users_counted', getvariable('users_counted');
+insert into evidence select 'groups_listed', count(*) from groups_youngest;
+insert into evidence select 'groups_read', count(distinct id) from groups_in_scope;
+insert into evidence select 'groups_carried_over', 0;
+insert into evidence select 'memberships_drifted', 0;
+insert into evidence select 'groups_gone', count(*) from groups_gone;
+insert into evidence select 'scoped_to_groups', (getvariable('scope_groups') is not null)::bigint;
+
+-- Members that are no users: groups within groups, devices, contacts, and those whose type is not told.
+create or replace temp view members_left as
+select type
+from members_read
+anti join members_found on members_found.group_id = members_read.group_id and user_id = id;
+
+insert into evidence select 'members_nested', count(*) from members_left where type = 'group';
+insert into evidence
+select 'members_unreadable', count(*) from members_left where type in ('', 'directoryObject');
+insert into evidence
+select 'members_other', count(*) from members_left where type not in ('group', '', 'directoryObject');
+
+insert into evidence select 'statuses_unknown', count(*) from raw_users where status = 'UNKNOWN';
+
+from evidence;
