@@ -22,17 +22,18 @@ help: ## show this list
 # Starts the demo's directories, unless they are up already (`make ui`), waits until they listen, and
 # ends them with the recipe.
 define with_simulator
-	@umask 077; export DEMO_OKTA_API_TOKEN=simulator-token; \
+	@umask 077; mkdir -p data; \
+	export DEMO_OKTA_API_TOKEN=simulator-token DEMO_ENTRA_CLIENT_SECRET='simulator~secret'; \
 	if ! $(BIN)/python -c 'import httpx; httpx.get("$(SIMULATOR)/_simulator/day").raise_for_status()' 2> /dev/null; then \
 		ready=$$(mktemp -u); \
-		$(BIN)/opensense-okta simulate --ready-file "$$ready" > /dev/null & simulator=$$!; \
+		$(BIN)/opensense-okta simulate --hr-file data/demo-hr.csv --ready-file "$$ready" > /dev/null & simulator=$$!; \
 		trap 'kill $$simulator 2> /dev/null; rm -f "$$ready"' EXIT; \
 		until [ -e "$$ready" ]; do kill -0 $$simulator 2> /dev/null || exit 1; sleep 0.1; done; \
 	fi; \
 	$(1)
 endef
 
-demo: .venv/ready ## sync the simulated company once, from Okta's API to the published directory
+demo: .venv/ready ## sync the simulated company once, from three directories to the published one
 	$(call with_simulator,$(BIN)/opensense-okta sync demo)
 
 ui: .venv/ready ## Dagster's UI on http://127.0.0.1:3000, with the demo's directories up
@@ -45,7 +46,8 @@ test: .venv/ready ## lint, types, layers and all tests
 	$(BIN)/lint-imports
 	$(BIN)/pytest
 
-bench: .venv/ready ## what a sync costs, beside the floor; writes benchmarks/results.md
+bench: .venv/ready ## what syncing and resolving cost, beside the floor; writes benchmarks/*.md
+	$(BIN)/python -m benchmarks.resolution
 	$(BIN)/python benchmarks/bench.py
 
 lock: .venv/ready ## choose newer versions of the dependencies

@@ -1,4 +1,4 @@
-"""DuckDB in memory: the engine of every step, with memory bounded and SQL kept in files of its own.
+"""DuckDB: the engine of every step, with memory bounded and SQL kept in files of its own.
 
 A `.sql` file can be pasted into a DuckDB shell: what it needs from outside are tables with the names
 it says and variables (`set variable day = '2026-11-23';`), never text glued into it.
@@ -21,7 +21,7 @@ ROWS_A_GROUP = 16_384  # of Parquet; a group is held in memory while it is writt
 
 @contextmanager
 def start(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """An empty DuckDB in memory, in UTC, that spills into a private folder below `spill`.
+    """An empty DuckDB, in UTC, whose tables lie in a private folder below `spill` as long as it is open.
 
     `OPENSENSE_MEMORY_LIMIT` (such as `2GB`) replaces the default bound.
     """
@@ -30,11 +30,15 @@ def start(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             "memory_limit": memory_limit(),
             "temp_directory": spilled,
             "preserve_insertion_order": False,
+            "checkpoint_threshold": "1TB",
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
         }
-        connection = duckdb.connect(":memory:", config=settings)
+        connection = duckdb.connect(f"{spilled}/scratch.duckdb", config=settings)
         connection.execute("set TimeZone = 'UTC'")
+        connection.execute(
+            "set force_compression = 'uncompressed'"
+        )  # it is read once and thrown away
         try:
             yield connection
         finally:

@@ -7,6 +7,7 @@ Every access to stored data goes through this module. One organization's lake:
       snapshots/directory=okta/date=2026-11-23/manifest.json
       resolved/date=2026-11-23/<id>/people.parquet …
       resolved/date=2026-11-23/manifest.json
+      identities/date=2026-11-23.parquet    the identity ledger, a file for each published day
       directory.duckdb            the published directory
       published.json              which day it holds
 
@@ -27,6 +28,8 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict
 
 MANIFEST = "manifest.json"
+PUBLISHED = "published.json"  # beside the tables that have been published of a day
+KEPT = {MANIFEST, PUBLISHED, "judgement.json", "approval.json"}
 PAGES = "pages"
 PAGES_KEPT = timedelta(hours=1)  # as long as a read may go on where it stopped
 UNNAMED_FILES_KEPT = timedelta(days=1)  # long enough for every reader of the manifest before it
@@ -142,6 +145,15 @@ class Lake:
         """The days that have been resolved, oldest first."""
         return _days(self.folder / "resolved")
 
+    def ledger(self, day: date) -> Path:
+        """The file of the identity ledger that a published day added."""
+        return self.folder / "identities" / f"date={day}.parquet"
+
+    def ledger_days(self) -> list[date]:
+        """The days that have been published, oldest first."""
+        files = (self.folder / "identities").glob("date=*.parquet")
+        return sorted(date.fromisoformat(path.stem.removeprefix("date=")) for path in files)
+
     @property
     def database(self) -> Path:
         """The published directory, a DuckDB file."""
@@ -176,10 +188,11 @@ class Lake:
         return swept
 
     def _unnamed(self) -> Iterator[Path]:
-        yield from self.folder.glob(".*")
+        for folder in (self.folder, self.folder / "reports", self.folder / "identities"):
+            yield from folder.glob(".*")
         for day in [*self.folder.glob("snapshots/*/date=*"), *self.folder.glob("resolved/date=*")]:
-            named = _named(day / MANIFEST)
-            yield from (path for path in day.iterdir() if path.name not in {MANIFEST, named})
+            named = {_named(path) for path in (day / MANIFEST, day / PUBLISHED)}
+            yield from (path for path in day.iterdir() if path.name not in named | KEPT)
 
 
 def make_private(folder: Path) -> Path:

@@ -1,29 +1,50 @@
-"""Resolves one day: the newest snapshots not after it, under today's rules, into tables of people."""
+"""Resolves one day: the newest snapshots not after it, under today's rules, into tables of people.
 
-import hashlib
-from collections.abc import Mapping
-from dataclasses import astuple
+Correlation decides which accounts are one person (`keys.sql`, `correlate.sql`), the identity ledger
+which id the person has (`identities.sql`), precedence which values win (`values.sql`).
+"""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import duckdb
+from duckdb import (
+    ColumnExpression,
+    ConstantExpression,
+    Expression,
+    FunctionExpression,
+    StarExpression,
+)
 from pydantic import BaseModel, ConfigDict
 
 from opensense_okta import engine
-from opensense_okta.directories.snapshot import SnapshotManifest, newest_snapshot
-from opensense_okta.lake import Lake, Manifest
-from opensense_okta.organization import OktaDirectory, Organization
-from opensense_okta.vocabulary import OKTA_ACTIVE, attributes, mapping
+from opensense_okta.lake import Draft, Lake, Manifest
+from opensense_okta.organization import Organization
+from opensense_okta.resolution import ledger, phones, rules
+from opensense_okta.resolution.sources import Chosen, choose
+from opensense_okta.vocabulary import ACTIVE
 
-TABLES = ("accounts", "people", "provenance", "groups", "memberships")
+TABLES = ("accounts", "people", "provenance", "conflicts", "groups", "memberships")
+PEOPLE_A_SLICE = 25_000
+WORKERS = 2  # slices at once
 
 
 class Source(BaseModel):
-    """The snapshot that a directory contributed."""
+    """The snapshot that a directory contributed.
+
+    Attributes:
+        as_of: the day its data is of.
+        reach: digest of where was read and what was in scope.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     day: date
     id: str
+    as_of: date
+    stale: bool
+    reach: str = ""
 
 
 class ResolvedManifest(Manifest):
@@ -32,57 +53,32 @@ class ResolvedManifest(Manifest):
     Attributes:
         sources: which snapshot of each directory it was made from.
         rules: digest of the rules it was made under.
+        ledger: the newest published day that the identity ledger knew.
         rows: of each table.
+        evidence: counts that speak for the tables or against them.
     """
 
     organization: str
     day: date
     sources: Mapping[str, Source]
     rules: str
+    ledger: date | None
     rows: Mapping[str, int]
-
-
-class NothingToResolve(Exception):
-    """No snapshot of a directory is stored for the day or before it."""
-
-    def __init__(self, organization: str, directory: str, day: date) -> None:
-        super().__init__(
-            f"{organization}/{directory}: there is no snapshot of {day} or of a day before it, so there"
-            " is nothing to resolve. An API only tells the present: choose a day from the first snapshot"
-            f" on, or read one now with `opensense-okta sync {organization}`."
-        )
+    evidence: Mapping[str, int]
 
 
 def resolve(organization: Organization, day: date, lake: Lake) -> ResolvedManifest:
     """Makes the day's tables and commits them.
 
     Raises:
-        NothingToResolve: a directory has no snapshot up to that day.
+        NothingToResolve: no directory has a snapshot up to that day.
+        StaleDirectory: one is too old, and the rules say that this is a failure.
     """
-    snapshots = {}
-    for name in organization.directories:
-        newest = newest_snapshot(lake, name, day)
-        if newest is None:
-            raise NothingToResolve(organization.name, name, day)
-        snapshots[name] = newest
+    chosen = choose(organization, day, lake)
     shelf = lake.resolved(day)
     draft = shelf.draft()
     try:
-        with engine.start(draft.folder) as connection:
-            _fill(connection, organization, snapshots, lake)
-            engine.run(connection, __package__, "people.sql")
-            rows = {
-                table: engine.store(connection, _relation(table), draft.table(table))
-                for table in TABLES
-            }
-        manifest = ResolvedManifest(
-            id=draft.id,
-            organization=organization.name,
-            day=day,
-            sources={name: Source(day=taken.day, id=taken.id) for name, taken in snapshots.items()},
-            rules=rules_digest(organization),
-            rows=rows,
-        )
+        manifest = make(organization, day, lake, chosen, draft)
         shelf.commit(draft, manifest)
     except BaseException:
         shelf.discard(draft)
@@ -90,50 +86,132 @@ def resolve(organization: Organization, day: date, lake: Lake) -> ResolvedManife
     return manifest
 
 
-def rules_digest(organization: Organization) -> str:
-    """What identifies the rules of resolution: equal digests, equal rules."""
-    rules = {
-        "attributes": {name: dict(d.attributes) for name, d in _okta(organization).items()},
-        "resolution": organization.resolution.model_dump(mode="json"),
-    }
-    return hashlib.sha256(repr(rules).encode()).hexdigest()[:16]
-
-
-def _fill(
-    connection: duckdb.DuckDBPyConnection,
-    organization: Organization,
-    snapshots: Mapping[str, SnapshotManifest],
-    lake: Lake,
-) -> None:
-    directories = _okta(organization)
-    engine.run(connection, __package__, "schema.sql", attributes=attributes(directories))
-    for name, manifest in snapshots.items():
-        shelf = lake.snapshot(name, manifest.day)
-        engine.view(connection, "raw_users", shelf.table(manifest, "raw_users"))
-        engine.view(connection, "raw_groups", shelf.table(manifest, "raw_groups"))
-        engine.view(connection, "raw_memberships", shelf.table(manifest, "memberships"))
-        connection.execute("delete from mapping")
-        connection.executemany(
-            "insert into mapping values (?, ?, ?, ?)",
-            [astuple(row) for row in mapping(directories[name])],
-        )
+def make(
+    organization: Organization, day: date, lake: Lake, chosen: Mapping[str, Chosen], draft: Draft
+) -> ResolvedManifest:
+    """Makes the day's tables of the chosen snapshots in a draft, which is committed or thrown away."""
+    with engine.start(draft.folder) as connection:
+        _read(connection, organization, chosen, lake)
+        known = ledger.load(connection, lake, day)
+        _correlate(connection, organization.resolution.match)
+        _weigh(connection, organization.resolution.inactive_accounts)
         engine.run(
             connection,
             __package__,
-            "values.sql",
-            directory=name,
-            active_statuses=list(OKTA_ACTIVE),
+            "people.sql",
+            merge_groups=organization.resolution.groups.merge_by == "name",
         )
+        _compare(connection)
+        _spread(connection)
+        rows = {table: engine.store(connection, table, draft.table(table)) for table in TABLES}
+        for table in TABLES:
+            engine.view(connection, f"resolved_{table}", draft.table(table))
+        evidence = engine.run(connection, __package__, "evidence.sql")
+    return ResolvedManifest(
+        id=draft.id,
+        organization=organization.name,
+        day=day,
+        sources={
+            name: Source(
+                day=one.manifest.day,
+                id=one.manifest.id,
+                as_of=one.as_of,
+                stale=one.stale,
+                reach=one.manifest.settings,
+            )
+            for name, one in chosen.items()
+        },
+        rules=rules.digest(organization),
+        ledger=known,
+        rows=rows,
+        evidence={str(row["name"]): int(str(row["count"])) for row in evidence},
+    )
+
+
+def _read(
+    connection: duckdb.DuckDBPyConnection,
+    organization: Organization,
+    chosen: Mapping[str, Chosen],
+    lake: Lake,
+) -> None:
+    """Fills the tables of the rules and of every account and group."""
+    engine.run(connection, __package__, "schema.sql")
+    yields = organization.resolution.when_stale == "yield"
+    present = {name: (one.as_of, one.stale and yields) for name, one in chosen.items()}
+    rules.fill(connection, organization, present)
+    for name, one in chosen.items():
+        shelf = lake.snapshot(name, one.manifest.day)
+        engine.view(connection, "raw_users", shelf.table(one.manifest, "raw_users"))
+        engine.view(connection, "raw_groups", shelf.table(one.manifest, "raw_groups"))
+        engine.view(connection, "raw_memberships", shelf.table(one.manifest, "memberships"))
+        rules.fill_mapping(connection, organization, name)
+        active = list(ACTIVE[one.manifest.kind])
+        engine.run(connection, __package__, "accounts.sql", directory=name, active_statuses=active)
         engine.run(connection, __package__, "groups.sql", directory=name)
 
 
-def _relation(table: str) -> str:
-    return "groups_counted" if table == "groups" else table
+def _correlate(connection: duckdb.DuckDBPyConnection, match: Sequence[str]) -> None:
+    """Decides who is who, key by key, and which id everyone has."""
+    engine.run(connection, __package__, "keys.sql", match=list(match))
+    for strength in range(1, len(match) + 1):
+        engine.run(connection, __package__, "correlate.sql", strength=strength)
+    engine.run(connection, __package__, "claims.sql")
+    while engine.run(connection, __package__, "kept.sql")[0]["kept"]:
+        pass
+    engine.run(connection, __package__, "identities.sql")
 
 
-def _okta(organization: Organization) -> dict[str, OktaDirectory]:
-    return {
-        name: directory
-        for name, directory in organization.directories.items()
-        if isinstance(directory, OktaDirectory)
-    }
+def _weigh(connection: duckdb.DuckDBPyConnection, inactive_accounts: str) -> None:
+    """Decides which values win: for slices of the people, so that memory stays bounded."""
+    (size,) = engine.run(connection, __package__, "size.sql")
+    flows, slices = int(str(size["flows"])), int(str(size["people"])) // PEOPLE_A_SLICE + 1
+
+    def weigh(number: int) -> None:
+        with connection.cursor() as own:
+            engine.run(own, __package__, "picked.sql", slice=number, slices=slices)
+            for flow in range(1, flows + 1):
+                engine.run(
+                    own,
+                    __package__,
+                    "values.sql",
+                    flow=flow,
+                    inactive_accounts=inactive_accounts,
+                )
+            engine.run(own, __package__, "won.sql")
+
+    # DuckDB works on what is small with one thread alone.
+    with ThreadPoolExecutor(max_workers=WORKERS) as workers:
+        list(workers.map(weigh, range(slices)))
+
+
+def _compare(connection: duckdb.DuckDBPyConnection) -> None:
+    """Finds the values that really differ: phone numbers may be written in many ways."""
+    written = engine.run(connection, __package__, "disputes.sql")
+    phones.store(connection, ((str(row["value"]), row["country"]) for row in written))
+    engine.run(connection, __package__, "conflicts.sql")
+
+
+def _spread(connection: duckdb.DuckDBPyConnection) -> None:
+    """Gives accounts and people a column for each attribute, of its own name."""
+    placed = connection.execute(
+        "select attribute, position, merges, row_number() over (order by flow, position) as place"
+        " from attributes order by position"
+    ).fetchall()
+    of_accounts, of_people = [], []
+    for attribute, position, merges, place in placed[1:]:  # `active` comes first, and has its own
+        of_accounts.append(_text(position, merges).alias(attribute))
+        of_people.append(_text(place, merges).alias(attribute))
+    texts = StarExpression(exclude=["texts"])
+    accounts = connection.table("accounts_whole").select(texts, *of_accounts)
+    accounts.create_view("accounts")
+    after = ("manager_id", "directories", "accounts")
+    people = connection.table("people_whole").select(
+        StarExpression(exclude=["texts", *after]), *of_people, *map(ColumnExpression, after)
+    )
+    people.create_view("people")
+
+
+def _text(place: int, merges: bool) -> Expression:
+    """The text at a place of the list `texts`; of attributes that merge, the list it stands for."""
+    text = FunctionExpression("list_extract", ColumnExpression("texts"), ConstantExpression(place))
+    return FunctionExpression("listed", text) if merges else text

@@ -54,15 +54,27 @@ GOOD_EVIDENCE: Mapping[str, int] = {
 }
 
 
+OKTA: Mapping[str, object] = {
+    "kind": "okta",
+    "endpoint": "https://acme.okta.com",
+    "api_token": {"env": "TOKEN"},
+}
+
+
 def organization(directory: str = "okta", **okta: object) -> Organization:
     """acme, whose one directory is Okta, with what the test is about."""
-    settings = {"kind": "okta", "endpoint": "https://acme.okta.com", "api_token": {"env": "TOKEN"}}
+    return company({directory: {**OKTA, **okta}})
+
+
+def company(directories: Mapping[str, object], **settings: object) -> Organization:
+    """acme with these directories, highest first, and what else the test is about."""
     return Organization.model_validate(
         {
             "name": "acme",
             "timezone": "UTC",
             "first_day": "2026-11-01",
-            "directories": {directory: settings | okta},
+            "directories": dict(directories),
+            **settings,
         }
     )
 

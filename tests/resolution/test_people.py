@@ -10,13 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from opensense_okta.lake import Lake
-from opensense_okta.resolution.resolve import (
-    TABLES,
-    NothingToResolve,
-    ResolvedManifest,
-    resolve,
-    rules_digest,
-)
+from opensense_okta.resolution import rules
+from opensense_okta.resolution.resolve import TABLES, ResolvedManifest, resolve
+from opensense_okta.resolution.sources import NothingToResolve
 from opensense_okta.vocabulary import ATTRIBUTES
 from tests.resolution.stored import (
     DAY,
@@ -188,10 +184,11 @@ def test_groups_are_named_after_their_directory_and_count_people(lake: Lake) -> 
             "id": "g1",
             "name": "Staff",
             "description": "Who works here",
+            "sources": ["okta/g1"],
             "members_count": 2,
         },
-        nameless | {"group_id": "okta/g2", "id": "g2"},
-        nameless | {"group_id": "okta/g3", "id": "g3"},
+        nameless | {"group_id": "okta/g2", "id": "g2", "sources": ["okta/g2"]},
+        nameless | {"group_id": "okta/g3", "id": "g3", "sources": ["okta/g3"]},
     ]
 
 
@@ -229,6 +226,7 @@ def test_a_value_is_explained_by_its_directory_its_account_and_its_rule(lake: La
         "account_id": "00u1",
         "rule": "only_value",
         "losing": [],
+        "as_of": DAY,
     }
     assert resolved(lake, "provenance") == [
         given_by | {"attribute": "active", "value": "true"},
@@ -302,14 +300,14 @@ def held(draw: st.DrawFn) -> tuple[Held, Held]:
 def test_the_same_inputs_give_the_same_rows_in_any_order_of_days_and_rows(
     tmp_path_factory: pytest.TempPathFactory, today: tuple[Held, Held], yesterday: tuple[Held, Held]
 ) -> None:
-    rules = organization(attributes={"desk": "deskNumber"})
+    desk = organization(attributes={"desk": "deskNumber"})
     results = []
     for side, order in ((0, (YESTERDAY, DAY)), (1, (DAY, YESTERDAY))):
         lake = Lake(tmp_path_factory.mktemp("lake"), "acme")
         store(lake, *today[side], day=DAY)
         store(lake, *yesterday[side], day=YESTERDAY)
         for day in order:
-            resolve(rules, day, lake)
+            resolve(desk, day, lake)
         results.append(
             {(day, table): resolved(lake, table, day=day) for day in order for table in TABLES}
         )
@@ -338,10 +336,10 @@ def test_a_later_day_changes_nothing_of_an_earlier_one(lake: Lake) -> None:
 
 def test_the_rules_have_a_digest_that_changes_with_them() -> None:
     plain, desk = organization(), organization(attributes={"desk": "deskNumber"})
-    assert rules_digest(plain) == rules_digest(organization())
-    assert rules_digest(plain) != rules_digest(desk)
+    assert rules.digest(plain) == rules.digest(organization())
+    assert rules.digest(plain) != rules.digest(desk)
     # How it is read is no rule of how it is resolved.
-    assert rules_digest(plain) == rules_digest(organization(rate_limit_share=0.1))
+    assert rules.digest(plain) == rules.digest(organization(rate_limit_share=0.1))
 
 
 # Which snapshot a day is made from.
@@ -354,7 +352,7 @@ def test_a_day_is_resolved_from_the_newest_snapshot_not_after_it(lake: Lake) -> 
     assert list(people(lake)) == ["read -2"]
     assert manifest.sources["okta"].day == DAY - timedelta(days=2)
     assert manifest.rows == {
-        "accounts": 1, "people": 1, "provenance": 1, "groups": 0, "memberships": 0
+        "accounts": 1, "people": 1, "provenance": 1, "conflicts": 0, "groups": 0, "memberships": 0
     }  # fmt: skip
 
 
@@ -363,9 +361,9 @@ def test_a_day_before_the_first_snapshot_says_what_can_be_done(lake: Lake) -> No
     with pytest.raises(NothingToResolve) as refused:
         resolve(organization(), DAY, lake)
     assert str(refused.value) == (
-        "acme/okta: there is no snapshot of 2026-11-23 or of a day before it, so there is nothing to"
-        " resolve. An API only tells the present: choose a day from the first snapshot on, or read one"
-        " now with `opensense-okta sync acme`."
+        "acme: there is no snapshot of 2026-11-23 or of a day before it, of any of the directories okta,"
+        " so there is nothing to resolve. An API only tells the present: choose a day from the first"
+        " snapshot on, or read one now with `opensense-okta sync acme`."
     )
     assert lake.resolved_days() == []
 
@@ -388,12 +386,13 @@ def test_the_manifest_says_what_the_day_was_made_from(lake: Lake) -> None:
     assert lake.resolved(DAY).manifest(ResolvedManifest) == made
     assert (made.organization, made.day) == ("acme", DAY)
     assert made.sources["okta"].id == taken.id
-    assert made.rules == rules_digest(organization())
+    assert made.rules == rules.digest(organization())
 
 
 # Types.
 
 TEXT, FLAG, NUMBER, TEXTS_TYPE = "VARCHAR", "BOOLEAN", "BIGINT", "VARCHAR[]"
+DATE, JSON = "DATE", "JSON"
 VALUES = dict.fromkeys([*ATTRIBUTES, "desk"], TEXT)
 COLUMNS = {
     "accounts": {
@@ -420,7 +419,9 @@ COLUMNS = {
         "account_id": TEXT,
         "rule": TEXT,
         "losing": "STRUCT(directory VARCHAR, value VARCHAR)[]",
+        "as_of": DATE,
     },
+    "conflicts": {"person_id": TEXT, "kind": TEXT, "attribute": TEXT, "detail": JSON},
     "groups": {
         "group_id": TEXT,
         "name": TEXT,
@@ -428,6 +429,7 @@ COLUMNS = {
         "type": TEXT,
         "directory": TEXT,
         "id": TEXT,
+        "sources": TEXTS_TYPE,
         "members_count": NUMBER,
     },
     "memberships": {"person_id": TEXT, "group_id": TEXT},

@@ -1,9 +1,9 @@
 -- One directory's groups and who is in them.
 --
--- tables raw_groups, raw_memberships    of the directory's snapshot
--- tables groups, account_memberships    rows are added to them
+-- tables raw_groups, raw_memberships       of the directory's snapshot
+-- tables groups_read, memberships_read     rows are added to them
 -- set variable directory = 'okta';
-insert into groups by name
+insert into groups_read by name
 select
     getvariable('directory') || '/' || id as group_id,
     case when filled(name) then name end as name,
@@ -13,9 +13,9 @@ select
     id
 from raw_groups;
 
-insert into account_memberships by name
+insert into memberships_read by name
 select
     getvariable('directory') as directory,
-    user_id as account_id,
+    user_id as id,
     getvariable('directory') || '/' || group_id as group_id
 from raw_memberships;

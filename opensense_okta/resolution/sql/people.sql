@@ -1,83 +1,145 @@
--- People from accounts: who is who, which values they have, and why.
+-- People: everyone's accounts, values, manager and groups.
 --
--- tables account_states, account_values, groups, account_memberships   see schema.sql
+-- tables accounts_read, persons, person_ids, directories, attributes, weighed    see the files before
+-- tables groups_read, memberships_read
+-- set variable merge_groups = false;    whether groups of one name are one
 
--- Each account is a person. The id follows from the account alone, so that a changed login, e-mail or
--- name changes nothing, and two accounts never share one.
-create table persons as
-select
-    directory, account_id, status, active,
-    substr(sha256(directory || '/' || account_id), 1, 32) as person_id
-from account_states;
 
-create table provenance as
-with given as (
-    select person_id, attribute, value, directory, account_id
-    from account_values
-    join persons using (directory, account_id)
-    union all
-    select person_id, 'active'::attribute, active::varchar, directory, account_id from persons
+-- What an account writes as a manager is an id, a login, an e-mail or an employee number. It names a
+-- person when it fits exactly one: in the account's own directory, or, when nobody fits there, anywhere.
+-- Names are never matched.
+create table manager_keys as
+with named as (
+    select position from attributes where attribute in ('user_name', 'email', 'employee_number')
 )
-select *, 'only_value' as rule, []::struct(directory varchar, value varchar)[] as losing
-from given;
+select person, rank, id as key from accounts_read join persons using (account)
+union
+select person, rank, normalized(texts[position])
+from accounts_read join persons using (account) cross join named
+where texts[position] is not null;
 
--- `person_id` is a name that no attribute may have.
-create table wide as
-select * exclude (active)
-from (pivot provenance on attribute in attribute using first(value) group by person_id);
-
--- What a directory writes as a manager is an id, a login, an e-mail or an employee number; it names a
--- person when exactly one account fits. Names are never matched.
 create table managers as
-with keys as (
-    select directory, account_id, account_id as key from persons
-    union
-    select directory, account_id, lower(stripped(value)) from account_values
-    where attribute in ('user_name', 'email', 'employee_number')
+with written as (
+    select
+        account, person, rank,
+        texts[(select position from attributes where attribute = 'manager')] as value
+    from accounts_read join persons using (account)
 ),
-unambiguous as (
-    select directory, key, any_value(account_id) as manager_account
-    from keys group by directory, key having count(*) = 1
+keyed as (
+    select account, rank, unnest(list_distinct([value, stripped(value), normalized(value)])) as key
+    from written where value is not null
 ),
-written as (
-    select directory, account_id, unnest([value, lower(stripped(value))]) as key
-    from account_values where attribute = 'manager'
+near as (
+    select account, list_distinct(list(k.person)) as fitting
+    from keyed join manager_keys k using (rank, key) group by account
+),
+far as (
+    select account, list_distinct(list(k.person)) as fitting
+    from keyed anti join near using (account) join manager_keys k using (key) group by account
 )
-select w.directory, w.account_id, any_value(m.person_id) as manager_id
-from written w
-join unambiguous u using (directory, key)
-join persons m on m.directory = u.directory and m.account_id = u.manager_account
-group by w.directory, w.account_id
-having count(distinct m.person_id) = 1;
+select account, person_ids.person_id as manager_id
+from (from near union all from far) found
+join person_ids on person_ids.person = fitting[1]
+where len(fitting) = 1;
 
-create table accounts as
-select p.directory, p.account_id as id, p.person_id, p.status, p.active, w.* exclude (person_id)
-from persons p
-left join wide w using (person_id)
-order by p.directory, p.account_id;
-
-create table people as
+create table same_groups as
 select
-    p.person_id,
-    p.active,
-    w.* exclude (person_id),
-    m.manager_id,
-    [p.directory] as directories,
-    [p.directory || '/' || p.account_id] as accounts
-from persons p
-left join wide w using (person_id)
-left join managers m on m.directory = p.directory and m.account_id = p.account_id
-order by p.person_id;
+    g.group_id as source,
+    case when getvariable('merge_groups') and filled(name)
+        then first_value(g.group_id) over (partition by normalized(name) order by rank, id)
+        else g.group_id
+    end as group_id
+from groups_read g join directories using (directory);
 
 create table memberships as
-select distinct person_id, group_id
-from account_memberships
-join persons using (directory, account_id)
-semi join groups using (group_id)
-order by all;
+select distinct person_id, s.group_id
+from memberships_read m
+join same_groups s on s.source = m.group_id
+join accounts_read a on a.directory = m.directory and a.id = m.id
+join persons using (account)
+join person_ids using (person);
 
-create or replace view groups_counted as
-select g.* exclude (members_count), coalesce(members, 0) as members_count
-from groups g
-left join (select group_id, count(*) as members from memberships group by group_id) using (group_id)
-order by group_id;
+create view groups as
+select g.*, sources, coalesce(members, 0) as members_count
+from groups_read g
+join (
+    select group_id, list_sort(list(source)) as sources from same_groups group by group_id
+) using (group_id)
+left join (select group_id, count(*) as members from memberships group by group_id) using (group_id);
+
+-- Whose each account is.
+create table owners as
+select account, person_id, directory, id, as_of
+from accounts_read
+join persons using (account)
+join person_ids using (person)
+join directories using (directory);
+
+create view accounts_whole as
+select a.directory, a.id, person_id, status, active, texts
+from accounts_read a
+join owners using (account);
+
+create view people_whole as
+with holding as (
+    select
+        person,
+        list_distinct(list(directory)) as unordered,
+        list_transform(
+            list_sort(list(struct_pack(account, name := directory || '/' || id))), lambda x: x.name
+        ) as accounts
+    from accounts_read join persons using (account)
+    group by person
+)
+select
+    person_id, texts[1]::boolean as active, texts, manager_id,
+    list_filter(
+        (select list(directory order by rank) from directories), lambda x: list_contains(unordered, x)
+    ) as directories,
+    accounts
+from won
+join holding using (person)
+join person_ids using (person)
+left join (
+    select person, manager_id
+    from weighed join attributes using (position) join managers on account = said[1][2]
+    where attribute = 'manager'
+) using (person);
+
+set variable names = (select list(directory order by rank) from directories);
+
+-- For each flow, the place of each directory in it.
+set variable places = (
+    select list(places order by flow)
+    from (
+        select flow, list(f.rank order by d.rank) as places
+        from flows f join directories d using (directory)
+        group by flow
+    )
+);
+
+create view provenance as
+select
+    person_id, attribute,
+    winning as value,
+    directory, id as account_id,
+    case
+        when merges then 'union'
+        when len(said) = 1 then 'only_value'
+        -- One that counts last would have come first.
+        when (late or stale) and list_bool_or(list_transform(
+            said[2:],
+            lambda x: getvariable('places')[flow][x[1]] < getvariable('places')[flow][said[1][1]]
+        )) then if(late, 'inactive_last', 'stale_last')
+        when list_contains(precedence, directory) then 'precedence'
+        else 'default_precedence'
+    end as rule,
+    -- Of a list nothing loses: here is what each directory gave to it.
+    list_transform(
+        said[if(merges, 1, 2):],
+        lambda x: struct_pack(directory := getvariable('names')[x[1]], value := x[3])
+    ) as losing,
+    as_of
+from weighed
+join attributes using (position)
+join owners on owners.account = said[1][2];

@@ -1,19 +1,71 @@
--- What resolving one day works on. `attribute` is an enum of every attribute that people can have.
+-- What resolving one day works on.
 --
--- set variable attributes = ['user_name', 'email'];
+-- Accounts and attributes are numbered. An account's number is its place in the order of the anchor: by
+-- directory, highest first, then by id; so the smallest number of a person is that person's anchor.
 
 -- Blank is NULL or white space: Unicode's, and the control characters that separate lines and fields.
 create macro filled(text) as regexp_matches(text, '[^\s\x0B\x1C-\x1F\x{85}\p{Z}]');
 create macro stripped(text) as nullif(
     regexp_replace(text, '^[\s\x0B\x1C-\x1F\x{85}\p{Z}]+|[\s\x0B\x1C-\x1F\x{85}\p{Z}]+$', '', 'g'), ''
 );
+-- White space, invisible characters and the Unicode form never make a difference; case does not
+-- between keys.
+create macro tidied(text) as nfc_normalize(regexp_replace(
+    stripped(regexp_replace(text, '\p{Cf}', '', 'g')), '[\s\x0B\x1C-\x1F\x{85}\p{Z}]+', ' ', 'g'
+));
+create macro normalized(text) as nfc_normalize(lower(tidied(text)));
 
-create type attribute as enum (select unnest(list_append(getvariable('attributes'), 'active')));
-create table account_states (directory varchar, account_id varchar, status varchar, active boolean);
-create table account_values (directory varchar, account_id varchar, attribute attribute, value varchar);
-create table groups (
-    group_id varchar, name varchar, description varchar, type varchar, directory varchar, id varchar,
-    members_count bigint
+-- The directories in the order of the organization file; `as_of` is the day of the snapshot.
+create table directories (directory varchar, rank integer, as_of date, yields boolean);
+
+-- The attributes that people can have, and the rule of each; `precedence` is what it lists. Attributes of one `flow` are resolved in
+-- one pass, because their directories come in the same order.
+create table attributes (
+    attribute varchar, position integer, flow integer, precedence varchar[], blank_wins boolean,
+    merges boolean
 );
-create table account_memberships (directory varchar, account_id varchar, group_id varchar);
-create table mapping (attribute varchar, position integer, field varchar, and_field varchar);
+create table flows (flow integer, directory varchar, rank integer);
+
+-- Where the values of one directory come from: of several fields the first filled one counts.
+create table mapping (position integer, choice integer, pointer varchar, and_pointer varchar);
+
+create table accounts_read (
+    account integer, directory varchar, id varchar, status varchar, active boolean, texts varchar[]
+);
+create table groups_read (
+    group_id varchar, name varchar, description varchar, type varchar, directory varchar, id varchar
+);
+create table memberships_read (directory varchar, id varchar, group_id varchar);
+
+-- Single cases settled by hand: accounts of one set are always, or never, one person.
+create table pins (pinned integer, directory varchar, id varchar);
+create table parts (parted integer, directory varchar, id varchar);
+
+-- A list is written as a JSON array or with semicolons between its values.
+create macro listed(text) as list_filter(
+    list_transform(
+        case
+            when json_valid(text) and json_type(text) = 'ARRAY' then from_json(text, '["VARCHAR"]')
+            else string_split(text, ';')
+        end,
+        lambda x: stripped(x)
+    ),
+    lambda x: x is not null
+);
+-- The values of lists, each once, where they come first; NULL when there are none.
+create macro united(texts) as list_transform(
+    [flatten(list_transform(list_filter(texts, lambda x: x is not null), lambda x: listed(x)))],
+    lambda found: case when len(found) > 0 then
+        to_json(list_filter(found, lambda x, place: list_position(found, x) = place))::varchar
+    end
+)[1];
+
+create table won (person integer, texts varchar[]);
+-- What every filled value of a person was weighed against: `said` is who says something, highest first,
+-- as (rank of the directory, account, text). `late` and `stale` tell whether any account of the person
+-- counts last for being inactive, or for being of a stale directory.
+create table weighed (
+    person integer, position integer, winning varchar, disputed boolean, late boolean, stale boolean,
+    said tuple(integer, integer, varchar)[]
+);
+create table phone_numbers (value varchar, country varchar, number varchar);

@@ -1,0 +1,150 @@
+"""What resolving three directories costs, beside the floor of the same run: `make bench`.
+
+The floor is the same join in bare SQL: a left join on the employee number, the first filled value of
+each attribute, no provenance, no conflicts, no ambiguity.
+"""
+
+import os
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+import duckdb
+
+from benchmarks.bench import HERE, Cost, measured
+from opensense_okta import engine
+from opensense_okta.directories.snapshot import TABLES, SnapshotManifest
+from opensense_okta.directories.snapshot import Cost as ReadCost
+from opensense_okta.lake import Lake
+from opensense_okta.organization import Organization
+from opensense_okta.resolution.resolve import resolve
+from opensense_okta.vocabulary import ATTRIBUTES
+
+DAY = date(2026, 11, 23)
+DIRECTORIES = ("okta", "entra", "hr")
+CUSTOM = ("desk", "pronouns")
+SIZES = {"100k": 100_000, "1m": 1_000_000}
+INTRODUCTION = f"""# What resolving costs
+
+Three directories of so many accounts each, {len(ATTRIBUTES) + len(CUSTOM)} attributes, matched by employee
+number, then e-mail; one value in ten is blank, one in forty differs, `title` has a precedence of its own.
+Each line is a process of its own. The floor is the same join in bare SQL, without provenance and conflicts
+(`benchmarks/sql/floor.sql`). Seconds are of a noisy machine with 2 cores: compare within a run.
+"""
+
+
+def organization() -> Organization:
+    """Three directories with a column for each attribute."""
+    custom = {name: name for name in CUSTOM}
+    directories = {
+        name: {"kind": "csv", "users": "/nowhere", "attributes": custom} for name in DIRECTORIES
+    }
+    rules = {
+        "match": ["employee_number", "email"],
+        "attributes": {"title": {"precedence": ["hr"]}, "mobile_phone": {"blank": "wins"}},
+    }
+    return Organization.model_validate(
+        {
+            "name": "bench",
+            "timezone": "UTC",
+            "first_day": str(DAY),
+            "directories": directories,
+            "resolution": rules,
+        }
+    )
+
+
+def store(lake: Lake, accounts: int) -> None:
+    """Snapshots of the day: the same people in each directory, who differ here and there."""
+    for directory in DIRECTORIES:
+        shelf = lake.snapshot(directory, DAY)
+        draft = shelf.draft()
+        with engine.start(draft.folder) as connection:
+            engine.run(
+                connection,
+                "benchmarks",
+                "accounts.sql",
+                directory=directory,
+                accounts=accounts,
+                attributes=[*ATTRIBUTES, *CUSTOM],
+            )
+            rows = {table: engine.store(connection, table, draft.table(table)) for table in TABLES}
+        now = datetime(DAY.year, DAY.month, DAY.day, 2, tzinfo=UTC)
+        manifest = SnapshotManifest(
+            id=draft.id,
+            organization="bench",
+            directory=directory,
+            kind="csv",
+            day=DAY,
+            run_id="bench",
+            chain="bench",
+            mode="full",
+            settings="",
+            full_read=DAY,
+            started=now,
+            finished=now,
+            cost=ReadCost(),
+            rows=rows,
+            set_aside=dict.fromkeys(TABLES, 0),
+            evidence={},
+        )
+        shelf.commit(draft, manifest)
+
+
+def floor(lake: Lake, path: Path) -> None:
+    """The same join in bare SQL."""
+    with duckdb.connect(str(path / "floor.duckdb")) as connection:
+        for name in DIRECTORIES:
+            shelf = lake.snapshot(name, DAY)
+            manifest = shelf.manifest(SnapshotManifest)
+            assert manifest is not None  # noqa: S101 - stored by the same run
+            engine.view(connection, name, shelf.table(manifest, "raw_users"))
+        fields = [f"/{name}" for name in (*ATTRIBUTES, *CUSTOM)]
+        connection.execute("set variable fields = $fields", {"fields": fields})
+        connection.execute((HERE / "sql" / "floor.sql").read_text())
+        connection.table("people").write_parquet(str(path / "people.parquet"), compression="zstd")
+
+
+@click.command()
+@click.argument("what", type=click.Choice(["all", "store", "resolve", "floor"]), default="all")
+@click.argument("folder", type=click.Path(path_type=Path), required=False)
+@click.option("--size", "sizes", multiple=True, type=click.Choice(list(SIZES)), default=list(SIZES))
+def main(what: str, folder: Path | None, sizes: tuple[str, ...]) -> None:
+    """Measures and writes benchmarks/resolution.md; the other words are its own processes."""
+    if folder is not None:
+        lake = Lake(folder, "bench")
+        match what:
+            case "store":
+                store(lake, SIZES[sizes[0]])
+            case "resolve":
+                resolve(organization(), DAY, lake)
+            case "floor":
+                floor(lake, folder)
+        return
+    lines = ["| accounts | what | wall s | CPU s | CPU / floor | peak MiB |", "|" + " --- |" * 6]
+    for size in sizes:
+        with TemporaryDirectory() as place:
+            _part("store", place, size)
+            bare = _part("floor", place, size)
+            ours = _part("resolve", place, size)
+        for name, cost in (("floor", bare), ("resolve", ours)):
+            ratio = cost.cpu / bare.cpu
+            lines.append(
+                f"| 3 x {SIZES[size]:,} | {name} | {cost.wall:.1f} | {cost.cpu:.1f} | {ratio:.1f} |"
+                f" {cost.peak:.0f} |"
+            )
+        print("\n".join(lines[-2:]))
+    limit = os.environ.get("OPENSENSE_MEMORY_LIMIT", "the default")
+    text = f"{INTRODUCTION}\n" + "\n".join(lines) + f"\n\n`OPENSENSE_MEMORY_LIMIT`: {limit}.\n"
+    (HERE / "resolution.md").write_text(text)
+
+
+def _part(what: str, place: str, size: str) -> Cost:
+    command = [sys.executable, "-m", "benchmarks.resolution", what, place, "--size", size]
+    return measured(command, {**os.environ, "PYTHONPATH": str(HERE.parent)})[1]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""The rules of an organization as the tables that resolution's SQL joins with (`sql/schema.sql`)."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+
+import duckdb
+
+from opensense_okta.organization import AttributeRule, Organization
+from opensense_okta.organization_rules import joined
+from opensense_okta.vocabulary import attributes, mapping, pointer
+
+ACTIVE_FLOW = 1
+
+
+def digest(organization: Organization) -> str:
+    """What identifies the rules of resolution: equal digests, equal rules."""
+    rules = {
+        "directories": {
+            name: {"kind": directory.kind, "attributes": dict(directory.attributes)}
+            for name, directory in organization.directories.items()
+        },
+        "resolution": organization.resolution.model_dump(mode="json"),
+    }
+    # The order of the directories is their precedence.
+    text = json.dumps([list(organization.directories), rules], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def fill(
+    connection: duckdb.DuckDBPyConnection,
+    organization: Organization,
+    present: Mapping[str, tuple[date, bool]],
+) -> None:
+    """Fills the tables of the rules.
+
+    Args:
+        connection: with the tables of `schema.sql`.
+        organization: whose rules.
+        present: each directory that has a snapshot: the day its data is of, and whether it has lowest
+            precedence because it is stale.
+    """
+    names = list(present)
+    _insert(
+        connection,
+        "directories",
+        [(name, rank, *present[name]) for rank, name in enumerate(names, start=1)],
+    )
+    rules = organization.resolution.attributes
+    orders = {ACTIVE_FLOW: _order(rules.get("active"), names)}
+    active = list(rules["active"].precedence) if "active" in rules else []
+    rows: list[Sequence[object]] = [("active", 0, ACTIVE_FLOW, active, False, False)]
+    for position, attribute in enumerate(attributes(organization), start=1):
+        rule = rules.get(attribute, AttributeRule())
+        order = _order(rule, names)
+        known = (flow for flow, each in orders.items() if each == order and flow != ACTIVE_FLOW)
+        flow = next(known, len(orders) + 1)
+        orders[flow] = order
+        rows.append(
+            (
+                attribute,
+                position,
+                flow,
+                list(rule.precedence),
+                rule.blank == "wins",
+                bool(rule.merge),
+            )
+        )
+    _insert(connection, "attributes", rows)
+    _insert(
+        connection,
+        "flows",
+        [
+            (flow, n, rank)
+            for flow, order in orders.items()
+            for rank, n in enumerate(order, start=1)
+        ],
+    )
+    _insert(connection, "pins", _accounts(joined(organization.resolution.pin)))
+    _insert(connection, "parts", _accounts(organization.resolution.part))
+
+
+def fill_mapping(
+    connection: duckdb.DuckDBPyConnection, organization: Organization, directory: str
+) -> None:
+    """Fills the table of where one directory's values come from."""
+    settings = organization.directories[directory]
+    known = attributes(organization)
+    connection.execute("delete from mapping")
+    _insert(
+        connection,
+        "mapping",
+        [
+            (
+                known.index(one.attribute) + 1,
+                one.position,
+                pointer(settings, one.field),
+                pointer(settings, one.and_field) if one.and_field else None,
+            )
+            for one in mapping(settings, known)
+        ],
+    )
+
+
+def _order(rule: AttributeRule | None, names: Sequence[str]) -> tuple[str, ...]:
+    listed = [name for name in rule.precedence if name in names] if rule else []
+    return (*listed, *(name for name in names if name not in listed))
+
+
+def _accounts(sets: Iterable[Iterable[str]]) -> list[Sequence[object]]:
+    """Each account with the number of its set."""
+    return [
+        (number, *account.split("/", 1))
+        for number, accounts in enumerate(sets, start=1)
+        for account in accounts
+    ]
+
+
+def _insert(
+    connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Sequence[object]]
+) -> None:
+    if rows:
+        marks = ", ".join(["(" + ", ".join("?" * len(rows[0])) + ")"] * len(rows))
+        values = [value for row in rows for value in row]
+        connection.execute(f"insert into {table} values {marks}", values)  # noqa: S608 - our names

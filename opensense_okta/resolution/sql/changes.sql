@@ -1,0 +1,138 @@
+-- What differs between two directories of people, in full.
+--
+-- tables old_people, old_accounts, old_groups, old_memberships   of the one day
+-- tables new_people, …                                           of the other one
+-- makes table changes
+
+-- A row as texts, lists as JSON: the two days may have other attributes, and other types of them. No
+-- attribute's name begins with an underscore.
+create or replace temp macro people_as_texts(people) as table
+select
+    person_id as _key,
+    nullif(to_json(columns(* exclude (person_id, directories, accounts))) ->> '$', '[]'),
+    to_json(list_sort(accounts)) ->> '$' as accounts
+from query_table(people);
+
+create or replace temp view people_both as
+select true as _old, * from people_as_texts('old_people')
+union all by name
+select false as _old, * from people_as_texts('new_people');
+
+-- The texts that differ between the rows of one key. Rows are compared by hash first: on most days a
+-- few differ, and only their values are held in memory.
+create or replace temp macro differences(both_days, attributes) as table
+with hashed as (
+    select _old, _key, hash([*columns(* exclude (_old, _key))]) as content
+    from query_table(both_days)
+),
+differing as materialized (
+    select _key
+    from (from hashed where _old) o
+    join (from hashed where not _old) n using (_key)
+    where o.content <> n.content
+),
+lists as (
+    select _old, _key, [*columns(* exclude (_old, _key))] as texts
+    from query_table(both_days)
+    semi join differing using (_key)
+),
+texts as (
+    select _key as key, unnest(attributes) as attribute, unnest(o.texts) as before, unnest(n.texts) as after
+    from (from lists where _old) o
+    join (from lists where not _old) n using (_key)
+)
+from texts where before is distinct from after;
+
+set variable people_attributes = (
+    select list(column_name)
+    from (describe from people_both)
+    where column_name not in ('_old', '_key')
+);
+
+create or replace temp table people_ended as
+select person_id from old_people anti join new_people using (person_id);
+
+create or replace temp table people_begun as
+select person_id from new_people anti join old_people using (person_id);
+
+-- Accounts that are another person's now.
+create or replace temp view accounts_moved as
+select o.person_id as before, n.person_id as after, count(*) as accounts
+from old_accounts o
+join new_accounts n using (directory, id)
+where o.person_id <> n.person_id
+group by all;
+
+-- Who ended goes on as the person who has the most of the accounts now.
+create or replace temp table people_merged as
+select before, arg_min(after, (-accounts, after)) as after
+from accounts_moved
+where before in (from people_ended)
+group by before;
+
+create or replace temp table people_split as
+select arg_min(before, (-accounts, before)) as before, after
+from accounts_moved
+where after in (from people_begun) and after not in (select after from people_merged)
+group by after;
+
+create or replace table changes as
+with memberships_as_before as (
+    -- As the ended ones' would be had they been the survivors' all along.
+    select person_id, group_id from old_memberships
+    union all
+    select m.after, group_id
+    from old_memberships
+    join people_merged m on m.before = person_id
+)
+select person_id, 'added' as change, null::varchar as attribute, null::varchar as before, null::varchar as after
+from people_begun
+where
+    person_id not in (select after from people_split)
+    and person_id not in (select after from people_merged)
+union all
+select person_id, 'removed', null, null, null
+from people_ended
+where person_id not in (select before from people_merged)
+union all
+select before, 'merged', null, before, after from people_merged
+union all
+select after, 'split', null, before, after from people_split
+union all
+select key, 'changed', attribute, before, after
+from differences('people_both', getvariable('people_attributes'))
+union all
+select
+    null,
+    case when o.group_id is null then 'added' when n.group_id is null then 'removed' else 'changed' end,
+    'group',
+    case when n.group_id is null then o.group_id when o.group_id is not null then o.name end,
+    case when o.group_id is null then n.group_id when n.group_id is not null then n.name end
+from old_groups o
+full join new_groups n using (group_id)
+where o.group_id is null or n.group_id is null or o.name is distinct from n.name
+union all
+select person_id, 'added', 'membership', null, group_id
+from new_memberships
+anti join memberships_as_before using (person_id, group_id)
+union all
+select person_id, 'removed', 'membership', group_id, null
+from old_memberships o
+left join people_merged m on m.before = person_id
+anti join new_memberships n on n.person_id = coalesce(m.after, o.person_id) and n.group_id = o.group_id;
+
+select
+    count(*) filter (where change = 'added' and attribute is null) as added,
+    count(*) filter (where change = 'removed' and attribute is null) as removed,
+    count(distinct person_id) filter (where change = 'changed') as changed,
+    count(*) filter (where change = 'merged') as merged,
+    count(*) filter (where change = 'split') as split,
+    coalesce(
+        histogram(attribute) filter (where change = 'changed' and person_id is not null), map {}
+    ) as attributes,
+    count(*) filter (where change = 'added' and attribute = 'group') as groups_added,
+    count(*) filter (where change = 'removed' and attribute = 'group') as groups_removed,
+    count(*) filter (where change = 'changed' and person_id is null) as groups_changed,
+    count(*) filter (where change = 'added' and attribute = 'membership') as memberships_added,
+    count(*) filter (where change = 'removed' and attribute = 'membership') as memberships_removed
+from changes;

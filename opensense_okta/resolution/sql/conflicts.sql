@@ -1,0 +1,70 @@
+-- Where directories disagree: on a value, or on who is who. One row for each person concerned.
+--
+-- table phones_spelled    of disputes.sql
+-- table phone_numbers     value, country, number: the disputed phone numbers that are valid, as E.164
+-- tables disputed, refusals, keys, owners, managers, accounts_read, persons, person_ids    see the files before
+-- set variable match = ['employee_number', 'email'];
+
+create view differing as
+select person, attribute, said
+from disputed
+where case
+    when attribute in ('work_phone', 'mobile_phone') then (person, attribute) in (
+        select person, attribute
+        from phones_spelled s
+        left join phone_numbers n on n.value = s.value and n.country is not distinct from s.country
+        group by person, attribute
+        having count(distinct coalesce(n.number, tidied(s.value))) > 1
+    )
+    when attribute = 'manager' then (person, attribute) in ( -- an id here, a number there
+        select d.person, d.attribute
+        from (select person, attribute, unnest(said, recursive := true) from disputed where attribute = 'manager') d
+        left join managers m using (account)
+        group by d.person, d.attribute
+        having count(distinct coalesce(m.manager_id, tidied(d.value))) > 1
+    )
+    when attribute in ('email', 'user_name')
+    then list_unique(list_transform(said, lambda x: normalized(x.value))) > 1
+    else list_unique(list_transform(said, lambda x: tidied(x.value))) > 1
+end;
+
+-- The evidence of a case: every account of it with all its keys.
+create view cases as
+select
+    kind, strength, bundle,
+    map_from_entries(list_sort(list(struct_pack(key := name, value := keys)))) as accounts
+from (
+    select
+        kind, r.strength, bundle, account,
+        any_value(a.directory || '/' || a.id) as name,
+        map_from_entries(
+            list_sort(list(struct_pack(key := getvariable('match')[k.strength], value := k.value)))
+        ) as keys
+    from refusals r
+    join accounts_read a using (account)
+    join keys k using (account)
+    group by kind, r.strength, bundle, account
+)
+group by kind, strength, bundle;
+
+create view conflicts as
+select
+    any_value(person_id) as person_id, 'value' as kind, attribute,
+    to_json({values: map_from_entries(list_sort(list(struct_pack(key := directory || '/' || id, value))))})
+        as detail
+from (select person, attribute, unnest(said, recursive := true) from differing)
+join owners using (account)
+group by person, attribute
+union all
+select
+    person_id, kind,
+    getvariable('match')[strength] as attribute,
+    to_json({key: getvariable('match')[strength], accounts: accounts}) as detail
+from (
+    select kind, strength, bundle, unnest(list_distinct(list(person) filter (concerned))) as person
+    from refusals join persons using (account)
+    group by kind, strength, bundle
+    having count(distinct person) > 1 -- else a weaker key has told them to be one
+)
+join cases using (kind, strength, bundle)
+join person_ids using (person);

@@ -1,0 +1,22 @@
+-- Where directories do not all say the same, and the phone numbers among that, which may be one number
+-- in several spellings; returns those.
+--
+-- tables weighed, accounts_read, attributes    see the files before
+
+-- Whether somebody is active is no matter of opinion: who left one directory may work with another.
+create table disputed as
+select person, attribute, list_transform(said, lambda x: struct_pack(account := x[2], value := x[3])) as said
+from weighed join attributes using (position)
+where disputed and not merges and attribute <> 'active';
+
+create table phones_spelled as
+select
+    d.person, d.attribute, one.value,
+    upper(stripped(a.texts[(select position from attributes where attribute = 'country')])) as country
+from (
+    select person, attribute, unnest(said) as one
+    from disputed where attribute in ('work_phone', 'mobile_phone')
+) d
+join accounts_read a on a.account = one.account;
+
+select distinct value, country from phones_spelled;

@@ -1,0 +1,44 @@
+-- What speaks for the tables of a resolved day and against them: counts by name.
+--
+-- tables resolved_accounts, resolved_people, resolved_conflicts    as stored; accounts_read, persons and pins of the files before
+
+create table holders as
+select person_id, unnest(accounts) as account from resolved_people;
+
+create table evidence (name varchar, count bigint);
+
+insert into evidence select 'people', count(*) from resolved_people;
+insert into evidence select 'people_active', count(*) from resolved_people where active;
+insert into evidence select 'people_linked', count(*) from resolved_people where len(directories) > 1;
+insert into evidence select 'accounts', count(*) from accounts_read;
+insert into evidence select 'directories', count(*) from directories;
+
+insert into evidence select 'people_without_account', count(*) from resolved_people where len(accounts) = 0;
+insert into evidence select 'people_doubled', count(*) - count(distinct person_id) from resolved_people;
+insert into evidence
+select 'accounts_of_nobody', count(*)
+from resolved_accounts a anti join holders o on o.account = a.directory || '/' || a.id and o.person_id = a.person_id;
+insert into evidence
+select 'accounts_of_two', count(*) from (select account from holders group by account having count(*) > 1);
+insert into evidence
+select 'accounts_doubled', count(*)
+from (
+    select person, p.directory
+    from persons join accounts_read p using (account)
+    group by person, p.directory
+    having count(*) filter (where (p.directory, p.id) not in (select directory, id from pins)) > 0
+    and count(*) > 1
+);
+
+insert into evidence select 'emails_missing', count(*) from resolved_people where active and email is null;
+insert into evidence
+select 'emails_shared', coalesce(sum(sharing), 0)
+from (select count(*) as sharing from resolved_people where active and email is not null and typeof(email) = 'VARCHAR'
+      group by normalized(email::varchar) having count(*) > 1);
+
+insert into evidence select 'conflicts_' || kind, count(*) from resolved_conflicts group by kind;
+insert into evidence select 'people_in_conflict', count(distinct person_id) from resolved_conflicts;
+insert into evidence
+select 'people_in_doubt', count(distinct person_id) from resolved_conflicts where kind <> 'value';
+
+from evidence;

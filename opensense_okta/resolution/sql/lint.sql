@@ -1,0 +1,73 @@
+-- What the rules of an organization are judged by: counts of a resolved day, without names.
+--
+-- views accounts, people, provenance, conflicts, groups    of the day
+-- macro normalized                  see schema.sql
+-- set variable match = ['employee_number', 'email'];
+-- set variable by_hand = '[{"rule": "pin", "number": 1, "directory": "okta", "id": "00u1"}]';
+
+-- How many accounts of each directory have each attribute.
+create table filled_values as
+unpivot (
+    select directory, count(*) as accounts, count(columns(* exclude (directory, id, person_id, status)))
+    from accounts group by directory
+)
+on columns(* exclude (directory, accounts)) into name attribute value filled;
+
+-- How often each directory's value was compared with others, and won.
+create table won_values as
+select
+    attribute, directory, count(*) as won, count(*) filter (where len(losing) > 0) as contested
+from provenance group by attribute, directory;
+
+create table differing_values as
+select attribute, count(*) as differing from conflicts where kind = 'value' group by attribute;
+
+-- The match keys, as they are compared.
+create table key_values as
+select directory, key, normalized(value::varchar) as value
+from (
+    unpivot (
+        select directory, id, columns(lambda c: list_contains(getvariable('match'), c))::varchar
+        from accounts
+    )
+    on columns(lambda c: list_contains(getvariable('match'), c)) into name key value value
+);
+
+create table doubled_keys as
+select directory, key, count(*) as keys, count(*) filter (where accounts > 1) as doubled
+from (
+    select directory, key, value, count(*) as accounts
+    from key_values where value is not null group by directory, key, value
+)
+group by directory, key;
+
+create table values_of_directories as
+select
+    filled_values.directory, attribute, accounts, filled,
+    coalesce(won, 0) as won, coalesce(contested, 0) as contested,
+    coalesce(keys, 0) as keys, coalesce(doubled, 0) as doubled
+from filled_values
+left join won_values using (directory, attribute)
+left join doubled_keys on doubled_keys.directory = filled_values.directory and key = attribute;
+
+create table members_of_directories as
+select directory, sum(members_count)::bigint as members
+from (
+    select members_count, unnest(list_distinct(list_transform(sources, lambda x: split_part(x, '/', 1))))
+        as directory
+    from groups
+)
+group by directory;
+
+-- Accounts that pin and part name; the number is the place of the set in the organization file.
+create table named_accounts as
+select rule, number, count(*) as accounts, count(*) filter (where a.id is null) as unknown
+from (
+    select unnest(from_json(
+        getvariable('by_hand'),
+        '[{"rule": "varchar", "number": "integer", "directory": "varchar", "id": "varchar"}]'
+    ), recursive := true)
+)
+left join accounts a using (directory, id)
+group by rule, number
+order by rule, number;

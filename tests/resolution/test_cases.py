@@ -1,0 +1,253 @@
+"""The hand-written cases: accounts and rules in, people and conflicts out (`cases/*.yaml`)."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+
+import pytest
+
+from opensense_okta.lake import Lake
+from opensense_okta.resolution.resolve import resolve
+from opensense_okta.resolution.sources import NothingToResolve, StaleDirectory
+from tests.resolution.csv_snapshots import Tables, tables_of
+from tests.resolution.stored import DAY, Row
+from tests.resolution.written_cases import (
+    EXPLAINED,
+    Case,
+    as_one,
+    mark_of,
+    organizations,
+    set_up,
+    written_cases,
+)
+
+CASES = written_cases()
+RESOLVED = [case for case in CASES if not case.fails]
+NOT_VALUES = {"person_id", "manager_id", "directories", "accounts"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A case and the tables that came out of it.
+
+    Attributes:
+        people: each person's row by its accounts.
+        person: the row of the person that each account belongs to.
+    """
+
+    case: Case
+    people: Mapping[frozenset[str], Row]
+    person: Mapping[str, Row]
+    accounts: list[Row]
+    provenance: list[Row]
+    conflicts: list[Row]
+    memberships: list[Row]
+
+    def id_of(self, account: str) -> object:
+        """The id of the person that an account belongs to."""
+        return self.person[account]["person_id"]
+
+
+Resolved = Callable[[Case], Tables]
+
+
+@pytest.fixture(scope="module")
+def resolved_with_others(tmp_path_factory: pytest.TempPathFactory) -> Resolved:
+    """The tables of the organization that a case is part of."""
+    shared = organizations(RESOLVED)
+
+    @cache
+    def tables(common: str) -> Tables:
+        lake = Lake(tmp_path_factory.mktemp("lake"), "acme")
+        resolve(set_up(as_one(shared[common]), lake), DAY, lake)
+        return tables_of(lake)
+
+    common = {case.title: each for each, cases in shared.items() for case in cases}
+    return lambda case: tables(common[case.title])
+
+
+@pytest.fixture(scope="module")
+def outcome(request: pytest.FixtureRequest, resolved_with_others: Resolved) -> Outcome:
+    case: Case = request.param
+    tables, mark = resolved_with_others(case), mark_of(case)
+    ids = {row["person_id"] for row in tables["people"] if mark in str(row["accounts"])}
+    own = {
+        table: [without_mark(row, mark) for row in rows if row.get("person_id") in ids]
+        for table, rows in tables.items()
+    }
+    people = {frozenset(_strings(row["accounts"])): row for row in own["people"]}
+    return Outcome(
+        case=case,
+        people=people,
+        person={account: row for accounts, row in people.items() for account in accounts},
+        accounts=own["accounts"],
+        provenance=own["provenance"],
+        conflicts=own["conflicts"],
+        memberships=own["memberships"],
+    )
+
+
+def all_that(have: Callable[[Case], object] = bool) -> pytest.MarkDecorator:
+    """The outcome of each case that has what the test is about."""
+    cases = [case for case in RESOLVED if have(case)]
+    return pytest.mark.parametrize(
+        "outcome", cases, indirect=True, ids=[case.title for case in cases]
+    )
+
+
+def without_mark(row: Row, mark: str) -> Row:
+    """A row as it is when the case is resolved alone."""
+
+    def unmarked(value: object) -> object:
+        if isinstance(value, str):
+            return value.replace(mark, "")
+        if isinstance(value, list):
+            return [unmarked(each) for each in value]
+        if isinstance(value, dict):
+            return {name: unmarked(each) for name, each in value.items()}
+        return value
+
+    return {name: unmarked(value) for name, value in row.items()}
+
+
+@all_that()
+def test_the_people_are(outcome: Outcome) -> None:
+    assert set(outcome.people) == {frozenset(accounts.split()) for accounts in outcome.case.people}
+
+
+@all_that(lambda case: any(case.people.values()))
+def test_their_values_are(outcome: Outcome) -> None:
+    for accounts, said in outcome.case.people.items():
+        person = outcome.people[frozenset(accounts.split())]
+        wanted = {name: value for name, value in said.items() if name not in EXPLAINED}
+        assert {name: person[name] for name in wanted} == wanted
+        if "manager_is" in said:
+            manager = said["manager_is"]
+            assert person["manager_id"] == (outcome.id_of(str(manager)) if manager else None)
+
+
+@all_that()
+def test_their_ids_follow_from(outcome: Outcome) -> None:
+    for accounts, said in outcome.case.people.items():
+        anchor = accounts.split()[0]
+        first = f"{said.get('id_of', anchor)}{mark_of(outcome.case)}"
+        assert outcome.id_of(anchor) == sha256(first.encode()).hexdigest()[:32]
+
+
+@all_that(lambda case: any("because" in said for said in case.people.values()))
+def test_their_values_come_from(outcome: Outcome) -> None:
+    explained = {(row["person_id"], row["attribute"]): row for row in outcome.provenance}
+    for accounts, said in outcome.case.people.items():
+        person = outcome.id_of(accounts.split()[0])
+        because = said.get("because") or {}
+        assert isinstance(because, dict)
+        for attribute, wanted in because.items():
+            row = explained[person, attribute]
+            losing = row["losing"]
+            assert isinstance(losing, list)
+            lost = [f"{one['directory']} says {one['value']}" for one in losing]
+            assert [f"{row['directory']}/{row['account_id']}", *lost] == wanted
+
+
+@all_that()
+def test_the_conflicts_are(outcome: Outcome) -> None:
+    wanted = {
+        (conflict.kind, conflict.on, outcome.id_of(account))
+        for conflict in outcome.case.conflicts
+        for account in conflict.of
+    }
+    found = {(row["kind"], _about(row, outcome), row["person_id"]) for row in outcome.conflicts}
+    assert found == wanted
+
+
+@all_that(lambda case: case.conflicts)
+def test_conflicts_name_their_evidence(outcome: Outcome) -> None:
+    """The accounts of all who are concerned, and the values that differ or the key."""
+    concerned = {
+        (conflict.kind, conflict.on, outcome.id_of(account)): conflict.of
+        for conflict in outcome.case.conflicts
+        for account in conflict.of
+    }
+    for row in outcome.conflicts:
+        evidence = set(_strings(json.loads(str(row["detail"]))))
+        about = _about(row, outcome)
+        if row["kind"] == "value":
+            saying = [
+                a for a in outcome.accounts if a["person_id"] == row["person_id"] and a[about]
+            ]
+            assert {f"{a['directory']}/{a['id']}" for a in saying} <= evidence
+            assert {str(a[about]) for a in saying} <= evidence
+            continue
+        for one in concerned[str(row["kind"]), about, row["person_id"]]:
+            person = outcome.person[one]
+            assert evidence & set(_strings(person["accounts"])), f"nothing of {one}"
+
+
+@all_that(lambda case: case.members)
+def test_the_groups_members_are(outcome: Outcome) -> None:
+    assert outcome.case.members is not None
+    found = {(row["group_id"], row["person_id"]) for row in outcome.memberships}
+    assert found == {
+        (group, outcome.id_of(account))
+        for group, accounts in outcome.case.members.items()
+        for account in accounts
+    }
+    assert len(outcome.memberships) == len(found)
+
+
+@all_that()
+def test_the_tables_agree(outcome: Outcome) -> None:
+    """Each account is one person's; each filled value is explained, and blank ones are not."""
+    assert {f"{a['directory']}/{a['id']}": a["person_id"] for a in outcome.accounts} == {
+        account: row["person_id"] for account, row in outcome.person.items()
+    }
+    explained = [(row["person_id"], row["attribute"]) for row in outcome.provenance]
+    assert sorted(explained, key=str) == sorted(
+        (
+            (row["person_id"], name)
+            for row in outcome.people.values()
+            for name, value in row.items()
+            if name not in NOT_VALUES and value is not None
+        ),
+        key=str,
+    )
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if case.fails], ids=lambda case: case.title
+)
+def test_the_day_fails(case: Case, lake: Lake) -> None:
+    organization = set_up(case, lake)
+    with pytest.raises((NothingToResolve, StaleDirectory), match=case.fails):
+        resolve(organization, DAY, lake)
+    assert lake.resolved_days() == []
+
+
+def test_every_case_has_a_title_of_its_own() -> None:
+    titles = [case.title for case in CASES]
+    assert len(titles) == len(set(titles))
+
+
+def _about(row: Row, outcome: Outcome) -> str:
+    """The attribute that a conflict is on; the key that it names."""
+    if row["kind"] == "value":
+        return str(row["attribute"])
+    match = outcome.case.rules.get("match", ["email"])
+    named = set(_strings(json.loads(str(row["detail"]))["key"]))
+    (key,) = named & set(_strings(match))
+    return key
+
+
+def _strings(value: object) -> Iterator[str]:
+    """All text in a JSON document: keys and values."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield str(key)
+            yield from _strings(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _strings(inner)
+    elif value is not None:
+        yield str(value)

@@ -1,0 +1,495 @@
+"""What is said of two days: who came, went, changed, merged and split."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import gettempdir
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from opensense_okta import engine
+from opensense_okta.resolution.changes import Difference, compare
+
+Value = str | list[str] | None
+Row = tuple[str | None, str, str | None, str | None, str | None]
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account, and the person it is part of."""
+
+    name: str
+    person: str
+    active: bool
+    values: Mapping[str, Value]
+
+
+@dataclass(frozen=True)
+class Person:
+    """A person with accounts `directory/id`; the accounts' values are the person's."""
+
+    id: str
+    accounts: tuple[str, ...]
+    values: Mapping[str, Value]
+    active: bool = True
+    manager_id: str | None = None
+
+    def each_account(self) -> Iterator[Account]:
+        for name in self.accounts:
+            yield Account(name, self.id, self.active, self.values)
+
+
+def person(
+    name: str,
+    *accounts: str,
+    active: bool = True,
+    manager_id: str | None = None,
+    **values: Value,
+) -> Person:
+    return Person(name, accounts or (f"okta/{name}",), values, active, manager_id)
+
+
+@dataclass(frozen=True)
+class Day:
+    """One resolved day.
+
+    Attributes:
+        attributes: columns that nobody needs to have a value of.
+        accounts: instead of those that follow from the people.
+        groups: names by id.
+    """
+
+    people: tuple[Person, ...] = ()
+    groups: Mapping[str, str | None] = field(default_factory=dict)
+    memberships: tuple[tuple[str, str], ...] = ()
+    attributes: tuple[str, ...] = ("title",)
+    accounts: tuple[Account, ...] | None = None
+
+
+def day(*people: Person, **others: object) -> Day:
+    return Day(people, **others)  # type: ignore[arg-type]  # names of the fields above
+
+
+@contextmanager
+def connected() -> Iterator[duckdb.DuckDBPyConnection]:
+    with engine.start(Path(gettempdir())) as connection:
+        yield connection
+
+
+def lay(connection: duckdb.DuckDBPyConnection, before: Day, after: Day) -> None:
+    """Makes the tables of two days."""
+    for age, each in (("old", before), ("new", after)):
+        accounts = each.accounts
+        if accounts is None:
+            accounts = tuple(a for one in each.people for a in one.each_account())
+        columns = typed(each)
+        _table(
+            connection,
+            f"{age}_people",
+            {
+                "person_id": "varchar",
+                "active": "boolean",
+                **columns,
+                "manager_id": "varchar",
+                "directories": "varchar[]",
+                "accounts": "varchar[]",
+            },
+            (
+                [
+                    one.id,
+                    one.active,
+                    *(one.values.get(name) for name in columns),
+                    one.manager_id,
+                    sorted({name.split("/")[0] for name in one.accounts}),
+                    list(one.accounts),
+                ]
+                for one in each.people
+            ),
+        )
+        fixed = ("directory", "id", "person_id", "status")
+        _table(
+            connection,
+            f"{age}_accounts",
+            {**dict.fromkeys(fixed, "varchar"), "active": "boolean"}
+            | dict.fromkeys(columns, "varchar"),
+            (
+                [
+                    *one.name.split("/"),
+                    one.person,
+                    "ACTIVE" if one.active else "SUSPENDED",
+                    one.active,
+                    *(str(v) if (v := one.values.get(name)) else None for name in columns),
+                ]
+                for one in accounts
+            ),
+        )
+        text = "varchar"
+        _table(connection, f"{age}_groups", {"group_id": text, "name": text}, each.groups.items())
+        _table(
+            connection,
+            f"{age}_memberships",
+            {"person_id": text, "group_id": text},
+            each.memberships,
+        )
+
+
+def typed(each: Day) -> dict[str, str]:
+    """The attributes' columns; an attribute with a list is one of lists."""
+    columns = dict.fromkeys(each.attributes, "varchar")
+    for one in each.people:
+        for name, value in one.values.items():
+            columns[name] = "varchar[]" if isinstance(value, list) else columns.get(name, "varchar")
+    return columns
+
+
+def _table(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    columns: Mapping[str, str],
+    rows: Iterable[Iterable[object]],
+) -> None:
+    # As one JSON document: hundreds of people are one statement.
+    written = json.dumps([dict(zip(columns, row, strict=True)) for row in rows])
+    shapes = {column: ["varchar"] if "[]" in kind else kind for column, kind in columns.items()}
+    connection.execute(
+        f"create or replace table {name} as"
+        f" select unnest(from_json(?, '{json.dumps([shapes])}'), max_depth := 2)",
+        [written],
+    )
+
+
+def compared(before: Day, after: Day) -> tuple[list[Row], Difference]:
+    with connected() as connection:
+        lay(connection, before, after)
+        difference = compare(connection)
+        return connection.execute("from changes").fetchall(), difference
+
+
+CASES: dict[str, tuple[Day, Day, list[Row]]] = {
+    "nothing differs": (day(person("a", title="Clerk")), day(person("a", title="Clerk")), []),
+    "nobody on either day": (day(), day(), []),
+    "somebody came": (day(), day(person("a", title="Clerk")), [("a", "added", None, None, None)]),
+    "somebody went": (day(person("a", title="Clerk")), day(), [("a", "removed", None, None, None)]),
+    "another value": (
+        day(person("a", title="Clerk"), person("b", title="Clerk")),
+        day(person("a", title="Boss"), person("b", title="Clerk")),
+        [("a", "changed", "title", "Clerk", "Boss")],
+    ),
+    "a value became blank, and one was filled": (
+        day(person("a", title="Clerk", email=None)),
+        day(person("a", title=None, email="a@acme.com")),
+        [("a", "changed", "email", None, "a@acme.com"), ("a", "changed", "title", "Clerk", None)],
+    ),
+    "case and white space count as written": (
+        day(person("a", title="Clerk")),
+        day(person("a", title="clerk ")),
+        [("a", "changed", "title", "Clerk", "clerk ")],
+    ),
+    "any writing, and what looks like another type": (
+        day(person("a", title="Größe 静", email='"quoted" \\ {}'), person("b", title="null")),
+        day(person("a", title="Größe 静\u00a0", email="[]x"), person("b", title="true")),
+        [
+            ("a", "changed", "email", '"quoted" \\ {}', "[]x"),
+            ("a", "changed", "title", "Größe 静", "Größe 静\u00a0"),
+            ("b", "changed", "title", "null", "true"),
+        ],
+    ),
+    "somebody turned inactive": (
+        day(person("a")),
+        day(person("a", active=False)),
+        [("a", "changed", "active", "true", "false")],
+    ),
+    "another manager": (
+        day(person("a", manager_id="b"), person("b"), person("c")),
+        day(person("a", manager_id="c"), person("b"), person("c")),
+        [("a", "changed", "manager_id", "b", "c")],
+    ),
+    "lists are told as JSON, in their order": (
+        day(person("a", aliases=["x", "y"]), person("b", aliases=["x", "y"])),
+        day(person("a", aliases=["y", "x"]), person("b", aliases=["x", "y"])),
+        [("a", "changed", "aliases", '["x","y"]', '["y","x"]')],
+    ),
+    "an empty list is no value": (
+        day(person("a", aliases=["x"]), person("b", aliases=[])),
+        day(person("a", aliases=[]), person("b", aliases=None)),
+        [("a", "changed", "aliases", '["x"]', None)],
+    ),
+    "an attribute became a list": (
+        day(person("a", aliases="x"), person("b", aliases=None)),
+        day(person("a", aliases=["x"]), person("b", aliases=None)),
+        [("a", "changed", "aliases", "x", '["x"]')],
+    ),
+    "an attribute that only one day has is blank on the other": (
+        day(person("a", desk="1", title="Clerk"), person("b", desk=None)),
+        day(person("a", title="Clerk", floor="2"), person("b", floor=None)),
+        [("a", "changed", "desk", "1", None), ("a", "changed", "floor", None, "2")],
+    ),
+    "the columns' order is no change": (
+        day(person("a", title="Clerk", desk="1")),
+        day(person("a", desk="1", title="Clerk"), attributes=("desk", "title")),
+        [],
+    ),
+    "an attribute may have any name": (
+        day(person("a", key="1", old="1", attribute="1", people="1", group="1", order="1")),
+        day(person("a", key="2", old="2", attribute="2", people="2", group="2", order="2")),
+        [
+            ("a", "changed", name, "1", "2")
+            for name in ("attribute", "group", "key", "old", "order", "people")
+        ],
+    ),
+    "an account came": (
+        day(person("a", "okta/1")),
+        day(person("a", "okta/1", "entra/1")),
+        [("a", "changed", "accounts", '["okta/1"]', '["entra/1","okta/1"]')],
+    ),
+    "the accounts' order is no change": (
+        day(person("a", "okta/1", "entra/1")),
+        day(person("a", "entra/1", "okta/1")),
+        [],
+    ),
+    "two became one": (
+        day(person("a", "okta/1", title="Clerk"), person("b", "entra/1", title="Boss")),
+        day(person("a", "okta/1", "entra/1", title="Boss")),
+        [
+            ("a", "changed", "accounts", '["okta/1"]', '["entra/1","okta/1"]'),
+            ("a", "changed", "title", "Clerk", "Boss"),
+            ("b", "merged", None, "b", "a"),
+        ],
+    ),
+    "one became two": (
+        day(person("a", "okta/1", "entra/1")),
+        day(person("a", "okta/1"), person("b", "entra/1")),
+        [
+            ("a", "changed", "accounts", '["entra/1","okta/1"]', '["okta/1"]'),
+            ("b", "split", None, "a", "b"),
+        ],
+    ),
+    "who ended goes on where most of the accounts are": (
+        day(
+            person("a", "okta/1", "okta/2", "okta/3"), person("b", "okta/4"), person("c", "okta/5")
+        ),
+        day(person("b", "okta/4", "okta/1"), person("c", "okta/5", "okta/2", "okta/3")),
+        [
+            ("a", "merged", None, "a", "c"),
+            ("b", "changed", "accounts", '["okta/4"]', '["okta/1","okta/4"]'),
+            ("c", "changed", "accounts", '["okta/5"]', '["okta/2","okta/3","okta/5"]'),
+        ],
+    ),
+    "an id that goes on as a new one has merged into it, and nobody came": (
+        day(person("a", "okta/1", "entra/1")),
+        day(person("b", "okta/1", "entra/1")),
+        [("a", "merged", None, "a", "b")],
+    ),
+    "who ended with all accounts went": (
+        day(person("a", "okta/1"), person("b", "okta/2")),
+        day(person("b", "okta/2"), person("c", "okta/3")),
+        [("a", "removed", None, None, None), ("c", "added", None, None, None)],
+    ),
+    "an account that went from one person to another changes both": (
+        day(person("a", "okta/1", "entra/1"), person("b", "okta/2")),
+        day(person("a", "okta/1"), person("b", "okta/2", "entra/1")),
+        [
+            ("a", "changed", "accounts", '["entra/1","okta/1"]', '["okta/1"]'),
+            ("b", "changed", "accounts", '["okta/2"]', '["entra/1","okta/2"]'),
+        ],
+    ),
+    "groups came, went and were renamed": (
+        day(groups={"g1": "Staff", "g2": "Sales", "g3": None}),
+        day(groups={"g1": "Staff", "g3": "Board", "g4": "Sales"}),
+        [
+            (None, "added", "group", None, "g4"),
+            (None, "changed", "group", None, "Board"),
+            (None, "removed", "group", "g2", None),
+        ],
+    ),
+    "memberships came and went": (
+        day(person("a"), groups={"g1": "1", "g2": "2"}, memberships=(("a", "g1"),)),
+        day(person("a"), groups={"g1": "1", "g2": "2"}, memberships=(("a", "g2"),)),
+        [("a", "added", "membership", None, "g2"), ("a", "removed", "membership", "g1", None)],
+    ),
+    "who comes and goes has memberships, too": (
+        day(person("a"), groups={"g1": "1"}, memberships=(("a", "g1"),)),
+        day(person("b"), groups={"g1": "1"}, memberships=(("b", "g1"),)),
+        [
+            ("a", "removed", "membership", "g1", None),
+            ("a", "removed", None, None, None),
+            ("b", "added", "membership", None, "g1"),
+            ("b", "added", None, None, None),
+        ],
+    ),
+    "a membership that merged with its person is no change": (
+        day(
+            person("a", "okta/1"),
+            person("b", "entra/1"),
+            groups={"g1": "1", "g2": "2", "g3": "3"},
+            memberships=(("b", "g1"), ("b", "g2"), ("a", "g2"), ("b", "g3")),
+        ),
+        day(
+            person("a", "okta/1", "entra/1"),
+            groups={"g1": "1", "g2": "2", "g3": "3"},
+            memberships=(("a", "g1"), ("a", "g2")),
+        ),
+        [
+            ("a", "changed", "accounts", '["okta/1"]', '["entra/1","okta/1"]'),
+            ("b", "merged", None, "b", "a"),
+            ("b", "removed", "membership", "g3", None),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_changes_are_told_when(case: str) -> None:
+    before, after, expected = CASES[case]
+    found, _ = compared(before, after)
+    assert sorted(found, key=str) == sorted(expected, key=str)
+
+
+def test_the_changes_are_counted_without_names() -> None:
+    difference = Difference(
+        added=1,
+        removed=1,
+        changed=3,
+        merged=1,
+        split=1,
+        attributes={"title": 2, "desk": 1, "accounts": 2},
+        groups_added=1,
+        groups_removed=1,
+        groups_changed=1,
+        memberships_added=2,
+        memberships_removed=1,
+    )
+    found, counted = compared(
+        day(
+            person("goes"),
+            person("merges", "entra/m"),
+            person("stays", "okta/s", title="Clerk", desk="1"),
+            person("parts", "okta/p", "entra/p", title="Clerk"),
+            person("retitled", title="Clerk"),
+            groups={"g1": "Staff", "g2": "Sales"},
+            memberships=(("stays", "g2"),),
+        ),
+        day(
+            person("comes"),
+            person("stays", "okta/s", "entra/m", title="Clerk", desk="2"),
+            person("parts", "okta/p", title="Boss"),
+            person("parted", "entra/p"),
+            person("retitled", title="Boss"),
+            groups={"g1": "All staff", "g3": "Sales"},
+            memberships=(("stays", "g3"), ("comes", "g1")),
+        ),
+    )
+    assert counted == difference
+    told = Counter((change, attribute) for _, change, attribute, _, _ in found)
+    assert told["changed", "title"] == 2
+    assert Difference.model_validate_json(counted.model_dump_json()) == counted
+
+
+def test_comparing_again_replaces_what_was_found() -> None:
+    with connected() as connection:
+        lay(connection, day(person("a")), day(person("b")))
+        first = compare(connection)
+        lay(connection, day(person("a")), day(person("a")))
+        assert compare(connection) == Difference() != first
+        assert connection.execute("from changes").fetchall() == []
+
+
+# Applied to the one day, the changes give the other one.
+
+PEOPLE, ACCOUNTS, GROUPS = ("p", "q", "r", "s"), ("okta/1", "okta/2", "entra/1", "entra/2"), "gh"
+TEXTS = st.sampled_from([None, "Clerk", "Größe", '["x"]', "null", " "])
+LISTS = st.sampled_from([None, ["x"], ["x", 'y"z']])
+
+
+@st.composite
+def days(draw: st.DrawFn) -> Day:
+    """A day with few people, so that ids, accounts and groups often meet again on another one."""
+    owners = draw(st.dictionaries(st.sampled_from(ACCOUNTS), st.sampled_from(PEOPLE)))
+    attributes = draw(
+        st.lists(st.sampled_from(["title", "desk", "floor"]), min_size=1, unique=True)
+    )
+    aliases = draw(st.booleans())
+    people = []
+    for name in sorted(set(owners.values())):
+        values: dict[str, Value] = {attribute: draw(TEXTS) for attribute in attributes}
+        if aliases:
+            values["aliases"] = draw(LISTS)
+        mine = tuple(account for account, owner in owners.items() if owner == name)
+        people.append(Person(name, mine, values, draw(st.booleans()), draw(TEXTS)))
+    groups = draw(st.dictionaries(st.sampled_from(GROUPS), TEXTS))
+    possible = [(one.id, group) for one in people for group in groups]
+    members = draw(st.sets(st.sampled_from(possible))) if possible else set()
+    return Day(tuple(people), groups, tuple(members), tuple(attributes))
+
+
+States = dict[str, dict[str, str]]
+
+
+def states(connection: duckdb.DuckDBPyConnection, age: str) -> States:
+    """Every person's filled values as texts."""
+    found: States = {}
+    relation = connection.execute(f"from {age}_people select * exclude (directories)")
+    columns = [column[0] for column in relation.description or []]
+    for row in relation.fetchall():
+        values = dict(zip(columns, row, strict=True))
+        found[values.pop("person_id")] = {k: text(k, v) for k, v in values.items() if v is not None}
+    return found
+
+
+def text(name: str, value: object) -> str:
+    if isinstance(value, list):
+        written = (f'"{entry}"' for entry in (sorted(value) if name == "accounts" else value))
+        return "[" + ",".join(entry.replace('y"z', 'y\\"z') for entry in written) + "]"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def applied(before: States, members: set[tuple[str, str]], rows: list[Row]) -> None:
+    """Applies changes in place; values of new ids are not told and stay unknown."""
+    memberships = [row for row in rows if row[2] == "membership"]
+    members.difference_update(
+        (who or "", old or "") for who, kind, _, old, _ in memberships if kind == "removed"
+    )
+    merged = {old: new or "" for _, kind, _, old, new in rows if kind == "merged"}
+    moved = {(merged.get(who, who), group) for who, group in members}
+    members.clear()
+    members.update(moved)
+    members.update(
+        (who or "", new or "") for who, kind, _, _, new in memberships if kind == "added"
+    )
+    for who, kind, attribute, old, new in rows:
+        match kind, attribute:
+            case "removed" | "merged", None:
+                del before[who or ""]
+            case "added" | "split", None:
+                before[who or ""] = {}
+            case "changed", str() if who:
+                assert before[who].pop(attribute, None) == old
+                before[who] |= {attribute: new} if new is not None else {}
+    for new in merged.values():
+        before.setdefault(new, {})
+
+
+@settings(deadline=None, max_examples=30)
+@given(before=days(), after=days())
+def test_the_changes_lead_from_the_one_day_to_the_other(before: Day, after: Day) -> None:
+    with connected() as connection:
+        lay(connection, before, after)
+        compare(connection)
+        rows: list[Row] = connection.execute("from changes").fetchall()
+        old, new = states(connection, "old"), states(connection, "new")
+    stayed = old.keys() & new.keys()
+    members, group_ids = set(before.memberships), set(before.groups)
+    applied(old, members, rows)
+    assert old.keys() == new.keys()
+    assert {name: old[name] for name in stayed} == {name: new[name] for name in stayed}
+    assert members == set(after.memberships)
+    for _, kind, attribute, gone, came in rows:
+        if attribute == "group" and kind != "changed":
+            group_ids ^= {gone or came or ""}
+    assert group_ids == set(after.groups)

@@ -1,0 +1,192 @@
+"""What holds of every organization, however its directories are made: properties of resolution."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from opensense_okta.lake import Lake
+from opensense_okta.resolution.resolve import resolve
+from tests.publishing.through import let_through
+from tests.resolution.csv_snapshots import Tables, tables_of
+from tests.resolution.stored import DAY, Row
+from tests.resolution.worlds import (
+    FIELDS,
+    Account,
+    World,
+    details_without_accounts,
+    expected_active,
+    expected_people,
+    expected_value,
+    orderly_worlds,
+    resolve_in,
+    worlds,
+)
+
+FIRST, SECOND, THIRD = (DAY - timedelta(days=ago) for ago in (2, 1, 0))
+
+# Resolving takes its time however small the day is, so the examples are few; and the smallest of them
+# would be looked for in minutes, where they are small anyway.
+once = settings(max_examples=10, deadline=None, phases=[Phase.reuse, Phase.generate])
+twice = settings(once, max_examples=5)
+many_times = settings(once, max_examples=3)
+
+
+@contextmanager
+def a_lake() -> Iterator[Lake]:
+    with TemporaryDirectory() as folder:
+        yield Lake(Path(folder), "acme")
+
+
+def accounts_of(person: Row) -> list[str]:
+    names = person["accounts"]
+    assert isinstance(names, list)
+    return names
+
+
+def without(row: Row, *columns: str) -> Row:
+    return {name: value for name, value in row.items() if name not in columns}
+
+
+@once
+@given(worlds())
+def test_accounts_and_rules_alone_say_who_is_who_and_which_values_they_have(world: World) -> None:
+    with a_lake() as lake:
+        made = resolve_in(lake, world)
+    the_keys_say_who_is_who(world, made)
+    every_account_is_one_persons(world, made)
+    precedence_and_blank_rules_hold_for_every_attribute(world, made)
+    every_filled_value_is_one_that_an_account_of_the_person_has(world, made)
+
+
+def the_keys_say_who_is_who(world: World, made: Tables) -> None:
+    people, conflicts = expected_people(world)
+    names = {row["person_id"]: accounts_of(row) for row in made["people"]}
+    assert {frozenset(accounts) for accounts in names.values()} == people
+    assert {
+        (row["kind"], account)
+        for row in made["conflicts"]
+        if row["kind"] != "value"
+        for account in names[row["person_id"]]
+    } == conflicts
+
+
+def every_account_is_one_persons(world: World, made: Tables) -> None:
+    """And nobody has two accounts in a directory but those who are pinned; no two people one id."""
+    held = [account for row in made["people"] for account in accounts_of(row)]
+    assert sorted(held) == sorted(account.name for account in world.accounts)
+    for row in made["people"]:
+        loose = [account for account in accounts_of(row) if account not in world.pinned]
+        directories = [account.partition("/")[0] for account in loose]
+        assert len(directories) == len(set(directories))
+    ids = [row["person_id"] for row in made["people"]]
+    assert len(ids) == len(set(ids))
+
+
+def precedence_and_blank_rules_hold_for_every_attribute(world: World, made: Tables) -> None:
+    for person in made["people"]:
+        accounts = accounts_of(person)
+        assert person["active"] == expected_active(world, accounts)
+        assert {name: person[name] for name in FIELDS} == {
+            name: expected_value(world, accounts, name) for name in FIELDS
+        }
+
+
+def every_filled_value_is_one_that_an_account_of_the_person_has(world: World, made: Tables) -> None:
+    """And each is explained, once."""
+    written = {account.name: account for account in world.accounts}
+    people = {row["person_id"]: row for row in made["people"]}
+    explained = []
+    for row in made["provenance"]:
+        person, attribute = people[row["person_id"]], str(row["attribute"])
+        explained.append((str(row["person_id"]), attribute))
+        name = f"{row['directory']}/{row['account_id']}"
+        assert name in accounts_of(person)
+        if attribute == "active":
+            assert row["value"] == str(person["active"]).lower()
+        else:
+            assert row["value"] == person[attribute] == written[name].values[attribute]
+    assert sorted(explained) == sorted(
+        (str(row["person_id"]), name)
+        for row in made["people"]
+        for name in (*FIELDS, "active")
+        if row[name] is not None
+    )
+
+
+@twice
+@given(worlds(), st.data())
+def test_the_order_of_rows_and_of_files_makes_no_difference(
+    world: World, data: st.DataObject
+) -> None:
+    mixed = replace(world, accounts=tuple(data.draw(st.permutations(world.accounts))))
+    with a_lake() as lake, a_lake() as other:
+        assert resolve_in(lake, world) == resolve_in(other, mixed)
+
+
+@twice
+@given(orderly_worlds(), st.data())
+def test_a_directory_without_new_information_changes_nothing_but_provenance(
+    world: World, data: st.DataObject
+) -> None:
+    copied = data.draw(st.lists(st.sampled_from(world.accounts), unique_by=lambda a: a.name))
+    with a_lake() as lake, a_lake() as other:
+        alone = resolve_in(lake, world)
+        people = [accounts_of(row) for row in alone["people"]]
+        # One copy of a person: a second one would say that the copying directory has two of them.
+        copies = {
+            next(i for i, accounts in enumerate(people) if account.name in accounts): Account(
+                "copy", account.name, account.values, account.active
+            )
+            for account in copied
+        }
+        more = replace(
+            world,
+            directories=(*world.directories, "copy"),
+            accounts=(*world.accounts, *copies.values()),
+        )
+        together = resolve_in(other, more)
+    own = ("accounts", "directories")
+    assert [without(row, *own) for row in together["people"]] == [
+        without(row, *own) for row in alone["people"]
+    ]
+    assert [accounts_of(row) for row in together["people"]] == [
+        [*accounts, *([f"copy/{copies[i].id}"] if i in copies else [])]
+        for i, accounts in enumerate(people)
+    ]
+    assert details_without_accounts(together["conflicts"]) == details_without_accounts(
+        alone["conflicts"]
+    )
+    for before, after in zip(alone["provenance"], together["provenance"], strict=True):
+        assert without(after, "rule", "losing") == without(before, "rule", "losing")
+
+
+@many_times
+@given(
+    st.tuples(worlds(2).filter(lambda world: world.accounts), worlds(2)),
+    st.permutations([SECOND, THIRD]),
+)
+def test_the_same_rows_come_out_again_in_any_order_of_days(
+    seen: tuple[World, World], order: list[date]
+) -> None:
+    """After a published day, so that there is a ledger, which knows some of the people."""
+    before, after = seen
+    organization = after.organization
+    with a_lake() as lake:
+        replace(before, directories=after.directories).store(lake, FIRST)
+        resolve(organization, FIRST, lake)
+        let_through(organization, lake, FIRST)
+        after.store(lake, SECOND)
+        before.store(lake, THIRD)
+        made: dict[date, Tables] = {}
+        for day in [*order, order[0]]:
+            resolve(organization, day, lake)
+            rows = tables_of(lake, day)
+            assert made.setdefault(day, rows) == rows
+            ids = [row["person_id"] for row in rows["people"]]
+            assert len(ids) == len(set(ids))

@@ -1,0 +1,302 @@
+"""The hand-written cases of resolution (`cases/*.yaml`): what a case may say, and how it is set up.
+
+A case is an organization on one day, with all that matters and nothing else:
+
+    - title: Inactive accounts' values count after all active ones
+      directories:                          # in the order of their precedence
+        okta: {o1: {email: ada@acme.test, title: Engineer, inactive: true}}   # id: values
+        hr: {h1: {email: ada@acme.test, title: Poet}}
+      rules: {inactive_accounts: yield}     # the section `resolution` of the organization file
+      people:                               # all of them, by their accounts; the anchor first
+        okta/o1 hr/h1:
+          title: Poet
+          because: {title: [hr/h1, okta says Engineer]}    # whose value it is, and what lost
+      conflicts:                            # all of them; `of` has one account of each person
+        - {kind: value, on: title, of: [okta/o1]}
+
+Resolving a day costs the same for one case and for many. So the cases whose rules are the same are
+resolved together, as one organization: each case's ids and keys carry a mark of its own, which nothing
+in another case can match, and lose it again before anything is compared.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from hashlib import sha256
+from itertools import zip_longest
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+from ruamel.yaml import YAML
+
+from opensense_okta.lake import Lake
+from opensense_okta.organization import Organization, load_organization
+from opensense_okta.resolution.resolve import resolve
+from tests.publishing.through import let_through
+from tests.resolution.csv_snapshots import account, store
+from tests.resolution.stored import DAY, group
+
+CASES = Path(__file__).with_name("cases")
+
+Account = Mapping[str, str | bool]
+Accounts = Mapping[str, Account]
+NotRead = Literal["never read", "not read today"]
+Value = str | bool | list[str] | None
+Because = Mapping[str, list[str]]
+
+ORDER = ("ad", "acme", "okta", "hr", "entra", "legacy", "doors", "globex")
+"""Cases whose directories come in this order can be one organization."""
+
+MARKED = (
+    "badge",
+    "display_name",
+    "email",
+    "employee_number",
+    "immutable_id",
+    "manager",
+    "user_name",
+)
+"""Attributes that say who somebody is."""
+
+EXPLAINED = ("id_of", "manager_is", "because")
+"""What is said of a person beside the values of attributes."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Group(_Part):
+    """A group of a directory, and the ids of the accounts in it."""
+
+    name: str
+    members: tuple[str, ...]
+
+
+class Conflict(_Part):
+    """A conflict of each of some persons.
+
+    Attributes:
+        on: the attribute that differs, or the key that does not tell who is who.
+        of: one account of each person concerned.
+    """
+
+    kind: str
+    on: str
+    of: tuple[str, ...]
+
+
+class Case(_Part):
+    """Accounts and rules in, people and conflicts out.
+
+    Attributes:
+        title: what the case shows.
+        earlier: the directories on the days before, which were published; the last is yesterday.
+        unpublished: the days before were resolved, but never published.
+        directories: the accounts of each by id, as read today; or that it was not read.
+        age: how many days before today a directory was last read.
+        mapped: a directory's `attributes` in the organization file.
+        groups: by `directory/id`.
+        rules: the section `resolution` of the organization file.
+        people: all, by their accounts, the anchor first. Of each: values of attributes; `id_of`, the
+            account that the person's id follows from, when it is not the anchor; `manager_is`, an
+            account of the manager; `because`, where values came from.
+        conflicts: all.
+        members: of each group one account of each person in it; checked where it is given.
+        fails: what the day's failure says; there are no people then.
+    """
+
+    title: str
+    earlier: tuple[Mapping[str, Accounts], ...] = ()
+    unpublished: bool = False
+    directories: Mapping[str, Accounts | NotRead]
+    age: Mapping[str, int] = {}
+    mapped: Mapping[str, Mapping[str, str]] = {}
+    groups: Mapping[str, Group] = {}
+    rules: Mapping[str, object] = {}
+    people: Mapping[str, Mapping[str, Value | Because]] = {}
+    conflicts: tuple[Conflict, ...] = ()
+    members: Mapping[str, tuple[str, ...]] | None = None
+    fails: str | None = None
+
+
+def written_cases() -> list[Case]:
+    """All cases of all files."""
+    yaml = YAML(typ="safe", pure=True)
+    return [
+        Case.model_validate(case)
+        for path in sorted(CASES.glob("*.yaml"))
+        for case in yaml.load(path.read_text(encoding="utf-8"))
+    ]
+
+
+def organizations(cases: Sequence[Case]) -> dict[str, list[Case]]:
+    """The cases that can be resolved together, by what they have in common."""
+    together: dict[str, list[Case]] = {}
+    for case in cases:
+        in_order = [name for name in ORDER if name in case.directories] == [*case.directories]
+        common = [
+            None if in_order else [*case.directories],
+            {name: rule for name, rule in case.rules.items() if name not in ("pin", "part")},
+            case.age,
+            [name for name, accounts in case.directories.items() if isinstance(accounts, str)],
+            case.unpublished,
+            case.fails,
+        ]
+        together.setdefault(json.dumps(common, sort_keys=True), []).append(case)
+    return together
+
+
+def mark_of(case: Case) -> str:
+    """What tells a case's ids and keys from those of other cases: its title's digest, in brackets."""
+    return f"\u27e8{sha256(case.title.encode()).hexdigest()[:6]}\u27e9"
+
+
+def as_one(cases: Sequence[Case]) -> Case:
+    """One organization of all the cases, each with its mark."""
+    marked = [_marked(case, mark_of(case)) for case in cases]
+    names = {name for case in marked for name in case.directories}
+    order = [name for name in ORDER if name in names] if len(cases) > 1 else cases[0].directories
+    # Counted from yesterday: the last day before is every case's yesterday.
+    days = zip_longest(*(reversed(case.earlier) for case in marked), fillvalue={})
+    rules = {"pin": _all(marked, "pin"), "part": _all(marked, "part")}
+    return marked[0].model_copy(
+        update={
+            "directories": _united([case.directories for case in marked], order),
+            "earlier": tuple(_united(day, order) for day in days)[::-1],
+            "groups": {name: each for case in marked for name, each in case.groups.items()},
+            "mapped": {name: each for case in marked for name, each in case.mapped.items()},
+            "rules": {**marked[0].rules, **{key: lists for key, lists in rules.items() if lists}},
+        }
+    )
+
+
+def set_up(case: Case, lake: Lake) -> Organization:
+    """Stores a case's snapshots, publishes its days before, and returns its organization."""
+    organization = _organization(case, lake)
+    for days_ago, directories in zip(range(len(case.earlier), 0, -1), case.earlier, strict=True):
+        day = DAY - timedelta(days=days_ago)
+        for name, accounts in directories.items():
+            store(lake, name, day, _rows(accounts))
+        resolve(organization, day, lake)
+        if not case.unpublished:
+            let_through(organization, lake, day)
+    for name, written in case.directories.items():
+        if isinstance(written, str):
+            continue
+        own = {
+            group_id.removeprefix(f"{name}/"): each
+            for group_id, each in case.groups.items()
+            if group_id.startswith(f"{name}/")
+        }
+        store(
+            lake,
+            name,
+            DAY - timedelta(days=case.age.get(name, 0)),
+            _rows(written),
+            [group(group_id, each.name) for group_id, each in own.items()],
+            [(group_id, member) for group_id, each in own.items() for member in each.members],
+        )
+    return organization
+
+
+def _marked(case: Case, mark: str) -> Case:
+    """The case with its mark behind each id and each value that says who somebody is."""
+
+    def account(values: Account) -> Account:
+        return {
+            name: _behind(value, mark) if name in MARKED and isinstance(value, str) else value
+            for name, value in values.items()
+        }
+
+    def directory(accounts: Accounts | NotRead) -> Accounts | NotRead:
+        if isinstance(accounts, str):
+            return accounts
+        return {_behind(name, mark): account(values) for name, values in accounts.items()}
+
+    groups = {
+        _behind(name, mark): Group(
+            name=_behind(group.name, mark),
+            members=tuple(_behind(member, mark) for member in group.members),
+        )
+        for name, group in case.groups.items()
+    }
+    by_hand = {
+        key: [[_behind(name, mark) for name in accounts] for accounts in _lists(case, key)]
+        for key in ("pin", "part")
+        if key in case.rules
+    }
+    return case.model_copy(
+        update={
+            "directories": {name: directory(each) for name, each in case.directories.items()},
+            "earlier": tuple(
+                {name: directory(each) for name, each in day.items()} for day in case.earlier
+            ),
+            "groups": groups,
+            "rules": {**case.rules, **by_hand},
+        }
+    )
+
+
+def _behind(text: str, mark: str) -> str:
+    """A text with the mark behind its last letter; what is blank stays blank."""
+    filled = text.rstrip()
+    return filled + mark + text[len(filled) :] if filled else text
+
+
+def _united(
+    days: Sequence[Mapping[str, Accounts | NotRead]], order: Iterable[str]
+) -> dict[str, Accounts | NotRead]:
+    """All accounts of each directory."""
+    united: dict[str, Accounts | NotRead] = {}
+    for name in order:
+        read = [day[name] for day in days if name in day]
+        if any(isinstance(accounts, str) for accounts in read):
+            united[name] = read[0]  # of all of them: it is one of the things they have in common
+        elif read:
+            united[name] = {
+                account_id: values
+                for accounts in read
+                if not isinstance(accounts, str)
+                for account_id, values in accounts.items()
+            }
+    return united
+
+
+def _lists(case: Case, key: str) -> list[list[str]]:
+    lists = case.rules.get(key, [])
+    assert isinstance(lists, list)
+    return lists
+
+
+def _all(cases: Sequence[Case], key: str) -> list[list[str]]:
+    return [accounts for case in cases for accounts in _lists(case, key)]
+
+
+def _organization(case: Case, lake: Lake) -> Organization:
+    """The case's organization, from a file, so that a rule that no file may have is found."""
+    file = lake.folder / f"{lake.organization}.yaml"
+    directories = {
+        name: {"kind": "csv", "users": f"{name}.csv", "attributes": case.mapped.get(name, {})}
+        for name in case.directories
+    }
+    data = {
+        "timezone": "UTC",
+        "first_day": "2026-11-01",
+        "directories": directories,
+        "resolution": case.rules,
+    }
+    file.write_text(json.dumps(data), encoding="utf-8")  # which is YAML, too
+    return load_organization(file)
+
+
+def _rows(accounts: Accounts) -> list[Mapping[str, object]]:
+    return [
+        account(
+            account_id,
+            {name: str(value) for name, value in values.items() if name != "inactive"},
+            active=not values.get("inactive", False),
+        )
+        for account_id, values in accounts.items()
+    ]
