@@ -8,6 +8,7 @@ import click
 from opensense_okta.directories.doctor import examine
 from opensense_okta.lake import Lake
 from opensense_okta.organization import Organization
+from opensense_okta.resolution.rules_doctor import examine_rules
 
 MARKS = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}
 
@@ -15,6 +16,7 @@ MARKS = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}
 def show(organization: Organization, lake: Lake, *, as_json: bool) -> int:
     """Prints the findings; the exit status is 1 when the next sync would fail."""
     found = examine(organization, lake)
+    found[organization.name] += examine_rules(organization, lake)
     if as_json:
         click.echo(
             json.dumps(

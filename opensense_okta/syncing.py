@@ -14,7 +14,7 @@ from opensense_okta.environment import dagster_home
 from opensense_okta.lake import Lake
 from opensense_okta.orchestration.in_process import JobRun, run_sync
 from opensense_okta.organization import Organization
-from opensense_okta.publishing.publish import Published, published
+from opensense_okta.publishing.standing import Published, published
 from opensense_okta.resolution.resolve import ResolvedManifest
 
 DONE, FAILED, HELD = 0, 1, 3
@@ -117,7 +117,7 @@ def as_document(report: Report) -> dict[str, object]:
             for name, manifest in report.snapshots.items()
         },
         "resolved": dict(report.resolved.rows) if report.resolved else None,
-        "published": now.model_dump(mode="json") if now else None,
+        "published": now.model_dump(mode="json", exclude={"resolved"}) if now else None,
         "database": str(report.lake.database) if now else None,
         "next_sync": report.organization.next_sync(datetime.now(UTC)).isoformat()
         if report.organization.enabled
@@ -176,17 +176,24 @@ def _changed(report: Report) -> list[str]:
         for directory, source in report.resolved.sources.items()
         if source.day != report.day
     )
+    accounts = f" from {rows['accounts']:,} accounts" if len(report.resolved.sources) > 1 else ""
     lines = [
         (
-            f"  Resolved   {rows['people']:,} people, {rows['groups']:,} groups,"
+            f"  Resolved   {rows['people']:,} people{accounts}, {rows['groups']:,} groups,"
             f" {rows['memberships']:,} memberships{older}"
         )
     ]
-    difference = report.published.difference if report.fresh and report.published else None
-    if difference is not None:
+    if rows["conflicts"]:
+        lines.append(
+            f"  Conflicts  {rows['conflicts']:,}: directories disagree on a value or on who is who; table"
+            " `conflicts` says where"
+        )
+    last = report.published
+    difference = last.difference if report.fresh and last else None
+    if last is not None and last.base is not None and difference is not None:
         lines.append(
             f"  Changed    {difference.added:,} people added, {difference.removed:,} removed,"
-            f" {difference.changed:,} changed since the directory of {difference.since}"
+            f" {difference.changed:,} changed since the directory of {last.base.day}"
         )
     return lines
 

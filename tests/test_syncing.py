@@ -183,6 +183,69 @@ def test_a_sync_that_is_held_ends_with_3_and_says_why(desk: Desk) -> None:
     assert not desk.lake.database.exists()
 
 
+def test_a_sync_that_a_guard_holds_keeps_what_is_published_and_says_how_to_go_on(
+    desk: Desk,
+) -> None:
+    with time_machine.travel(NOON - timedelta(days=1)):
+        desk.sync()
+    before = desk.lake.database.read_bytes()
+    for user_id in desk.okta.org.user_ids[:30]:
+        desk.okta.org.remove_user(user_id)
+    ended = desk.sync(as_json=True)
+    assert (ended.status, ended.document["status"]) == (3, "held")
+    (failure,) = ended.document["failures"]
+    assert "people" in failure
+    assert "are gone" in failure
+    assert "The directory of 2026-11-22 stays published." in failure
+    assert "`opensense-okta approve acme --date 2026-11-23 --by YOUR_NAME`" in failure
+    assert ended.document["published"]["day"] == "2026-11-22"
+    assert ended.document["resolve_run_id"] is None  # there is nothing to be mended by itself
+    assert desk.lake.database.read_bytes() == before
+
+
+HR = """\
+  hr:
+    kind: csv
+    users: {path}
+    id: employee_number
+resolution:
+  match: [employee_number]
+"""
+
+
+def test_several_directories_are_one_and_their_conflicts_are_counted(
+    desk: Desk, tmp_path: Path
+) -> None:
+    number = next(iter(desk.okta.org.users.values()))["profile"]["employeeNumber"]
+    people = tmp_path / "people.csv"
+    people.write_text(f"employee_number,title\n{number},Queen\nE-0,Founder\n")
+    write_organization(desk.home, desk.okta.url, more=HR.format(path=people))
+    ended = desk.sync()
+    users = len(desk.okta.org.truth().users)
+    assert ended.status == 0
+    assert " hr: 2 users, 0 groups, 0 memberships (" in ended.out
+    resolved = ended.line("Resolved")
+    assert resolved.startswith(f"Resolved {users + 1} people from {users + 2} accounts, ")
+    assert ended.line("Conflicts").startswith("Conflicts 1: directories disagree on a value")
+
+
+def test_one_directory_that_fails_does_not_keep_the_others_from_being_resolved(
+    desk: Desk, tmp_path: Path
+) -> None:
+    missing = tmp_path / "nowhere" / "people.csv"
+    write_organization(desk.home, desk.okta.url, more=HR.format(path=missing))
+    ended = desk.sync()
+    assert ended.status == 1
+    assert ended.err.splitlines()[-1] == "acme: the sync failed, going on with what is stored"
+    users = len(desk.okta.org.truth().users)
+    assert ended.line("Resolved").startswith(f"Resolved {users} people")
+    # A directory that is in the rules and was never read is for a person to look at.
+    assert (
+        "acme: 2026-11-23 is held back. hr is in the rules, and has never been read." in ended.out
+    )
+    assert ended.line("Published") == "Published nothing yet"
+
+
 def test_a_first_sync_that_fails_says_what_to_do_and_resolves_nothing(desk: Desk) -> None:
     desk.okta.faults.append(make_fault("forbidden"))
     ended = desk.sync()

@@ -1,8 +1,8 @@
-"""Publishes a resolved day: reads the proofs itself, judges, builds the database, moves it into place.
+"""Publishes a resolved day: judges it, builds the database, moves it into place.
 
-Publishing trusts nobody: whatever run or person starts it, it reads the manifests of the day and
-refuses on its own. Readers who hold the old file open keep it; whoever opens the path next sees the
-new one, whole.
+Publishing trusts nobody: whatever run or person starts it, it reads the proofs itself and refuses on
+its own. Readers who hold the old file open keep it; whoever opens the path next sees the new one,
+whole. The ledger, the exports and the report follow the day that was published.
 """
 
 import secrets
@@ -12,12 +12,23 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from opensense_okta import engine
 from opensense_okta.directories.snapshot import TABLES as RAW_TABLES
-from opensense_okta.directories.snapshot import Finding, SnapshotManifest, judge_snapshot
-from opensense_okta.lake import Lake, Manifest, move_whole, write_whole
+from opensense_okta.lake import Lake, make_private, move_whole, write_whole
+from opensense_okta.organization import Organization
+from opensense_okta.publishing import history
+from opensense_okta.publishing.approval import approval_of
+from opensense_okta.publishing.judging import Judgement, judge
+from opensense_okta.publishing.standing import (
+    NotResolved,
+    Publications,
+    Published,
+    mark,
+    published,
+    sources,
+)
+from opensense_okta.resolution import ledger
+from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import TABLES, ResolvedManifest
 
 # So that people's older DuckDB shells and BI drivers can open the file.
@@ -28,78 +39,25 @@ class Held(Exception):
     """The day is not published; the last good directory stays.
 
     Attributes:
-        day: that is held.
-        findings: why, by directory.
+        judgement: why.
+        last: what stays published; None: nothing is.
         what, means, remedy: the same in words, as of any failure.
     """
 
-    def __init__(
-        self, organization: str, day: date, findings: dict[str, list[Finding]], last: date | None
-    ) -> None:
-        reasons = " ".join(
-            f"{directory}: {finding.name}: {finding.says}"
-            for directory, found in findings.items()
-            for finding in found
+    def __init__(self, organization: str, judgement: Judgement, last: Published | None) -> None:
+        self.judgement = judgement
+        self.last = last
+        self.what = f"{organization}: {judgement.day} is held back. {' '.join(judgement.reasons)}"
+        self.means = (
+            f"The directory of {last.day} stays published." if last else "Nothing is published yet."
         )
-        stays = f"The directory of {last} stays published." if last else "Nothing is published yet."
-        self.what = f"{organization}: {day} is held back. {reasons}"
-        self.means = stays
         self.remedy = (
-            "Look at the snapshot's checks in Dagster, mend the cause in the directory, and start the"
-            f" sync again with `opensense-okta sync {organization}`."
+            "If this is a mistake, mend it in the directory or in the organization file and start the sync"
+            f" again: `opensense-okta sync {organization}`. If it is meant, let this one day through:"
+            f" `opensense-okta approve {organization} --date {judgement.day} --by YOUR_NAME`, which shows"
+            " examples first."
         )
         super().__init__(f"{self.what} {self.means} What to do: {self.remedy}")
-        self.day = day
-        self.findings = findings
-
-
-class NotResolved(Exception):
-    """The day cannot be published as it is; the text says what to do first."""
-
-
-class Difference(BaseModel):
-    """How many people came, went and changed since the directory that was published before."""
-
-    model_config = ConfigDict(frozen=True)
-
-    since: date
-    added: int
-    removed: int
-    changed: int
-
-
-class Base(BaseModel):
-    """The directory that a published one is compared with: of the latest published day before it."""
-
-    model_config = ConfigDict(frozen=True)
-
-    day: date
-    id: str
-
-
-class Published(Manifest):
-    """Which day a published database holds, and how it differs from the published day before.
-
-    Attributes:
-        file: the inode of the database, which a rename does not change.
-    """
-
-    day: date
-    file: int
-    base: Base | None = None
-    difference: Difference | None = None
-
-
-class Publications(BaseModel):
-    """What the database may be: the one about to be moved into place, and the one it replaces.
-
-    Written before the move, so that the move alone is the commit: the database's own inode tells
-    which of the two it is.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    newest_first: tuple[Published, ...]
 
 
 @dataclass(frozen=True)
@@ -107,20 +65,25 @@ class Publication:
     """What publishing did: `day` is in the database now, or `newer` was and stays.
 
     Attributes:
-        difference: from the directory that was published before; None when there was none.
+        difference: from the directory that was published before.
         rows: of each published table of `main`; none when `newer` stays.
+        approved_by: who let it through although it was held.
     """
 
     day: date
     newer: date | None = None
     difference: Difference | None = None
     rows: Mapping[str, int] = field(default_factory=dict)
+    approved_by: str | None = None
 
 
-def publish(lake: Lake, day: date, *, even_if_older: bool = False) -> Publication:
+def publish(
+    organization: Organization, lake: Lake, day: date, *, even_if_older: bool = False
+) -> Publication:
     """Judges the resolved day and puts it into the published database.
 
     Args:
+        organization: whose.
         lake: of the organization.
         day: that has been resolved.
         even_if_older: replaces a published day that is newer, too.
@@ -129,97 +92,61 @@ def publish(lake: Lake, day: date, *, even_if_older: bool = False) -> Publicatio
         Held: it did not pass; the published directory stays as it was.
         NotResolved: the day has not been resolved, or a snapshot was replaced since.
     """
-    resolved = lake.resolved(day).manifest(ResolvedManifest)
-    if resolved is None:
-        raise NotResolved(
-            f"{lake.organization}: {day} has not been resolved, so it cannot be published. Start the job"
-            f" {lake.organization}__resolve for {day}."
-        )
+    resolved = resolved_day(lake, day)
+    judgement = judge(organization, lake, resolved)
+    approval = approval_of(lake, judgement) if judgement.held else None
     last = published(lake)
-    held = judge(lake, resolved)
-    if held:
-        raise Held(lake.organization, day, held, last.day if last else None)
-    if last is not None and last.day > day and not even_if_older:
-        return Publication(day, newer=last.day)
-    base = _base(last, day)
-    difference = _compared(lake, base, resolved) if base else None
+    if judgement.held and approval is None:
+        raise Held(lake.organization, judgement, last)
+    if last is not None:
+        mark(lake, last)  # should the process that published it have been killed before it could
+        if last.day > day and not even_if_older:
+            return Publication(day, newer=last.day)
+    _give_ids(lake, resolved)
     with _built(lake, resolved) as unfinished:
         now = Published(
             id=resolved.id,
             day=day,
             file=unfinished.stat().st_ino,
-            base=base,
-            difference=difference,
+            resolved=resolved,
+            base=judgement.base,
+            difference=judgement.difference,
+            approved_by=approval.by if approval else None,
         )
         either = Publications(newest_first=(now, last) if last else (now,))
         write_whole(lake.published, either.model_dump_json(indent=2))
         # Who wrote into the old file left a log beside it, which would be replayed into the new one.
         lake.database.with_name(f"{lake.database.name}.wal").unlink(missing_ok=True)
         move_whole(unfinished, lake.database)
-    return Publication(day, difference=difference, rows=resolved.rows)
+    mark(lake, now)
+    return Publication(
+        day, difference=now.difference, rows=resolved.rows, approved_by=now.approved_by
+    )
 
 
-def published(lake: Lake) -> Published | None:
-    """Which day is published, or None."""
-    try:
-        either = Publications.model_validate_json(lake.published.read_bytes()).newest_first
-        file = lake.database.stat().st_ino
-    except FileNotFoundError:
-        return None
-    # A database that came back from a backup is neither of the two files: take it for the newest.
-    found = next((one for one in either if one.file == file), either[0])
-    return found.model_copy(update={"file": file})
-
-
-def judge(lake: Lake, resolved: ResolvedManifest) -> dict[str, list[Finding]]:
-    """What holds the resolved day back, by directory; empty when nothing does."""
-    held: dict[str, list[Finding]] = {}
-    for directory, manifest in sources(lake, resolved).items():
-        failed = [found for found in judge_snapshot(manifest) if found.holds and not found.passed]
-        if failed:
-            held[directory] = failed
-    return held
-
-
-def sources(lake: Lake, resolved: ResolvedManifest) -> dict[str, SnapshotManifest]:
-    """The manifests of the snapshots that the day was resolved from.
+def resolved_day(lake: Lake, day: date) -> ResolvedManifest:
+    """The manifest of a resolved day.
 
     Raises:
-        NotResolved: one of them has been replaced since.
+        NotResolved: there is none.
     """
-    manifests = {}
-    for directory, source in resolved.sources.items():
-        manifest = lake.snapshot(directory, source.day).manifest(SnapshotManifest)
-        if manifest is None or manifest.id != source.id:
-            raise NotResolved(
-                f"{lake.organization}/{directory}: the snapshot of {source.day} that {resolved.day} was"
-                f" resolved from has been replaced. Start the job {lake.organization}__resolve for"
-                f" {resolved.day}."
-            )
-        manifests[directory] = manifest
-    return manifests
+    resolved = lake.resolved(day).manifest(ResolvedManifest)
+    if resolved is None:
+        raise NotResolved(
+            f"{lake.organization}: {day} has not been resolved, so it cannot be published. Start the job"
+            f" {lake.organization}__resolve for {day}."
+        )
+    return resolved
 
 
-def _base(last: Published | None, day: date) -> Base | None:
-    """What a day is compared with; a day published again with what it was compared with before."""
-    if last is None or last.day > day:
-        return None
-    return last.base if last.day == day else Base(day=last.day, id=last.id)
-
-
-def _compared(lake: Lake, base: Base, resolved: ResolvedManifest) -> Difference | None:
-    shelf = lake.resolved(base.day)
-    before = shelf.folder / base.id / "people.parquet"
-    if not before.exists():  # resolved again since, and swept
-        again = shelf.manifest(ResolvedManifest)
-        if again is None:
-            return None
-        before = shelf.table(again, "people")
-    with engine.start(lake.folder) as connection:
-        engine.view(connection, "old_people", before)
-        engine.view(connection, "new_people", lake.resolved(resolved.day).table(resolved, "people"))
-        (counts,) = engine.run(connection, __package__, "compared.sql")
-    return Difference.model_validate({"since": base.day, **counts})
+def _give_ids(lake: Lake, resolved: ResolvedManifest) -> None:
+    """Writes the day into the identity ledger, before anybody can see the ids."""
+    path = lake.ledger(resolved.day)
+    make_private(path.parent)
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    accounts = lake.resolved(resolved.day).table(resolved, "accounts")
+    ledger.write(lake, resolved.day, accounts, unfinished)
+    move_whole(unfinished, path)
 
 
 @contextmanager
@@ -241,7 +168,7 @@ def _build(lake: Lake, resolved: ResolvedManifest, path: Path) -> None:
             f"attach '{_quoted(path)}' as published (storage_version '{STORAGE_VERSION}')"
         )
         shelf = lake.resolved(resolved.day)
-        for table in TABLES:
+        for table in (*TABLES, "changes"):
             engine.view(connection, f"new_{table}", shelf.table(resolved, table))
         manifests = [
             str(lake.snapshot(directory, day).manifest_file)
@@ -249,6 +176,7 @@ def _build(lake: Lake, resolved: ResolvedManifest, path: Path) -> None:
             for day in lake.snapshot_days(directory)
         ]
         engine.run(connection, __package__, "syncs.sql", manifests=manifests)
+        history.fill(connection, lake, resolved)
         engine.run(connection, __package__, "publish.sql")
         for directory, manifest in sources(lake, resolved).items():
             connection.execute(f'create schema published."{directory}"')

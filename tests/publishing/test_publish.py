@@ -1,10 +1,11 @@
 """What is published, what is held back, and what becomes of those who read the old file."""
 
+import shutil
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
@@ -15,22 +16,25 @@ import pytest
 
 from opensense_okta.directories.snapshot import CHECKS, Table
 from opensense_okta.lake import Lake
-from opensense_okta.publishing.publish import (
-    Difference,
-    Held,
-    NotResolved,
-    Publication,
-    publish,
-    published,
-)
+from opensense_okta.organization import Organization
+from opensense_okta.publishing.approval import approve
+from opensense_okta.publishing.exported import export_published
+from opensense_okta.publishing.publish import Held, Publication, publish
+from opensense_okta.publishing.standing import NotResolved, marked, published, published_days
+from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import resolve
+from tests.publishing.through import let_through
 from tests.resolution.stored import (
     DAY,
+    OKTA,
     RAW_TABLES,
     Row,
+    company,
     fetched,
     group,
     organization,
+    resolved,
+    rows_of,
     store,
     typed_columns,
     user,
@@ -39,6 +43,8 @@ from tests.resolution.test_people import COLUMNS
 
 YESTERDAY, TOMORROW = DAY - timedelta(days=1), DAY + timedelta(days=1)
 EVERYONE = group("g1", "Everyone")
+ACME = organization()
+REPOSITORY = Path(__file__).parents[2]
 
 
 def prepare(lake: Lake, *users: str, day: date = DAY, title: str = "Clerk") -> None:
@@ -50,13 +56,13 @@ def prepare(lake: Lake, *users: str, day: date = DAY, title: str = "Clerk") -> N
         [("g1", name) for name in users],
         day=day,
     )
-    resolve(organization(), day, lake)
+    resolve(ACME, day, lake)
 
 
 def put_out(lake: Lake, *users: str, day: date = DAY, title: str = "Clerk") -> Publication:
-    """Publishes a day with these users."""
+    """Publishes a day with these users, as a person who has looked."""
     prepare(lake, *users, day=day, title=title)
-    return publish(lake, day)
+    return let_through(ACME, lake, day)
 
 
 @contextmanager
@@ -72,6 +78,17 @@ def names(lake: Lake) -> list[object]:
             row[0]
             for row in connection.execute("from okta.raw_users select id order by id").fetchall()
         ]
+
+
+def state(lake: Lake) -> tuple[bytes, bytes, int]:
+    """What is published, down to the file."""
+    return lake.database.read_bytes(), lake.published.read_bytes(), lake.database.stat().st_ino
+
+
+def people_of(lake: Lake, *, day: date = DAY) -> dict[object, object]:
+    """The person that each account of a resolved day belongs to."""
+    rows = resolved(lake, "accounts", day=day)
+    return {f"{row['directory']}/{row['id']}": row["person_id"] for row in rows}
 
 
 # What is there.
@@ -115,6 +132,10 @@ def test_the_database_holds_the_contracts_tables(lake: Lake) -> None:
     no_desk = {table: without(columns, "desk") for table, columns in COLUMNS.items()}
     assert found == {
         **{f"main.{table}": columns for table, columns in no_desk.items()},
+        "main.changes": dict.fromkeys(
+            ["person_id", "change", "attribute", "before", "after"], "VARCHAR"
+        ),
+        "main.people_history": no_desk["people"] | {"valid_from": "DATE", "valid_to": "DATE"},
         "main.syncs": SYNCS,
         **{f"okta.{table}": columns for table, columns in RAW_COLUMNS.items()},
     }
@@ -192,9 +213,7 @@ def test_only_the_owner_can_read_what_is_published(lake: Lake) -> None:
 def test_the_lake_may_lie_anywhere(tmp_path: Path, folder: str) -> None:
     lake = Lake(tmp_path / folder, "acme")
     put_out(lake, "a", day=YESTERDAY)
-    assert put_out(lake, "a", "b").difference == Difference(
-        since=YESTERDAY, added=1, removed=0, changed=0
-    )
+    assert put_out(lake, "a", "b").difference == Difference(added=1, memberships_added=1)
     assert names(lake) == ["a", "b"]
 
 
@@ -202,7 +221,7 @@ def test_the_lake_may_lie_anywhere(tmp_path: Path, folder: str) -> None:
 def test_a_directory_may_be_named_like_something_of_sqls(lake: Lake, name: str) -> None:
     store(lake, [user("a")], [EVERYONE], directory=name)
     resolve(organization(name), DAY, lake)
-    publish(lake, DAY)
+    publish(organization(name), lake, DAY)
     with opened(lake) as connection:
         assert connection.table(f'"{name}".raw_users').select("id").fetchall() == [("a",)]
 
@@ -215,28 +234,188 @@ def test_what_is_published_is_said_beside_it(lake: Lake) -> None:
     put_out(lake, "a")
     now = published(lake)
     assert now is not None
-    assert (now.day, now.difference) == (DAY, None)
+    assert (now.day, now.base, now.approved_by) == (DAY, None, None)
+    assert now.difference == Difference(
+        added=1, groups_added=1, memberships_added=1
+    )  # everything is new
+    assert now.resolved.rows["people"] == 1
+    assert now.resolved.id == now.id
 
 
 def test_the_difference_to_the_directory_before_is_counted(lake: Lake) -> None:
     put_out(lake, "goes", "stays", "changes", day=YESTERDAY)
+    titles = dict.fromkeys(["stays", "comes", "comes too"], "Clerk") | {"changes": "Boss"}
     store(
         lake,
-        [user(name, {"title": "Clerk"}) for name in ("stays", "comes", "comes too")]
-        + [user("changes", {"title": "Boss"})],
+        [user(name, {"title": title}) for name, title in titles.items()],
         [EVERYONE],
+        [("g1", name) for name in titles],
     )
-    resolve(organization(), DAY, lake)
-    difference = Difference(since=YESTERDAY, added=2, removed=1, changed=1)
-    assert publish(lake, DAY).difference == difference
-    assert getattr(published(lake), "difference", None) == difference
+    resolve(ACME, DAY, lake)
+    difference = Difference(
+        added=2,
+        removed=1,
+        changed=1,
+        attributes={"title": 1},
+        memberships_added=2,
+        memberships_removed=1,
+    )
+    assert publish(ACME, lake, DAY).difference == difference
+    now = published(lake)
+    assert now is not None
+    assert now.difference == difference
+    assert now.base is not None
+    assert now.base.day == YESTERDAY
 
 
-def test_nothing_is_compared_with_a_day_that_is_no_longer_stored(lake: Lake) -> None:
+def test_the_database_says_what_changed(lake: Lake) -> None:
+    put_out(lake, "a", "b", day=YESTERDAY)
+    put_out(lake, "a", "c", title="Boss")
+    was, now = people_of(lake, day=YESTERDAY), people_of(lake)
+    with opened(lake) as connection:
+        rows = connection.execute(
+            "select person_id, change, attribute, before, after from changes"
+            " where attribute is distinct from 'membership'"
+        ).fetchall()
+    assert set(rows) == {
+        (now["okta/c"], "added", None, None, None),
+        (was["okta/b"], "removed", None, None, None),
+        (now["okta/a"], "changed", "title", "Clerk", "Boss"),
+    }
+
+
+def test_a_mark_beside_the_day_outlives_the_next_one(lake: Lake) -> None:
     put_out(lake, "a", day=YESTERDAY)
-    for path in sorted(lake.resolved(YESTERDAY).folder.rglob("*"), reverse=True):
-        path.rmdir() if path.is_dir() else path.unlink()
-    assert put_out(lake, "a", "b").difference is None
+    first = published(lake)
+    prepare(lake, "a")
+    assert published_days(lake) == [YESTERDAY]  # who is only resolved has none
+    publish(ACME, lake, DAY)
+    assert published_days(lake) == [YESTERDAY, DAY]
+    assert (marked(lake, YESTERDAY), marked(lake, DAY)) == (first, published(lake))
+
+
+def test_a_mark_that_a_killed_process_did_not_make_is_made_by_the_next_publication(
+    lake: Lake,
+) -> None:
+    put_out(lake, "a", day=YESTERDAY)
+    (lake.resolved(YESTERDAY).folder / "published.json").unlink()
+    put_out(lake, "a")
+    assert published_days(lake) == [YESTERDAY, DAY]
+
+
+# What a day is compared with.
+
+
+def base_of_published(lake: Lake) -> date | None:
+    now = published(lake)
+    assert now is not None
+    return now.base.day if now.base else None
+
+
+def test_a_day_published_again_is_compared_with_the_day_before_and_not_with_itself(
+    lake: Lake,
+) -> None:
+    put_out(lake, "a", day=YESTERDAY)
+    put_out(lake, "a", "b")
+    again = put_out(lake, "a", "b", "c")
+    assert again.difference == Difference(added=2, memberships_added=2)
+    assert base_of_published(lake) == YESTERDAY
+
+
+def test_an_older_day_is_compared_with_the_published_day_before_it(lake: Lake) -> None:
+    before = YESTERDAY - timedelta(days=1)
+    put_out(lake, "a", day=before)
+    put_out(lake, "a", "b", "c", day=DAY)
+    prepare(lake, "a", "b", day=YESTERDAY)
+    older = publish(ACME, lake, YESTERDAY, even_if_older=True)
+    assert older.difference == Difference(added=1, memberships_added=1)
+    assert base_of_published(lake) == before
+    # And the day after is compared with what is published now.
+    put_out(lake, "a", "b", day=TOMORROW)
+    assert base_of_published(lake) == YESTERDAY
+
+
+def test_a_day_is_compared_with_what_was_published_and_not_with_what_was_resolved_since(
+    lake: Lake,
+) -> None:
+    put_out(lake, "a", day=YESTERDAY)
+    prepare(lake, "a", "b", day=YESTERDAY)
+    assert put_out(lake, "a", "b").difference == Difference(added=1, memberships_added=1)
+
+
+def test_where_the_published_days_tables_are_lost_the_guards_are_not_blind(lake: Lake) -> None:
+    put_out(lake, "a", "b", day=YESTERDAY)
+    shutil.rmtree(lake.resolved(YESTERDAY).folder)
+    prepare(lake, "a")
+    with pytest.raises(NotResolved) as refused:
+        publish(ACME, lake, DAY)
+    assert str(refused.value) == (
+        "acme: the tables of the published directory of 2026-11-22, with which 2026-11-23 is to be"
+        " compared, are no longer in the lake. Start the job acme__resolve for 2026-11-22, then that for"
+        " 2026-11-23."
+    )
+    assert names(lake) == ["a", "b"]
+    resolve(ACME, YESTERDAY, lake)
+    assert let_through(ACME, lake, DAY).difference == Difference(removed=1, memberships_removed=1)
+
+
+# The identity ledger.
+
+BOTH = company({"okta": OKTA, "hr": OKTA})
+ADA: Row = {"email": "ada@acme.test"}
+
+
+def in_hr(lake: Lake, day: date, *, and_okta: bool = False) -> None:
+    """A day on which Ada is known to HR, and perhaps to Okta, which comes first."""
+    store(lake, [user("h1", ADA)], [EVERYONE], [("g1", "h1")], day=day, directory="hr")
+    if and_okta:
+        store(lake, [user("o1", ADA)], [EVERYONE], [("g1", "o1")], day=day)
+    resolve(BOTH, day, lake)
+
+
+def test_publishing_writes_who_is_who_into_the_ledger(lake: Lake) -> None:
+    in_hr(lake, YESTERDAY)
+    assert lake.ledger_days() == []
+    let_through(BOTH, lake, YESTERDAY)  # a directory that was never read holds the day
+    who = people_of(lake, day=YESTERDAY)["hr/h1"]
+    first = {"directory": "hr", "id": "h1", "person_id": who, "day": YESTERDAY}
+    assert rows_of(lake.ledger(YESTERDAY)) == [first]
+    in_hr(lake, DAY, and_okta=True)
+    let_through(BOTH, lake, DAY)
+    # Only what was not known yet is added.
+    added = {"directory": "okta", "id": "o1", "person_id": who, "day": DAY}
+    assert rows_of(lake.ledger(DAY)) == [added]
+    assert rows_of(lake.ledger(YESTERDAY)) == [first]
+    assert lake.ledger(DAY).parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_who_was_published_keeps_the_id_on_the_next_day_whatever_directory_comes_in(
+    lake: Lake,
+) -> None:
+    in_hr(lake, YESTERDAY)
+    in_hr(lake, DAY, and_okta=True)
+    unpublished = people_of(lake)  # the anchor is Okta's account now
+    let_through(BOTH, lake, YESTERDAY)
+    in_hr(lake, DAY, and_okta=True)
+    kept = people_of(lake, day=YESTERDAY)["hr/h1"]
+    assert people_of(lake) == {"hr/h1": kept, "okta/o1": kept}
+    assert kept not in unpublished.values()
+
+
+def test_a_day_published_again_replaces_its_file_of_the_ledger(lake: Lake) -> None:
+    put_out(lake, "a")
+    put_out(lake, "a", "b")
+    assert [row["id"] for row in rows_of(lake.ledger(DAY))] == ["a", "b"]
+    assert lake.ledger_days() == [DAY]
+
+
+def test_a_day_that_is_not_published_gives_nobody_an_id(lake: Lake) -> None:
+    put_out(lake, "a")
+    put_out(lake, "old", day=YESTERDAY)
+    prepare(lake, "b", day=TOMORROW)
+    with pytest.raises(Held):
+        publish(ACME, lake, TOMORROW)
+    assert lake.ledger_days() == [DAY]
 
 
 # What holds a day back.
@@ -300,8 +479,10 @@ HOLDING = [
 
 
 def test_every_check_that_holds_is_tried_here() -> None:
-    assert {each.check for each in HOLDING} == {check.name for check in CHECKS if check.holds}
-    assert len(HOLDING) >= sum(check.holds for check in CHECKS)
+    assert {each.check for each in HOLDING} == {
+        check.name for check in CHECKS["okta"] if check.holds
+    }
+    assert len(HOLDING) >= sum(check.holds for check in CHECKS["okta"])
 
 
 @pytest.fixture(scope="module")
@@ -315,27 +496,39 @@ def good_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 @pytest.mark.parametrize("unproven", HOLDING, ids=lambda each: each.check)
 def test_an_unproven_snapshot_is_not_published(good_lake: Lake, unproven: Unproven) -> None:
     lake = good_lake
-    before = lake.database.read_bytes(), lake.published.read_bytes(), lake.database.stat().st_ino
+    before = state(lake)
     _, says, evidence, rows, set_aside = unproven
-    store(lake, [user("b")], [EVERYONE], evidence=evidence, rows=rows, set_aside=set_aside)
-    resolve(organization(), DAY, lake)
+    store(
+        lake,
+        [user("a")],
+        [EVERYONE],
+        [("g1", "a")],
+        evidence=evidence,
+        rows=rows,
+        set_aside=set_aside,
+    )
+    resolve(ACME, DAY, lake)
     with pytest.raises(Held) as held:
-        publish(lake, DAY)
+        publish(ACME, lake, DAY)
     assert str(held.value) == (
         f"acme: 2026-11-23 is held back. okta: {unproven.check}: {says} The directory of 2026-11-22"
-        " stays published. What to do: Look at the snapshot's checks in Dagster, mend the cause in the"
-        " directory, and start the sync again with `opensense-okta sync acme`."
+        " stays published. What to do: If this is a mistake, mend it in the directory or in the"
+        " organization file and start the sync again: `opensense-okta sync acme`. If it is meant, let"
+        " this one day through: `opensense-okta approve acme --date 2026-11-23 --by YOUR_NAME`, which"
+        " shows examples first."
     )
-    assert [finding.name for finding in held.value.findings["okta"]] == [unproven.check]
-    after = lake.database.read_bytes(), lake.published.read_bytes(), lake.database.stat().st_ino
-    assert after == before
+    (found,) = held.value.judgement.unproven
+    assert (found.directory, found.check) == ("okta", unproven.check)
+    assert held.value.judgement.tripped == []
+    assert held.value.last == published(lake)
+    assert state(lake) == before
 
 
 def test_all_that_holds_is_said_at_once(lake: Lake) -> None:
     store(lake, [user("a")], evidence={"users": 0, "everyone": 0})
-    resolve(organization(), DAY, lake)
+    resolve(ACME, DAY, lake)
     with pytest.raises(Held) as held:
-        publish(lake, DAY)
+        publish(ACME, lake, DAY)
     assert str(held.value).startswith(
         "acme: 2026-11-23 is held back. okta: listing_not_empty: 0 users were listed. A directory always"
         " has users: the credentials lack a role. okta: everyone_group_listed: Groups named"
@@ -367,16 +560,131 @@ TOLERATED = {
 def test_a_day_is_published_with(lake: Lake, name: str) -> None:
     _, _, evidence, rows, set_aside = TOLERATED[name]
     store(lake, [user("a")], [EVERYONE], evidence=evidence, rows=rows, set_aside=set_aside)
-    resolve(organization(), DAY, lake)
-    publish(lake, DAY)
+    resolve(ACME, DAY, lake)
+    publish(ACME, lake, DAY)
     assert names(lake) == ["a"]
 
 
 def test_a_held_day_is_not_published_because_somebody_asks_for_an_older_one(lake: Lake) -> None:
     store(lake, [user("a")], evidence={"everyone": 0})
-    resolve(organization(), DAY, lake)
+    resolve(ACME, DAY, lake)
     with pytest.raises(Held):
-        publish(lake, DAY, even_if_older=True)
+        publish(ACME, lake, DAY, even_if_older=True)
+
+
+def test_a_day_that_a_guard_holds_leaves_what_is_published_and_says_why(lake: Lake) -> None:
+    put_out(lake, "a", "b", day=YESTERDAY)
+    before = state(lake)
+    prepare(lake, "c")
+    with pytest.raises(Held) as held:
+        publish(ACME, lake, DAY)
+    judgement = held.value.judgement
+    assert judgement.unproven == ()
+    assert {verdict.guard for verdict in judgement.tripped} == {"removed", "removed_memberships"}
+    assert held.value.what == (
+        f"acme: 2026-11-23 is held back. {' '.join(verdict.says for verdict in judgement.tripped)}"
+    )
+    assert judgement.reasons[0].startswith(
+        "2 of 2 active people (100.0 %) are gone (2) or inactive (0): all of them."
+    )
+    assert held.value.means == "The directory of 2026-11-22 stays published."
+    assert state(lake) == before
+    # It is judged again and again the same, whoever asks.
+    with pytest.raises(Held) as again:
+        publish(ACME, lake, DAY)
+    assert again.value.judgement == judgement
+
+
+# A person lets a held day through.
+
+
+@pytest.fixture
+def held(lake: Lake) -> Held:
+    """A held day: the two who are published are gone."""
+    put_out(lake, "a", "b", day=YESTERDAY)
+    prepare(lake, "c")
+    return the_hold(lake)
+
+
+def the_hold(lake: Lake, organization: Organization = ACME, day: date = DAY) -> Held:
+    """How a day is held."""
+    with pytest.raises(Held) as raised:
+        publish(organization, lake, day)
+    return raised.value
+
+
+def test_an_approval_lets_the_day_through_and_is_on_record(lake: Lake, held: Held) -> None:
+    approval = approve(lake, held.judgement, "  Grace ")
+    assert (approval.day, approval.by) == (DAY, "Grace")
+    assert approval.saw == tuple(held.judgement.reasons)
+    assert publish(ACME, lake, DAY).approved_by == "Grace"
+    assert names(lake) == ["c"]
+    for said in (published(lake), marked(lake, DAY)):
+        assert said is not None
+        assert said.approved_by == "Grace"
+    # The same thing again needs nobody again.
+    assert publish(ACME, lake, DAY).approved_by == "Grace"
+
+
+@pytest.mark.parametrize("nobody", ["", "  \n"])
+def test_somebody_must_approve(lake: Lake, held: Held, nobody: str) -> None:
+    with pytest.raises(ValueError, match="by"):
+        approve(lake, held.judgement, nobody)
+    the_hold(lake)
+
+
+def read_again(lake: Lake) -> None:
+    prepare(lake, "c")
+
+
+def resolved_under_other_rules(lake: Lake) -> None:
+    resolve(organization(attributes={"desk": "deskNumber"}), DAY, lake)
+
+
+def something_else_published(lake: Lake) -> None:
+    prepare(lake, "a", "b", day=YESTERDAY)
+    publish(ACME, lake, YESTERDAY)
+
+
+WORTHLESS = (read_again, resolved_under_other_rules, something_else_published)
+
+
+@pytest.mark.parametrize("happens", WORTHLESS, ids=lambda each: each.__name__)
+def test_an_approval_is_worthless_after(
+    lake: Lake, held: Held, happens: Callable[[Lake], None]
+) -> None:
+    approve(lake, held.judgement, "Grace")
+    happens(lake)
+    again = the_hold(lake)
+    assert again.judgement.digest != held.judgement.digest
+    assert names(lake) == ["a", "b"]
+
+
+def test_an_approval_stands_when_the_same_is_resolved_again(lake: Lake, held: Held) -> None:
+    approve(lake, held.judgement, "Grace")
+    resolve(ACME, DAY, lake)
+    assert publish(ACME, lake, DAY).approved_by == "Grace"
+
+
+def test_an_approval_is_of_its_day_alone(lake: Lake, held: Held) -> None:
+    approve(lake, held.judgement, "Grace")
+    resolve(ACME, TOMORROW, lake)  # from the same snapshot
+    the_hold(lake, day=TOMORROW)
+    assert names(lake) == ["a", "b"]
+
+
+def test_who_needs_no_approval_is_not_said_to_have_one(lake: Lake, held: Held) -> None:
+    approve(lake, held.judgement, "Grace")
+    prepare(lake, "a", "b", "c")
+    assert publish(ACME, lake, DAY).approved_by is None
+
+
+def test_a_day_is_judged_again_once_the_limits_are_other_ones(lake: Lake) -> None:
+    put_out(lake, "a", "b", "c", day=YESTERDAY)
+    prepare(lake, "a", "b")
+    strict = company({"okta": OKTA}, guards={"removed": {"count": 0, "percent": 0}})
+    assert "more than 0 and more than 0 %" in the_hold(lake, strict).what
+    assert publish(ACME, lake, DAY).approved_by is None
 
 
 # Which day stays.
@@ -393,7 +701,7 @@ def test_an_older_day_never_replaces_a_newer_one(lake: Lake) -> None:
 def test_an_older_day_replaces_a_newer_one_when_it_is_asked_for(lake: Lake) -> None:
     put_out(lake, "new")
     prepare(lake, "old", day=YESTERDAY)
-    publication = publish(lake, YESTERDAY, even_if_older=True)
+    publication = publish(ACME, lake, YESTERDAY, even_if_older=True)
     assert publication.newer is None
     assert names(lake) == ["old"]
     assert getattr(published(lake), "day", None) == YESTERDAY
@@ -401,14 +709,14 @@ def test_an_older_day_replaces_a_newer_one_when_it_is_asked_for(lake: Lake) -> N
 
 def test_the_same_day_replaces_itself(lake: Lake) -> None:
     put_out(lake, "a")
-    assert put_out(lake, "a", "b").difference is None
+    put_out(lake, "a", "b")
     assert names(lake) == ["a", "b"]
 
 
 def test_a_day_that_has_not_been_resolved_says_what_to_do_first(lake: Lake) -> None:
     store(lake, [user("a")], [EVERYONE])
     with pytest.raises(NotResolved) as refused:
-        publish(lake, DAY)
+        publish(ACME, lake, DAY)
     assert str(refused.value) == (
         "acme: 2026-11-23 has not been resolved, so it cannot be published. Start the job acme__resolve"
         " for 2026-11-23."
@@ -419,7 +727,7 @@ def test_a_day_whose_snapshot_has_been_replaced_since_says_what_to_do_first(lake
     prepare(lake, "a")
     store(lake, [user("b")], [EVERYONE])
     with pytest.raises(NotResolved) as refused:
-        publish(lake, DAY)
+        publish(ACME, lake, DAY)
     assert str(refused.value) == (
         "acme/okta: the snapshot of 2026-11-23 that 2026-11-23 was resolved from has been replaced."
         " Start the job acme__resolve for 2026-11-23."
@@ -429,13 +737,14 @@ def test_a_day_whose_snapshot_has_been_replaced_since_says_what_to_do_first(lake
 
 def test_what_cannot_be_built_leaves_nothing_behind(lake: Lake) -> None:
     put_out(lake, "a", day=YESTERDAY)
-    prepare(lake, "b")
+    prepare(lake, "a", "b")
     next(lake.snapshot("okta", DAY).folder.glob("*/raw_users.parquet")).write_bytes(b"broken")
     with pytest.raises(duckdb.Error):
-        publish(lake, DAY)
+        publish(ACME, lake, DAY)
     assert names(lake) == ["a"]
     assert sorted(path.name for path in lake.folder.iterdir()) == [
         "directory.duckdb",
+        "identities",
         "published.json",
         "resolved",
         "snapshots",
@@ -505,10 +814,12 @@ from datetime import date
 from pathlib import Path
 from opensense_okta.lake import Lake
 from opensense_okta.publishing.publish import publish
+from tests.resolution.stored import organization
 
+acme = organization()
 lake, days = Lake(Path(sys.argv[1]), "acme"), [date.fromisoformat(day) for day in sys.argv[2:]]
 for day in itertools.cycle(days):
-    publish(lake, day, even_if_older=True)
+    publish(acme, lake, day, even_if_older=True)
     print(day, flush=True)
 """
 
@@ -520,13 +831,16 @@ def test_whatever_kills_publishing_the_old_file_or_the_new_one_is_whole(
     of = {YESTERDAY: [f"old{number:03}" for number in range(300)], DAY: ["new1", "new2"]}
     for day, users in of.items():
         prepare(lake, *users, day=day)
-    publish(lake, YESTERDAY)
+    publish(ACME, lake, YESTERDAY)
+    let_through(ACME, lake, DAY)
     seen = set()
     for milliseconds in (0, 40, 80, 130, 200):
         command = [sys.executable, "-c", PUBLISH, str(tmp_path / "data"), str(YESTERDAY), str(DAY)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY
+        ) as process:
             assert process.stdout
-            process.stdout.readline()
+            assert process.stdout.readline()
             # Kills at a moment somewhere in the next publishing.
             threading.Timer(milliseconds / 1000, process.send_signal, [signal.SIGKILL]).start()
             process.wait(timeout=30)
@@ -538,16 +852,80 @@ def test_whatever_kills_publishing_the_old_file_or_the_new_one_is_whole(
         assert people == len(found)
     assert seen
     # The next one goes on as if nothing had been.
-    publish(lake, DAY)
+    publish(ACME, lake, DAY)
     assert names(lake) == of[DAY]
     assert getattr(published(lake), "day", None) == DAY
+    assert marked(lake, DAY) == published(lake)
 
 
 def test_no_row_of_personal_data_is_in_what_is_said_of_it(lake: Lake) -> None:
     secret: Row = user("a", {"login": "ada@acme.test", "firstName": "Ada", "title": "Countess"})
     store(lake, [secret], [EVERYONE], evidence={"everyone": 0})
-    resolve(organization(), DAY, lake)
+    resolve(ACME, DAY, lake)
     with pytest.raises(Held) as held:
-        publish(lake, DAY)
-    said = str(held.value) + lake.resolved(DAY).folder.joinpath("manifest.json").read_text()
+        publish(ACME, lake, DAY)
+    approve(lake, held.value.judgement, "Grace")
+    publish(ACME, lake, DAY)
+    # As it came, as it is now, and as everybody who went.
+    store(lake, [user("b", {"title": "Clerk"})], [EVERYONE], day=TOMORROW)
+    resolve(ACME, TOMORROW, lake)
+    with pytest.raises(Held) as gone:
+        publish(ACME, lake, TOMORROW)
+    kept = [
+        *lake.resolved(DAY).folder.glob("*.json"),
+        *lake.resolved(TOMORROW).folder.glob("*.json"),
+    ]
+    assert {path.name for path in kept} == {
+        "manifest.json", "judgement.json", "approval.json", "published.json"
+    }  # fmt: skip
+    said = str(held.value) + str(gone.value)
+    said += "".join(path.read_text() for path in (lake.published, *kept))
     assert not [word for word in ("ada@acme.test", "Ada", "Countess") if word in said]
+
+
+# Exports follow what is published, and make up for days that did not arrive.
+
+EXPORTING = company(
+    {"okta": OKTA}, publish={"csv": {"path": "out/people.csv", "columns": ["title"]}}
+)
+
+
+def put_out_with(lake: Lake, title: str, day: date) -> None:
+    put_out(lake, "a", day=day, title=title)
+
+
+def told(lake: Lake, day: date) -> list[str]:
+    """The changes that an export of the day tells."""
+    assert export_published(EXPORTING, lake, day)
+    return (lake.folder / "out" / "people.changes.csv").read_text().splitlines()[1:]
+
+
+def test_an_export_tells_the_changes_since_the_last_one_that_arrived(lake: Lake) -> None:
+    put_out_with(lake, "Clerk", YESTERDAY)
+    first = told(lake, YESTERDAY)
+    put_out_with(lake, "Head", DAY)  # its export fails, or nobody asks for it
+    put_out_with(lake, "Head", TOMORROW)
+    assert (len(first), told(lake, TOMORROW)) == (1, ["changed,Head"])
+    # Nothing is new any more on the day after.
+    put_out_with(lake, "Head", TOMORROW + timedelta(days=1))
+    assert told(lake, TOMORROW + timedelta(days=1)) == []
+
+
+def test_the_same_day_exported_again_tells_the_same(lake: Lake) -> None:
+    put_out_with(lake, "Clerk", YESTERDAY)
+    told(lake, YESTERDAY)
+    put_out_with(lake, "Head", DAY)
+    once = told(lake, DAY)
+    assert told(lake, DAY) == once == ["changed,Head"]
+    # Also when the day has been published again in between, as something else.
+    put_out_with(lake, "Chief", DAY)
+    assert told(lake, DAY) == ["changed,Chief"]
+
+
+def test_only_the_published_day_is_exported_and_only_where_it_is_wanted(lake: Lake) -> None:
+    assert export_published(EXPORTING, lake, DAY) == []  # nothing is published
+    put_out(lake, "a")
+    prepare(lake, "a", day=YESTERDAY)
+    assert export_published(EXPORTING, lake, YESTERDAY) == []
+    assert export_published(ACME, lake, DAY) == []
+    assert not (lake.folder / "out").exists()

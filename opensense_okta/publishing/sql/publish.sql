@@ -1,10 +1,13 @@
 -- Fills the database that is about to be published.
 --
--- tables new_accounts, new_people, …   of the resolved day, new_syncs of the manifests
+-- tables new_accounts, new_people, …   of the resolved day, new_syncs of the manifests, new_people_history
 -- database published                   attached, empty
 create table published.main.people as from new_people;
 create table published.main.groups as from new_groups;
 create table published.main.memberships as from new_memberships;
 create table published.main.accounts as from new_accounts;
 create table published.main.provenance as from new_provenance;
+create table published.main.conflicts as from new_conflicts;
+create table published.main.changes as from new_changes;
+create table published.main.people_history as from new_people_history;
 create table published.main.syncs as from new_syncs;

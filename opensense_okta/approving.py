@@ -1,0 +1,192 @@
+"""The command `approve`: shows why a day is held, asks, and lets that day through.
+
+The examples are personal data, and go to the person who decides: never into logs or events.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from datetime import date
+from shlex import quote
+
+import click
+
+from opensense_okta.arguments import WrongUse, day_of, lake_of, organization_of
+from opensense_okta.console import PlainWatcher, terminal
+from opensense_okta.environment import dagster_home
+from opensense_okta.lake import Lake
+from opensense_okta.orchestration.in_process import JobRun, run_approval
+from opensense_okta.organization import Organization
+from opensense_okta.publishing.approval import Approval, approval_of
+from opensense_okta.publishing.guards import examples
+from opensense_okta.publishing.judging import Judgement, compared, judge
+from opensense_okta.publishing.publish import resolved_day
+from opensense_okta.publishing.seen import (
+    CannotBeApproved,
+    NotSeen,
+    numbers,
+    refuse_damage,
+    refuse_unseen,
+)
+from opensense_okta.publishing.standing import NotResolved, published
+from opensense_okta.resolution.resolve import ResolvedManifest
+from opensense_okta.rows import show_rows
+
+DONE, FAILED, HELD = 0, 1, 3
+
+
+def approve_now(name: str, day_given: str, by: str, *, yes: bool, seen: Mapping[str, int]) -> int:
+    """Shows the verdict, asks or compares the numbers, publishes, and returns the exit status.
+
+    Args:
+        name: of the organization.
+        day_given: the day that is held.
+        by: who approves.
+        yes: does not ask, and compares `seen` with what is so.
+        seen: the number of each guard that holds the day, by the names of `seen.NUMBERS`.
+
+    Raises:
+        WrongUse: the day cannot be published, or the numbers are not those of its verdicts.
+    """
+    os.environ["DAGSTER_HOME"] = str(dagster_home())
+    organization = organization_of(name)
+    day, lake = day_of(organization, day_given), lake_of(organization)
+    who = _who(by)
+    _refuse_older(organization, lake, day)
+    try:
+        resolved = resolved_day(lake, day)
+        judgement = judge(organization, lake, resolved)
+    except NotResolved as error:
+        raise WrongUse(str(error)) from None
+    if not judgement.held:
+        return _not_held(organization, lake, resolved, day)
+    earlier = approval_of(lake, judgement)
+    if earlier is not None:
+        return _approved_before(organization, lake, resolved, earlier)
+    _show(organization, lake, judgement, resolved)
+    try:
+        refuse_damage(judgement)
+        if yes:
+            refuse_unseen(judgement, seen, None)
+    except CannotBeApproved as error:
+        click.echo(f"\n{error}", err=True)
+        return HELD
+    except NotSeen as error:
+        command = _command(organization, judgement, who)
+        raise WrongUse(f"{error}\nWhoever has looked at it: {command}") from None
+    if not yes and not _agreed(judgement):
+        click.echo(f"{day} was not approved. {_standing(lake)}")
+        return HELD
+    approval = {"by": who, "digest": judgement.digest, **numbers(judgement)}
+    return _publish(organization, lake, day, approval)
+
+
+def _who(by: str) -> str:
+    who = by.strip()
+    if not who:
+        raise WrongUse("--by names nobody: say who approves.")
+    if len(who) > 200:
+        raise WrongUse("--by is longer than 200 characters: say who approves.")
+    return who
+
+
+def _refuse_older(organization: Organization, lake: Lake, day: date) -> None:
+    last = published(lake)
+    if last is not None and last.day > day:
+        raise WrongUse(
+            f"{organization.name}: the directory of {last.day} is published, so that of {day} is"
+            f" not. To publish an older day all the same, start the job {organization.name}__approve in"
+            " Dagster's UI with `even_if_older: true`."
+        )
+
+
+def _not_held(organization: Organization, lake: Lake, resolved: ResolvedManifest, day: date) -> int:
+    last = published(lake)
+    click.echo(f"{organization.name}, {day}: is not held back, so it needs nobody's approval.")
+    if last is not None and last.id == resolved.id:
+        click.echo("  It is published.")
+        return DONE
+    return _publish(organization, lake, day, {})
+
+
+def _approved_before(
+    organization: Organization, lake: Lake, resolved: ResolvedManifest, earlier: Approval
+) -> int:
+    last = published(lake)
+    click.echo(
+        f"{organization.name}, {earlier.day}: {earlier.by} approved it at"
+        f" {earlier.when:%Y-%m-%d %H:%M} UTC."
+    )
+    if last is not None and last.id == resolved.id:
+        click.echo("  It is published.")
+        return DONE
+    return _publish(organization, lake, earlier.day, {})
+
+
+def _show(
+    organization: Organization, lake: Lake, judgement: Judgement, resolved: ResolvedManifest
+) -> None:
+    """Why the day is held, with the most telling examples of each guard."""
+    base = judgement.base
+    against = f"the directory of {base.day}, which was published" if base else "nothing"
+    click.echo(f"{organization.name}, {judgement.day}: is held back. Compared with {against}:")
+    difference = judgement.difference
+    click.echo(
+        f"  {difference.added:,} people added, {difference.removed:,} removed,"
+        f" {difference.changed:,} changed."
+    )
+    for unproven in judgement.unproven:
+        whose = f"{unproven.directory}: " if unproven.directory else ""
+        click.echo(f"\n  {whose}{unproven.check}: {unproven.says}")
+    if not judgement.tripped:
+        return
+    with compared(lake, base, resolved) as (connection, _):
+        for verdict in judgement.tripped:
+            click.echo(f"\n  {verdict.guard}: {verdict.says}")
+            rows = examples(connection, verdict)
+            if rows:
+                show_rows(list(rows[0]), (list(row.values()) for row in rows))
+
+
+def _agreed(judgement: Judgement) -> bool:
+    try:
+        return click.confirm(f"\nPublish the directory of {judgement.day} all the same?")
+    except click.Abort:  # there is nobody to ask, or it was interrupted
+        click.echo()
+        return False
+
+
+def _command(organization: Organization, judgement: Judgement, who: str) -> str:
+    """What lets the day through without being asked."""
+    options = " ".join(
+        f"--{name.replace('_', '-')} {number}" for name, number in numbers(judgement).items()
+    )
+    whose = f"{organization.name} --date {judgement.day} --by {quote(who)}"
+    return f"opensense-okta approve {whose} --yes {options}"
+
+
+def _publish(
+    organization: Organization, lake: Lake, day: date, approval: Mapping[str, object]
+) -> int:
+    with terminal() as console:
+        run = run_approval(organization, day, lake, PlainWatcher(console), approval)
+    for line in _outcome(organization, lake, day, run):
+        click.echo(line)
+    if run.held:
+        return HELD
+    return FAILED if run.failures else DONE
+
+
+def _outcome(organization: Organization, lake: Lake, day: date, run: JobRun) -> Iterator[str]:
+    last = published(lake)
+    if last is not None and last.day == day:
+        by = f", approved by {last.approved_by}" if last.approved_by else ""
+        yield f"{organization.name}, {day}: published{by}: {lake.database}"
+    else:
+        yield f"{organization.name}, {day}: not published. {_standing(lake)}"
+    yield from (f"  {failure}" for failure in run.failures)
+    yield f"  Run {run.run_id} in Dagster's UI (make ui)"
+
+
+def _standing(lake: Lake) -> str:
+    last = published(lake)
+    return f"The directory of {last.day} stays published." if last else "Nothing is published yet."

@@ -1,0 +1,30 @@
+"""What can go wrong with an export, worded for the person who has to mend it."""
+
+BEFORE_STAYS = (
+    "The directory itself is published. At the export's place every file is still whole: the new one,"
+    " or the one before. The next sync exports again."
+)
+
+
+class ExportFailed(Exception):
+    """The published people could not be brought to the export's place.
+
+    Attributes:
+        what: what happened.
+        means: what it means for the published data.
+        remedy: what to do next.
+        heals: whether time alone may heal it.
+        organization: whose export; known once the export has ended.
+    """
+
+    def __init__(self, what: str, *, remedy: str, heals: bool = False) -> None:
+        super().__init__(what)
+        self.what = what
+        self.means = BEFORE_STAYS
+        self.remedy = remedy
+        self.heals = heals
+        self.organization = ""
+
+    def __str__(self) -> str:
+        whose = f"{self.organization}: " if self.organization else ""
+        return f"{whose}{self.what} {self.means} What to do: {self.remedy}"

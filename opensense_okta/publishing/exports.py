@@ -1,0 +1,199 @@
+"""The published people for other programs, beside the database: CSV, what changed, and Parquet.
+
+Beside `people.csv` lie, with the same columns, `people.changes.csv` and `people.parquet`, and for the
+two CSVs `people.csv.sha256`, which `sha256sum -c` reads. It arrives last: whoever finds that it fits
+has both files of one day.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import duckdb
+from duckdb import ColumnExpression, ConstantExpression, Expression, FunctionExpression
+
+from opensense_okta import engine
+from opensense_okta.lake import Lake
+from opensense_okta.organization import STANDARD_ATTRIBUTES, CsvExport, Organization
+from opensense_okta.publishing.export_delivery import deliver, public
+from opensense_okta.publishing.export_failure import ExportFailed
+from opensense_okta.vocabulary import attributes
+
+__all__ = ["ExportFailed", "Exported", "export"]
+
+OTHER_COLUMNS = ("person_id", "manager_id", "directories", "accounts")
+"""Columns of people that no directory gives: exported only where the file lists them."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A file of an export.
+
+    Attributes:
+        what: `people`, `changes`, `parquet` or `checksums`.
+        url: its path or URL, without credentials.
+        rows: without the header.
+    """
+
+    what: str
+    url: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+def export(
+    organization: Organization, lake: Lake, tables: Path, day: date, *, before: Path | None
+) -> list[Exported]:
+    """Brings the active people of a published day to the place the organization's file names.
+
+    The same day exported again gives the same bytes.
+
+    Args:
+        organization: its `publish.csv` says what goes where; without it there is nothing to do.
+        lake: of the organization; relative paths start at its folder.
+        tables: the folder of the day's resolved tables.
+        day: that is published.
+        before: the people table that the reader knows, that of the export before; None when there was
+            none, and everybody is new.
+
+    Raises:
+        ExportFailed: the files could not be made or delivered; what was there before stays.
+    """
+    settings = organization.publish.csv
+    if settings is None:
+        return []
+    folder, name = _place(settings, lake, day)
+    try:
+        headers = _headers(organization, settings)
+        with TemporaryDirectory(prefix=".export-", dir=lake.folder) as temporary:
+            files = _write(
+                Path(temporary), name, headers, people=tables / "people.parquet", before=before
+            )
+            deliver([file for file, _ in files.values()], folder)
+            return [
+                Exported(
+                    what=what,
+                    url=f"{public(folder)}/{file.name}",
+                    rows=rows,
+                    bytes=file.stat().st_size,
+                    sha256=_sha256(file),
+                )
+                for what, (file, rows) in files.items()
+            ]
+    except ExportFailed as error:
+        error.organization = organization.name
+        raise
+
+
+def _place(settings: CsvExport, lake: Lake, day: date) -> tuple[str, str]:
+    """The folder and the name of the CSV."""
+    path = settings.path.replace("{date}", day.isoformat())
+    if "://" not in path:
+        path = str(lake.folder / path)
+    folder, _, name = path.rpartition("/")
+    return folder, name
+
+
+def _headers(organization: Organization, settings: CsvExport) -> dict[str, str]:
+    """The columns in their order, each with its header in the CSV."""
+    known = [*dict.fromkeys([*STANDARD_ATTRIBUTES, *attributes(organization)])]
+    columns = settings.columns or tuple(known)
+    _refuse_unknown("columns", columns, [*known, *OTHER_COLUMNS])
+    _refuse_unknown("locked", settings.locked, columns)
+    _refuse_unknown("unlocked", settings.unlocked, columns)
+    suffixes = dict.fromkeys(settings.locked, "-locked") | dict.fromkeys(
+        settings.unlocked, "-unlocked"
+    )
+    return {column: column + suffixes.get(column, "") for column in columns}
+
+
+def _refuse_unknown(key: str, named: Sequence[str], known: Sequence[str]) -> None:
+    unknown = [name for name in named if name not in known]
+    if unknown:
+        raise ExportFailed(
+            f"publish.csv.{key} names {', '.join(unknown)}, which the export does not have.",
+            remedy=f"correct the organization's file; there are {', '.join(known)}.",
+        )
+
+
+def _write(
+    folder: Path, name: str, headers: Mapping[str, str], *, people: Path, before: Path | None
+) -> dict[str, tuple[Path, int]]:
+    """Writes all files of the export: what each is, where it lies and how many rows it has."""
+    full = folder / name
+    changes = full.with_name(f"{full.stem}.changes{full.suffix}")
+    parquet = full.with_suffix(".parquet")
+    checksums = full.with_name(f"{name}.sha256")
+    try:
+        with engine.start(folder) as connection:
+            engine.run(connection, __package__, "export_cells.sql")
+            engine.view(connection, "new_people", people)
+            engine.view(connection, "old_people", before or people)
+            _cells(connection, "new", headers).create_view("new_cells")
+            old = _cells(connection, "old", headers)
+            (old if before else old.limit(0)).create_view("old_cells")
+            _rows(connection, headers).create_view("new_rows")
+            files = {
+                "changes": (changes, _copy(connection, "export_changes.sql", changes)),
+                "parquet": (parquet, engine.store(connection, "new_rows", parquet)),
+                "people": (full, _copy(connection, "export_people.sql", full)),
+            }
+        lines = [f"{_sha256(file)}  {file.name}\n" for file in (full, changes)]
+        checksums.write_text("".join(lines), encoding="utf-8")
+    except (OSError, duckdb.IOException, duckdb.OutOfMemoryException) as error:
+        raise ExportFailed(
+            f"The export's files could not be made in {folder.parent} ({type(error).__name__}).",
+            remedy="check that the disk has room there, and that OPENSENSE_MEMORY_LIMIT is not too small.",
+            heals=True,
+        ) from error
+    return {**files, "checksums": (checksums, len(lines))}
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, statement: str, path: Path) -> int:
+    (copied,) = engine.run(connection, __package__, statement, path=str(path))
+    return int(str(copied["Count"]))
+
+
+def _cells(
+    connection: duckdb.DuckDBPyConnection, which: str, headers: Mapping[str, str]
+) -> duckdb.DuckDBPyRelation:
+    """The active people of a day: person_id, and the texts of all columns as one struct."""
+    people = connection.table(f"{which}_people")
+    types = dict(zip(people.columns, map(str, people.types), strict=True))
+    cells = [_cell(column, types).alias(header) for column, header in headers.items()]
+    return people.filter("active").select(
+        ColumnExpression("person_id"), FunctionExpression("struct_pack", *cells).alias("cells")
+    )
+
+
+def _cell(column: str, types: Mapping[str, str]) -> Expression:
+    if column not in types:  # the day was resolved before somebody declared the attribute
+        return ConstantExpression(None).cast("varchar")
+    value = ColumnExpression(column)
+    if not types[column].endswith("[]"):
+        return FunctionExpression("cell", value.cast("varchar"))
+    of_structs = types[column].startswith("STRUCT")
+    return FunctionExpression("accounts_cell" if of_structs else "list_cell", value)
+
+
+def _rows(
+    connection: duckdb.DuckDBPyConnection, headers: Mapping[str, str]
+) -> duckdb.DuckDBPyRelation:
+    """The active people of the day: the same columns under their own names, with their own types."""
+    people = connection.table("new_people")
+    columns = [
+        ColumnExpression(column)
+        if column in people.columns
+        else ConstantExpression(None).cast("varchar").alias(column)
+        for column in headers
+    ]
+    return people.filter("active").order("person_id").select(*columns)
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()

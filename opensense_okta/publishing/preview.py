@@ -1,0 +1,241 @@
+"""What publishing would change, found without writing anything into the lake.
+
+A day is resolved into a folder of its own that goes away again, and is compared with the published
+directory, or with what the organization's own rules make of the same day.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+import duckdb
+from pydantic import BaseModel, ConfigDict
+
+from opensense_okta import engine
+from opensense_okta.lake import Draft, Lake
+from opensense_okta.organization import Organization
+from opensense_okta.publishing.guards import Verdict
+from opensense_okta.publishing.judging import Judgement, considered
+from opensense_okta.publishing.standing import Base, base_of, published
+from opensense_okta.resolution.changes import Difference
+from opensense_okta.resolution.resolve import ResolvedManifest, make
+from opensense_okta.resolution.sources import choose
+from opensense_okta.vocabulary import ATTRIBUTES, attributes
+
+SIGNATURE = (
+    "display_name",
+    "given_name",
+    "family_name",
+    "email",
+    "title",
+    "department",
+    "organization",
+    "work_phone",
+    "mobile_phone",
+    "street_address",
+    "locality",
+    "region",
+    "postal_code",
+    "country",
+)
+"""What signatures show, beside the attributes that the organization has declared itself."""
+
+Kind = Literal["changed", "removed", "inactive", "added", "active", "merged", "split"]
+
+
+class Edit(BaseModel):
+    """One attribute of a person, before and after."""
+
+    model_config = ConfigDict(frozen=True)
+
+    attribute: str
+    before: str | None
+    after: str | None
+
+
+class PersonChange(BaseModel):
+    """What becomes of one person.
+
+    Attributes:
+        kind: `inactive` and `active` are people who turn so; `merged` goes on as another id, and
+            `split` came out of another one: `other`.
+        attributes: those that differ, of the ones that are looked at.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Kind
+    person_id: str
+    name: str | None
+    email: str | None
+    other: str | None
+    attributes: tuple[Edit, ...]
+
+
+class AttributeChange(BaseModel):
+    """In how many people one attribute differs, and how.
+
+    Attributes:
+        filled: it had no value before.
+        blanked: it has none any more.
+        rewritten: it has another one.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    attribute: str
+    changed: int
+    filled: int
+    blanked: int
+    rewritten: int
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The difference that publishing would make.
+
+    Attributes:
+        day: that was resolved.
+        compared_with: the published directory's day, or None when nothing is published.
+        rules: whether it was compared with what the organization's own rules make of the same day.
+        sources: the day of each directory's snapshot.
+        difference: in numbers, of everybody and everything.
+        people: by impact, for each kind no more than were asked for.
+        kinds: how many people there are of each kind.
+        attributes: the most changed one first.
+        unproven, verdicts: what publishing the day would find.
+    """
+
+    day: date
+    compared_with: date | None
+    rules: bool
+    sources: Mapping[str, date]
+    difference: Difference
+    people: Sequence[PersonChange]
+    kinds: Mapping[str, int]
+    attributes: Sequence[AttributeChange]
+    judgement: Judgement
+
+    @property
+    def verdicts(self) -> Sequence[Verdict]:
+        """What each guard would say."""
+        return self.judgement.verdicts
+
+
+class Elsewhere(Base):
+    """A directory to compare with whose tables lie outside of the lake."""
+
+    folder: Path
+    resolved: ResolvedManifest
+
+    def table(self, lake: Lake, name: str) -> Path:  # noqa: ARG002 - it is not in the lake
+        """One of its tables."""
+        return self.folder / f"{name}.parquet"
+
+    def manifest(self, lake: Lake) -> ResolvedManifest:  # noqa: ARG002 - as above
+        """What it was made from."""
+        return self.resolved
+
+
+def preview(
+    organization: Organization,
+    lake: Lake,
+    day: date,
+    *,
+    rules: Organization | None = None,
+    everything: bool = False,
+    people: int = 20,
+) -> Preview:
+    """What publishing the day would change now, or what other rules would make of it.
+
+    Args:
+        organization: as it is.
+        lake: of the organization.
+        day: resolved from its newest stored snapshots.
+        rules: other ones; compared with what the organization's own make of the day, which is what
+            is published if that is the day.
+        everything: all attributes and all people, not only what signatures show and of active people.
+        people: how many of each kind are named at most.
+
+    Raises:
+        NothingToResolve: no directory has a snapshot up to that day.
+        StaleDirectory: one is too old, and the rules say that this is a failure.
+    """
+    ruled = rules or organization
+    known = list(dict.fromkeys([*attributes(organization), *attributes(ruled)]))
+    shown = [name for name in known if everything or _in_signatures(name)]
+    with ExitStack() as stack:
+        folder, resolved = stack.enter_context(_drafted(ruled, lake, day))
+        base = _published(lake)
+        if rules is not None and (base is None or base.day != day):
+            there, manifest = stack.enter_context(_drafted(organization, lake, day))
+            base = Elsewhere(day=day, id=manifest.id, folder=there, resolved=manifest)
+        with considered(ruled, lake, base, resolved, folder) as (connection, judgement):
+            difference = judgement.difference
+            named, kinds = _people(connection, shown, everything=everything, limit=people)
+            counted = _attributes(connection, shown, everything=everything)
+        # Publishing compares with the day before, even when it is this day that is published.
+        judged_against = base_of(lake, day)
+        if judged_against != base:
+            with considered(ruled, lake, judged_against, resolved, folder) as (_, judgement):
+                pass
+    return Preview(
+        day=day,
+        compared_with=base.day if base else None,
+        rules=isinstance(base, Elsewhere),
+        sources={name: source.as_of for name, source in resolved.sources.items()},
+        difference=difference,
+        people=named,
+        kinds=kinds,
+        attributes=counted,
+        judgement=judgement,
+    )
+
+
+def _in_signatures(attribute: str) -> bool:
+    return attribute in SIGNATURE or attribute not in ATTRIBUTES
+
+
+def _published(lake: Lake) -> Base | None:
+    last = published(lake)
+    return Base(day=last.day, id=last.id) if last else None
+
+
+@contextmanager
+def _drafted(
+    organization: Organization, lake: Lake, day: date
+) -> Iterator[tuple[Path, ResolvedManifest]]:
+    """The day's tables in a private folder that goes away again."""
+    chosen = choose(organization, day, lake)
+    with TemporaryDirectory(prefix="opensense-preview-") as folder:
+        draft = Draft("preview", Path(folder))
+        yield draft.folder, make(organization, day, lake, chosen, draft)
+
+
+def _people(
+    connection: duckdb.DuckDBPyConnection, shown: list[str], *, everything: bool, limit: int
+) -> tuple[list[PersonChange], dict[str, int]]:
+    rows = engine.run(
+        connection,
+        __package__,
+        "preview_people.sql",
+        shown=shown,
+        everything=everything,
+        people=limit,
+    )
+    counted = engine.run(connection, __package__, "preview_kinds.sql")
+    kinds = {str(row["kind"]): int(str(row["people"])) for row in counted}
+    return [PersonChange.model_validate(row) for row in rows], kinds
+
+
+def _attributes(
+    connection: duckdb.DuckDBPyConnection, shown: list[str], *, everything: bool
+) -> list[AttributeChange]:
+    rows = engine.run(
+        connection, __package__, "preview_attributes.sql", shown=shown, everything=everything
+    )
+    return [AttributeChange.model_validate(row) for row in rows]

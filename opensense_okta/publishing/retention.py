@@ -1,0 +1,117 @@
+"""Removes what the organization no longer keeps: old resolved days, and old snapshots.
+
+What the published directory needs stays whatever the rules say: its own tables, those of the day it
+was compared with and of the day that the last export told of, the snapshots it was resolved from, and
+each directory's newest snapshot, which the next read goes on from. The identity ledger outlives
+everything; exports and reports are not touched. Table `people_history` is made of the stored days, so
+it reaches back as far as retention keeps them.
+"""
+
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from opensense_okta.lake import MANIFEST, PUBLISHED, Lake
+from opensense_okta.organization import Organization
+from opensense_okta.publishing.exported import last_export
+from opensense_okta.publishing.standing import published
+
+
+@dataclass(frozen=True)
+class Removed:
+    """What retention let go.
+
+    Attributes:
+        days: resolved days, oldest first.
+        snapshots: days of each directory's snapshots, oldest first.
+        bytes: that the two took.
+        swept: files and folders that belonged to nothing any more.
+    """
+
+    days: tuple[date, ...] = ()
+    snapshots: Mapping[str, tuple[date, ...]] = field(default_factory=dict)
+    bytes: int = 0
+    swept: int = 0
+
+
+def let_go(organization: Organization, lake: Lake, now: datetime) -> Removed:
+    """Removes what is older than the organization keeps, and sweeps the lake.
+
+    Only whoever holds the organization's lock calls it. A process that is killed in between leaves
+    days that are there or not, none in part.
+
+    Args:
+        organization: whose `retention` counts.
+        lake: of the organization.
+        now: the moment, with its time zone.
+    """
+    days = _old_days(organization, lake, now)
+    snapshots = _old_snapshots(organization, lake)
+    folders = [
+        *(lake.resolved(day).folder for day in days),
+        *(lake.snapshot(name, day).folder for name, old in snapshots.items() for day in old),
+    ]
+    size = sum(_size(folder) for folder in folders)
+    for folder in folders:
+        # Without them the day does not exist, so that nobody ever reads a part of one.
+        (folder / PUBLISHED).unlink(missing_ok=True)
+        (folder / MANIFEST).unlink(missing_ok=True)
+        shutil.rmtree(folder)
+    return Removed(tuple(days), snapshots, size, lake.sweep(now))
+
+
+def _old_days(organization: Organization, lake: Lake, now: datetime) -> list[date]:
+    kept_days = organization.retention.days
+    if kept_days is None:
+        return []
+    last, exported = published(lake), last_export(lake)
+    needed = {
+        each.day
+        for each in (
+            last,
+            last.base if last else None,
+            exported.told if exported else None,
+            exported.before if exported else None,
+        )
+        if each
+    }
+    first_kept = organization.today(now) - timedelta(days=kept_days)
+    # By folder and not by manifest: a killed process may have left a day without one.
+    stored = _days(lake.folder.glob("resolved/date=*"))
+    return [day for day in stored if day < first_kept and day not in needed]
+
+
+def _old_snapshots(organization: Organization, lake: Lake) -> dict[str, tuple[date, ...]]:
+    kept = organization.retention.snapshots
+    if kept is None:
+        return {}
+    last = published(lake)
+    used = last.resolved.sources if last else {}
+    found: dict[str, tuple[date, ...]] = {}
+    for folder in sorted(lake.folder.glob("snapshots/directory=*")):
+        directory = folder.name.removeprefix("directory=")
+        needed = {used[directory].day} if directory in used else set()
+        whole = lake.snapshot_days(directory)
+        first_kept = whole[-kept:][:1]
+        old = tuple(
+            day
+            for day in _days(folder.glob("date=*"))
+            if first_kept and day < first_kept[0] and day not in needed
+        )
+        if old:
+            found[directory] = old
+    return found
+
+
+def _days(folders: Iterable[Path]) -> list[date]:
+    return sorted(date.fromisoformat(folder.name.removeprefix("date=")) for folder in folders)
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in _files(folder))
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if path.is_file())

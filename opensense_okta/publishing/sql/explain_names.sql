@@ -1,0 +1,13 @@
+-- What people are called.
+--
+-- view people_searched    _day, person_id, and as lists: display_name, given_name, family_name, email, user_name
+create or replace temp view named_people as
+select
+    _day, person_id,
+    coalesce(
+        display_name[1],
+        nullif(concat_ws(' ', given_name[1], family_name[1]), ''),
+        email[1],
+        user_name[1]
+    ) as name
+from people_searched;

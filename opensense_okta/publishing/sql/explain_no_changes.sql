@@ -1,0 +1,6 @@
+-- No day that is stored has been compared with a published one.
+create or replace temp view changes_of_days as
+select
+    null::date as _day, null::varchar as person_id, null::varchar as change,
+    null::varchar as attribute, null::varchar as before, null::varchar as after
+where false;

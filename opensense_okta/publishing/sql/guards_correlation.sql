@@ -1,0 +1,9 @@
+-- How many active people had several accounts, and have them.
+--
+-- tables old_people, new_people
+select
+    (select count(distinct d) from (select unnest(directories) as d from old_people)) as directories,
+    (select count(*) from old_people where active) as people_before,
+    (select count(*) from old_people where active and len(accounts) > 1) as linked_before,
+    (select count(*) from new_people where active) as people_after,
+    (select count(*) from new_people where active and len(accounts) > 1) as linked_after;

@@ -1,0 +1,13 @@
+-- People who had several accounts and have fewer: who lost the most first.
+--
+-- tables old_people, new_people, people_merged    see resolution/sql/changes.sql
+-- set variable examples = 20;
+select
+    o.display_name, o.email,
+    array_to_string(list_sort(o.accounts), ', ') as before,
+    array_to_string(list_sort(n.accounts), ', ') as after
+from old_people o
+join new_people n using (person_id)
+where o.active and len(o.accounts) > 1 and len(n.accounts) < len(o.accounts)
+order by len(o.accounts) - len(n.accounts) desc, o.display_name, o.person_id
+limit getvariable('examples');

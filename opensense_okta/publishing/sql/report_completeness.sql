@@ -1,0 +1,13 @@
+-- How many active people have a value of each attribute.
+--
+-- table people    of the published day
+unpivot (
+    -- An empty list is no value either.
+    select
+        count(
+            nullif(columns(* exclude (person_id, active, directories, accounts))::varchar, '[]')
+        )
+    from people
+    where active
+) on columns(*) into name attribute value people
+order by people desc, attribute;

@@ -1,0 +1,189 @@
+"""What retention removes, and what it never does."""
+
+import shutil
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from opensense_okta.lake import Lake
+from opensense_okta.organization import Organization, Retention
+from opensense_okta.publishing.exported import STATE, LastExport
+from opensense_okta.publishing.publish import publish, resolved_day
+from opensense_okta.publishing.retention import Removed, let_go
+from opensense_okta.publishing.standing import Base, published
+from opensense_okta.resolution.resolve import resolve
+from tests.resolution.stored import DAY, group, organization, store, user
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def ago(*days: int) -> tuple[date, ...]:
+    return tuple(DAY - timedelta(days=each) for each in days)
+
+
+def read(lake: Lake, days: Iterable[date], *users: str, directory: str = "okta") -> None:
+    """A snapshot of each of the days."""
+    for day in days:
+        store(
+            lake,
+            [user(name, {"title": f"Clerk of {day}"}) for name in users or ("a", "b")],
+            [group("g1", "Everyone")],
+            [("g1", name) for name in users or ("a", "b")],
+            day=day,
+            directory=directory,
+        )
+
+
+def put_out(lake: Lake, day: date, *users: str) -> None:
+    """A day read, resolved and published."""
+    read(lake, [day], *users)
+    resolve(organization(), day, lake)
+    publish(organization(), lake, day)
+
+
+@pytest.fixture(scope="module")
+def four_days(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The root of a lake of which four days in a row have been published."""
+    root = tmp_path_factory.mktemp("four days")
+    for day in ago(3, 2, 1, 0):
+        put_out(Lake(root, "acme"), day)
+    return root
+
+
+@pytest.fixture
+def kept(four_days: Path, tmp_path: Path) -> Lake:
+    """The same lake, as of a test's own."""
+    shutil.copytree(four_days, tmp_path / "kept")
+    return Lake(tmp_path / "kept", "acme")
+
+
+def keeping(days: int | None, snapshots: int | None) -> Organization:
+    """acme, which keeps so much."""
+    return organization().model_copy(
+        update={"retention": Retention(days=days, snapshots=snapshots)}
+    )
+
+
+def cleared(
+    lake: Lake, days: int | None = None, snapshots: int | None = None, *, later: int = 0
+) -> Removed:
+    """What retention removes on the day, or so many days later."""
+    return let_go(keeping(days, snapshots), lake, NOON + timedelta(days=later))
+
+
+def test_nothing_goes_where_the_file_says_nothing(kept: Lake) -> None:
+    assert cleared(kept) == Removed()
+    assert kept.resolved_days() == kept.snapshot_days("okta") == list(ago(3, 2, 1, 0))
+
+
+def test_resolved_days_go_that_are_older_than_so_many_days(kept: Lake) -> None:
+    removed = cleared(kept, days=2)
+    assert removed.days == ago(3)
+    assert removed.snapshots == {}
+    assert kept.resolved_days() == list(ago(2, 1, 0))
+    assert kept.snapshot_days("okta") == list(ago(3, 2, 1, 0))
+
+
+def test_it_is_the_organizations_own_day_that_counts(kept: Lake) -> None:
+    already_tomorrow = keeping(2, None).model_copy(update={"timezone": "Pacific/Kiritimati"})
+    assert let_go(already_tomorrow, kept, NOON).days == ago(3, 2)
+
+
+def test_the_newest_snapshots_of_each_directory_stay_by_their_number(lake: Lake) -> None:
+    read(lake, ago(9, 7, 2), directory="okta")
+    read(lake, ago(30, 20), directory="hr")
+    read(lake, ago(40), directory="entra")
+    assert cleared(lake, snapshots=2).snapshots == {"okta": ago(9)}
+    assert cleared(lake, snapshots=1).snapshots == {"hr": ago(30), "okta": ago(7)}
+    assert lake.snapshot_days("entra") == list(ago(40))
+
+
+def test_what_is_removed_is_counted(kept: Lake) -> None:
+    def size() -> int:
+        return sum(path.stat().st_size for path in kept.folder.rglob("*") if path.is_file())
+
+    before = size()
+    removed = cleared(kept, days=1, snapshots=1)
+    assert removed.days == ago(3, 2)
+    assert removed.snapshots == {"okta": ago(3, 2, 1)}
+    assert removed.bytes == before - size() > 0
+    assert cleared(kept, days=1, snapshots=1) == Removed()
+
+
+# What is needed stays.
+
+
+def test_the_published_days_inputs_stay_however_old_they_are(kept: Lake) -> None:
+    read(kept, [DAY + timedelta(days=28)])
+    removed = cleared(kept, days=1, snapshots=1, later=30)
+    assert removed.days == ago(3, 2)  # yesterday is what the published day was compared with
+    assert removed.snapshots == {"okta": ago(3, 2, 1)}
+
+    # All that it takes to publish the same day again, and to say what changed.
+    resolve(organization(), DAY, kept)
+    again = publish(organization(), kept, DAY)
+    assert again.difference is not None
+    assert (again.difference.added, again.difference.changed) == (0, 2)
+
+
+def test_the_next_day_is_compared_with_the_published_one(kept: Lake) -> None:
+    cleared(kept, days=1, snapshots=1, later=30)
+    later = DAY + timedelta(days=30)
+    read(kept, [later], "a", "b", "c")
+    resolve(organization(), later, kept)
+    done = publish(organization(), kept, later)
+    assert done.difference is not None
+    assert (done.difference.added, done.difference.changed) == (1, 2)
+
+
+def test_what_the_last_export_told_stays(kept: Lake) -> None:
+    before, told = (Base(day=day, id=resolved_day(kept, day).id) for day in ago(3, 2))
+    (kept.folder / STATE).write_text(LastExport(told=told, before=before).model_dump_json())
+    assert cleared(kept, days=1).days == ()
+
+
+def test_the_ledger_and_the_database_stay_as_they_were(kept: Lake) -> None:
+    database, now = kept.database.read_bytes(), published(kept)
+    cleared(kept, days=1, snapshots=1, later=30)
+    assert kept.ledger_days() == list(ago(3, 2, 1, 0))
+    assert kept.database.read_bytes() == database
+    assert published(kept) == now
+
+
+def test_history_reaches_back_as_far_as_days_are_kept(kept: Lake) -> None:
+    cleared(kept, days=2)
+    put_out(kept, DAY + timedelta(days=1))
+    with duckdb.connect(str(kept.database), read_only=True) as connection:
+        begins = connection.execute("select min(valid_from) from people_history").fetchall()
+    assert begins == [ago(2)]
+
+
+# Killed in between.
+
+
+@pytest.mark.parametrize("gone", [("manifest.json",), ("published.json", "manifest.json")])
+def test_a_day_that_was_half_removed_is_removed_by_the_next_run(
+    kept: Lake, gone: tuple[str, ...]
+) -> None:
+    half_removed = kept.resolved(DAY - timedelta(days=3)).folder
+    for name in gone:
+        (half_removed / name).unlink()
+    assert cleared(kept, days=2).days == ago(3)
+    assert not half_removed.exists()
+
+
+def test_what_killed_processes_left_is_swept(lake: Lake) -> None:
+    read(lake, [DAY])
+    lake.snapshot("okta", DAY).draft()
+    removed = let_go(keeping(None, None), lake, datetime.now(UTC) + timedelta(days=2))
+    assert removed.swept == 1
+
+
+def test_a_read_that_is_still_open_stays(lake: Lake) -> None:
+    read(lake, ago(2, 1))
+    lake.snapshot("okta", DAY).draft().pages.mkdir()
+    assert cleared(lake, snapshots=1).snapshots == {"okta": ago(2)}
+    assert lake.snapshot("okta", DAY).open_drafts()

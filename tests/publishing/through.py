@@ -1,0 +1,17 @@
+"""Publishes a day whatever the guards say, as a person does who has looked."""
+
+from datetime import date
+
+from opensense_okta.lake import Lake
+from opensense_okta.organization import Organization
+from opensense_okta.publishing.approval import approve
+from opensense_okta.publishing.publish import Held, Publication, publish
+
+
+def let_through(organization: Organization, lake: Lake, day: date) -> Publication:
+    """The publication of a day, approved if it is held."""
+    try:
+        return publish(organization, lake, day)
+    except Held as held:
+        approve(lake, held.judgement, "the test")
+        return publish(organization, lake, day)

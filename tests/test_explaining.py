@@ -1,0 +1,338 @@
+"""What the command `explain` says and how it ends."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import time_machine
+from click.testing import CliRunner, Result
+
+from opensense_okta.cli import main
+from opensense_okta.lake import Lake
+from opensense_okta.organization import load_organization
+from opensense_okta.publishing.explain_find import find, standing_day
+from opensense_okta.publishing.publish import publish
+from opensense_okta.resolution.resolve import resolve
+from tests.resolution.csv_snapshots import account, store
+from tests.resolution.stored import DAY
+
+YESTERDAY = DAY - timedelta(days=1)
+NOON = "2026-11-23T12:00+00:00"
+
+ORGANIZATION = """\
+timezone: UTC
+first_day: 2026-11-01
+directories:
+  hr: {kind: csv, users: /srv/hr.csv}
+  shop: {kind: csv, users: /srv/shop.csv}
+resolution:
+  match: [employee_number, email]
+  attributes:
+    title: {precedence: [shop, hr]}
+    mobile_phone: {blank: wins}
+  stale_after_days: 3
+"""
+
+Accounts = Mapping[str, Mapping[str, str]]
+
+ANA = {
+    "email": "ana@acme.test",
+    "employee_number": "E7",
+    "display_name": "Ána Lovelace",
+    "title": "Clerk",
+    "manager": "bob@acme.test",
+}
+BOB = {"email": "bob@acme.test", "display_name": "Bob Ray"}
+CAT = {"email": "cat@acme.test", "display_name": "Cat Ray"}
+DAN = {"email": "dan@acme.test", "display_name": "Dan \x1b[31mRed\x1b[0m"}
+HR: Accounts = {"1": ANA, "2": BOB, "3": CAT, "4": DAN}
+SHOP: Accounts = {
+    "s1": {
+        "employee_number": "E7",
+        "email": "a@acme.test",
+        "title": "Boss",
+        "mobile_phone": "+1 555 0100",
+    },
+    "s2": {"email": "cat@acme.test"},
+    "s3": {"email": "cat@acme.test"},
+}
+
+
+def read(lake: Lake, directory: str, accounts: Accounts, *days_ago: int, staff: str = "") -> None:
+    """Stores what a directory held so many days ago."""
+    groups = [{"id": "g1", "name": "Staff"}] if staff else []
+    rows = [account(id_, values) for id_, values in accounts.items()]
+    for days in days_ago:
+        day = DAY - timedelta(days=days)
+        store(lake, directory, day, rows, groups, [("g1", staff)] if staff else [])
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two published days of acme; Eve has left before the second; the shop was read long ago.
+
+    Ana became Boss and joined Staff on the second day, when the shop's file was first read.
+    """
+    folder = tmp_path_factory.mktemp("home")
+    (folder / "organizations").mkdir()
+    for name in ("acme", "empty"):
+        (folder / "organizations" / f"{name}.yaml").write_text(ORGANIZATION)
+    organization = load_organization(folder / "organizations" / "acme.yaml")
+    lake = Lake(folder / "data", "acme")
+    read(lake, "shop", {}, 9)
+    read(lake, "hr", {**HR, "5": {"display_name": "Eve Left", "email": "eve@acme.test"}}, 1)
+    resolve(organization, YESTERDAY, lake)
+    publish(organization, lake, YESTERDAY)
+    read(lake, "shop", SHOP, 8)
+    read(lake, "hr", HR, 0, staff="1")
+    resolve(organization, DAY, lake)
+    publish(organization, lake, DAY)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def environment(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    umask = os.umask(0o077)  # the command changes it for its process, which here is the tests'
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    monkeypatch.setenv("OPENSENSE_DATA", str(home / "data"))
+    monkeypatch.delenv("OPENSENSE_ORGANIZATIONS", raising=False)
+    yield
+    os.umask(umask)
+
+
+def run(*arguments: str) -> Result:
+    with time_machine.travel(NOON):
+        return CliRunner().invoke(main, ["explain", *arguments])
+
+
+def id_of(home: Path, who: str) -> str:
+    lake = Lake(home / "data", "acme")
+    day = standing_day(lake)
+    assert day
+    (one,) = find(lake, [day], who)
+    return one.person_id
+
+
+# Words.
+
+
+def test_everything_about_a_person_in_words(home: Path) -> None:
+    result = run("acme", "ana@acme.test")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert (
+        result.stdout
+        == f"""\
+Ána Lovelace: active on 2026-11-23 (published)
+Person id  {id_of(home, "E7")}
+Manager    Bob Ray
+
+attribute        value          from     rule                since       as of               against
+active           true           hr/1     default precedence  2026-11-22  2026-11-23          the same in shop
+display_name     Ána Lovelace   hr/1     only value          2026-11-22  2026-11-23
+email            ana@acme.test  hr/1     default precedence  2026-11-22  2026-11-23          shop: a@acme.test
+title            Boss           shop/s1  precedence          2026-11-23  2026-11-15 (stale)  hr: Clerk
+employee_number  E7             hr/1     default precedence  2026-11-22  2026-11-23          the same in shop
+manager          bob@acme.test  hr/1     only value          2026-11-22  2026-11-23
+mobile_phone                             set aside                                           shop: +1 555 0100
+
+Accounts
+  hr/1  ACTIVE (active)
+  shop/s1  ACTIVE (active)
+
+Groups
+  Staff  hr/g1
+
+Conflicts
+  email: hr/1 says “ana@acme.test”, shop/s1 says “a@acme.test”
+  title: hr/1 says “Clerk”, shop/s1 says “Boss”
+
+What changed
+  2026-11-23  joined the group Staff
+  2026-11-23  accounts: ["hr/1"] → ["hr/1","shop/s1"]
+  2026-11-23  title: Clerk → Boss
+  2026-11-22  came into the directory
+"""
+    )
+
+
+def test_a_match_that_was_not_made_says_why_with_the_evidence_and_what_to_do() -> None:
+    words = run("acme", "Cat Ray").stdout
+    key = "(email cat@acme.test)"
+    assert (
+        "  ambiguous match: the email fits several accounts of one directory, so nobody was joined by it:"
+        f" hr/3 {key}, shop/s2 {key}, shop/s3 {key}\n"
+        "  Who is who can be settled by hand with `resolution.pin` and `resolution.part` in the"
+        " organization's file.\n"
+    ) in words
+
+
+def test_a_past_day_is_explained_as_it_was() -> None:
+    words = run("acme", "E7", "--date", "2026-11-22").stdout
+    assert words.startswith("Ána Lovelace: active on 2026-11-22 (published)\n")
+    assert "Boss" not in words
+
+
+def test_a_name_cannot_steer_the_terminal() -> None:
+    words = run("acme", "dan@acme.test").stdout
+    assert "\x1b" not in words
+    assert words.startswith("Dan �[31mRed�[0m: active")
+
+
+# JSON.
+
+
+def test_json_is_the_contracts_document_and_nothing_else(home: Path) -> None:
+    result = run("acme", "a@acme.test", "--json")
+    assert (result.exit_code, result.stderr) == (0, "")
+    document = json.loads(result.stdout)
+    assert {key: document[key] for key in ("day", "person_id", "accounts", "groups")} == {
+        "day": "2026-11-23",
+        "person_id": id_of(home, "E7"),
+        "accounts": [
+            {"directory": "hr", "id": "1", "status": "ACTIVE"},
+            {"directory": "shop", "id": "s1", "status": "ACTIVE"},
+        ],
+        "groups": [
+            {
+                "group_id": "hr/g1",
+                "name": "Staff",
+                "directory": "hr",
+                "id": "g1",
+                "sources": ["hr/g1"],
+            }
+        ],
+    }
+    assert document["attributes"]["title"] == {
+        "value": "Boss",
+        "directory": "shop",
+        "account_id": "s1",
+        "rule": "precedence",
+        "losing": [{"directory": "hr", "value": "Clerk"}],
+        "since": "2026-11-23",
+        "as_of": "2026-11-15",
+    }
+    assert document["attributes"]["active"]["value"] is True
+    assert {
+        "day": "2026-11-23",
+        "change": "changed",
+        "attribute": "title",
+        "before": "Clerk",
+        "after": "Boss",
+        "before_name": None,
+        "after_name": None,
+    } in document["changes"]
+    assert {
+        "kind": "value",
+        "attribute": "title",
+        "detail": {"values": {"hr/1": "Clerk", "shop/s1": "Boss"}},
+    } in document["conflicts"]
+
+
+# Nobody, several, and days that are not there: status 2, words on standard error.
+
+
+class Wrong(NamedTuple):
+    arguments: tuple[str, ...]
+    words: str
+
+
+WRONG = {
+    "a typing mistake": Wrong(
+        ("acme", "bob@acme.tst"),
+        "Nobody in acme's directory of 2026-11-23 fits “bob@acme.tst”.\n"
+        "Did you mean bob@acme.test?\n",
+    ),
+    "nobody": Wrong(
+        ("acme", "zzz"),
+        "Nobody in acme's directory of 2026-11-23 fits “zzz”.\n"
+        "Nobody on another stored day does either. Give an e-mail address, a login, an employee number, a"
+        " part of a name, a person id, or an account id such as okta/00u1.\n",
+    ),
+    "a day that is not stored": Wrong(
+        ("acme", "E7", "--date", "2026-11-03"),
+        "--date 2026-11-03: no people of that day are stored. 2 days are stored, from 2026-11-22 to"
+        " 2026-11-23; the nearest is 2026-11-22.\n",
+    ),
+    "a day that is none": Wrong(
+        ("acme", "E7", "--date", "monday"), "--date monday: write the day as 2026-11-23.\n"
+    ),
+    "an organization without a day": Wrong(
+        ("empty", "E7"),
+        "Nothing of empty is stored yet. Start with `opensense-okta sync empty`.\n",
+    ),
+    "an organization that is not there": Wrong(
+        ("acne", "E7"),
+        "There is no organization file {home}/organizations/acne.yaml. Did you mean acme?\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_cannot_be_explained_is_told_in_words(home: Path, name: str) -> None:
+    arguments, words = WRONG[name]
+    result = run(*arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == words.format(home=home)
+
+
+def test_who_was_there_once_is_named_with_the_day_and_the_command() -> None:
+    result = run("acme", "eve")
+    assert (result.exit_code, result.stdout) == (2, "")
+    first, second = result.stderr.splitlines()
+    assert first == "Nobody in acme's directory of 2026-11-23 fits “eve”."
+    assert second.startswith(
+        "Eve Left <eve@acme.test> does, last on 2026-11-22: opensense-okta explain acme "
+    )
+    # And the command is right.
+    arguments = second.partition("opensense-okta explain ")[2].split()
+    assert run(*arguments).stdout.startswith("Eve Left: active on 2026-11-22")
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_several_who_fit_are_listed_where_nobody_can_be_asked(
+    home: Path, options: tuple[str, ...]
+) -> None:
+    result = run("acme", "ray", *options)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == (
+        "2 people fit “ray”:\n"
+        f"   1  Bob Ray <bob@acme.test>  {id_of(home, 'bob@acme.test')}\n"
+        f"   2  Cat Ray <cat@acme.test>  {id_of(home, 'Cat Ray')}\n"
+        "Say which one, best by the id at the end of the line.\n"
+    )
+
+
+def test_on_a_terminal_one_of_several_is_chosen_by_number() -> None:
+    shown, behind = pty.openpty()
+    command = [sys.executable, "-m", "opensense_okta.cli", "explain", "acme", "ray"]
+    with (
+        os.fdopen(shown, "r+b", buffering=0) as terminal,
+        subprocess.Popen(command, stdin=behind, stdout=behind, stderr=behind) as process,
+    ):
+        os.close(behind)
+        seen = b""
+        while b"Which one?" not in seen:
+            seen += terminal.read(1000)
+        terminal.write(b"2\n")
+        seen += _rest(terminal.fileno())
+    assert process.returncode == 0
+    assert "1  Bob Ray" in seen.decode()
+    assert "Cat Ray: active on 2026-11-23 (published)" in seen.decode()
+
+
+def _rest(terminal: int) -> bytes:
+    """What the terminal shows until whoever writes to it has ended, which Linux calls an error."""
+    seen = b""
+    try:
+        while more := os.read(terminal, 1000):
+            seen += more
+    except OSError:
+        pass
+    return seen
