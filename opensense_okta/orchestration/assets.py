@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from typing import get_args
 
 import dagster as dg
 from pydantic import Field
@@ -11,9 +12,18 @@ from opensense_okta.directories.snapshot import CHECKS, TABLES, judge_snapshot
 from opensense_okta.environment import data_root
 from opensense_okta.lake import Lake
 from opensense_okta.orchestration import failures, tables, tags
+from opensense_okta.orchestration.approving import Publishing, let_through, show_held
 from opensense_okta.orchestration.resources import PROGRESS, lock_key
+from opensense_okta.orchestration.tables import RULES_MATTER
 from opensense_okta.organization import Organization
-from opensense_okta.publishing.publish import publish
+from opensense_okta.publishing.exported import export_published
+from opensense_okta.publishing.guards import GUARD_QUESTIONS, Guard
+from opensense_okta.publishing.judging import judge
+from opensense_okta.publishing.publish import Held, publish, resolved_day
+from opensense_okta.publishing.report import write_report
+from opensense_okta.publishing.standing import base_of, published
+from opensense_okta.resolution.graph import GRAPH_CHECKS, judge_graph
+from opensense_okta.resolution.lint import lint
 from opensense_okta.resolution.resolve import TABLES as RESOLVED_TABLES
 from opensense_okta.resolution.resolve import resolve
 
@@ -27,12 +37,6 @@ class Reading(dg.Config):
     full: bool = Field(default=False, description="Read all memberships, the unchanged ones, too.")
 
 
-class Publishing(dg.Config):
-    """What a person may ask of publishing."""
-
-    even_if_older: bool = False
-
-
 def partitions(organization: Organization) -> dg.DailyPartitionsDefinition:
     """The organization's days, today among them."""
     return dg.DailyPartitionsDefinition(
@@ -43,7 +47,15 @@ def partitions(organization: Organization) -> dg.DailyPartitionsDefinition:
 def build_assets(organization: Organization) -> list[dg.AssetsDefinition]:
     """All assets of the organization."""
     reads = [_directory(organization, directory) for directory in organization.directories]
-    return [*reads, _resolved(organization), _published(organization)]
+    after = [_exports(organization)] if organization.publish.csv else []
+    return [
+        *reads,
+        _resolved(organization),
+        _changes(organization),
+        _published(organization),
+        *after,
+        _report(organization),
+    ]
 
 
 def read_op(organization: str, directory: str) -> str:
@@ -53,7 +65,9 @@ def read_op(organization: str, directory: str) -> str:
 
 def resolving(organization: Organization) -> dg.AssetSelection:
     """The assets that need no API: they work on what is stored."""
-    names = [*RESOLVED_TABLES, "resolved_directory"]
+    names = [*RESOLVED_TABLES, "changes", "resolved_directory", "report"]
+    if organization.publish.csv:
+        names.append("exports")
     return dg.AssetSelection.assets(*(tables.key(organization.name, name) for name in names))
 
 
@@ -80,7 +94,7 @@ def _directory(organization: Organization, directory: str) -> dg.AssetsDefinitio
                 asset=tables.key(organization.name, directory, check.table),
                 description=check.question,
             )
-            for check in CHECKS
+            for check in CHECKS[kind]
         ],
         partitions_def=partitions(organization),
         required_resource_keys={PROGRESS, lock_key(organization.name)},
@@ -104,7 +118,7 @@ def _directory(organization: Organization, directory: str) -> dg.AssetsDefinitio
             yield dg.MaterializeResult(
                 asset_key=asset,
                 metadata={
-                    **tables.of_table(manifest.rows[table], shelf.table(manifest, table)),
+                    **tables.of_table(shelf.table(manifest, table)),
                     **how,
                     "set_aside": manifest.set_aside[table],
                 },
@@ -133,14 +147,32 @@ def _resolved(organization: Organization) -> dg.AssetsDefinition:
         name=f"{organization.name}__resolved",
         description="Resolves the newest snapshots up to the day into people, by the organization's rules.",
         specs=specs,
+        check_specs=[
+            *(
+                dg.AssetCheckSpec(
+                    check.name,
+                    asset=tables.key(organization.name, check.table),
+                    description=check.question,
+                )
+                for check in GRAPH_CHECKS
+            ),
+            dg.AssetCheckSpec(
+                RULES_MATTER,
+                asset=tables.key(organization.name, "provenance"),
+                description="Does every rule of the organization file have an effect?",
+            ),
+        ],
         partitions_def=partitions(organization),
         required_resource_keys={lock_key(organization.name)},
     )
-    def resolved(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+    def resolved(
+        context: dg.AssetExecutionContext,
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         day = _day(context)
         lake = Lake(data_root(), organization.name)
         with failures.in_words(context, organization.name):
             manifest = resolve(organization, day, lake)
+            base = base_of(lake, day)
         made_from = {
             f"snapshot_of_{directory}": str(source.day)
             for directory, source in manifest.sources.items()
@@ -150,11 +182,15 @@ def _resolved(organization: Organization) -> dg.AssetsDefinition:
             yield dg.MaterializeResult(
                 asset_key=tables.key(organization.name, table),
                 metadata={
-                    **tables.of_table(manifest.rows[table], path),
+                    **tables.of_table(path),
                     **made_from,
                     "rules": manifest.rules,
                 },
             )
+        for found in judge_graph(manifest, base.manifest(lake) if base else None):
+            yield tables.check_result(found, tables.key(organization.name, found.table))
+        advice = lint(organization, lake, manifest)
+        yield tables.advice_result(advice, tables.key(organization.name, "provenance"))
 
     return resolved
 
@@ -172,11 +208,58 @@ def _made_of(organization: Organization, table: str) -> list[dg.AssetKey]:
     ]
 
 
+def _changes(organization: Organization) -> dg.AssetsDefinition:
+    """The day's changes, and what the guards say of them."""
+    changes = tables.key(organization.name, "changes")
+
+    @dg.multi_asset(
+        name=f"{organization.name}__judge",
+        description="Compares the day with the published directory, and judges the difference.",
+        specs=[
+            dg.AssetSpec(
+                changes,
+                description=tables.CHANGES,
+                deps=[tables.key(organization.name, table) for table in RESOLVED_TABLES],
+                group_name=organization.name,
+                kinds={"duckdb", "parquet"},
+                owners=["team:directory"],
+            )
+        ],
+        check_specs=[
+            *(
+                dg.AssetCheckSpec(guard, asset=changes, description=GUARD_QUESTIONS[guard])
+                for guard in get_args(Guard)
+            ),
+        ],
+        partitions_def=partitions(organization),
+        required_resource_keys={lock_key(organization.name)},
+    )
+    def judged(
+        context: dg.AssetExecutionContext,
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+        day = _day(context)
+        lake = Lake(data_root(), organization.name)
+        with failures.in_words(context, organization.name):
+            resolved = resolved_day(lake, day)
+            judgement = judge(organization, lake, resolved)
+        path = lake.resolved(day).table(resolved, "changes")
+        yield dg.MaterializeResult(
+            asset_key=changes,
+            metadata={**tables.of_table(path), **tables.of_judgement(judgement)},
+        )
+        for guard in get_args(Guard):
+            yield tables.guard_result(judgement, guard, changes)
+
+    return judged
+
+
 def _published(organization: Organization) -> dg.AssetsDefinition:
+    key = tables.key(organization.name, "resolved_directory")
+
     @dg.asset(
-        key=tables.key(organization.name, "resolved_directory"),
+        key=key,
         description=tables.PUBLISHED,
-        deps=[tables.key(organization.name, table) for table in RESOLVED_TABLES],
+        deps=[tables.key(organization.name, table) for table in (*RESOLVED_TABLES, "changes")],
         group_name=organization.name,
         kinds={"duckdb"},
         owners=["team:directory"],
@@ -190,15 +273,68 @@ def _published(organization: Organization) -> dg.AssetsDefinition:
         day = _day(context)
         lake = Lake(data_root(), organization.name)
         with failures.in_words(context, organization.name):
-            published = publish(lake, day, even_if_older=config.even_if_older)
-        if published.newer is not None:
+            let_through(context, organization, lake, day, config)
+            try:
+                done = publish(organization, lake, day, even_if_older=config.even_if_older)
+            except Held as held:
+                show_held(context, lake, held.judgement)
+                raise
+        if done.newer is not None:
             context.log.info(
-                f"{day} is resolved. It was not published, because {published.newer} already is; a run"
+                f"{day} is resolved. It was not published, because {done.newer} already is; a run"
                 " with `even_if_older: true` publishes it all the same."
             )
-        return dg.MaterializeResult(metadata=tables.of_publication(published, lake.database))
+        return dg.MaterializeResult(metadata=tables.of_publication(done, lake))
 
     return resolved_directory
+
+
+def _exports(organization: Organization) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=tables.key(organization.name, "exports"),
+        description=tables.EXPORTS,
+        deps=[tables.key(organization.name, "resolved_directory")],
+        group_name=organization.name,
+        kinds={"csv"},
+        owners=["team:directory"],
+        partitions_def=partitions(organization),
+        required_resource_keys={lock_key(organization.name)},
+    )
+    def exports(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        lake = Lake(data_root(), organization.name)
+        with failures.in_words(context, organization.name):
+            done = export_published(organization, lake, _day(context))
+        return dg.MaterializeResult(metadata=tables.of_exports(done))
+
+    return exports
+
+
+def _report(organization: Organization) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=tables.key(organization.name, "report"),
+        description=tables.REPORT,
+        deps=[tables.key(organization.name, "resolved_directory")],
+        group_name=organization.name,
+        kinds={"html"},
+        owners=["team:directory"],
+        partitions_def=partitions(organization),
+        required_resource_keys={lock_key(organization.name)},
+    )
+    def report(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        lake, day = Lake(data_root(), organization.name), _day(context)
+        now = published(lake)
+        if now is None or now.day != day:
+            context.log.info(f"{day} is not what is published; its report stays as it is.")
+            return dg.MaterializeResult(metadata={"written": False})
+        path = write_report(organization, lake, day)
+        return dg.MaterializeResult(
+            metadata={
+                "report": dg.MetadataValue.url(path.as_uri()),
+                "bytes": dg.MetadataValue.int(path.stat().st_size),
+            }
+        )
+
+    return report
 
 
 def _day(context: dg.AssetExecutionContext) -> date:

@@ -9,8 +9,10 @@ from opensense_okta.directories.errors import DirectoryError
 from opensense_okta.environment import EnvironmentMistake
 from opensense_okta.orchestration import tags
 from opensense_okta.organization import SecretMissing
-from opensense_okta.publishing.publish import Held, NotResolved
-from opensense_okta.resolution.resolve import NothingToResolve
+from opensense_okta.publishing.export_failure import ExportFailed
+from opensense_okta.publishing.publish import Held
+from opensense_okta.publishing.standing import NotResolved
+from opensense_okta.resolution.sources import NothingToResolve, StaleDirectory
 
 DUCKDB_INTERRUPTED = "Query interrupted"  # all that it says of an interrupt that strikes a query
 
@@ -25,15 +27,16 @@ def in_words(context: dg.AssetExecutionContext, whose: str) -> Iterator[None]:
     """
     try:
         yield
-    except DirectoryError as error:
+    except (DirectoryError, ExportFailed) as error:
         _tag(context, tags.HEALS if error.heals else tags.PERMANENT)
-        if error.retry_at is not None:
-            _add(context, tags.RETRY_AT, error.retry_at.isoformat())
+        retry_at = getattr(error, "retry_at", None)
+        if retry_at is not None:
+            _add(context, tags.RETRY_AT, retry_at.isoformat())
         raise _failure(error) from error
     except Held as held:
         _tag(context, tags.HELD)
         raise _failure(held) from held
-    except (NothingToResolve, NotResolved) as error:
+    except (NothingToResolve, StaleDirectory, NotResolved) as error:
         _tag(context, tags.PERMANENT)
         raise dg.Failure(str(error), allow_retries=False) from error
     except (SecretMissing, EnvironmentMistake) as error:
@@ -50,7 +53,7 @@ def in_words(context: dg.AssetExecutionContext, whose: str) -> Iterator[None]:
         raise dg.DagsterExecutionInterruptedError from error
 
 
-def _failure(error: DirectoryError | Held) -> dg.Failure:
+def _failure(error: DirectoryError | Held | ExportFailed) -> dg.Failure:
     metadata = {"cause": error.what, "meaning": error.means, "remedy": error.remedy}
     return dg.Failure(str(error), metadata, allow_retries=False)
 

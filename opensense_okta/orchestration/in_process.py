@@ -10,6 +10,7 @@ import dagster as dg
 from opensense_okta.environment import EnvironmentMistake, dagster_home
 from opensense_okta.lake import Lake
 from opensense_okta.orchestration import tags
+from opensense_okta.orchestration.approving import approve_job, configured
 from opensense_okta.orchestration.assets import read_op
 from opensense_okta.orchestration.organizations import build_definitions
 from opensense_okta.orchestration.resources import Watcher
@@ -79,6 +80,28 @@ def run_sync(
         return sync, _run(defs, resolve_job(organization.name), instance, day, chained)
 
 
+def run_approval(
+    organization: Organization,
+    day: date,
+    lake: Lake,
+    watcher: Watcher,
+    approval: Mapping[str, object] = MappingProxyType({}),
+) -> JobRun:
+    """Publishes a day that has been resolved, and with an approval one that is held.
+
+    Args:
+        organization: whose day.
+        day: the partition.
+        lake: of the organization.
+        watcher: is told whom the run waits for.
+        approval: who approves and what was seen, as `approving.Publishing` has it.
+    """
+    defs = build_definitions({organization.name: organization}, lambda _name: lake, watcher)
+    with _instance() as instance:
+        config = configured(organization.name, approval)
+        return _run(defs, approve_job(organization.name), instance, day, {}, config)
+
+
 def _instance() -> dg.DagsterInstance:
     try:
         return dg.DagsterInstance.get()
@@ -146,7 +169,7 @@ def _unforeseen(event: dg.DagsterEvent) -> str:
 
 
 def _anything_stored(organization: Organization, day: date, lake: Lake) -> bool:
-    return all(
+    return any(
         any(stored <= day for stored in lake.snapshot_days(directory))
         for directory in organization.directories
     )

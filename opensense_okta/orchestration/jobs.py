@@ -12,6 +12,7 @@ from opensense_okta.orchestration import tags
 from opensense_okta.orchestration.assets import resolving
 from opensense_okta.orchestration.retries import resolve_job, sync_job
 from opensense_okta.organization import Organization
+from opensense_okta.resolution.rules_doctor import examine_rules
 
 
 def build_jobs(organization: Organization) -> list[UnresolvedAssetJobDefinition]:
@@ -70,7 +71,9 @@ def build_doctor(organization: Organization, lakes: Callable[[str], Lake]) -> dg
 
     @dg.op(name=f"{organization.name}__examine", description="Looks at everything a sync needs.")
     def look(context: dg.OpExecutionContext) -> None:
-        found = examine(organization, lakes(organization.name))
+        lake = lakes(organization.name)
+        found = examine(organization, lake)
+        found[organization.name] += examine_rules(organization, lake)
         failed = []
         for directory, findings in found.items():
             for one in findings:

@@ -9,8 +9,10 @@ import dagster as dg
 
 from opensense_okta.lake import Lake
 from opensense_okta.orchestration import lock
+from opensense_okta.orchestration.approving import build_approve
 from opensense_okta.orchestration.assets import build_assets
 from opensense_okta.orchestration.jobs import build_doctor, build_jobs, build_schedule
+from opensense_okta.orchestration.notices import build_notice_sensor
 from opensense_okta.orchestration.resources import (
     PROGRESS,
     LogWatcher,
@@ -18,6 +20,7 @@ from opensense_okta.orchestration.resources import (
     lock_key,
     lock_resource,
 )
+from opensense_okta.orchestration.retention import build_retention, build_retention_schedule
 from opensense_okta.orchestration.retries import build_retry_sensor
 from opensense_okta.organization import Organization, OrganizationFileError
 
@@ -55,9 +58,24 @@ def build_definitions(
             *(asset for each in good.values() for asset in build_assets(each)),
             *(_mistaken(*each, number) for number, each in enumerate(bad.items(), start=1)),
         ],
-        jobs=[*jobs, *(build_doctor(each, lakes) for each in good.values())],
-        schedules=[build_schedule(each) for each in good.values()],
-        sensors=[build_retry_sensor(good, locks, jobs, tidy)] if good else [],
+        jobs=[
+            *jobs,
+            *(build_approve(each) for each in good.values()),
+            *(build_doctor(each, lakes) for each in good.values()),
+            *(build_retention(each, lakes) for each in good.values()),
+        ],
+        schedules=[
+            *(build_schedule(each) for each in good.values()),
+            *(build_retention_schedule(each) for each in good.values()),
+        ],
+        sensors=[
+            *([build_retry_sensor(good, locks, jobs, tidy)] if good else []),
+            *(
+                [build_notice_sensor(good, lakes)]
+                if any(each.notify for each in good.values())
+                else []
+            ),
+        ],
         resources={
             PROGRESS: dg.ResourceDefinition.hardcoded_resource(watcher or LogWatcher()),
             **{lock_key(name): lock_resource(name) for name in good},

@@ -320,14 +320,15 @@ def _decide_for(
 ) -> tuple[date, Decision]:
     """Decides for today or, as long as today has had no run, for what yesterday left open."""
     name, today = organization.name, organization.today(now)
-    day, runs = today, _runs(instance, name, today)
-    if not runs and (left := _runs(instance, name, today - timedelta(days=1))):
+    day, runs = today, runs_of(instance, name, today)
+    if not runs and (left := runs_of(instance, name, today - timedelta(days=1))):
         day, runs = today - timedelta(days=1), left
     day_ends = datetime.combine(day + timedelta(days=1), time.min, tzinfo=organization.zone)
     return day, decide(name, day, runs, now=now, day_ends=day_ends)
 
 
-def _runs(instance: dg.DagsterInstance, organization: str, day: date) -> list[RunFacts]:
+def runs_of(instance: dg.DagsterInstance, organization: str, day: date) -> list[RunFacts]:
+    """The runs of an organization's day, oldest first."""
     of_the_day = {tags.ORGANIZATION: organization, tags.PARTITION: str(day)}
     records = instance.get_run_records(dg.RunsFilter(tags=of_the_day), ascending=True)
     return [_facts(record) for record in records]

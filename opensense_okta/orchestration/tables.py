@@ -1,13 +1,20 @@
 """What Dagster shows of the tables: keys, descriptions, columns and numbers, and no personal data."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import dagster as dg
 import duckdb
 
 from opensense_okta.directories.snapshot import Finding, SnapshotManifest, Table
+from opensense_okta.lake import Lake
+from opensense_okta.publishing.exports import Exported
+from opensense_okta.publishing.judging import Judgement
 from opensense_okta.publishing.publish import Publication
+from opensense_okta.publishing.standing import published
+from opensense_okta.resolution.lint import Advice
+
+RULES_MATTER = "rules_matter"  # the check of the rules
 
 RAW: Mapping[Table, str] = {
     "raw_users": "One row per user, as the directory returned it on the partition's day: all statuses,"
@@ -22,14 +29,20 @@ RESOLVED: Mapping[str, str] = {
     "people": "One row per person: whoever has an account; `active` says who counts.",
     "provenance": "One row per filled value of a person: the directory and the rule that gave it, and"
     " what lost.",
+    "conflicts": "One row per person and disagreement: of values, or on who is who.",
     "groups": "One row per group of a directory, with the number of people in it.",
     "memberships": "One row per person in a group.",
 }
+
+CHANGES = (
+    "Who came, went, changed, merged and split since the last published day; the guards judge it."
+)
 
 MADE_OF: Mapping[str, tuple[tuple[Table, ...], tuple[str, ...]]] = {
     "accounts": (("raw_users",), ()),
     "people": ((), ("accounts",)),
     "provenance": ((), ("accounts", "people")),
+    "conflicts": ((), ("accounts", "people")),
     "groups": (("raw_groups", "memberships"), ("people",)),
     "memberships": (("memberships",), ("people", "groups")),
 }
@@ -39,6 +52,13 @@ PUBLISHED = (
     "The published directory: the last resolved day that passed its guards, as a DuckDB file that is"
     " replaced in one step. A day that does not pass is held back, and the file stays as it was."
 )
+
+EXPORTS = (
+    "Files for other programs, of the published day alone: active people as CSV and Parquet, what changed"
+    " since the last export, and checksums. Each file is replaced whole."
+)
+
+REPORT = "The published day on one page, without names: for whoever looks after the directory."
 
 COLUMNS: Mapping[str, str] = {
     "id": "The directory's own id of the record.",
@@ -57,6 +77,13 @@ COLUMNS: Mapping[str, str] = {
     "members_count": "In raw tables the API's own statistics, a hint; in groups the people in it.",
     "rule": "Why this value won.",
     "losing": "The values that lost, each with its directory.",
+    "as_of": "The day of the data that the value is from.",
+    "sources": "The directories' groups that it stands for, as directory/id.",
+    "kind": "What sort of disagreement it is.",
+    "detail": "The evidence: accounts, keys and values.",
+    "change": "added, removed, changed, merged or split.",
+    "before": "The value of the last published day before.",
+    "after": "The value of this day.",
 }
 
 
@@ -75,10 +102,12 @@ def columns(path: Path) -> dg.TableSchema:
         )
 
 
-def of_table(rows: int, path: Path) -> dict[str, dg.MetadataValue]:
+def of_table(path: Path) -> dict[str, dg.MetadataValue]:
     """What every table shows."""
+    with duckdb.connect() as connection:
+        counted = connection.read_parquet(str(path)).aggregate("count(*)").fetchall()
     return {
-        "dagster/partition_row_count": dg.MetadataValue.int(rows),
+        "dagster/partition_row_count": dg.MetadataValue.int(counted[0][0]),
         "dagster/column_schema": dg.MetadataValue.table_schema(columns(path)),
         "bytes": dg.MetadataValue.int(path.stat().st_size),
     }
@@ -115,27 +144,100 @@ def of_snapshot(manifest: SnapshotManifest, *, kept: bool) -> dict[str, dg.Metad
     }
 
 
-def of_publication(publication: Publication, database: Path) -> dict[str, dg.MetadataValue]:
+def of_judgement(judgement: Judgement) -> dict[str, dg.MetadataValue]:
+    """How much differs from the published directory, and what that means."""
+    counts = judgement.difference.model_dump(exclude={"attributes"})
+    return {
+        "compared_with": dg.MetadataValue.text(
+            str(judgement.base.day) if judgement.base else "nothing: nothing is published yet"
+        ),
+        "held": dg.MetadataValue.bool(judgement.held),
+        **{name: dg.MetadataValue.int(count) for name, count in counts.items()},
+        "attributes_changed": dg.MetadataValue.json(dict(judgement.difference.attributes)),
+    }
+
+
+def of_publication(publication: Publication, lake: Lake) -> dict[str, dg.MetadataValue]:
     """What is published now."""
     difference = publication.difference
     changed = (
         {}
         if difference is None
         else {
-            "compared_with": dg.MetadataValue.text(str(difference.since)),
             "people_added": dg.MetadataValue.int(difference.added),
             "people_removed": dg.MetadataValue.int(difference.removed),
             "people_changed": dg.MetadataValue.int(difference.changed),
         }
     )
     return {
-        "published_day": dg.MetadataValue.text(str(publication.newer or publication.day)),
+        **of_standing(lake),
         "replaced": dg.MetadataValue.bool(publication.newer is None),
-        "database": dg.MetadataValue.path(str(database)),
-        "bytes": dg.MetadataValue.int(database.stat().st_size),
+        "bytes": dg.MetadataValue.int(lake.database.stat().st_size),
         **{f"{table}_rows": dg.MetadataValue.int(n) for table, n in publication.rows.items()},
         **changed,
     }
+
+
+def of_exports(done: Sequence[Exported]) -> dict[str, dg.MetadataValue]:
+    """Which files were written, and how large they are."""
+    files = [
+        dg.TableRecord(
+            {"file": one.url, "rows": one.rows, "bytes": one.bytes, "sha256": one.sha256}
+        )
+        for one in done
+    ]
+    if not files:
+        return {"written": dg.MetadataValue.bool(False)}
+    schema = dg.TableSchema([dg.TableColumn(name) for name in ("file", "rows", "bytes", "sha256")])
+    return {"files": dg.MetadataValue.table(files, schema)}
+
+
+def of_standing(lake: Lake, held: Judgement | None = None) -> dict[str, dg.MetadataValue]:
+    """Which day is published, since when, and what is held."""
+    last = published(lake)
+    now: dict[str, dg.MetadataValue] = {}
+    if last is not None:
+        now = {
+            "published_day": dg.MetadataValue.text(str(last.day)),
+            "published_since": dg.MetadataValue.timestamp(lake.database.stat().st_mtime),
+            "database": dg.MetadataValue.path(str(lake.database)),
+        }
+        if last.approved_by:
+            now["approved_by"] = dg.MetadataValue.text(last.approved_by)
+    if held is not None:
+        now["held_day"] = dg.MetadataValue.text(str(held.day))
+        now["held_because"] = dg.MetadataValue.md("\n".join(f"- {one}" for one in held.reasons))
+    return now
+
+
+def guard_result(judgement: Judgement, guard: str, asset: dg.AssetKey) -> dg.AssetCheckResult:
+    """What one guard found, as Dagster shows it: an error where it holds publishing back."""
+    found = [verdict for verdict in judgement.verdicts if verdict.guard == guard]
+    telling = (
+        [one for one in found if not one.passed] or [one for one in found if one.warns] or found
+    )
+    held = any(not one.passed for one in found)
+    return dg.AssetCheckResult(
+        asset_key=asset,
+        check_name=guard,
+        passed=not held and not any(one.warns for one in found),
+        severity=dg.AssetCheckSeverity.ERROR if held else dg.AssetCheckSeverity.WARN,
+        description=" ".join(one.says for one in telling) or "There is nothing to judge.",
+        metadata={"count": max((one.count for one in telling), default=0)},
+    )
+
+
+def advice_result(advice: Sequence[Advice], asset: dg.AssetKey) -> dg.AssetCheckResult:
+    """What might be better in the rules, as a warning."""
+    says = "\n".join(f"- {one.says} {one.remedy}" for one in advice)
+    return dg.AssetCheckResult(
+        asset_key=asset,
+        check_name=RULES_MATTER,
+        passed=not advice,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=says or "Every rule has an effect.",
+        metadata={"advice": len(advice)},
+    )
 
 
 def check_result(finding: Finding, asset: dg.AssetKey) -> dg.AssetCheckResult:

@@ -15,7 +15,7 @@ directories:
     endpoint: {endpoint}
     api_token: {{env: ACME_TOKEN}}
     rate_limit_share: 1.0
-"""
+{more}"""
 
 
 def make_home(root: Path, endpoint: str, *, enabled: bool = True) -> Path:
@@ -27,7 +27,7 @@ def make_home(root: Path, endpoint: str, *, enabled: bool = True) -> Path:
     return home
 
 
-def write_organization(home: Path, endpoint: str, *, enabled: bool = True) -> None:
-    """Writes acme's file."""
-    text = ORGANIZATION.format(endpoint=endpoint, enabled=str(enabled).lower())
+def write_organization(home: Path, endpoint: str, *, enabled: bool = True, more: str = "") -> None:
+    """Writes acme's file; `more` is YAML that follows its directory."""
+    text = ORGANIZATION.format(endpoint=endpoint, enabled=str(enabled).lower(), more=more)
     (home / "organizations" / "acme.yaml").write_text(text)

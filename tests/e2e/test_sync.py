@@ -16,6 +16,7 @@ import duckdb
 import httpx
 import pytest
 
+from opensense_okta.resolution.resolve import TABLES
 from opensense_okta.simulator.server import TOKEN
 from tests.e2e.place import COMMANDS, Place
 from tests.orchestration.test_assets import found_in, personal
@@ -261,7 +262,11 @@ def test_the_ui_shows_the_assets_and_the_run(place: Place, run_id: str) -> None:
         nodes = {"/".join(node["assetKey"]["path"]): node for node in asked["data"]["assetNodes"]}
         asked = client.post("/graphql", json={"query": RUN, "variables": {"id": run_id}}).json()
         run = asked["data"]["runOrError"]
-    assert len(nodes) == 9
+    assert set(nodes) == {
+        *(f"acme/okta/{table}" for table in ("raw_users", "raw_groups", "memberships")),
+        *(f"acme/{table}" for table in TABLES),
+        *(f"acme/{asset}" for asset in ("changes", "resolved_directory", "report")),
+    }
     assert nodes["acme/okta/raw_users"]["groupName"] == "acme/okta"
     assert "acme__sync" in nodes["acme/people"]["jobNames"]
     assert (run["status"], run["pipelineName"]) == ("SUCCESS", "acme__sync")

@@ -103,6 +103,17 @@ class Run:
             if (event := entry.dagster_event) and event.is_step_materialization and event.asset_key
         }
 
+    def observations(self) -> dict[str, list[dict[str, Any]]]:
+        """The metadata of everything it has noted about assets without making them, by asset."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        for entry in self.events:
+            event = entry.dagster_event
+            if event and event.event_type is dg.DagsterEventType.ASSET_OBSERVATION:
+                noted = event.asset_observation_data.asset_observation
+                values = {name: value.value for name, value in noted.metadata.items()}
+                found.setdefault(noted.asset_key.to_user_string(), []).append(values)
+        return found
+
     def checks(self) -> list[dg.AssetCheckEvaluation]:
         """The results of its asset checks."""
         return [

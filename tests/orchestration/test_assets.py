@@ -3,20 +3,24 @@
 import re
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
-from typing import NamedTuple
+from pathlib import Path
+from typing import NamedTuple, get_args
+from urllib.parse import unquote, urlsplit
 
 import dagster as dg
 import pytest
 
 from opensense_okta.directories.snapshot import CHECKS, SnapshotManifest
 from opensense_okta.orchestration import tags
-from opensense_okta.publishing.publish import published
+from opensense_okta.publishing.guards import Guard
+from opensense_okta.publishing.standing import published
+from opensense_okta.resolution.graph import GRAPH_CHECKS
 from opensense_okta.simulator.faults import make_fault
 from opensense_okta.simulator.org import Org
 from opensense_okta.simulator.server import TOKEN
 from tests.orchestration.company import DAY, NOON, Company, Run, a_company
 
-RESOLVED = ["accounts", "people", "provenance", "groups", "memberships"]
+RESOLVED = ["accounts", "people", "provenance", "conflicts", "groups", "memberships"]
 RAW = ["okta/raw_users", "okta/raw_groups", "okta/memberships"]
 YESTERDAY = DAY - timedelta(days=1)
 
@@ -45,7 +49,7 @@ def synced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Synced]:
 
 def test_a_sync_materializes_every_asset_of_the_day(synced: Synced) -> None:
     assert set(synced.run.metadata()) == {
-        f"acme/{asset}" for asset in (*RAW, *RESOLVED, "resolved_directory")
+        f"acme/{asset}" for asset in (*RAW, *RESOLVED, "changes", "resolved_directory", "report")
     }
 
 
@@ -53,7 +57,8 @@ def test_every_table_shows_its_rows(synced: Synced) -> None:
     truth = synced.company.okta.org.truth()
     users, groups, members = len(truth.users), len(truth.groups), len(truth.memberships)
     shown = {
-        asset: synced.shows(asset)["dagster/partition_row_count"] for asset in (*RAW, *RESOLVED)
+        asset: synced.shows(asset)["dagster/partition_row_count"]
+        for asset in (*RAW, *RESOLVED, "changes")
     }
     provenance = shown.pop("provenance")
     assert shown == {
@@ -62,14 +67,16 @@ def test_every_table_shows_its_rows(synced: Synced) -> None:
         "okta/memberships": members,
         "accounts": users,
         "people": users,
+        "conflicts": 0,  # one directory agrees with itself
         "groups": groups,
         "memberships": members,
+        "changes": users + groups + members,  # everything is new
     }
     assert isinstance(provenance, int)
     assert provenance > users
 
 
-@pytest.mark.parametrize("asset", [*RAW, *RESOLVED])
+@pytest.mark.parametrize("asset", [*RAW, *RESOLVED, "changes"])
 def test_every_table_shows_its_columns_and_size(synced: Synced, asset: str) -> None:
     shown = synced.shows(asset)
     schema = shown["dagster/column_schema"]
@@ -125,10 +132,10 @@ def test_what_is_published_shows_what_has_changed(acme: Company) -> None:
     acme.okta.org.update_profile(first, {"title": "Chief"})
     acme.okta.org.remove_user(second)
     with acme.on(DAY + timedelta(days=1)):
-        shown = acme.run(day=DAY + timedelta(days=1)).metadata()["acme/resolved_directory"]
-    counted = {name: n for name, n in shown.items() if name.startswith(("compared", "people_"))}
+        run = acme.run(day=DAY + timedelta(days=1))
+    shown = run.metadata()["acme/resolved_directory"]
+    counted = {name: n for name, n in shown.items() if name.startswith("people_")}
     assert counted == {
-        "compared_with": str(DAY),
         "people_rows": 39,
         "people_added": 0,
         "people_removed": 1,
@@ -136,6 +143,42 @@ def test_what_is_published_shows_what_has_changed(acme: Company) -> None:
         "people_changed": counted["people_changed"],
     }
     assert counted["people_changed"] >= 1
+    # The guards judge the same numbers before it is published.
+    judged = run.metadata()["acme/changes"]
+    assert (judged["compared_with"], judged["held"]) == (str(DAY), False)
+    assert [judged[name] for name in ("added", "removed", "changed")] == [
+        shown[f"people_{name}"] for name in ("added", "removed", "changed")
+    ]
+    assert judged["attributes_changed"]["title"] == 1
+
+
+def test_the_first_day_is_compared_with_nothing(synced: Synced) -> None:
+    judged = synced.shows("changes")
+    people = synced.shows("people")["dagster/partition_row_count"]
+    assert judged["compared_with"] == "nothing: nothing is published yet"
+    assert (judged["added"], judged["removed"], judged["changed"]) == (people, 0, 0)
+
+
+def test_the_report_shows_where_it_lies_and_names_nobody(synced: Synced) -> None:
+    url = str(synced.shows("report")["report"])
+    path = Path(unquote(urlsplit(url).path))
+    text = path.read_text()
+    assert synced.shows("report")["bytes"] == path.stat().st_size
+    assert found_in(text, personal(synced.company.okta.org)) == set()
+
+
+def test_exports_show_the_files_they_wrote(tmp_path: Path) -> None:
+    with a_company(tmp_path, publish={"csv": {"path": "exports/people.csv"}}) as company:
+        shown = company.run().metadata()
+        # A day that is not the published one is not exported again.
+        company.keep(YESTERDAY)
+        older = company.run("resolve", day=YESTERDAY).metadata()
+    files = {record.data["file"]: record.data for record in shown["acme/exports"]["files"].records}
+    (people,) = [data for file, data in files.items() if file.endswith("people.csv")]
+    assert people["rows"] <= shown["acme/people"]["dagster/partition_row_count"]
+    assert people["bytes"] == (company.lake.folder / "exports" / "people.csv").stat().st_size
+    assert older["acme/exports"]["written"] is False
+    assert older["acme/report"]["written"] is False
 
 
 def test_every_check_shows_its_result_and_whether_it_holds(synced: Synced) -> None:
@@ -143,8 +186,15 @@ def test_every_check_shows_its_result_and_whether_it_holds(synced: Synced) -> No
         (check.asset_key.path[-1], check.check_name): (check.passed, check.severity)
         for check in synced.run.checks()
     }
+    asked: list[tuple[str, str, bool]] = [
+        (check.table, check.name, check.holds) for check in CHECKS["okta"]
+    ]
+    asked += [(check.table, check.name, check.holds) for check in GRAPH_CHECKS]
+    # A guard is an error when it holds the day back, a warning when it has a doubt.
+    asked += [("changes", guard, False) for guard in get_args(Guard)]
+    asked += [("provenance", "rules_matter", False)]
     severity = {True: dg.AssetCheckSeverity.ERROR, False: dg.AssetCheckSeverity.WARN}
-    assert found == {(check.table, check.name): (True, severity[check.holds]) for check in CHECKS}
+    assert found == {(table, name): (True, severity[holds]) for table, name, holds in asked}
 
 
 def test_a_check_shows_the_numbers_it_was_judged_by(synced: Synced) -> None:
@@ -326,16 +376,34 @@ def test_a_day_that_is_held_says_so_and_the_published_directory_stays(acme: Comp
     run = acme.run()
     (failure,) = run.failures()
     assert run.failure == tags.HELD
-    assert {name: str(value.value) for name, value in failure.metadata.items()} == {
-        "cause": "acme: 2026-11-23 is held back. okta: everyone_group_listed: Groups named"
-        " Everyone, built in: 0. Who does not see it has a restricted administrator role.",
-        "meaning": "The directory of 2026-11-22 stays published.",
-        "remedy": "Look at the snapshot's checks in Dagster, mend the cause in the directory, and start"
-        " the sync again with `opensense-okta sync acme`.",
-    }
+    shown = {name: str(value.value) for name, value in failure.metadata.items()}
+    assert shown["cause"].startswith(
+        "acme: 2026-11-23 is held back. okta: everyone_group_listed: Groups named Everyone, built in: 0."
+        " Who does not see it has a restricted administrator role. 1 of 1 active people (100.0 %) are"
+        " gone (1) or inactive (0): all of them."
+    )
+    assert shown["meaning"] == "The directory of 2026-11-22 stays published."
+    assert shown["remedy"] == (
+        "If this is a mistake, mend it in the directory or in the organization file and start the sync"
+        " again: `opensense-okta sync acme`. If it is meant, let this one day through: `opensense-okta"
+        " approve acme --date 2026-11-23 --by YOUR_NAME`, which shows examples first."
+    )
     failed = [(check.check_name, check.severity) for check in run.checks() if not check.passed]
-    assert ("everyone_group_listed", dg.AssetCheckSeverity.ERROR) in failed
+    for check in ("everyone_group_listed", "removed", "removed_memberships"):
+        assert (check, dg.AssetCheckSeverity.ERROR) in failed
     assert acme.lake.database.read_bytes() == before
+    # What was judged is stored and shown; what is published is not touched, its report neither.
+    assert run.metadata()["acme/changes"]["held"] is True
+    assert not {"acme/resolved_directory", "acme/report"} & run.metadata().keys()
+
+
+def test_a_day_that_is_held_shows_why_and_what_approving_it_takes(acme: Company) -> None:
+    acme.keep(YESTERDAY)
+    acme.run("resolve", day=YESTERDAY)
+    (noted,) = acme.run().observations()["acme/resolved_directory"]
+    assert (noted["published_day"], noted["held_day"]) == (str(YESTERDAY), str(DAY))
+    assert noted["held_because"].startswith("- 1 of 1 active people (100.0 %) are gone")
+    assert noted["approve_with"] == "removed 1, removed_memberships 1"
 
 
 def test_materializing_what_is_published_alone_cannot_get_around(acme: Company) -> None:
@@ -405,7 +473,7 @@ def test_resolving_a_day_before_the_first_snapshot_says_what_can_be_done(acme: C
     run = acme.run("resolve")
     assert run.failure == tags.PERMANENT
     assert run.words().startswith(
-        "acme/okta: there is no snapshot of 2026-11-23 or of a day before it"
+        "acme: there is no snapshot of 2026-11-23 or of a day before it, of any of the directories okta,"
     )
 
 

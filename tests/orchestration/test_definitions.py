@@ -35,8 +35,10 @@ schedul: "0 2 * * *"
 
 RAW = [f"acme/okta/{table}" for table in ("raw_users", "raw_groups", "memberships")]
 RESOLVED = [
-    f"acme/{table}" for table in ("accounts", "people", "provenance", "groups", "memberships")
+    f"acme/{table}"
+    for table in ("accounts", "people", "provenance", "conflicts", "groups", "memberships")
 ]
+AFTER = ["acme/changes", "acme/resolved_directory", "acme/report"]
 READS, MAKES, PUBLISHES = "acme/okta okta parquet", "acme duckdb parquet", "acme duckdb"
 
 # asset: its group and kinds, and what it is made of
@@ -47,9 +49,12 @@ ASSETS: dict[str, tuple[str, list[str]]] = {
     "acme/accounts": (MAKES, ["acme/okta/raw_users"]),
     "acme/people": (MAKES, ["acme/accounts"]),
     "acme/provenance": (MAKES, ["acme/accounts", "acme/people"]),
+    "acme/conflicts": (MAKES, ["acme/accounts", "acme/people"]),
     "acme/groups": (MAKES, ["acme/okta/raw_groups", "acme/okta/memberships", "acme/people"]),
     "acme/memberships": (MAKES, ["acme/okta/memberships", "acme/people", "acme/groups"]),
-    "acme/resolved_directory": (PUBLISHES, RESOLVED),
+    "acme/changes": (MAKES, RESOLVED),
+    "acme/resolved_directory": (PUBLISHES, [*RESOLVED, "acme/changes"]),
+    "acme/report": ("acme html", ["acme/resolved_directory"]),
 }
 
 DESCRIPTIONS = {
@@ -63,11 +68,15 @@ DESCRIPTIONS = {
     "acme/people": "One row per person: whoever has an account; `active` says who counts.",
     "acme/provenance": "One row per filled value of a person: the directory and the rule that gave it,"
     " and what lost.",
+    "acme/conflicts": "One row per person and disagreement: of values, or on who is who.",
     "acme/groups": "One row per group of a directory, with the number of people in it.",
     "acme/memberships": "One row per person in a group.",
+    "acme/changes": "Who came, went, changed, merged and split since the last published day before."
+    " The guards judge it.",
     "acme/resolved_directory": "The published directory: the last resolved day that passed its guards,"
     " as a DuckDB file that is replaced in one step. A day that does not pass is held back, and the file"
     " stays as it was.",
+    "acme/report": "The published day on one page, without names: for whoever looks after the directory.",
 }
 
 CHECKS = {
@@ -88,12 +97,33 @@ CHECKS = {
         "records_understood",
     ],
     "acme/okta/memberships": ["members_known", "records_understood"],
+    "acme/accounts": ["accounts_of_one_person"],
+    "acme/people": [
+        "correlation_like_before",
+        "emails_unique",
+        "one_account_a_directory",
+        "people_have_accounts",
+        "person_ids_unique",
+    ],
+    "acme/provenance": ["rules_matter"],
+    "acme/conflicts": ["conflicts_few", "doubts_few"],
+    "acme/changes": [
+        "blanked",
+        "correlation",
+        "directory_missing",
+        "directory_stale",
+        "removed",
+        "removed_memberships",
+        "rewritten",
+    ],
 }
 
 JOBS = {
-    "acme__sync": [*RAW, *RESOLVED, "acme/resolved_directory"],
-    "acme__resolve": [*RESOLVED, "acme/resolved_directory"],
+    "acme__sync": [*RAW, *RESOLVED, *AFTER],
+    "acme__resolve": [*RESOLVED, *AFTER],
+    "acme__approve": ["acme/resolved_directory", "acme/report"],
     "acme__doctor": [],
+    "acme__retention": [],
 }
 
 
@@ -163,20 +193,57 @@ def test_jobs_select_assets_and_say_what_they_do(folder: Path) -> None:
         "acme__sync": "Reads every directory of acme, resolves, judges and publishes.",
         "acme__resolve": "Resolves the stored snapshots of acme, judges and publishes; asks no API"
         " anything.",
+        "acme__approve": "Lets one held day of acme through. Choose the day, and fill in `by`, who"
+        " approves, and the number of each guard that holds it, such as `removed: 412`: `approve_with` of"
+        " resolved_directory has them. It holds for that day as it is now, alone.",
         "acme__doctor": "Examines what decides whether the next sync of acme will be well.",
+        "acme__retention": "Removes what acme no longer keeps: resolved days and snapshots, as"
+        " `retention` in its file says. What is published, its inputs and the identity ledger stay.",
     }
     for job in jobs:
         assert job.tags["opensense/organization"] == "acme"
-        assert (job.partitions_def is None) == (job.name == "acme__doctor")
+        assert (job.partitions_def is None) == (not JOBS[job.name])
         assert job.executor_def is dg.in_process_executor
 
 
-def test_one_schedule_for_each_organization(folder: Path) -> None:
-    (schedule,) = load(folder).get_repository_def().schedule_defs
-    assert schedule.name == "acme__daily"
-    assert schedule.cron_schedule == "30 3 * * *"
-    assert schedule.execution_timezone == "America/New_York"
-    assert schedule.description == "The daily sync of acme."
+def test_two_schedules_for_each_organization(folder: Path) -> None:
+    schedules = load(folder).get_repository_def().schedule_defs
+    assert {
+        each.name: (each.cron_schedule, each.default_status.value, each.description)
+        for each in schedules
+    } == {
+        "acme__daily": ("30 3 * * *", "RUNNING", "The daily sync of acme."),
+        # Nothing is to be removed unless `retention` says so.
+        "acme__retention_daily": (
+            "30 4 * * *",
+            "STOPPED",
+            "Removes what acme no longer keeps, an hour after its sync.",
+        ),
+    }
+    assert {each.execution_timezone for each in schedules} == {"America/New_York"}
+
+
+def test_exports_are_an_asset_once_the_file_asks_for_them(folder: Path) -> None:
+    (folder / "acme.yaml").write_text(f"{ACME}publish: {{csv: {{path: people.csv}}}}\n")
+    definitions = load(folder)
+    assert keys(definitions) == {*ASSETS, "acme/exports"}
+    its = spec(definitions, "acme/exports")
+    assert [dep.asset_key.to_user_string() for dep in its.deps] == ["acme/resolved_directory"]
+    jobs = {job.name: job for job in definitions.resolve_all_job_defs()}
+    for name in ("acme__sync", "acme__resolve", "acme__approve"):
+        assert dg.AssetKey(["acme", "exports"]) in jobs[name].asset_layer.executable_asset_keys
+
+
+def test_every_directory_has_its_own_assets_and_all_make_the_people(folder: Path) -> None:
+    (folder / "acme.yaml").write_text(f"{ACME}  hr:\n    kind: csv\n    users: people.csv\n")
+    definitions = load(folder)
+    raw = ("raw_users", "raw_groups", "memberships")
+    assert keys(definitions) == {*ASSETS, *(f"acme/hr/{table}" for table in raw)}
+    assert spec(definitions, "acme/hr/raw_users").kinds == {"csv", "parquet"}
+    assert [dep.asset_key.to_user_string() for dep in spec(definitions, "acme/accounts").deps] == [
+        "acme/okta/raw_users",
+        "acme/hr/raw_users",
+    ]
 
 
 def test_one_sensor_over_all_organizations(folder: Path) -> None:
@@ -230,9 +297,8 @@ def test_a_bad_file_shows_its_mistakes_as_an_asset_and_the_rest_load(folder: Pat
         "Correct the file, then reload the definitions."
     )
     assert shown.group_name == "broken"
-    assert [schedule.name for schedule in definitions.get_repository_def().schedule_defs] == [
-        "acme__daily"
-    ]
+    schedules = [each.name for each in definitions.get_repository_def().schedule_defs]
+    assert sorted(schedules) == ["acme__daily", "acme__retention_daily"]
 
 
 def test_materializing_a_bad_files_asset_says_the_same(folder: Path) -> None:

@@ -35,6 +35,7 @@ def test_the_job_succeeds_and_logs_a_line_for_each_finding(acme: Company) -> Non
         "proof",
         "attributes",
         "next sync",
+        "rules",
     ]
     assert lines(run, "ERROR") == []
 

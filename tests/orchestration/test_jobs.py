@@ -199,9 +199,12 @@ def test_a_read_that_fails_leaves_the_days_snapshot_and_what_is_published(acme: 
             "accounts",
             "people",
             "provenance",
+            "conflicts",
             "groups",
             "memberships",
+            "changes",
             "resolved_directory",
+            "report",
         )
     }
 

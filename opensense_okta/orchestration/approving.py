@@ -1,0 +1,138 @@
+"""The job that lets one held day through, and what a run's configuration says of the approval.
+
+The run judges the day again, under the organization's lock, compares the numbers that were seen with
+what is so, records the approval, and publishes. What follows publishing, such as exports and the
+report, follows in the same run.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+
+import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+from pydantic import Field
+
+from opensense_okta.lake import Lake
+from opensense_okta.orchestration import tables, tags
+from opensense_okta.organization import Organization
+from opensense_okta.publishing.approval import approve
+from opensense_okta.publishing.judging import Judgement, judge
+from opensense_okta.publishing.publish import resolved_day
+from opensense_okta.publishing.seen import (
+    NUMBERS,
+    CannotBeApproved,
+    NotSeen,
+    SeenOtherwise,
+    in_words,
+    numbers,
+    refuse_unseen,
+)
+
+NOBODY = "Nobody is named who approves: fill in `by`. The day stays as it was."
+
+
+class Publishing(dg.Config):
+    """What a person may ask of publishing: an older day, or a day that is held."""
+
+    even_if_older: bool = Field(
+        default=False, description="Replace a published day that is newer, too."
+    )
+    by: str | None = Field(
+        default=None, description="Who lets the day through although it is held."
+    )
+    digest: str | None = Field(
+        default=None, description="Of the judgement that was shown; the numbers count without it."
+    )
+    removed: int | None = Field(default=None, description=NUMBERS["removed"])
+    removed_memberships: int | None = Field(
+        default=None, description=NUMBERS["removed_memberships"]
+    )
+    blanked: int | None = Field(default=None, description=NUMBERS["blanked"])
+    rewritten: int | None = Field(default=None, description=NUMBERS["rewritten"])
+    missing: int | None = Field(default=None, description=NUMBERS["missing"])
+    correlation: int | None = Field(default=None, description=NUMBERS["correlation"])
+    unproven: int | None = Field(default=None, description=NUMBERS["unproven"])
+
+    @property
+    def seen(self) -> dict[str, int]:
+        """The numbers that the person has seen."""
+        given = {name: getattr(self, name) for name in NUMBERS}
+        return {name: number for name, number in given.items() if number is not None}
+
+
+def approve_job(organization: str) -> str:
+    """The name of the organization's job that lets a held day through."""
+    return f"{organization}__approve"
+
+
+def publish_op(organization: str) -> str:
+    """The name of the step that publishes, as run configuration names it."""
+    return f"{organization}__resolved_directory"
+
+
+def configured(organization: str, approval: Mapping[str, object]) -> dict[str, object]:
+    """Run configuration that approves."""
+    return {"ops": {publish_op(organization): {"config": dict(approval)}}}
+
+
+def build_approve(organization: Organization) -> UnresolvedAssetJobDefinition:
+    """Publishes a day that was held: the partition is the day, the configuration says who saw what."""
+    published = tables.key(organization.name, "resolved_directory")
+    return dg.define_asset_job(
+        approve_job(organization.name),
+        selection=dg.AssetSelection.assets(published).downstream(),
+        # Without a name it refuses, so that nobody approves by pressing a button.
+        config=configured(organization.name, {"by": ""}),
+        tags={tags.ORGANIZATION: organization.name},
+        description=f"Lets one held day of {organization.name} through. Choose the day, and fill in `by`,"
+        " who approves, and the number of each guard that holds it, such as `removed: 412`:"
+        " `approve_with` of resolved_directory has them. It holds for that day as it is now, alone.",
+    )
+
+
+def let_through(
+    context: dg.AssetExecutionContext,
+    organization: Organization,
+    lake: Lake,
+    day: date,
+    config: Publishing,
+) -> None:
+    """Records the approval that the run's configuration gives, if it gives one and the day needs it.
+
+    Raises:
+        Failure: the day was not approved; the description says why.
+        NotResolved: the day has not been resolved, or a snapshot was replaced since.
+    """
+    if config.by is None:
+        return
+    if not config.by.strip():
+        raise _refused(context, NOBODY)
+    judgement = judge(organization, lake, resolved_day(lake, day))
+    if not judgement.held:
+        context.log.info(f"{day} is not held: it needs nobody's approval.")
+        return
+    try:
+        refuse_unseen(judgement, config.seen, config.digest)
+        approve(lake, judgement, config.by)
+    except (CannotBeApproved, NotSeen, SeenOtherwise, ValueError) as refused:
+        show_held(context, lake, judgement)
+        raise _refused(context, str(refused)) from refused
+
+
+def show_held(context: dg.AssetExecutionContext, lake: Lake, judgement: Judgement) -> None:
+    """Shows beside the published directory that a day is held, and why."""
+    context.log_event(
+        dg.AssetObservation(
+            context.asset_key,
+            partition=str(judgement.day),
+            metadata={
+                **tables.of_standing(lake, judgement),
+                "approve_with": dg.MetadataValue.text(in_words(numbers(judgement))),
+            },
+        )
+    )
+
+
+def _refused(context: dg.AssetExecutionContext, words: str) -> dg.Failure:
+    context.instance.add_run_tags(context.run.run_id, {tags.FAILURE: tags.HELD})
+    return dg.Failure(words, allow_retries=False)

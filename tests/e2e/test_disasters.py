@@ -1,0 +1,580 @@
+"""Nothing bad is ever published: what may happen to three directories overnight, and what becomes of it.
+
+On Monday the company is published. On Tuesday something strikes. A directory that cannot be read stays
+as it was; a day beyond the limits is held, says why, and can be let through; a day within them is
+published. On Wednesday all is right.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from opensense_okta.lake import Lake
+from opensense_okta.publishing.approval import approve
+from opensense_okta.publishing.guards import Verdict
+from opensense_okta.publishing.judging import Judgement
+from opensense_okta.publishing.publish import Held, publish
+from opensense_okta.publishing.seen import numbers, refuse_damage
+from opensense_okta.publishing.standing import published
+from opensense_okta.resolution.changes import Difference
+from opensense_okta.simulator.entra.faults import make_fault as entra_fault
+from opensense_okta.simulator.faults import make_fault as okta_fault
+from tests.e2e.place import Place
+from tests.e2e.three_directories import (
+    TUESDAY,
+    WEDNESDAY,
+    Company,
+    Monday,
+    Rows,
+    content,
+    copied,
+    digest,
+    working,
+)
+
+pytestmark = pytest.mark.slow
+
+Strike = Callable[[Company], None]
+
+UNCHANGED = Difference()
+
+
+@pytest.fixture(scope="module")
+def monday(tmp_path_factory: pytest.TempPathFactory) -> Monday:
+    """The first day of all, which every story begins with."""
+    return Monday.begin(tmp_path_factory.mktemp("monday"))
+
+
+# What strikes.
+
+
+def okta_says(fault: str, **options: object) -> Strike:
+    """Okta answers wrongly, again and again."""
+    return lambda company: company.okta.faults.append(okta_fault(fault, times=None, **options))
+
+
+def entra_says(fault: str, **options: object) -> Strike:
+    """Microsoft Graph answers wrongly, again and again."""
+    return lambda company: company.entra.faults.append(entra_fault(fault, times=None, **options))
+
+
+def hr_sends(rewrite: Callable[[Rows], Rows]) -> Strike:
+    """HR's file arrives otherwise than it should."""
+
+    def strike(company: Company) -> None:
+        company.rewrite_hr = rewrite
+
+    return strike
+
+
+def each_row(rewrite: Callable[[list[str]], list[str]]) -> Strike:
+    """HR's file arrives with another order of cells under the same header."""
+    return hr_sends(lambda rows: [rows[0], *map(rewrite, rows[1:])])
+
+
+def a_nested_group_is_gone(place: int) -> Strike:
+    """A group within Entra's group All Departments is deleted; they are placed by their size."""
+
+    def strike(company: Company) -> None:
+        tenant = company.tenant
+        nested = [member.id for member in tenant.members(tenant.group("All Departments")["id"])]
+        tenant.remove_group(sorted(nested, key=lambda one: len(tenant.members(one)))[place])
+
+    return strike
+
+
+def no_titles(company: Company) -> None:
+    """Nobody has a title any more, in any directory."""
+    each_row(lambda row: [*row[:4], "", *row[5:]])(company)
+    for user_id in company.org.user_ids:
+        company.org.update_profile(user_id, {"title": None})
+
+
+def another_domain(company: Company) -> None:
+    """The company takes another name, and so do all its addresses."""
+    for user_id in company.org.user_ids:
+        profile = company.org.users[user_id]["profile"]
+        renamed = {name: profile[name].replace("@acme.", "@apex.") for name in ("login", "email")}
+        company.org.update_profile(user_id, renamed)
+
+
+def the_rules_lose(directory: str) -> Strike:
+    """Somebody takes a directory out of the organization file."""
+    return lambda company: company.settings["directories"].pop(directory)
+
+
+def hr_titles_from_departments(company: Company) -> None:
+    """Somebody maps HR's title to the wrong column."""
+    company.settings["directories"]["hr"]["attributes"]["title"] = "Department"
+
+
+def leaving(percent: int) -> Strike:
+    """So many really leave, of all directories."""
+
+    def strike(company: Company) -> None:
+        staff = company.staff
+        for user_id in staff[-round(percent / 100 * len(staff)) :]:
+            company.org.set_status(user_id, "DEPROVISIONED")
+
+    return strike
+
+
+# What cannot be read is as it was.
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A directory that cannot be read, and the error's words."""
+
+    strike: Strike
+    directory: str
+    what: str
+    remedy: str
+
+
+UNREAD = {
+    "Okta answers []": Unread(
+        okta_says("empty"),
+        "okta",
+        "Okta answered, but listed no users at all.",
+        "An organization always has users: the credentials lack a role.",
+    ),
+    "Okta lists no groups": Unread(
+        okta_says("empty", match=r"GET /api/v1/groups(\?|$)"),
+        "okta",
+        "Okta answered, but listed no groups at all, not even Everyone.",
+        "The credentials lack a role.",
+    ),
+    "Entra lists nobody": Unread(
+        entra_says("empty"),
+        "entra",
+        "Microsoft Graph answered, but listed no users at all.",
+        "A tenant always has users: the app lacks a permission.",
+    ),
+    "HR's file is empty": Unread(
+        hr_sends(lambda _rows: []), "hr", "people.csv is empty.", "An export is never empty."
+    ),
+    "HR's file has a header alone": Unread(
+        hr_sends(lambda rows: rows[:1]),
+        "hr",
+        "people.csv has a header line, but no rows.",
+        "A directory is never empty, so this is no deletion.",
+    ),
+    "HR's file ends in the middle of a row": Unread(
+        hr_sends(lambda rows: [*rows[:40], rows[40][:6]]),
+        "hr",
+        "people.csv, line 41: the last row has 6 of 10 columns, so the file is only half there.",
+        "If it is being written at the moment, the next try finds it whole",
+    ),
+    "HR's rows come twice": Unread(
+        hr_sends(lambda rows: [*rows, *rows[1:]]),
+        "hr",
+        "people.csv, lines 2, 79: the column `employee_number` has the same value; of so many values this"
+        " is true: 77.",
+        "A value must identify one row.",
+    ),
+    "HR's columns are shifted, the number with them": Unread(
+        each_row(lambda row: [*row[1:], row[0]]),
+        "hr",
+        "the column `employee_number` has the same value",
+        "A value must identify one row.",
+    ),
+    "HR's rows lack the first column": Unread(
+        each_row(lambda row: row[1:]),
+        "hr",
+        "people.csv, line 2: the row has 9 columns where the header has 10.",
+        "A cell that contains the delimiter or a line break must be quoted.",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNREAD)
+def test_what_cannot_be_read_says_why_and_nobody_is_lost(monday: Monday, name: str) -> None:
+    case, lake = UNREAD[name], monday.lake(name)
+    before = content(lake)
+    with working(monday.place) as company:
+        case.strike(company)
+        tuesday = company.sync(lake, TUESDAY)
+    ((directory, error),) = tuesday.errors.items()
+    assert directory == case.directory
+    assert case.what in error.what
+    assert case.remedy in error.remedy
+    assert tuesday.publication.difference == UNCHANGED
+    assert content(lake) == before
+
+
+# What is beyond the limits is held.
+
+Key = tuple[str, str | None, str | None]
+
+
+@dataclass(frozen=True)
+class Bad:
+    """A day that is held.
+
+    Attributes:
+        numbers: of each guard that holds it, as whoever approves it must have seen them.
+        causes: of some of the verdicts, by guard, directory and attribute: a part of what they say.
+        query: put to the database once the day has been let through, and to that of the day after.
+        answer: what it gives.
+        says: more words of the explanation.
+        again: the numbers that hold the next day too, as it is no better.
+    """
+
+    strike: Strike
+    numbers: Mapping[str, int]
+    causes: Mapping[Key, str]
+    query: str
+    answer: int
+    says: str = ""
+    again: Mapping[str, int] = field(default_factory=dict)
+
+
+ACTIVE_IN = "select count(*) from accounts where active and directory = "
+CHANGED_THERE = (
+    "the field was changed for everybody in the directory, or another field is read now."
+)
+EMPTIED_THERE = "the field was emptied or renamed in the directory, or may no longer be read."
+LEFT = (
+    "people really left, or only a part of them was listed, as in a file that is half there, or to an"
+    " administrator with a restricted role."
+)
+BAD = {
+    "Okta shows a third to a restricted administrator": Bad(
+        okta_says("restricted-admin"),
+        {"removed": 45, "removed_memberships": 233, "blanked": 120, "rewritten": 84, "unproven": 1},
+        {
+            ("removed", "okta", None): LEFT,
+            (
+                "removed_memberships",
+                None,
+                None,
+            ): "45 of 75 active accounts of okta (60.0 %) are gone",
+            (
+                "blanked",
+                None,
+                "division",
+            ): "45 of 75 active accounts of okta (60.0 %) are gone (45) or"
+            " inactive (0): what only they had is gone with them.",
+        },
+        f"{ACTIVE_IN}'okta'",
+        30,
+        says="Groups named Everyone, built in: 0. Who does not see it has a restricted administrator role.",
+        again={"unproven": 1},
+    ),
+    "Entra loses a large nested group": Bad(
+        a_nested_group_is_gone(-1),
+        {"removed_memberships": 54},
+        {
+            (
+                "removed_memberships",
+                None,
+                None,
+            ): "a large group was deleted or emptied, or its members can no longer be read."
+        },
+        "select count(*) from memberships",
+        339 - 54,
+        says="54 of 339 memberships (15.9 %) are gone",
+    ),
+    "half of HR's file arrives": Bad(
+        hr_sends(lambda rows: rows[: len(rows) // 2]),
+        {"removed": 35},
+        {("removed", "hr", None): LEFT},
+        f"{ACTIVE_IN}'hr'",
+        36,
+        says="35 of 71 active accounts of hr (49.3 %) are gone (35) or inactive (0)",
+    ),
+    "HR's columns are shifted, but for the number": Bad(
+        each_row(lambda row: [row[0], *row[2:-1], "", row[-1]]),
+        {"blanked": 89, "rewritten": 417},
+        {
+            (
+                "rewritten",
+                None,
+                "title",
+            ): "title: 67 of 67 values of active accounts of hr (100.0 %) became"
+            " other values: the cause is there.",
+            ("rewritten", "hr", "title"): CHANGED_THERE,
+            ("rewritten", "hr", "email"): CHANGED_THERE,
+            ("blanked", "hr", "manager"): EMPTIED_THERE,
+        },
+        "select count(distinct title) from accounts where directory = 'hr'",
+        10,
+        says="title: 67 of 79 values of active people (84.8 %) became other values",
+    ),
+    "HR blanks every title": Bad(
+        each_row(lambda row: [*row[:4], "", *row[5:]]),
+        {"blanked": 67},
+        {("blanked", "hr", "title"): EMPTIED_THERE},
+        "select count(title) from accounts where directory = 'hr'",
+        0,
+        says="title: 67 of 67 values of active accounts of hr (100.0 %) became blank: all of them.",
+    ),
+    "every title is blank everywhere": Bad(
+        no_titles,
+        {"blanked": 75},
+        {
+            (
+                "blanked",
+                None,
+                "title",
+            ): "title: 69 of 69 values of active accounts of okta (100.0 %) became"
+            " blank: the cause is there.",
+            ("blanked", "okta", "title"): EMPTIED_THERE,
+        },
+        "select count(title) from people where list_contains(directories, 'okta')",
+        0,
+        says="title: 75 of 79 values of active people (94.9 %) became blank",
+    ),
+    "every e-mail domain is renamed": Bad(
+        another_domain,
+        {"rewritten": 152},
+        {
+            (
+                "rewritten",
+                None,
+                "email",
+            ): "email: 75 of 75 values of active accounts of okta (100.0 %) became"
+            " other values: the cause is there.",
+            ("rewritten", "hr", "email"): CHANGED_THERE,
+            ("rewritten", "okta", "user_name"): CHANGED_THERE,
+        },
+        "select count(*) from people where active and email like '%@apex.%'",
+        77,
+        says="email: 77 of 88 values of active people (87.5 %) became other values",
+    ),
+    "the rules lose HR": Bad(
+        the_rules_lose("hr"),
+        {"removed": 71, "missing": 1},
+        {
+            ("removed", "hr", None): "the rules no longer have hr.",
+            (
+                "directory_missing",
+                "hr",
+                None,
+            ): "hr is in the published directory, and the rules have it no longer.",
+        },
+        f"{ACTIVE_IN}'hr'",
+        0,
+    ),
+    "the rules lose Okta": Bad(
+        the_rules_lose("okta"),
+        {"removed": 75, "removed_memberships": 237, "blanked": 203, "rewritten": 140, "missing": 1},
+        dict.fromkeys(
+            (
+                ("removed", "okta", None),
+                ("removed_memberships", None, None),
+                ("blanked", None, "division"),
+                ("rewritten", None, "user_type"),
+            ),
+            "the rules no longer have okta.",
+        ),
+        f"{ACTIVE_IN}'okta'",
+        0,
+    ),
+    "HR's title is mapped to the wrong column": Bad(
+        hr_titles_from_departments,
+        {"rewritten": 67},
+        dict.fromkeys(
+            [("rewritten", None, "title"), ("rewritten", "hr", "title")],
+            "the rules were changed since 2026-11-23; `opensense-okta preview` shows what they do.",
+        ),
+        "select count(*) from accounts where directory = 'hr' and active and title = department",
+        71,
+        says="title: 67 of 79 values of active people (84.8 %) became other values",
+    ),
+    "30 % of the people really leave": Bad(
+        leaving(30),
+        {"removed": 22, "removed_memberships": 42},
+        {
+            (
+                "removed",
+                None,
+                None,
+            ): "22 of 75 active accounts of okta (29.3 %) are gone (0) or inactive"
+            " (22): the cause is there.",
+            ("removed", "okta", None): LEFT,
+        },
+        f"{ACTIVE_IN}'okta'",
+        75 - 22,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Tuesday:
+    """A bad Tuesday: what struck, and how the company stood before and after."""
+
+    case: Bad
+    monday: Monday
+    lake: Lake
+    before: str
+    held: Held
+
+    @property
+    def judgement(self) -> Judgement:
+        """What was found of the day."""
+        return self.held.judgement
+
+
+@pytest.fixture(scope="module", params=BAD)
+def tuesday(monday: Monday, request: pytest.FixtureRequest) -> Tuesday:
+    """A Tuesday that is held."""
+    case, lake = BAD[request.param], monday.lake(request.param)
+    before = digest(lake)
+    with working(monday.place) as company:
+        case.strike(company)
+        synced = company.sync(lake, TUESDAY)
+    assert synced.errors == {}
+    return Tuesday(case, monday, lake, before, synced.held)
+
+
+def test_a_bad_day_is_held_and_says_why(tuesday: Tuesday) -> None:
+    case, held = tuesday.case, tuesday.held
+    assert digest(tuesday.lake) == tuesday.before
+    assert numbers(tuesday.judgement) == case.numbers
+    found: dict[tuple[str, str | None, str | None], Verdict] = {
+        (one.guard, one.directory, one.attribute): one for one in tuesday.judgement.tripped
+    }
+    for key, words in case.causes.items():
+        assert words in found[key].says
+        assert found[key].says in held.what
+    assert case.says in held.what
+    assert held.means == "The directory of 2026-11-23 stays published."
+    assert "opensense-okta approve acme --date 2026-11-24 --by YOUR_NAME" in held.remedy
+
+
+def test_a_bad_day_can_be_let_through_and_the_day_after_is_right(
+    tuesday: Tuesday, tmp_path: Path
+) -> None:
+    case, lake = tuesday.case, copied(tuesday.lake, tmp_path / "data")
+    with working(tuesday.monday.place) as company:
+        case.strike(company)
+        refuse_damage(tuesday.judgement)
+        approve(lake, tuesday.judgement, "Eve")
+        publication = publish(company.organization, lake, TUESDAY)
+        assert publication.approved_by == "Eve"
+        assert publication.difference == tuesday.judgement.difference
+        let_through = content(lake)
+        wednesday = company.sync(lake, WEDNESDAY)
+    assert answer(lake, case.query) == case.answer
+    assert content(lake) == let_through
+    assert wednesday.errors == {}
+    if case.again:
+        assert numbers(wednesday.held.judgement) == case.again
+    else:
+        assert wednesday.publication.difference == UNCHANGED
+        assert wednesday.publication.approved_by is None
+
+
+MISTAKES = {
+    name: {**UNREAD, **BAD}[name].strike
+    for name in (
+        "Okta answers []",
+        "Okta shows a third to a restricted administrator",
+        "half of HR's file arrives",
+        "every title is blank everywhere",
+    )
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_bad_day_that_was_a_mistake_leaves_no_trace(monday: Monday, name: str) -> None:
+    lake = monday.lake(f"{name}, by mistake")
+    before = content(lake)
+    with working(monday.place) as company:
+        MISTAKES[name](company)
+        company.sync(lake, TUESDAY)
+    with working(monday.place) as company:
+        wednesday = company.sync(lake, WEDNESDAY)
+    assert wednesday.errors == {}
+    assert wednesday.publication.difference == UNCHANGED
+    assert content(lake) == before
+
+
+# What is within the limits is published.
+
+
+@dataclass(frozen=True)
+class Ordinary:
+    """A day that is published, and how it differs from the day before."""
+
+    strike: Strike
+    difference: Difference
+
+
+ORDINARY = {
+    "Entra no longer says which groups are in others": Ordinary(
+        entra_says("lost-members"), UNCHANGED
+    ),
+    "Entra loses a small nested group": Ordinary(
+        a_nested_group_is_gone(0), Difference(groups_removed=1, memberships_removed=6)
+    ),
+    "4 % of the people leave": Ordinary(
+        leaving(4), Difference(changed=3, attributes={"active": 3}, memberships_removed=4)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ORDINARY)
+def test_what_is_within_the_limits_is_published(monday: Monday, name: str) -> None:
+    case, lake = ORDINARY[name], monday.lake(name)
+    with working(monday.place) as company:
+        case.strike(company)
+        assert company.sync(lake, TUESDAY).publication.difference == case.difference
+        published_then = content(lake)
+        assert company.sync(lake, WEDNESDAY).publication.difference == UNCHANGED
+    assert content(lake) == published_then
+
+
+# The same by command.
+
+
+def test_a_company_that_really_shrinks_is_held_and_let_through_by_command(
+    monday: Monday, tmp_path: Path
+) -> None:
+    with working(monday.place) as company:
+        today = company.organization.today(datetime.now(UTC))
+        yesterday = today - timedelta(days=1)
+        company.settings["first_day"] = str(yesterday)
+        place = Place(tmp_path, company.okta)
+        settings = {name: value for name, value in company.settings.items() if name != "name"}
+        file = place.home / "organizations" / "acme.yaml"
+        file.write_text(json.dumps(settings))  # which is YAML, too
+        company.sync(place.lake, yesterday)
+        before = digest(place.lake)
+        leaving(30)(company)
+        company.org.day = today
+        company.export_hr()
+
+        held = place.run("sync", "acme")
+        assert held.returncode == 3, held.stdout + held.stderr
+        assert "22 of 88 active people (25.0 %) are gone" in held.stdout
+        assert f"opensense-okta approve acme --date {today} --by YOUR_NAME" in held.stdout
+        assert digest(place.lake) == before
+
+        word = ["approve", "acme", "--date", str(today), "--by", "Eve", "--yes", "--removed", "22"]
+        unseen = place.run(*word)
+        assert unseen.returncode == 2
+        assert "removed 22, removed_memberships 42" in unseen.stderr
+        assert digest(place.lake) == before
+
+        approved = place.run(*word, "--removed-memberships", "42")
+        assert approved.returncode == 0, approved.stdout + approved.stderr
+    now = published(place.lake)
+    assert now is not None
+    assert (now.day, now.approved_by) == (today, "Eve")
+    assert answer(place.lake, f"{ACTIVE_IN}'okta'") == 75 - 22
+
+
+def answer(lake: Lake, query: str) -> object:
+    """What the published database says."""
+    with duckdb.connect(str(lake.database), read_only=True) as connection:
+        row = connection.execute(query).fetchone()
+    assert row
+    return row[0]

@@ -1,0 +1,188 @@
+"""The jobs beside the daily one: letting a held day through, and removing what is old."""
+
+import shutil
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+import pytest
+
+from opensense_okta.lake import Lake
+from opensense_okta.orchestration import tags
+from opensense_okta.publishing.approval import APPROVAL
+from opensense_okta.publishing.judging import judge
+from opensense_okta.publishing.publish import publish, resolved_day
+from opensense_okta.resolution.resolve import resolve
+from tests.orchestration.company import (
+    DAY,
+    Company,
+    Run,
+    a_company,
+    an_organization,
+    definitions_of,
+)
+from tests.resolution.stored import group, organization, store, user
+
+YESTERDAY = DAY - timedelta(days=1)
+DIRECTORY = dg.AssetKey(["acme", "resolved_directory"])
+
+
+def prepare(lake: Lake, *names: str, days_ago: int = 0) -> None:
+    """A day with these people, read and resolved."""
+    day = DAY - timedelta(days=days_ago)
+    users = [user(name, {"displayName": name}) for name in names]
+    store(lake, users, [group("g1", "Everyone")], [("g1", name) for name in names], day=day)
+    resolve(organization(), day, lake)
+
+
+@pytest.fixture(scope="module")
+def half_gone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The lake's folder of a company half of whose people are gone today."""
+    lake = Lake(tmp_path_factory.mktemp("data"), "acme")
+    prepare(lake, "Ada", "Bob", "Cid", "Dan", days_ago=1)
+    publish(organization(), lake, YESTERDAY)
+    prepare(lake, "Ada", "Bob")
+    judge(organization(), lake, resolved_day(lake, DAY))
+    return lake.folder
+
+
+@pytest.fixture
+def held(half_gone: Path, acme: Company) -> Company:
+    """Half of the people are gone today."""
+    shutil.copytree(half_gone, acme.lake.folder, dirs_exist_ok=True)
+    return acme
+
+
+def approve(acme: Company, **config: object) -> Run:
+    """The job, with what somebody fills in."""
+    return acme.run("approve", config={"ops": {"acme__resolved_directory": {"config": config}}})
+
+
+def people(acme: Company) -> int:
+    """How many are published."""
+    with duckdb.connect(str(acme.lake.database), read_only=True) as connection:
+        ((counted,),) = connection.execute("select count(*) from people").fetchall()
+    return int(counted)
+
+
+def observed(run: Run) -> dict[str, object]:
+    """What is shown beside the published directory."""
+    (found,) = (
+        event.asset_observation_data.asset_observation
+        for entry in run.events
+        if (event := entry.dagster_event) and event.is_asset_observation
+    )
+    assert (found.asset_key, found.partition) == (DIRECTORY, str(DAY))
+    return {name: value.value for name, value in found.metadata.items()}
+
+
+# Approving.
+
+
+def test_who_names_himself_and_the_numbers_publishes_the_day(held: Company) -> None:
+    run = approve(held, by="Eve", removed=2, removed_memberships=2)
+    assert run.succeeded
+    assert people(held) == 2
+    assert run.metadata()["acme/resolved_directory"]["approved_by"] == "Eve"
+    assert held.instance.get_materialized_partitions(DIRECTORY) == {str(DAY)}
+
+
+def test_what_follows_publishing_follows_in_the_same_run(held: Company) -> None:
+    run = approve(held, by="Eve", removed=2, removed_memberships=2)
+    assert set(run.metadata()) == {"acme/resolved_directory", "acme/report"}
+
+
+REFUSED: dict[str, tuple[dict[str, object], str]] = {
+    "another number": (
+        {"by": "Eve", "removed": 1, "removed_memberships": 2},
+        "the numbers that hold it are removed 2, removed_memberships 2, and given were removed 1",
+    ),
+    "no numbers": ({"by": "Eve"}, "and given were none"),
+    "nobody": ({"by": " ", "removed": 2, "removed_memberships": 2}, "Nobody is named who approves"),
+    "something else has been seen": (
+        {"by": "Eve", "removed": 2, "removed_memberships": 2, "digest": "of another day"},
+        "have changed since its verdicts were shown",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_otherwise_the_day_stays_held(held: Company, case: str) -> None:
+    config, words = REFUSED[case]
+    run = approve(held, **config)
+    assert words in run.words()
+    assert run.failure == tags.HELD
+    assert people(held) == 4
+    assert not (held.lake.resolved(DAY).folder / APPROVAL).exists()
+
+
+def test_a_button_pressed_without_filling_anything_in_approves_nothing(held: Company) -> None:
+    prefilled = held.definitions.resolve_job_def("acme__approve").partitioned_config
+    assert prefilled
+    run = held.run("approve", config=prefilled.get_run_config_for_partition_key(str(DAY)))
+    assert "Nobody is named who approves" in run.words()
+    assert people(held) == 4
+
+
+def test_a_refusal_shows_the_numbers_that_it_takes(held: Company) -> None:
+    shown = observed(approve(held, by="Eve"))
+    assert shown["approve_with"] == "removed 2, removed_memberships 2"
+    assert shown["published_day"] == str(YESTERDAY)
+    assert shown["held_day"] == str(DAY)
+
+
+def test_a_sync_that_is_held_shows_them_too(held: Company) -> None:
+    run = held.run("resolve")
+    assert run.failure == tags.HELD
+    assert observed(run)["approve_with"] == "removed 2, removed_memberships 2"
+
+
+def test_a_day_that_is_not_held_needs_no_numbers(held: Company) -> None:
+    prepare(held.lake, "Ada", "Bob", "Cid", "Dan", "Eli")
+    assert approve(held, by="Eve").succeeded
+    assert people(held) == 5
+    assert not (held.lake.resolved(DAY).folder / APPROVAL).exists()
+
+
+# Retention.
+
+
+def test_the_job_removes_what_the_file_does_not_keep(tmp_path: Path, half_gone: Path) -> None:
+    with a_company(tmp_path / "data", retention={"days": 5, "snapshots": 1}) as acme:
+        shutil.copytree(half_gone, acme.lake.folder, dirs_exist_ok=True)
+        acme.keep(DAY - timedelta(days=9))
+        (acme.lake.resolved(DAY - timedelta(days=9)).folder).mkdir()
+        run = acme.run("retention", day=None)
+        assert run.succeeded
+        assert "1 removed (2026-11-14 to 2026-11-14)" in run.text()
+        # Yesterday's snapshot is what the published directory was resolved from.
+        assert acme.lake.snapshot_days("okta") == [YESTERDAY, DAY]
+        assert acme.lake.resolved_days() == [YESTERDAY, DAY]
+
+
+@pytest.mark.parametrize("job", ["approve", "retention"])
+def test_the_jobs_hold_the_organizations_lock(acme: Company, job: str) -> None:
+    needed = acme.definitions.resolve_job_def(f"acme__{job}").get_required_resource_defs()
+    assert "acme__lock" in needed
+
+
+@pytest.mark.parametrize(
+    ("settings", "runs"),
+    [
+        ({}, False),
+        ({"retention": {"days": 400}}, True),
+        ({"retention": {"snapshots": 7}}, True),
+        ({"retention": {"days": 400}, "enabled": False}, False),
+    ],
+)
+def test_the_schedule_is_on_when_something_is_to_be_removed(
+    tmp_path: Path, settings: dict[str, Any], runs: bool
+) -> None:
+    common: dict[str, Any] = {"schedule": "30 23 * * *", "timezone": "America/New_York"}
+    late = an_organization(**common, **settings)
+    schedule = definitions_of(late, tmp_path).resolve_schedule_def("acme__retention_daily")
+    assert (schedule.default_status is dg.DefaultScheduleStatus.RUNNING) == runs
+    assert schedule.cron_schedule == "30 0 * * *"
+    assert schedule.execution_timezone == "America/New_York"

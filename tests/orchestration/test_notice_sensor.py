@@ -1,0 +1,494 @@
+"""Who is told how a day ended: from the runs that Dagster has recorded to the message that arrives."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import time_machine
+
+from opensense_okta.directories.errors import CredentialsRejected, DirectoryError, Unreachable
+from opensense_okta.lake import Lake
+from opensense_okta.orchestration import tags
+from opensense_okta.orchestration.notices import build_notice_sensor
+from opensense_okta.orchestration.retries import DELAYS
+from opensense_okta.organization import Organization
+from opensense_okta.simulator.faults import make_fault
+from tests.orchestration.company import a_company
+from tests.orchestration.run_records import fail, record_run, start, succeed
+from tests.publishing.noticeboard import (
+    SECRET,
+    Noticeboard,
+    a_noticeboard,
+    judged,
+    judgement,
+    put_out,
+)
+
+DAY, TOMORROW = date(2026, 11, 23), date(2026, 11, 24)
+TWO = datetime(2026, 11, 23, 7, tzinfo=UTC)  # two o'clock in New York: the schedule's tick
+BY_SCHEDULE = {"dagster/schedule_name": "acme__daily"}
+BY_HAND: Mapping[str, str] = {}
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+FAILED = "acme: the sync of 2026-11-23 failed"
+HELD = "acme: 2026-11-23 is held back"
+LATE = "acme: 2026-11-23 is late"
+NORMAL = "acme: back to normal"
+
+TOKEN_GONE = CredentialsRejected(
+    "Okta does not accept the API token.", remedy="create another one."
+)
+UNREACHABLE = Unreachable("Okta cannot be reached.", remedy="wait.")
+
+
+def hours(number: float) -> timedelta:
+    return timedelta(hours=number)
+
+
+def company(name: str = "acme", /, **settings: object) -> Organization:
+    """An organization in New York that tells a pager."""
+    return Organization.model_validate(
+        {
+            "name": name,
+            "timezone": "America/New_York",
+            "first_day": "2026-11-01",
+            "directories": {"okta": {"kind": "csv", "users": "/srv/hr/people.csv"}},
+            "notify": [{"env": "ACME_PAGER"}],
+            **settings,
+        }
+    )
+
+
+class Daemon:
+    """Evaluates the sensor as Dagster's daemon does, and plays the runs it tells of.
+
+    Attributes:
+        board: what arrived.
+        clock: the time.
+    """
+
+    def __init__(
+        self,
+        instance: dg.DagsterInstance,
+        root: Path,
+        board: Noticeboard,
+        clock: time_machine.Traveller,
+    ) -> None:
+        self.instance = instance
+        self.root = root
+        self.board = board
+        self.clock = clock
+        self.organizations = [company()]
+
+    def lake(self, name: str = "acme") -> Lake:
+        return Lake(self.root, name)
+
+    def words(self) -> str:
+        """What one evaluation says of itself."""
+        sensor = build_notice_sensor({each.name: each for each in self.organizations}, self.lake)
+        return evaluate(sensor, self.instance)
+
+    def tells(self) -> list[str]:
+        """The subjects of what one evaluation tells."""
+        self.words()
+        return self.board.news()
+
+    def message(self) -> str:
+        """The text of the one message that one evaluation tells."""
+        self.words()
+        (post,) = self.board.posts
+        self.board.posts.clear()
+        return post["message"]
+
+    def sync(
+        self,
+        error: Exception | None = None,
+        *,
+        job: str = "sync",
+        failure: str = tags.HEALS,
+        day: date = DAY,
+        run_tags: Mapping[str, str] = BY_SCHEDULE,
+    ) -> str:
+        """A run that has ended, well or with an error in the step that reads okta; its id."""
+        own = {tags.ORGANIZATION: "acme", tags.PARTITION: str(day)}
+        result = failing(job, error).execute_in_process(
+            instance=self.instance,
+            run_config=QUIET,
+            tags={**own, **run_tags, **({tags.FAILURE: failure} if error else {})},
+            raise_on_error=False,
+        )
+        return result.run_id
+
+
+def failing(job: str, error: Exception | None) -> dg.JobDefinition:
+    """A job whose one step ends as the step that reads a directory ends."""
+
+    @dg.op(name="acme__read__okta")
+    def read() -> None:
+        if isinstance(error, DirectoryError):
+            words = {"cause": error.what, "meaning": error.means, "remedy": error.remedy}
+            raise dg.Failure(str(error), words, allow_retries=False) from error
+        if error:
+            raise error
+
+    @dg.job(name=f"acme__{job}")
+    def work() -> None:
+        read()
+
+    return work
+
+
+@pytest.fixture
+def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
+    with (
+        a_noticeboard() as board,
+        dg.DagsterInstance.ephemeral() as instance,
+        time_machine.travel(TWO, tick=False) as clock,
+    ):
+        monkeypatch.setenv("ACME_PAGER", board.url)
+        daemon = Daemon(instance, tmp_path, board, clock)
+        put_out(daemon.lake(), DAY - timedelta(days=1))
+        assert daemon.tells() == []
+        yield daemon
+
+
+class TestAFailedDay:
+    def test_is_told_at_once_when_time_does_not_heal_it(self, daemon: Daemon) -> None:
+        run_id = daemon.sync(TOKEN_GONE, failure=tags.PERMANENT)
+        assert daemon.message().splitlines() == [
+            "okta: Okta does not accept the API token.",
+            (
+                "Nothing of this read is used; the published directory stays as it was. What the other"
+                " directories gave is resolved next."
+            ),
+            "Published is the directory of 2026-11-22 (1 day old).",
+            "What to do: create another one.",
+            f"Run {run_id} in Dagster's UI.",
+        ]
+
+    def test_is_told_once_and_the_same_failure_of_the_next_day_is_not(self, daemon: Daemon) -> None:
+        daemon.sync(TOKEN_GONE, failure=tags.PERMANENT)
+        assert daemon.tells() == [FAILED]
+        assert daemon.tells() == []
+        daemon.clock.shift(timedelta(days=1))
+        daemon.sync(TOKEN_GONE, failure=tags.PERMANENT, day=TOMORROW)
+        assert daemon.tells() == []
+
+    def test_is_told_again_on_the_next_day_when_the_failure_is_another(
+        self, daemon: Daemon
+    ) -> None:
+        daemon.sync(TOKEN_GONE, failure=tags.PERMANENT)
+        assert daemon.tells() == [FAILED]
+        daemon.clock.shift(timedelta(days=1))
+        daemon.sync(UNREACHABLE, failure=tags.PERMANENT, day=TOMORROW)
+        assert daemon.tells() == ["acme: the sync of 2026-11-24 failed"]
+
+    def test_is_not_told_before_the_last_try_has_failed(self, daemon: Daemon) -> None:
+        first = daemon.sync(UNREACHABLE)
+        for number, delay in enumerate(DELAYS, start=2):
+            assert daemon.tells() == []
+            daemon.clock.shift(delay)
+            daemon.sync(UNREACHABLE, run_tags={tags.CHAIN: first, tags.TRY: str(number)})
+        assert daemon.tells() == [FAILED]
+
+    def test_stays_failed_although_the_rest_was_resolved(self, daemon: Daemon) -> None:
+        first = daemon.sync(TOKEN_GONE, failure=tags.PERMANENT)
+        assert daemon.tells() == [FAILED]
+        daemon.clock.shift(hours(0.1))
+        daemon.sync(job="resolve", run_tags={tags.CHAIN: first})
+        put_out(daemon.lake(), DAY, okta_of=DAY - timedelta(days=1))
+        assert daemon.tells() == []
+
+    def test_says_which_directory_is_older_when_the_rest_has_been_resolved(
+        self, daemon: Daemon
+    ) -> None:
+        first = daemon.sync(TOKEN_GONE, failure=tags.PERMANENT)
+        daemon.clock.shift(hours(0.1))
+        daemon.sync(job="resolve", run_tags={tags.CHAIN: first})
+        put_out(daemon.lake(), DAY, okta_of=DAY - timedelta(days=1))
+        message = daemon.message()
+        assert "with okta as it was on 2026-11-22" in message
+        assert "resolved next" not in message
+
+    def test_is_told_of_a_killed_process_too(self, daemon: Daemon) -> None:
+        day_over = timedelta(hours=21, minutes=59)
+        daemon.clock.shift(day_over)
+        fail(daemon.instance, record_run(daemon.instance, "acme", more_tags=BY_SCHEDULE), {})
+        assert "The process of the run ended before the sync was done." in daemon.message()
+
+    def test_is_told_without_the_text_of_what_was_not_foreseen(self, daemon: Daemon) -> None:
+        daemon.sync(ValueError("could not convert 'Ada Lovelace'"), failure=tags.PERMANENT)
+        message = daemon.message()
+        assert "okta failed in a way that was not foreseen (ValueError)." in message
+        assert "Ada" not in message
+
+
+class TestAHeldDay:
+    def hold(self, daemon: Daemon, day: date = DAY) -> None:
+        daemon.sync(UNREACHABLE, failure=tags.HELD, day=day)
+
+    def test_is_told_at_once_with_the_verdict(self, daemon: Daemon) -> None:
+        judged(daemon.lake(), judgement(removed=412))
+        self.hold(daemon)
+        message = daemon.message()
+        assert "412 of 1,000 active people are gone or inactive." in message
+        assert "opensense-okta approve acme --date 2026-11-23" in message
+
+    def test_is_not_told_again_when_the_next_is_held_by_the_same_guards(
+        self, daemon: Daemon
+    ) -> None:
+        judged(daemon.lake(), judgement(removed=412))
+        self.hold(daemon)
+        assert daemon.tells() == [HELD]
+        daemon.clock.shift(timedelta(days=1))
+        judged(daemon.lake(), judgement(TOMORROW, removed=415))
+        self.hold(daemon, TOMORROW)
+        assert daemon.tells() == []
+
+    def test_is_over_when_it_is_approved(self, daemon: Daemon) -> None:
+        judged(daemon.lake(), judgement(removed=412))
+        self.hold(daemon)
+        assert daemon.tells() == [HELD]
+        put_out(daemon.lake(), DAY)
+        assert daemon.tells() == [NORMAL]
+
+
+class TestBackToNormal:
+    @pytest.mark.parametrize("run_tags", [BY_SCHEDULE, BY_HAND], ids=["by schedule", "by hand"])
+    def test_is_told_after_the_next_good_sync(
+        self, daemon: Daemon, run_tags: Mapping[str, str]
+    ) -> None:
+        daemon.sync(TOKEN_GONE, failure=tags.PERMANENT)
+        assert daemon.tells() == [FAILED]
+        daemon.clock.shift(hours(2))
+        going_on = record_run(daemon.instance, "acme", more_tags=run_tags)
+        assert daemon.tells() == []
+        put_out(daemon.lake(), DAY)
+        succeed(daemon.instance, going_on)
+        assert daemon.tells() == [NORMAL]
+        assert daemon.tells() == []
+
+    def test_is_not_told_before_the_next_days_sync(self, daemon: Daemon) -> None:
+        daemon.sync(TOKEN_GONE, failure=tags.PERMANENT)
+        assert daemon.tells() == [FAILED]
+        daemon.clock.shift(hours(23))
+        assert daemon.tells() == []
+
+    def test_is_not_worth_a_word_when_nothing_was_wrong(self, daemon: Daemon) -> None:
+        daemon.sync()
+        assert daemon.words() == "acme: nothing new to tell"
+        assert daemon.board.news() == []
+
+
+class TestASyncByHand:
+    def test_tells_nothing_because_a_person_is_watching(self, daemon: Daemon) -> None:
+        daemon.sync(TOKEN_GONE, failure=tags.PERMANENT, run_tags=BY_HAND)
+        judged(daemon.lake(), judgement(removed=412))
+        daemon.sync(UNREACHABLE, failure=tags.HELD, run_tags=BY_HAND)
+        assert daemon.tells() == []
+
+    def test_does_not_end_what_was_told_before(self, daemon: Daemon) -> None:
+        daemon.sync(TOKEN_GONE, failure=tags.PERMANENT)
+        assert daemon.tells() == [FAILED]
+        daemon.clock.shift(hours(1))
+        daemon.sync(UNREACHABLE, failure=tags.PERMANENT, run_tags=BY_HAND)
+        assert daemon.tells() == []
+
+
+def wait_until(daemon: Daemon, moment: datetime) -> None:
+    """The daemon has run all the time until then, and has looked a moment ago."""
+    daemon.clock.move_to(moment - timedelta(minutes=10))
+    daemon.tells()
+    daemon.clock.move_to(moment)
+
+
+class TestALateDay:
+    def test_is_told_six_hours_after_the_tick(self, daemon: Daemon) -> None:
+        wait_until(daemon, TWO + hours(6) - timedelta(minutes=1))
+        assert daemon.tells() == []
+        wait_until(daemon, TWO + hours(6))
+        assert daemon.message().splitlines() == [
+            "It was due at 02:00 EST, 6 hours ago, and no sync of it was started.",
+            "Published is the directory of 2026-11-22 (1 day old).",
+            (
+                "What to do: look in Dagster's UI whether the schedule acme__daily is switched on, and"
+                " what its last tick says. `opensense-okta sync acme` starts a sync now."
+            ),
+        ]
+        assert daemon.tells() == []
+
+    def test_is_the_same_cause_on_the_next_day_and_over_with_the_next_good_sync(
+        self, daemon: Daemon
+    ) -> None:
+        wait_until(daemon, TWO + hours(6))
+        assert daemon.tells() == [LATE]
+        wait_until(daemon, TWO + hours(30))
+        assert daemon.tells() == []
+        put_out(daemon.lake(), TOMORROW)
+        daemon.sync(day=TOMORROW, run_tags=BY_HAND)
+        assert daemon.tells() == [NORMAL]
+
+    def test_is_told_when_its_sync_hangs(self, daemon: Daemon) -> None:
+        record_run(daemon.instance, "acme", more_tags=BY_SCHEDULE)
+        wait_until(daemon, TWO + hours(6))
+        assert "its sync has been going on since 02:00 EST." in daemon.message()
+
+    @pytest.mark.parametrize("failure", [tags.PERMANENT, tags.HELD])
+    def test_is_told_when_a_person_left_it_unfinished(self, daemon: Daemon, failure: str) -> None:
+        daemon.sync(TOKEN_GONE, failure=failure, run_tags=BY_HAND)
+        wait_until(daemon, TWO + hours(6))
+        if failure == tags.PERMANENT:  # what the retry sensor does without the read
+            chain = daemon.sync(TOKEN_GONE, failure=failure, run_tags=BY_HAND)
+            daemon.sync(TOKEN_GONE, job="resolve", failure=failure, run_tags={tags.CHAIN: chain})
+        assert "its last sync was started or canceled by a person and" in daemon.message()
+
+    def test_is_not_told_beside_the_failure_that_explains_it(self, daemon: Daemon) -> None:
+        daemon.sync(TOKEN_GONE, failure=tags.PERMANENT)
+        assert daemon.tells() == [FAILED]
+        wait_until(daemon, TWO + hours(8))
+        assert daemon.tells() == []
+
+    def test_is_not_told_of_yesterday_while_todays_sync_begins(self, daemon: Daemon) -> None:
+        daemon.sync(TOKEN_GONE, failure=tags.PERMANENT)
+        assert daemon.tells() == [FAILED]
+        wait_until(daemon, TWO + hours(24))
+        record_run(daemon.instance, "acme", day=str(TOMORROW), more_tags=BY_SCHEDULE)
+        assert daemon.tells() == []
+
+    def test_is_told_only_after_a_daemon_that_was_down_has_caught_up(self, daemon: Daemon) -> None:
+        daemon.clock.move_to(TWO + hours(9))
+        assert daemon.tells() == []
+        catching_up = record_run(daemon.instance, "acme", more_tags=BY_SCHEDULE)
+        start(daemon.instance, catching_up)
+        daemon.clock.shift(hours(0.2))
+        assert daemon.tells() == []
+        put_out(daemon.lake(), DAY)
+        succeed(daemon.instance, catching_up)
+        assert daemon.tells() == []
+
+    def test_that_was_told_is_not_over_because_the_daemon_was_down(self, daemon: Daemon) -> None:
+        daemon.sync()
+        put_out(daemon.lake(), DAY)
+        wait_until(daemon, TWO + hours(30))
+        assert daemon.tells() == ["acme: 2026-11-24 is late"]
+        daemon.clock.shift(hours(5))
+        assert daemon.tells() == []
+
+    @pytest.mark.parametrize(
+        "settings",
+        [{"enabled": False}, {"first_day": "2026-11-24"}],
+        ids=["not enabled", "before the first day"],
+    )
+    def test_is_none_that_nobody_waits_for(
+        self, daemon: Daemon, settings: Mapping[str, object]
+    ) -> None:
+        daemon.organizations = [company(**settings)]
+        wait_until(daemon, TWO + hours(8))
+        assert daemon.tells() == []
+
+    def test_is_none_of_an_organization_that_has_just_been_connected(self, daemon: Daemon) -> None:
+        daemon.organizations = [company("globex")]
+        wait_until(daemon, TWO + hours(8))
+        assert daemon.tells() == []
+
+    @pytest.mark.parametrize(
+        ("schedule", "due"),
+        [("0 20 * * *", datetime(2026, 11, 25, 7, tzinfo=UTC)), ("0 0 * * *", TWO + hours(28))],
+        ids=["in the evening", "at midnight"],
+    )
+    def test_is_counted_from_its_own_tick(
+        self, daemon: Daemon, schedule: str, due: datetime
+    ) -> None:
+        daemon.organizations = [company(schedule=schedule)]
+        put_out(daemon.lake(), DAY)
+        wait_until(daemon, due - timedelta(minutes=1))
+        assert daemon.tells() == []
+        wait_until(daemon, due)
+        assert daemon.tells() == ["acme: 2026-11-24 is late"]
+
+
+class TestTelling:
+    def test_is_said_in_words_without_the_url(self, daemon: Daemon) -> None:
+        daemon.sync(TOKEN_GONE, failure=tags.PERMANENT)
+        daemon.board.status = 500
+        assert daemon.words() == (
+            "acme: target 1 of `notify` did not take a message; it is tried again at the next look"
+        )
+        daemon.board.status = 200
+        assert daemon.words() == f"told target 1 of `notify`: {FAILED}"
+        assert daemon.board.paths == [f"/{SECRET}/"] * 2
+
+    def test_leaves_organizations_without_targets_alone(self, daemon: Daemon) -> None:
+        daemon.organizations = [company(notify=[])]
+        assert daemon.words() == ""
+
+    def test_of_one_organization_is_not_stopped_by_another(self, daemon: Daemon) -> None:
+        daemon.organizations = [company("globex"), company()]
+        daemon.lake("globex").published.write_text("not JSON")
+        daemon.lake("globex").database.touch()
+        daemon.sync(TOKEN_GONE, failure=tags.PERMANENT)
+        with pytest.raises(Exception, match="globex: how its day stands could not be found out"):
+            daemon.words()
+        assert daemon.board.news() == [FAILED]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("fault", "subject", "what", "remedy"),
+    [
+        (
+            "invalid-token",
+            FAILED,
+            "okta: Okta does not accept the API token",
+            "In Okta's Admin Console open Security > API > Tokens",
+        ),
+        ("restricted-admin", HELD, "okta: ", "`opensense-okta approve acme --date 2026-11-23"),
+    ],
+)
+def test_what_goes_wrong_in_real_syncs_and_its_end_are_told(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: str,
+    subject: str,
+    what: str,
+    remedy: str,
+) -> None:
+    with (
+        a_noticeboard() as board,
+        a_company(tmp_path, notify=[{"env": "ACME_PAGER"}]) as acme,
+    ):
+        monkeypatch.setenv("ACME_PAGER", board.url)
+        sensor = acme.definitions.get_repository_def().get_sensor_def("notices")
+        acme.okta.faults.append(make_fault(fault, times=None))
+        acme.run(run_tags=BY_SCHEDULE)
+        evaluate(sensor, acme.instance)
+        (wrong,) = board.posts
+        assert wrong["title"] == subject
+        assert wrong["message"].startswith(what)
+        assert remedy in wrong["message"]
+        acme.okta.faults.clear()
+        acme.run()
+        evaluate(sensor, acme.instance)
+        _, well = board.posts
+        assert well["title"] == NORMAL
+        assert "Published is the directory of 2026-11-23 (today's)." in well["message"]
+        assert all(SECRET not in path.read_text(errors="replace") for path in files(tmp_path))
+
+
+def evaluate(sensor: dg.SensorDefinition, instance: dg.DagsterInstance) -> str:
+    """What the sensor says of one evaluation."""
+    with dg.build_sensor_context(instance=instance) as context:
+        return sensor.evaluate_tick(context).skip_message or ""
+
+
+def files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_the_sensor_runs_without_being_switched_on(tmp_path: Path) -> None:
+    sensor = build_notice_sensor({"acme": company()}, lambda name: Lake(tmp_path, name))
+    assert sensor.name == "notices"
+    assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
+    assert sensor.minimum_interval_seconds == 600
