@@ -472,14 +472,11 @@ def test_a_bad_day_can_be_let_through_and_the_day_after_is_right(
         assert wednesday.publication.approved_by is None
 
 
-MISTAKES = {
-    name: {**UNREAD, **BAD}[name].strike
-    for name in (
-        "Okta answers []",
-        "Okta shows a third to a restricted administrator",
-        "half of HR's file arrives",
-        "every title is blank everywhere",
-    )
+MISTAKES: Mapping[str, Strike] = {
+    "Okta answers []": okta_says("empty"),
+    "Okta shows a third to a restricted administrator": okta_says("restricted-admin"),
+    "half of HR's file arrives": hr_sends(lambda rows: rows[: len(rows) // 2]),
+    "every title is blank everywhere": no_titles,
 }
 
 

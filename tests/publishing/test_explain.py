@@ -252,7 +252,12 @@ def test_a_value_says_where_it_is_from_by_which_rule_and_against_what(company: L
         [("shop", "ana.old@acme.test")],
     )
     assert told["active"] == (True, "hr/1", "default_precedence", [("shop", True)])
-    assert told["aliases"] == (["al", "ad", "lady"], "hr/1", "union", [])
+    assert told["aliases"] == (
+        ["al", "ad", "lady"],
+        "hr/1",
+        "union",
+        [("hr", "al;ad"), ("shop", "lady;al")],
+    )
 
 
 def test_values_come_in_the_order_of_the_columns(company: Lake) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from opensense_okta.lake import Lake
+from opensense_okta.organization import OrganizationFileError
 from opensense_okta.publishing.exports import Exported, ExportFailed, export
 from tests.publishing.exporting import DAY, Person, acme, ada, bob, resolved, rows
 from tests.publishing.ssh_server import SshServer, new_key, serve
@@ -234,8 +235,8 @@ def test_a_server_that_is_away_may_be_back_later(
 
 @pytest.mark.usefixtures("home")
 def test_a_password_in_the_url_is_not_used(exports: Exports, server: SshServer, drop: Path) -> None:
-    with pytest.raises(ExportFailed) as failed:
+    with pytest.raises(OrganizationFileError) as refused:
         exports([ada()], f"sftp://ada:hunter2@127.0.0.1:{server.port}{drop}/people.csv")
-    assert "has a password in it" in failed.value.what
-    assert "hunter2" not in str(failed.value)
+    assert "must not hold a password" in str(refused.value)
+    assert "hunter2" not in str(refused.value)
     assert not drop.exists()

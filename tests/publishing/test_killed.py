@@ -1,0 +1,154 @@
+"""kill -9 at every step from `changes` to the last export: the old directory stands, or the new one does.
+
+`killing.py` does the killing. Afterwards every lake is looked at, and the next sync goes over it.
+"""
+
+import subprocess
+import sys
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import duckdb
+import pytest
+
+from opensense_okta.lake import Lake
+from opensense_okta.publishing.standing import published
+from opensense_okta.resolution.resolve import resolve
+from tests.publishing.killing import acme, copied, put_out
+from tests.resolution.stored import DAY, group, store, user
+
+pytestmark = pytest.mark.slow
+
+REPOSITORY = Path(__file__).parents[2]
+YESTERDAY, TOMORROW = DAY - timedelta(days=1), DAY + timedelta(days=1)
+EXPORTS = ("people.csv", "people.changes.csv", "people.csv.sha256")
+STAFF = {YESTERDAY: "abcdef", DAY: "abcdefg", TOMORROW: "bcdefgh"}
+
+Content = dict[str, list[tuple[Any, ...]]]
+
+
+class Killed(NamedTuple):
+    """A lake in which publishing was killed, and what it was about to do."""
+
+    lake: Lake
+    about_to: str
+
+
+class Story(NamedTuple):
+    """What undisturbed lakes hold, and the lakes in which today was killed.
+
+    Attributes:
+        content: of the database of each day.
+        after_a_gap: of tomorrow's, when today was never published.
+        exports: of today.
+    """
+
+    content: dict[date, Content]
+    after_a_gap: Content
+    exports: list[bytes]
+    killed: list[Killed]
+
+
+def sync(lake: Lake, day: date) -> None:
+    """What the daily job does once the day is read."""
+    resolve(acme(), day, lake)
+    put_out(lake, day)
+
+
+def content(lake: Lake) -> Content:
+    """Every table of the published database."""
+    with duckdb.connect(str(lake.database), read_only=True) as connection:
+        tables = connection.execute(
+            "select schema_name || '.' || table_name from duckdb_tables() order by all"
+        ).fetchall()
+        return {name: connection.table(name).order("all").fetchall() for (name,) in tables}
+
+
+def exports(lake: Lake) -> list[bytes]:
+    """What is exported for others."""
+    return [(lake.folder / "exports" / name).read_bytes() for name in EXPORTS]
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
+    """Yesterday is published, and today is killed, at one step after another."""
+    root = tmp_path_factory.mktemp("killed")
+    base = Lake(root / "data", "acme")
+    for day, staff in STAFF.items():
+        people = [
+            user(name, {"title": f"as of {day}" if name == "f" else "Clerk"}) for name in staff
+        ]
+        everyone = [("g1", name) for name in staff]
+        store(base, people, [group("g1", "Everyone")], everyone, day=day)
+    sync(base, YESTERDAY)
+    resolve(acme(), DAY, base)
+    gap, whole = copied(base, root / "gap"), copied(base, root / "whole")
+    seen = {YESTERDAY: content(base)}
+    sync(gap, TOMORROW)
+    sync(whole, DAY)
+    seen[DAY], exported = content(whole), exports(whole)
+    sync(whole, TOMORROW)
+    seen[TOMORROW] = content(whole)
+    command = [sys.executable, "-m", "tests.publishing.killing"]
+    told = subprocess.run(
+        [*command, str(base.folder.parent), str(root / "tries"), str(DAY)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+        cwd=REPOSITORY,
+    ).stdout
+    found = [line.split("\t") for line in told.splitlines()]
+    killed = [Killed(Lake(Path(where), "acme"), about_to) for where, about_to in found]
+    return Story(seen, content(gap), exported, killed)
+
+
+def test_whenever_publishing_is_killed_one_directory_is_published_and_whole(story: Story) -> None:
+    days = []
+    for lake, about_to in story.killed:
+        now = published(lake)
+        assert now is not None, about_to
+        assert content(lake) == story.content[now.day], about_to
+        days.append(now.day)
+    move = [about_to for _, about_to in story.killed].index("os.rename .directory.duckdb.…")
+    # Until the move itself it is the old one, and after it the new one.
+    assert set(days[: move + 1]) == {YESTERDAY}
+    assert set(days[move + 1 :]) == {DAY}
+
+
+def test_the_steps_are_those_that_count(story: Story) -> None:
+    renamed = [about_to.removeprefix("os.rename ") for _, about_to in story.killed]
+    for file in (
+        "resolved/date=2026-11-23/…/.changes.parquet",
+        "resolved/date=2026-11-23/.judgement.json.…",
+        "identities/.date=2026-11-23.parquet.…",
+        ".published.json.…",
+        ".directory.duckdb.…",
+        "resolved/date=2026-11-23/.published.json.…",
+        "exports/.people.csv.unfinished",
+        ".exported.json.…",
+        "reports/.date=2026-11-23.html.…",
+    ):
+        assert file in renamed
+    assert "run publish.sql" in renamed
+
+
+def test_the_next_run_completes_as_if_nothing_had_been_killed(story: Story, tmp_path: Path) -> None:
+    for number, (killed, about_to) in enumerate(story.killed):
+        lake = copied(killed, tmp_path / str(number))
+        (put_out if number % 2 else sync)(lake, DAY)
+        assert content(lake) == story.content[DAY], about_to
+        assert exports(lake) == story.exports, about_to
+
+
+def test_so_does_the_next_days_where_nobody_did_anything_until_then(
+    story: Story, tmp_path: Path
+) -> None:
+    for number, (killed, about_to) in enumerate(story.killed[::3]):
+        lake = copied(killed, tmp_path / str(number))
+        stood = published(lake)
+        assert stood is not None
+        sync(lake, TOMORROW)
+        expected = story.content[TOMORROW] if stood.day == DAY else story.after_a_gap
+        assert content(lake) == expected, about_to
