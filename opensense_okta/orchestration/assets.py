@@ -172,7 +172,7 @@ def _resolved(organization: Organization) -> dg.AssetsDefinition:
         lake = Lake(data_root(), organization.name)
         with failures.in_words(context, organization.name):
             manifest = resolve(organization, day, lake)
-            base = base_of(lake, day)
+            base = base_of(lake, day, manifest.id)
         made_from = {
             f"snapshot_of_{directory}": str(source.day)
             for directory, source in manifest.sources.items()

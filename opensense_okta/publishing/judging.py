@@ -101,7 +101,7 @@ def judge(organization: Organization, lake: Lake, resolved: ResolvedManifest) ->
     Raises:
         NotResolved: a snapshot that the day was resolved from has been replaced since.
     """
-    base = base_of(lake, resolved.day)
+    base = base_of(lake, resolved.day, resolved.id)
     stored = stored_judgement(lake, resolved.day)
     known = (resolved.id, base, _limits(organization))
     sources(lake, resolved)

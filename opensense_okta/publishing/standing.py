@@ -105,16 +105,26 @@ def published_days(lake: Lake) -> list[date]:
     return sorted(date.fromisoformat(path.parent.name.removeprefix("date=")) for path in marks)
 
 
-def base_of(lake: Lake, day: date) -> Base | None:
-    """What a day is compared with: the latest published day before it, whichever is published now."""
+def base_of(lake: Lake, day: date, resolved: str = "") -> Base | None:
+    """What a day is compared with: the latest published day before it, whichever is published now.
+
+    The first day of all, synced again, is compared with itself as it was published, so that the guards
+    see a loss even then.
+
+    Args:
+        lake: of the organization.
+        day: that is compared.
+        resolved: the id of its tables; the published ones keep what they were compared with.
+    """
     last = published(lake)
     if last is None:
         return None
     if last.day < day:
         return Base(day=last.day, id=last.id)
-    if last.day == day:  # published again: compared with what it was compared with before
-        return last.base
-    before = [earlier for earlier in published_days(lake) if earlier < day]
+    if last.day == day:
+        earlier = last.base is not None and last.base.day < day
+        return last.base if earlier or last.id == resolved else Base(day=day, id=last.id)
+    before = [earlier_day for earlier_day in published_days(lake) if earlier_day < day]
     found = marked(lake, before[-1]) if before else None
     return Base(day=found.day, id=found.id) if found else None
 
