@@ -49,6 +49,17 @@ class Story(NamedTuple):
     exports: list[bytes]
     killed: list[Killed]
 
+    @property
+    def moved(self) -> int:
+        """How many were killed before the new database was in its place."""
+        steps = [about_to for _, about_to in self.killed]
+        return steps.index("os.rename .directory.duckdb.…") + 1
+
+    @property
+    def telling(self) -> list[Killed]:
+        """Those after which there is something else to do; after the move it is nearly always the same."""
+        return [*self.killed[: self.moved], *self.killed[self.moved :: 3]]
+
 
 def sync(lake: Lake, day: date) -> None:
     """What the daily job does once the day is read."""
@@ -111,10 +122,9 @@ def test_whenever_publishing_is_killed_one_directory_is_published_and_whole(stor
         assert now is not None, about_to
         assert content(lake) == story.content[now.day], about_to
         days.append(now.day)
-    move = [about_to for _, about_to in story.killed].index("os.rename .directory.duckdb.…")
     # Until the move itself it is the old one, and after it the new one.
-    assert set(days[: move + 1]) == {YESTERDAY}
-    assert set(days[move + 1 :]) == {DAY}
+    assert set(days[: story.moved]) == {YESTERDAY}
+    assert set(days[story.moved :]) == {DAY}
 
 
 def test_the_steps_are_those_that_count(story: Story) -> None:
@@ -135,20 +145,19 @@ def test_the_steps_are_those_that_count(story: Story) -> None:
 
 
 def test_the_next_run_completes_as_if_nothing_had_been_killed(story: Story, tmp_path: Path) -> None:
-    for number, (killed, about_to) in enumerate(story.killed):
-        lake = copied(killed, tmp_path / str(number))
-        (put_out if number % 2 else sync)(lake, DAY)
-        assert content(lake) == story.content[DAY], about_to
-        assert exports(lake) == story.exports, about_to
-
-
-def test_so_does_the_next_days_where_nobody_did_anything_until_then(
-    story: Story, tmp_path: Path
-) -> None:
-    for number, (killed, about_to) in enumerate(story.killed[::3]):
+    for number, (killed, about_to) in enumerate(story.telling):
         lake = copied(killed, tmp_path / str(number))
         stood = published(lake)
-        assert stood is not None
-        sync(lake, TOMORROW)
-        expected = story.content[TOMORROW] if stood.day == DAY else story.after_a_gap
-        assert content(lake) == expected, about_to
+        assert stood is not None, about_to
+        match number % 4:
+            case 1:  # the day is synced again
+                sync(lake, DAY)
+            case 3:  # it is published again
+                put_out(lake, DAY)
+            case _:  # nobody does anything until the next day
+                sync(lake, TOMORROW)
+                whole = story.content[TOMORROW] if stood.day == DAY else story.after_a_gap
+                assert content(lake) == whole, about_to
+                continue
+        assert content(lake) == story.content[DAY], about_to
+        assert exports(lake) == story.exports, about_to
