@@ -163,21 +163,14 @@ def _correlate(connection: duckdb.DuckDBPyConnection, match: Sequence[str]) -> N
 
 def _weigh(connection: duckdb.DuckDBPyConnection, inactive_accounts: str) -> None:
     """Decides which values win: for slices of the people, so that memory stays bounded."""
-    (size,) = engine.run(connection, __package__, "size.sql")
-    flows, slices = int(str(size["flows"])), int(str(size["people"])) // PEOPLE_A_SLICE + 1
+    (size,) = engine.run(
+        connection, __package__, "lineups.sql", inactive_accounts=inactive_accounts
+    )
+    slices = int(str(size["people"])) // PEOPLE_A_SLICE + 1
 
     def weigh(number: int) -> None:
         with connection.cursor() as own:
-            engine.run(own, __package__, "picked.sql", slice=number, slices=slices)
-            for flow in range(1, flows + 1):
-                engine.run(
-                    own,
-                    __package__,
-                    "values.sql",
-                    flow=flow,
-                    inactive_accounts=inactive_accounts,
-                )
-            engine.run(own, __package__, "won.sql")
+            engine.run(own, __package__, "values.sql", slice=number, slices=slices)
 
     # DuckDB works on what is small with one thread alone.
     with ThreadPoolExecutor(max_workers=WORKERS) as workers:
@@ -193,20 +186,16 @@ def _compare(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _spread(connection: duckdb.DuckDBPyConnection) -> None:
     """Gives accounts and people a column for each attribute, of its own name."""
-    placed = connection.execute(
-        "select attribute, position, merges, row_number() over (order by flow, position) as place"
-        " from attributes order by position"
+    known = connection.execute(
+        "select attribute, position, merges from attributes where position > 0 order by position"
     ).fetchall()
-    of_accounts, of_people = [], []
-    for attribute, position, merges, place in placed[1:]:  # `active` comes first, and has its own
-        of_accounts.append(_text(position, merges).alias(attribute))
-        of_people.append(_text(place, merges).alias(attribute))
+    columns = [_text(position, merges).alias(attribute) for attribute, position, merges in known]
     texts = StarExpression(exclude=["texts"])
-    accounts = connection.table("accounts_whole").select(texts, *of_accounts)
+    accounts = connection.table("accounts_whole").select(texts, *columns)
     accounts.create_view("accounts")
     after = ("manager_id", "directories", "accounts")
     people = connection.table("people_whole").select(
-        StarExpression(exclude=["texts", *after]), *of_people, *map(ColumnExpression, after)
+        StarExpression(exclude=["texts", *after]), *columns, *map(ColumnExpression, after)
     )
     people.create_view("people")
 

@@ -11,8 +11,6 @@ from opensense_okta.organization import AttributeRule, Organization
 from opensense_okta.organization_rules import joined
 from opensense_okta.vocabulary import attributes, mapping, pointer
 
-ACTIVE_FLOW = 1
-
 
 def digest(organization: Organization) -> str:
     """What identifies the rules of resolution: equal digests, equal rules."""
@@ -48,33 +46,24 @@ def fill(
         [(name, rank, *present[name]) for rank, name in enumerate(names, start=1)],
     )
     rules = organization.resolution.attributes
-    orders = {ACTIVE_FLOW: _order(rules.get("active"), names)}
-    active = list(rules["active"].precedence) if "active" in rules else []
-    rows: list[Sequence[object]] = [("active", 0, ACTIVE_FLOW, active, False, False)]
-    for position, attribute in enumerate(attributes(organization), start=1):
-        rule = rules.get(attribute, AttributeRule())
-        order = _order(rule, names)
-        known = (flow for flow, each in orders.items() if each == order and flow != ACTIVE_FLOW)
-        flow = next(known, len(orders) + 1)
-        orders[flow] = order
-        rows.append(
-            (
-                attribute,
-                position,
-                flow,
-                list(rule.precedence),
-                rule.blank == "wins",
-                bool(rule.merge),
-            )
-        )
-    _insert(connection, "attributes", rows)
+    each = [
+        (name, rules.get(name, AttributeRule())) for name in ("active", *attributes(organization))
+    ]
     _insert(
         connection,
-        "flows",
+        "attributes",
         [
-            (flow, n, rank)
-            for flow, order in orders.items()
-            for rank, n in enumerate(order, start=1)
+            (name, position, list(rule.precedence), rule.blank == "wins", bool(rule.merge))
+            for position, (name, rule) in enumerate(each)
+        ],
+    )
+    _insert(
+        connection,
+        "turns",
+        [
+            (position, directory, turn)
+            for position, (_, rule) in enumerate(each)
+            for turn, directory in enumerate(_order(rule, names), start=1)
         ],
     )
     _insert(connection, "pins", _accounts(joined(organization.resolution.pin)))
@@ -103,8 +92,8 @@ def fill_mapping(
     )
 
 
-def _order(rule: AttributeRule | None, names: Sequence[str]) -> tuple[str, ...]:
-    listed = [name for name in rule.precedence if name in names] if rule else []
+def _order(rule: AttributeRule, names: Sequence[str]) -> tuple[str, ...]:
+    listed = [name for name in rule.precedence if name in names]
     return (*listed, *(name for name in names if name not in listed))
 
 

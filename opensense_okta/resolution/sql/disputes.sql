@@ -1,13 +1,17 @@
 -- Where directories do not all say the same, and the phone numbers among that, which may be one number
 -- in several spellings; returns those.
 --
--- tables weighed, accounts_read, attributes    see the files before
+-- view weighed, tables accounts_read, attributes    see the files before
 
 -- Whether somebody is active is no matter of opinion: who left one directory may work with another.
 create table disputed as
-select person, attribute, list_transform(said, lambda x: struct_pack(account := x[2], value := x[3])) as said
-from weighed join attributes using (position)
-where disputed and not merges and attribute <> 'active';
+select
+    person, attribute,
+    list_filter(
+        list_zip(accounts, texts), lambda x: x[2] is not null
+    )::struct(account integer, value varchar)[] as said
+from weighed
+where attribute <> 'active' and not merges and list_unique(texts) > 1;
 
 create table phones_spelled as
 select

@@ -80,66 +80,59 @@ select a.directory, a.id, person_id, status, active, texts
 from accounts_read a
 join owners using (account);
 
-create view people_whole as
-with holding as (
+-- One row for each filled value of a person: who was asked, what they said (NULL: nothing), what wins,
+-- and the place of who has it.
+create view weighed as
+select person, attribute, merges, precedence, directories, turns, late, stale, accounts, ids, texts,
+    winning, list_position(texts, list_any_value(texts)) as winner
+from (
     select
-        person,
-        list_distinct(list(directory)) as unordered,
-        list_transform(
-            list_sort(list(struct_pack(account, name := directory || '/' || id))), lambda x: x.name
-        ) as accounts
-    from accounts_read join persons using (account)
-    group by person
+        person, attribute, merges, precedence, directories, turns, late, stale,
+        list_select(accounts, places) as accounts,
+        list_select(ids, places) as ids,
+        if(position = 0, states, list_select(texts, texts_at)) as texts,
+        if(position = 0, states[1], winning[position]) as winning
+    from holdings
+    join asked using (lineup)
+    join attributes using (position)
 )
+where winning is not null;
+
+create view people_whole as
 select
-    person_id, texts[1]::boolean as active, texts, manager_id,
-    list_filter(
-        (select list(directory order by rank) from directories), lambda x: list_contains(unordered, x)
-    ) as directories,
-    accounts
-from won
-join holding using (person)
+    person_id, active, winning as texts, manager_id,
+    list_filter(getvariable('names'), lambda x: list_contains(lineups.directories, x)) as directories,
+    list_transform(list_zip(lineups.directories, ids), lambda x: x[1] || '/' || x[2]) as accounts
+from holdings
+join lineups using (lineup)
 join person_ids using (person)
 left join (
     select person, manager_id
-    from weighed join attributes using (position) join managers on account = said[1][2]
+    from weighed join managers on account = accounts[winner]
     where attribute = 'manager'
 ) using (person);
-
-set variable names = (select list(directory order by rank) from directories);
-
--- For each flow, the place of each directory in it.
-set variable places = (
-    select list(places order by flow)
-    from (
-        select flow, list(f.rank order by d.rank) as places
-        from flows f join directories d using (directory)
-        group by flow
-    )
-);
 
 create view provenance as
 select
     person_id, attribute,
     winning as value,
-    directory, id as account_id,
+    weighed.directories[winner] as directory,
+    ids[winner] as account_id,
     case
         when merges then 'union'
-        when len(said) = 1 then 'only_value'
+        when list_count(texts) = 1 then 'only_value'
         -- One that counts last would have come first.
         when (late or stale) and list_bool_or(list_transform(
-            said[2:],
-            lambda x: getvariable('places')[flow][x[1]] < getvariable('places')[flow][said[1][1]]
+            list_zip(texts, turns), lambda x: x[1] is not null and x[2] < turns[winner]
         )) then if(late, 'inactive_last', 'stale_last')
-        when list_contains(precedence, directory) then 'precedence'
+        when list_contains(precedence, weighed.directories[winner]) then 'precedence'
         else 'default_precedence'
     end as rule,
     -- Of a list nothing loses: here is what each directory gave to it.
-    list_transform(
-        said[if(merges, 1, 2):],
-        lambda x: struct_pack(directory := getvariable('names')[x[1]], value := x[3])
-    ) as losing,
+    list_filter(
+        list_zip(weighed.directories, texts), lambda x, place: x[2] is not null and (merges or place <> winner)
+    )::struct(directory varchar, value varchar)[] as losing,
     as_of
 from weighed
-join attributes using (position)
-join owners on owners.account = said[1][2];
+join person_ids using (person)
+join directories on directories.directory = weighed.directories[winner];

@@ -18,13 +18,12 @@ create macro normalized(text) as nfc_normalize(lower(tidied(text)));
 -- The directories in the order of the organization file; `as_of` is the day of the snapshot.
 create table directories (directory varchar, rank integer, as_of date, yields boolean);
 
--- The attributes that people can have, and the rule of each; `precedence` is what it lists. Attributes of one `flow` are resolved in
--- one pass, because their directories come in the same order.
+-- The attributes that people can have, and the rule of each; `precedence` is what it lists. `turns` has the
+-- order of the directories for each; `active` has position 0.
 create table attributes (
-    attribute varchar, position integer, flow integer, precedence varchar[], blank_wins boolean,
-    merges boolean
+    attribute varchar, position integer, precedence varchar[], blank_wins boolean, merges boolean
 );
-create table flows (flow integer, directory varchar, rank integer);
+create table turns (position integer, directory varchar, turn integer);
 
 -- Where the values of one directory come from: of several fields the first filled one counts.
 create table mapping (position integer, choice integer, pointer varchar, and_pointer varchar);
@@ -60,12 +59,8 @@ create macro united(texts) as list_transform(
     end
 )[1];
 
-create table won (person integer, texts varchar[]);
--- What every filled value of a person was weighed against: `said` is who says something, highest first,
--- as (rank of the directory, account, text). `late` and `stale` tell whether any account of the person
--- counts last for being inactive, or for being of a stale directory.
-create table weighed (
-    person integer, position integer, winning varchar, disputed boolean, late boolean, stale boolean,
-    said tuple(integer, integer, varchar)[]
+-- Everyone's accounts, lowest number first; their texts, one account's after the other's; what wins.
+create table holdings (
+    person integer, lineup bigint, accounts integer[], ids varchar[], texts varchar[], winning varchar[]
 );
 create table phone_numbers (value varchar, country varchar, number varchar);
