@@ -11,48 +11,72 @@ set variable pointers = (
     select list(distinct pointer order by pointer)
     from (select pointer from mapping union all select and_pointer from mapping where and_pointer is not null)
 );
--- For each attribute, in their order, the places in `pointers` to look at; NULL where there are none.
-set variable places = (
-    select list(choices order by position)
-    from (
-        select
-            a.position,
-            list(
-                struct_pack(
-                    place := list_position(getvariable('pointers'), pointer),
-                    and_place := list_position(getvariable('pointers'), and_pointer),
-                    is_id := pointer = '/id'
-                )
-                order by choice
-            ) filter (pointer is not null) as choices
-        from attributes a
-        left join mapping m using (position)
-        where position > 0 -- `active` follows from the status
-        group by a.position
-    )
+-- Fields that are one value only together, by their places in `pointers`.
+set variable pairs = (
+    select list(distinct [
+        list_position(getvariable('pointers'), pointer), list_position(getvariable('pointers'), and_pointer)
+    ])
+    from mapping where and_pointer is not null
+);
+-- For each attribute, in their order, where its values are found, first choice first: in what the
+-- pointers lead to, then the pairs, then the record's own id.
+set variable choices = (
+    select list(coalesce(places, []) order by position)
+    from attributes
+    left join (
+        select position, flatten(list(places order by choice)) as places
+        from (
+            select
+                position, choice,
+                case
+                    when and_pointer is not null then [
+                        len(getvariable('pointers')) + list_position(getvariable('pairs'), [
+                            list_position(getvariable('pointers'), pointer),
+                            list_position(getvariable('pointers'), and_pointer)
+                        ])
+                    ]
+                    -- A record's own id is a field like any other, for keys that link directories.
+                    when pointer = '/id' then [
+                        list_position(getvariable('pointers'), pointer),
+                        len(getvariable('pointers')) + len(coalesce(getvariable('pairs'), [])) + 1
+                    ]
+                    else [list_position(getvariable('pointers'), pointer)]
+                end as places
+            from mapping
+        )
+        group by position
+    ) using (position)
+    where position > 0 -- `active` follows from the status
 );
 
 insert into accounts_read by name
-with found as (
+with read as (
     select
-        id,
-        status,
-        coalesce(list_contains(getvariable('active_statuses'), status), false) as active,
-        json_extract_string(profile, getvariable('pointers')) as texts
+        id, status,
+        -- A value is published as it was written.
+        list_transform(
+            json_extract_string(profile, getvariable('pointers')), lambda text: if(filled(text), text, null)
+        ) as texts
     from raw_users
+),
+found as (
+    select
+        id, status,
+        texts || list_transform(
+            coalesce(getvariable('pairs'), []), lambda pair: stripped(concat_ws(' ', stripped(texts[pair[1]]), stripped(texts[pair[2]])))
+        ) || [id] as texts
+    from read
+),
+numbered as (
+    select id, row_number() over (order by id) as number from raw_users
 )
 select
-    (select count(*) from accounts_read) + row_number() over (order by id) as account,
+    (select count(*) from accounts_read) + number as account,
     getvariable('directory') as directory,
-    id, status, active,
-    -- A value is published as it was written.
-    list_transform(getvariable('places'), lambda choices: list_filter(
-        list_transform(choices, lambda c: case
-            when c.and_place is not null
-            then concat_ws(' ', stripped(texts[c.place]), stripped(texts[c.and_place]))
-            -- A record's own id is a field like any other, for keys that link directories.
-            else coalesce(texts[c.place], case when c.is_id then id end)
-        end),
-        lambda text: filled(text)
-    )[1]) as texts
-from found;
+    id, status,
+    coalesce(list_contains(getvariable('active_statuses'), status), false) as active,
+    list_transform(
+        getvariable('choices'), lambda choice: list_any_value(list_select(texts, choice))
+    ) as texts
+from found
+join numbered using (id);

@@ -4,7 +4,10 @@
 -- directory, highest first, then by id; so the smallest number of a person is that person's anchor.
 
 -- Blank is NULL or white space: Unicode's, and the control characters that separate lines and fields.
-create macro filled(text) as regexp_matches(text, '[^\s\x0B\x1C-\x1F\x{85}\p{Z}]');
+create macro filled(text) as case
+    when text >= '!' and text < chr(127) then true -- it begins with a visible character of ASCII
+    else regexp_matches(text, '[^\s\x0B\x1C-\x1F\x{85}\p{Z}]')
+end;
 create macro stripped(text) as nullif(
     regexp_replace(text, '^[\s\x0B\x1C-\x1F\x{85}\p{Z}]+|[\s\x0B\x1C-\x1F\x{85}\p{Z}]+$', '', 'g'), ''
 );
