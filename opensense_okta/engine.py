@@ -30,15 +30,11 @@ def start(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             "memory_limit": memory_limit(),
             "temp_directory": spilled,
             "preserve_insertion_order": False,
-            "checkpoint_threshold": "1TB",
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
         }
-        connection = duckdb.connect(f"{spilled}/scratch.duckdb", config=settings)
+        connection = duckdb.connect(config=settings)
         connection.execute("set TimeZone = 'UTC'")
-        connection.execute(
-            "set force_compression = 'uncompressed'"
-        )  # it is read once and thrown away
         try:
             yield connection
         finally:

@@ -26,8 +26,7 @@ from opensense_okta.resolution.sources import Chosen, choose
 from opensense_okta.vocabulary import ACTIVE
 
 TABLES = ("accounts", "people", "provenance", "conflicts", "groups", "memberships")
-PEOPLE_A_SLICE = 25_000
-WORKERS = 2  # slices at once
+LARGEST_FIRST = ("provenance", "accounts", "people", "conflicts", "memberships", "groups")
 
 
 class Source(BaseModel):
@@ -103,7 +102,7 @@ def make(
         )
         _compare(connection)
         _spread(connection)
-        rows = {table: engine.store(connection, table, draft.table(table)) for table in TABLES}
+        rows = _store(connection, draft)
         for table in TABLES:
             engine.view(connection, f"resolved_{table}", draft.table(table))
         evidence = engine.run(connection, __package__, "evidence.sql")
@@ -126,6 +125,17 @@ def make(
         rows=rows,
         evidence={str(row["name"]): int(str(row["count"])) for row in evidence},
     )
+
+
+def _store(connection: duckdb.DuckDBPyConnection, draft: Draft) -> dict[str, int]:
+    """Writes the tables, two at a time: DuckDB works on what is small with one thread alone."""
+
+    def store(table: str) -> int:
+        with connection.cursor() as own:
+            return engine.store(own, table, draft.table(table))
+
+    with ThreadPoolExecutor(max_workers=2) as workers:
+        return dict(zip(LARGEST_FIRST, workers.map(store, LARGEST_FIRST), strict=True))
 
 
 def _read(
@@ -162,19 +172,11 @@ def _correlate(connection: duckdb.DuckDBPyConnection, match: Sequence[str]) -> N
 
 
 def _weigh(connection: duckdb.DuckDBPyConnection, inactive_accounts: str) -> None:
-    """Decides which values win: for slices of the people, so that memory stays bounded."""
-    (size,) = engine.run(
-        connection, __package__, "lineups.sql", inactive_accounts=inactive_accounts
-    )
-    slices = int(str(size["people"])) // PEOPLE_A_SLICE + 1
-
-    def weigh(number: int) -> None:
-        with connection.cursor() as own:
-            engine.run(own, __package__, "values.sql", slice=number, slices=slices)
-
-    # DuckDB works on what is small with one thread alone.
-    with ThreadPoolExecutor(max_workers=WORKERS) as workers:
-        list(workers.map(weigh, range(slices)))
+    """Decides which values win: account by account, so that memory stays bounded."""
+    engine.run(connection, __package__, "lineups.sql", inactive_accounts=inactive_accounts)
+    place = 1
+    while engine.run(connection, __package__, "values.sql", place=place)[0]["people"]:
+        place += 1
 
 
 def _compare(connection: duckdb.DuckDBPyConnection) -> None:

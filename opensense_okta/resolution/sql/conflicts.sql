@@ -2,8 +2,7 @@
 --
 -- table phones_spelled    of disputes.sql
 -- table phone_numbers     value, country, number: the disputed phone numbers that are valid, as E.164
--- tables disputed, refusals, keys, owners, managers, accounts_read, persons, person_ids    see the files before
--- set variable match = ['employee_number', 'email'];
+-- tables disputed, refusals, keys, match_keys, managers, accounts_read, persons, person_ids    see the files before
 
 create view differing as
 select person, attribute, said
@@ -38,28 +37,29 @@ from (
         kind, r.strength, bundle, account,
         any_value(a.directory || '/' || a.id) as name,
         map_from_entries(
-            list_sort(list(struct_pack(key := getvariable('match')[k.strength], value := k.value)))
+            list_sort(list(struct_pack(key := m.attribute, value := k.value)))
         ) as keys
     from refusals r
     join accounts_read a using (account)
     join keys k using (account)
+    join match_keys m on m.strength = k.strength
     group by kind, r.strength, bundle, account
 )
 group by kind, strength, bundle;
 
 create view conflicts as
 select
-    any_value(person_id) as person_id, 'value' as kind, attribute,
-    to_json({values: map_from_entries(list_sort(list(struct_pack(key := directory || '/' || id, value))))})
-        as detail
-from (select person, attribute, unnest(said, recursive := true) from differing)
-join owners using (account)
-group by person, attribute
+    person_id, 'value' as kind, attribute,
+    to_json({values: map_from_entries(list_sort(
+        list_transform(said, lambda x: struct_pack(key := x.name, value := x.value))
+    ))}) as detail
+from differing
+join person_ids using (person)
 union all
 select
     person_id, kind,
-    getvariable('match')[strength] as attribute,
-    to_json({key: getvariable('match')[strength], accounts: accounts}) as detail
+    attribute,
+    to_json({key: attribute, accounts: accounts}) as detail
 from (
     select kind, strength, bundle, unnest(list_distinct(list(person) filter (concerned))) as person
     from refusals join persons using (account)
@@ -67,4 +67,5 @@ from (
     having count(distinct person) > 1 -- else a weaker key has told them to be one
 )
 join cases using (kind, strength, bundle)
+join match_keys using (strength)
 join person_ids using (person);

@@ -8,10 +8,13 @@ create table disputed as
 select
     person, attribute,
     list_filter(
-        list_zip(accounts, texts), lambda x: x[2] is not null
-    )::struct(account integer, value varchar)[] as said
+        list_transform(list_zip(accounts, directories, ids, texts), lambda x: struct_pack(
+            account := x[1], name := x[2] || '/' || x[3], value := x[4]
+        )),
+        lambda x: x.value is not null
+    ) as said
 from weighed
-where attribute <> 'active' and not merges and list_unique(texts) > 1;
+where attribute <> 'active' and not merges and list_min(texts) <> list_max(texts);
 
 create table phones_spelled as
 select

@@ -3,26 +3,22 @@
 -- tables accounts_read, attributes, pins, parts, directories   see schema.sql
 -- set variable match = ['employee_number', 'email'];     from exact to loose
 
+create table match_keys as
+select
+    unnest(range(1, len(getvariable('match')) + 1))::integer as strength,
+    unnest(getvariable('match')) as attribute;
+
 create table keys as
-with wanted as (
-    select strength, position, merges
-    from (
-        select
-            unnest(getvariable('match')) as attribute,
-            unnest(range(1, len(getvariable('match')) + 1)) as strength
-    )
-    join attributes using (attribute)
-)
 select strength, account, value
 from (
     select
-        strength::integer as strength, account,
+        strength, account,
         unnest(
             case when merges
             then list_distinct(list_transform(listed(texts[position]), lambda x: normalized(x)))
             else [normalized(texts[position])] end
         ) as value
-    from accounts_read cross join wanted
+    from accounts_read cross join (from match_keys join attributes using (attribute))
 )
 where value is not null;
 

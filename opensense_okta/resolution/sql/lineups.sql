@@ -23,9 +23,9 @@ from (
     from accounts_of
 );
 
-create table lined as
+create table gathering as
 select
-    person, lineup,
+    person, lineup, []::varchar[] as texts,
     list_transform(members, lambda x: x.account) as accounts,
     list_transform(members, lambda x: x.id) as ids
 from accounts_of
@@ -94,6 +94,10 @@ create table lineups as
 select
     lineup, states[1]::boolean as active,
     list_transform(formation, lambda x: getvariable('names')[x.rank]) as directories,
+    list_transform(
+        list_sort(list_distinct(list_transform(formation, lambda x: x.rank))),
+        lambda rank: getvariable('names')[rank]
+    ) as present,
     choices
 from formations
 join (select lineup, states from asked where position = 0) using (lineup)
@@ -104,5 +108,3 @@ join (
     left join asked using (lineup, position)
     group by lineup
 ) using (lineup);
-
-select count(*) as people from lined;

@@ -13,32 +13,34 @@ with named as (
     select position from attributes where attribute in ('user_name', 'email', 'employee_number')
 )
 select person, rank, id as key from accounts_read join persons using (account)
-union
+union all
 select person, rank, normalized(texts[position])
 from accounts_read join persons using (account) cross join named
 where texts[position] is not null;
 
+create table managers_written as
+select account, rank, texts[(select position from attributes where attribute = 'manager')] as value
+from accounts_read join persons using (account);
+
 create table managers as
-with written as (
-    select
-        account, person, rank,
-        texts[(select position from attributes where attribute = 'manager')] as value
-    from accounts_read join persons using (account)
+with written as ( -- many have the same
+    select distinct rank, value from managers_written where value is not null
 ),
 keyed as (
-    select account, rank, unnest(list_distinct([value, stripped(value), normalized(value)])) as key
-    from written where value is not null
+    select rank, value, unnest(list_distinct([value, stripped(value), normalized(value)])) as key
+    from written
 ),
 near as (
-    select account, list_distinct(list(k.person)) as fitting
-    from keyed join manager_keys k using (rank, key) group by account
+    select rank, value, list_distinct(list(k.person)) as fitting
+    from keyed join manager_keys k using (rank, key) group by rank, value
 ),
 far as (
-    select account, list_distinct(list(k.person)) as fitting
-    from keyed anti join near using (account) join manager_keys k using (key) group by account
+    select rank, value, list_distinct(list(k.person)) as fitting
+    from keyed anti join near using (rank, value) join manager_keys k using (key) group by rank, value
 )
 select account, person_ids.person_id as manager_id
 from (from near union all from far) found
+join managers_written using (rank, value)
 join person_ids on person_ids.person = fitting[1]
 where len(fitting) = 1;
 
@@ -101,7 +103,7 @@ where winning is not null;
 create view people_whole as
 select
     person_id, active, winning as texts, manager_id,
-    list_filter(getvariable('names'), lambda x: list_contains(lineups.directories, x)) as directories,
+    present as directories,
     list_transform(list_zip(lineups.directories, ids), lambda x: x[1] || '/' || x[2]) as accounts
 from holdings
 join lineups using (lineup)

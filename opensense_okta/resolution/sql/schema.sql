@@ -13,9 +13,12 @@ create macro stripped(text) as nullif(
 );
 -- White space, invisible characters and the Unicode form never make a difference; case does not
 -- between keys.
-create macro tidied(text) as nfc_normalize(regexp_replace(
-    stripped(regexp_replace(text, '\p{Cf}', '', 'g')), '[\s\x0B\x1C-\x1F\x{85}\p{Z}]+', ' ', 'g'
-));
+create macro tidied(text) as case
+    when regexp_full_match(text, '[!-~]+( [!-~]+)*') then text -- as nearly all
+    else nfc_normalize(regexp_replace(
+        stripped(regexp_replace(text, '\p{Cf}', '', 'g')), '[\s\x0B\x1C-\x1F\x{85}\p{Z}]+', ' ', 'g'
+    ))
+end;
 create macro normalized(text) as nfc_normalize(lower(tidied(text)));
 
 -- The directories in the order of the organization file; `as_of` is the day of the snapshot.
