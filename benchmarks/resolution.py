@@ -4,8 +4,13 @@ The floor is the same join in bare SQL: a left join on the employee number, the 
 each attribute, no provenance, no conflicts, no ambiguity.
 """
 
+import json
 import os
+import resource
+import subprocess
 import sys
+import time
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +18,6 @@ from tempfile import TemporaryDirectory
 import click
 import duckdb
 
-from benchmarks.bench import HERE, Cost, measured
 from opensense_okta import engine
 from opensense_okta.directories.snapshot import TABLES, SnapshotManifest
 from opensense_okta.directories.snapshot import Cost as ReadCost
@@ -22,6 +26,7 @@ from opensense_okta.organization import Organization
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.vocabulary import ATTRIBUTES
 
+HERE = Path(__file__).parent
 DAY = date(2026, 11, 23)
 DIRECTORIES = ("okta", "entra", "hr")
 CUSTOM = ("desk", "pronouns")
@@ -30,9 +35,19 @@ INTRODUCTION = f"""# What resolving costs
 
 Three directories of so many accounts each, {len(ATTRIBUTES) + len(CUSTOM)} attributes, matched by employee
 number, then e-mail; one value in ten is blank, one in forty differs, `title` has a precedence of its own.
-Each line is a process of its own. The floor is the same join in bare SQL, without provenance and conflicts
-(`benchmarks/sql/floor.sql`). Seconds are of a noisy machine with 2 cores: compare within a run.
+Each line is a process of its own; seconds are those of the work, without Python's start. The floor is
+the same join in bare SQL, without provenance and conflicts (`benchmarks/sql/floor.sql`). The machine has
+2 cores and is noisy: compare within a run.
 """
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one piece of work cost: seconds, and MiB of its process at the most."""
+
+    wall: float
+    cpu: float
+    peak: float
 
 
 def organization() -> Organization:
@@ -115,6 +130,7 @@ def main(what: str, folder: Path | None, sizes: tuple[str, ...]) -> None:
     """Measures and writes benchmarks/resolution.md; the other words are its own processes."""
     if folder is not None:
         lake = Lake(folder, "bench")
+        wall, cpu = time.perf_counter(), time.process_time()
         match what:
             case "store":
                 store(lake, SIZES[sizes[0]])
@@ -122,6 +138,9 @@ def main(what: str, folder: Path | None, sizes: tuple[str, ...]) -> None:
                 resolve(organization(), DAY, lake)
             case "floor":
                 floor(lake, folder)
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(json.dumps(asdict(Cost(wall, cpu, peak))))
         return
     lines = ["| accounts | what | wall s | CPU s | CPU / floor | peak MiB |", "|" + " --- |" * 6]
     for size in sizes:
@@ -143,7 +162,9 @@ def main(what: str, folder: Path | None, sizes: tuple[str, ...]) -> None:
 
 def _part(what: str, place: str, size: str) -> Cost:
     command = [sys.executable, "-m", "benchmarks.resolution", what, place, "--size", size]
-    return measured(command, {**os.environ, "PYTHONPATH": str(HERE.parent)})[1]
+    environment = {**os.environ, "PYTHONPATH": str(HERE.parent)}
+    done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE)
+    return Cost(**json.loads(done.stdout))
 
 
 if __name__ == "__main__":

@@ -1,20 +1,30 @@
 -- Where directories do not all say the same, and the phone numbers among that, which may be one number
 -- in several spellings; returns those.
 --
--- view weighed, tables accounts_read, attributes    see the files before
+-- tables holdings, asked, attributes, accounts_read    see the files before
 
 -- Whether somebody is active is no matter of opinion: who left one directory may work with another.
 create table disputed as
+with spoken as (
+    select person, attribute, directories, places, list_select(texts, texts_at) as texts
+    from holdings
+    join asked using (lineup)
+    join attributes using (position)
+    where attribute <> 'active' and not merges and winning[position] is not null
+),
+differing as (
+    from spoken where list_min(texts) <> list_max(texts)
+)
 select
     person, attribute,
     list_filter(
-        list_transform(list_zip(accounts, directories, ids, texts), lambda x: struct_pack(
-            account := x[1], name := x[2] || '/' || x[3], value := x[4]
+        list_transform(list_zip(places, directories, texts), lambda x: struct_pack(
+            account := accounts[x[1]], name := x[2] || '/' || ids[x[1]], value := x[3]
         )),
         lambda x: x.value is not null
     ) as said
-from weighed
-where attribute <> 'active' and not merges and list_min(texts) <> list_max(texts);
+from differing
+join (select person, accounts, ids from holdings) using (person);
 
 create table phones_spelled as
 select

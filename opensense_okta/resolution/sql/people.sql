@@ -83,15 +83,13 @@ from accounts_read a
 join owners using (account);
 
 -- One row for each filled value of a person: who was asked, what they said (NULL: nothing), what wins,
--- and the place of who has it.
+-- and who of them has it.
 create view weighed as
-select person, attribute, merges, precedence, directories, turns, late, stale, accounts, ids, texts,
-    winning, list_position(texts, list_any_value(texts)) as winner
+select
+    *, list_position(texts, list_any_value(texts)) as winner
 from (
     select
-        person, attribute, merges, precedence, directories, turns, late, stale,
-        list_select(accounts, places) as accounts,
-        list_select(ids, places) as ids,
+        person, attribute, merges, precedence, places, directories, turns, late, stale, accounts, ids,
         if(position = 0, states, list_select(texts, texts_at)) as texts,
         if(position = 0, states[1], winning[position]) as winning
     from holdings
@@ -110,7 +108,7 @@ join lineups using (lineup)
 join person_ids using (person)
 left join (
     select person, manager_id
-    from weighed join managers on account = accounts[winner]
+    from weighed join managers on account = accounts[places[winner]]
     where attribute = 'manager'
 ) using (person);
 
@@ -119,7 +117,7 @@ select
     person_id, attribute,
     winning as value,
     weighed.directories[winner] as directory,
-    ids[winner] as account_id,
+    ids[places[winner]] as account_id,
     case
         when merges then 'union'
         when list_count(texts) = 1 then 'only_value'
