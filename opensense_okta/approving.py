@@ -27,7 +27,7 @@ from opensense_okta.publishing.seen import (
     refuse_damage,
     refuse_unseen,
 )
-from opensense_okta.publishing.standing import NotResolved, published
+from opensense_okta.publishing.standing import NotResolved, named, published
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.rows import show_rows
 
@@ -126,20 +126,17 @@ def _show(
     organization: Organization, lake: Lake, judgement: Judgement, resolved: ResolvedManifest
 ) -> None:
     """Why the day is held, with the most telling examples of each guard."""
-    base = judgement.base
-    against = f"the directory of {base.day}, which was published" if base else "nothing"
+    replaces = judgement.replaces
+    against = f"{named(replaces, judgement.day)}, which it would replace" if replaces else "nothing"
     click.echo(f"{organization.name}, {judgement.day}: is held back. Compared with {against}:")
-    difference = judgement.difference
-    click.echo(
-        f"  {difference.added:,} people added, {difference.removed:,} removed,"
-        f" {difference.changed:,} changed."
-    )
-    for unproven in judgement.unproven:
-        whose = f"{unproven.directory}: " if unproven.directory else ""
-        click.echo(f"\n  {whose}{unproven.check}: {unproven.says}")
-    if not judgement.tripped:
-        return
-    with compared(lake, base, resolved) as (connection, _):
+    with compared(lake, replaces, resolved) as (connection, difference):
+        click.echo(
+            f"  {difference.added:,} people added, {difference.removed:,} removed,"
+            f" {difference.changed:,} changed."
+        )
+        for unproven in judgement.unproven:
+            whose = f"{unproven.directory}: " if unproven.directory else ""
+            click.echo(f"\n  {whose}{unproven.check}: {unproven.says}")
         for verdict in judgement.tripped:
             click.echo(f"\n  {verdict.guard}: {verdict.says}")
             rows = examples(connection, verdict)

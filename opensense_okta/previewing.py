@@ -82,8 +82,9 @@ def as_document(organization: Organization, found: Preview) -> dict[str, object]
         "people": [one.model_dump() for one in found.people],
         "people_counted": dict(found.kinds),
         "attributes": [one.model_dump() for one in found.attributes],
-        "held": found.judgement.held,
-        "unproven": [one.model_dump() for one in found.judgement.unproven],
+        "held": found.findings.held,
+        "guards_compared_with": str(found.replaces) if found.replaces else None,
+        "unproven": [one.model_dump() for one in found.findings.unproven],
         "guards": [one.model_dump(mode="json") for one in found.verdicts],
     }
 
@@ -161,11 +162,18 @@ def _rows(those: list[PersonChange]) -> Iterator[tuple[object, ...]]:
 
 def _verdicts(found: Preview) -> Iterator[str]:
     yield ""
-    if found.judgement.held:
-        yield "  It would be held back:"
-        yield from (f"    - {reason}" for reason in found.judgement.reasons)
+    against = (
+        f", compared with the directory of {found.replaces}, which is published"
+        if found.replaces
+        else ""
+    )
+    if found.findings.held:
+        yield f"  It would be held back{against}:"
+        yield from (f"    - {reason}" for reason in found.findings.reasons)
     else:
-        yield "  No guard would hold it back."
+        yield f"  No guard would hold it back{against}."
+    if found.replaces and found.replaces > found.day:
+        yield f"  An older day replaces that of {found.replaces} only where `even_if_older` asks for it."
     for verdict in found.verdicts:
         if verdict.warns:
             yield f"    Look at: {verdict.says}"

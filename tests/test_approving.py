@@ -146,6 +146,8 @@ def held(half_gone: Path, desk: Desk) -> Desk:
 def test_whoever_agrees_has_seen_who_is_gone_and_publishes(held: Desk) -> None:
     ended = held.approve(answer="y")
     assert ended.status == 0
+    assert "Compared with the directory of 2026-11-22, which it would replace:" in ended.words
+    assert "0 people added, 2 removed, 0 changed." in ended.words
     assert "2 of 4 active people (50.0 %) are gone (2) or inactive (0)" in ended.words
     assert "Likely cause:" in ended.words
     # Nobody's name moves the cursor, or colours the terminal.
@@ -248,8 +250,13 @@ def test_an_approval_stands_until_something_changes(held: Desk) -> None:
     again = held.approve()
     assert again.status == 0
     assert "Eve approved it at 2026-11-23 12:00 UTC. It is published." in again.words
-    held.read("Ada")
-    assert held.approve().status == 3
+    held.read("Cid")
+    ended = held.approve()
+    assert ended.status == 3
+    assert (
+        "Compared with the directory of 2026-11-23 as it was published before, which it would replace:"
+        " 1 people added, 2 removed"
+    ) in ended.words
     assert held.people == ["Ada", "Bob"]
 
 

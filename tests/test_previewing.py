@@ -189,7 +189,7 @@ def test_only_so_many_of_each_kind_are_named_and_all_are_counted(desk: Desk) -> 
 
 def test_what_the_guards_would_say_is_said(desk: Desk) -> None:
     document = desk.document()
-    assert document["held"] is False
+    assert (document["held"], document["guards_compared_with"]) == (False, "2026-11-22")
     assert {one["guard"] for one in document["guards"]} >= {"removed", "blanked", "rewritten"}
 
 
@@ -210,7 +210,10 @@ def test_people_read_it_as_tables(desk: Desk) -> None:
     assert "3 people changed: person e-mail what Ada department: Sales → Board" in ended.words
     assert "Bob mobile_phone: +1 212 555 0101 → (blank)" in ended.words
     assert "1 person gone:" in ended.words
-    assert "No guard would hold it back. Nothing was written." in ended.words
+    assert (
+        "No guard would hold it back, compared with the directory of 2026-11-22, which is published."
+        " Nothing was written."
+    ) in ended.words
 
 
 # Other rules.
@@ -228,7 +231,10 @@ def test_other_rules_are_compared_with_what_the_own_ones_make_of_the_day(desk: D
 def test_the_guards_say_what_they_would_of_the_other_rules(desk: Desk) -> None:
     ended = desk.preview("--rules", desk.rules("{desk: desk, title: department}"))
     assert ended.status == 0
-    assert "It would be held back: - title: 3 of 4 values of active people" in ended.words
+    assert (
+        "It would be held back, compared with the directory of 2026-11-22, which is published: - title:"
+        " 3 of 4 values of active people"
+    ) in ended.words
 
 
 def test_on_the_published_day_other_rules_are_compared_with_what_is_published(desk: Desk) -> None:

@@ -196,7 +196,7 @@ def test_a_sync_that_a_guard_holds_keeps_what_is_published_and_says_how_to_go_on
     (failure,) = ended.document["failures"]
     assert "people" in failure
     assert "are gone" in failure
-    assert "The directory of 2026-11-22 stays published." in failure
+    assert "The directory of 2026-11-22, which it was compared with, stays published." in failure
     assert "`opensense-okta approve acme --date 2026-11-23 --by YOUR_NAME`" in failure
     assert ended.document["published"]["day"] == "2026-11-22"
     assert ended.document["resolve_run_id"] is None  # there is nothing to be mended by itself

@@ -21,7 +21,7 @@ from opensense_okta.publishing.guards import GUARD_QUESTIONS, Guard
 from opensense_okta.publishing.judging import judge
 from opensense_okta.publishing.publish import Held, publish, resolved_day
 from opensense_okta.publishing.report import write_report
-from opensense_okta.publishing.standing import base_of, published
+from opensense_okta.publishing.standing import place_of, published
 from opensense_okta.resolution.graph import GRAPH_CHECKS, judge_graph
 from opensense_okta.resolution.lint import lint
 from opensense_okta.resolution.resolve import TABLES as RESOLVED_TABLES
@@ -172,7 +172,7 @@ def _resolved(organization: Organization) -> dg.AssetsDefinition:
         lake = Lake(data_root(), organization.name)
         with failures.in_words(context, organization.name):
             manifest = resolve(organization, day, lake)
-            base = base_of(lake, day, manifest.id)
+            before = place_of(lake, day).before
         made_from = {
             f"snapshot_of_{directory}": str(source.day)
             for directory, source in manifest.sources.items()
@@ -187,7 +187,7 @@ def _resolved(organization: Organization) -> dg.AssetsDefinition:
                     "rules": manifest.rules,
                 },
             )
-        for found in judge_graph(manifest, base.manifest(lake) if base else None):
+        for found in judge_graph(manifest, before.manifest(lake) if before else None):
             yield tables.check_result(found, tables.key(organization.name, found.table))
         advice = lint(organization, lake, manifest)
         yield tables.advice_result(advice, tables.key(organization.name, "provenance"))

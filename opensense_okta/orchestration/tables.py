@@ -11,7 +11,7 @@ from opensense_okta.lake import Lake
 from opensense_okta.publishing.exports import Exported
 from opensense_okta.publishing.judging import Judgement
 from opensense_okta.publishing.publish import Publication
-from opensense_okta.publishing.standing import published
+from opensense_okta.publishing.standing import named, published
 from opensense_okta.resolution.lint import Advice
 
 RULES_MATTER = "rules_matter"  # the check of the rules
@@ -35,7 +35,8 @@ RESOLVED: Mapping[str, str] = {
 }
 
 CHANGES = (
-    "Who came, went, changed, merged and split since the last published day; the guards judge it."
+    "Who came, went, changed, merged and split since the latest published day before. The guards judge"
+    " what would change for whoever reads the published directory now."
 )
 
 MADE_OF: Mapping[str, tuple[tuple[Table, ...], tuple[str, ...]]] = {
@@ -145,11 +146,15 @@ def of_snapshot(manifest: SnapshotManifest, *, kept: bool) -> dict[str, dg.Metad
 
 
 def of_judgement(judgement: Judgement) -> dict[str, dg.MetadataValue]:
-    """How much differs from the published directory, and what that means."""
+    """How much differs from the published day before, and what the guards say of what it replaces."""
     counts = judgement.difference.model_dump(exclude={"attributes"})
+    base, replaces = judgement.base, judgement.replaces
     return {
         "compared_with": dg.MetadataValue.text(
-            str(judgement.base.day) if judgement.base else "nothing: nothing is published yet"
+            str(base.day) if base else "nothing: no earlier day is published"
+        ),
+        "guards_compared_with": dg.MetadataValue.text(
+            named(replaces, judgement.day) if replaces else "nothing: it replaces nothing"
         ),
         "held": dg.MetadataValue.bool(judgement.held),
         **{name: dg.MetadataValue.int(count) for name, count in counts.items()},

@@ -8,7 +8,7 @@ What a guard says is for events and manifests; names of people are in `examples`
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from typing import Literal, get_args
 
 import duckdb
 from pydantic import BaseModel, ConfigDict
@@ -118,7 +118,8 @@ class Circumstances:
 
     Attributes:
         day: that is judged.
-        since: the published day that it is compared with; None: nothing is published.
+        since: the published day that it would replace and is compared with; None: nothing is published.
+        newer: the published day that stays, as it is newer; then there is nothing to judge.
         sources: every directory of either day, and every configured one.
         rules_changed: whether the two days were resolved under different rules.
         scope_changed: directories of which another part, or another place, was read.
@@ -128,6 +129,7 @@ class Circumstances:
     day: date
     since: date | None
     sources: Mapping[str, Source]
+    newer: date | None = None
     rules_changed: bool = False
     scope_changed: tuple[str, ...] = ()
     stale_after_days: int = 3
@@ -143,10 +145,13 @@ def judge(
 
     Args:
         connection: on which `changes.compare` has compared the published directory with the new one;
-            not used when nothing is published.
+            not used when it replaces nothing.
         guards: the organization's limits.
         circumstances: what the tables do not tell.
     """
+    if circumstances.newer is not None:
+        stays = f"Nothing is replaced: the directory of {circumstances.newer} is published, and is newer."
+        return [Verdict(guard=guard, says=stays) for guard in get_args(Guard)]
     directories = [*_missing(circumstances), *_stale(circumstances)]
     if circumstances.since is None:
         first = "Nothing is published yet that could be compared with."

@@ -21,7 +21,14 @@ from opensense_okta.organization import Organization
 from opensense_okta.publishing import guards
 from opensense_okta.publishing.guards import Circumstances, Verdict
 from opensense_okta.publishing.guards import Source as GuardedSource
-from opensense_okta.publishing.standing import Base, NotResolved, base_of, sources
+from opensense_okta.publishing.standing import (
+    Base,
+    NotResolved,
+    Place,
+    place_of,
+    published,
+    sources,
+)
 from opensense_okta.resolution import changes
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.graph import judge_graph
@@ -41,26 +48,16 @@ class Unproven(BaseModel):
     says: str
 
 
-class Judgement(BaseModel):
-    """What was found of one resolved day.
+class Findings(BaseModel):
+    """What speaks against publishing a directory.
 
     Attributes:
-        resolved: the id of the tables that were judged.
-        base: the published directory that they were compared with; None: nothing is published.
-        digest: of the snapshots, the rules, and the published directory; equal digests, equal days.
-        guards: digest of the limits that it was judged by.
         unproven: checks that hold and did not pass.
         verdicts: of every guard.
     """
 
     model_config = ConfigDict(frozen=True)
 
-    day: date
-    resolved: str
-    base: Base | None
-    digest: str
-    guards: str
-    difference: Difference
     unproven: tuple[Unproven, ...]
     verdicts: tuple[Verdict, ...]
 
@@ -86,6 +83,27 @@ class Judgement(BaseModel):
         return [*unproven, *(verdict.says for verdict in self.tripped)]
 
 
+class Judgement(Findings):
+    """What was found of one resolved day.
+
+    Attributes:
+        resolved: the id of the tables that were judged.
+        base: the latest published day before, which its changes are told against; None: there is none.
+        replaces: the published directory, which the guards compared it with; None: there is none.
+        digest: of the snapshots, the rules, and the published directory; equal digests, equal days.
+        guards: digest of the limits that it was judged by.
+        difference: from `base`.
+    """
+
+    day: date
+    resolved: str
+    base: Base | None
+    replaces: Base | None = None
+    digest: str
+    guards: str
+    difference: Difference
+
+
 def stored_judgement(lake: Lake, day: date) -> Judgement | None:
     """What was last found of a day, or None."""
     try:
@@ -95,78 +113,80 @@ def stored_judgement(lake: Lake, day: date) -> Judgement | None:
     return Judgement.model_validate_json(text)
 
 
-def judge(organization: Organization, lake: Lake, resolved: ResolvedManifest) -> Judgement:
-    """The judgement of a resolved day; made anew unless one of exactly this is stored.
-
-    Raises:
-        NotResolved: a snapshot that the day was resolved from has been replaced since.
-    """
-    base = base_of(lake, resolved.day, resolved.id)
-    stored = stored_judgement(lake, resolved.day)
-    known = (resolved.id, base, _limits(organization))
-    sources(lake, resolved)
-    if stored and (stored.resolved, stored.base, stored.guards) == known:
-        return stored
-    shelf = lake.resolved(resolved.day)
-    with considered(organization, lake, base, resolved) as (connection, judgement):
-        unfinished = shelf.folder / resolved.id / ".changes.parquet"
-        engine.store(connection, "changes", unfinished)
-        move_whole(unfinished, shelf.table(resolved, "changes"))
-    write_whole(shelf.folder / JUDGEMENT, judgement.model_dump_json(indent=2))
-    return judgement
-
-
-@contextmanager
-def considered(
+def judge(
     organization: Organization,
     lake: Lake,
-    base: Base | None,
     resolved: ResolvedManifest,
-    tables: Path | None = None,
-) -> Iterator[tuple[duckdb.DuckDBPyConnection, Judgement]]:
-    """A connection on which the two directories are compared, and what is found of it; stores nothing.
+    *,
+    even_if_older: bool = False,
+) -> Judgement:
+    """The judgement of a resolved day; made anew unless one of exactly this is stored.
+
+    What is published keeps the judgement with which it was: there is nothing else that it would replace.
 
     Args:
         organization: whose limits count.
         lake: of the organization.
-        base: the published directory; None: everybody is new.
-        resolved: the day that is compared with it.
-        tables: where its tables lie, when that is not the lake.
+        resolved: the day that is judged.
+        even_if_older: whether it would replace a published day that is newer.
 
     Raises:
         NotResolved: a snapshot that the day was resolved from has been replaced since.
     """
-    manifests = sources(lake, resolved)
-    before = _resolved_before(lake, base)
-    with compared(lake, base, resolved, tables) as (connection, difference):
-        case = _circumstances(organization, lake, resolved, base, before)
-        verdicts = guards.judge(connection, organization.guards, case)
-        yield (
-            connection,
-            Judgement(
-                day=resolved.day,
-                resolved=resolved.id,
-                base=base,
-                digest=_digest(
-                    [
-                        {name: (str(one.as_of), one.id) for name, one in resolved.sources.items()},
-                        resolved.rules,
-                        base.model_dump(mode="json") if base else None,
-                    ]
-                ),
-                guards=_limits(organization),
-                difference=difference,
-                unproven=(*_unproven(manifests), *_graph(resolved, before)),
-                verdicts=tuple(verdicts),
-            ),
-        )
+    sources(lake, resolved)
+    stored, last = stored_judgement(lake, resolved.day), published(lake)
+    place = place_of(lake, resolved.day, even_if_older=even_if_older)
+    if last is not None and last.id == resolved.id:
+        if stored is not None and stored.resolved == resolved.id:
+            return stored
+        place = Place(last.base, replaces=last.base)
+    known = (resolved.id, place.before, place.replaces, _limits(organization))
+    if stored and (stored.resolved, stored.base, stored.replaces, stored.guards) == known:
+        return stored
+    judgement = _judged(organization, lake, resolved, place)
+    path = lake.resolved(resolved.day).folder / JUDGEMENT
+    write_whole(path, judgement.model_dump_json(indent=2))
+    return judgement
+
+
+def _judged(
+    organization: Organization, lake: Lake, resolved: ResolvedManifest, place: Place
+) -> Judgement:
+    """Compares the day, stores its changes, and judges what it would replace."""
+    with compared(lake, place.before, resolved) as (connection, difference):
+        path = lake.resolved(resolved.day).table(resolved, "changes")
+        unfinished = path.with_name(f".{path.name}")
+        engine.store(connection, "changes", unfinished)
+        move_whole(unfinished, path)
+        enough = place.replaces in (None, place.before)
+        found = look(connection, organization, lake, resolved, place) if enough else None
+    if found is None:
+        with compared(lake, place.replaces, resolved) as (connection, _):
+            found = look(connection, organization, lake, resolved, place)
+    return Judgement(
+        day=resolved.day,
+        resolved=resolved.id,
+        base=place.before,
+        replaces=place.replaces,
+        digest=_digest(
+            [
+                {name: (str(one.as_of), one.id) for name, one in resolved.sources.items()},
+                resolved.rules,
+                place.replaces.model_dump(mode="json") if place.replaces else None,
+            ]
+        ),
+        guards=_limits(organization),
+        difference=difference,
+        unproven=found.unproven,
+        verdicts=found.verdicts,
+    )
 
 
 @contextmanager
 def compared(
     lake: Lake, base: Base | None, resolved: ResolvedManifest, tables: Path | None = None
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, Difference]]:
-    """A connection with the two directories and table `changes`, and how much differs.
+    """A connection with the two directories and table `changes`, and how much differs; stores nothing.
 
     Args:
         lake: of the organization.
@@ -188,33 +208,59 @@ def compared(
             else:
                 old = base.table(lake, table)
                 if not old.exists():
-                    raise NotResolved(
-                        f"{lake.organization}: the tables of the published directory of {base.day}, with"
-                        f" which {resolved.day} is to be compared, are no longer in the lake. Start the"
-                        f" job {lake.organization}__resolve for {base.day}, then that for {resolved.day}."
-                    )
+                    raise _lost(lake, base, resolved.day)
                 engine.view(connection, f"old_{table}", old)
         yield connection, changes.compare(connection)
 
 
-def _circumstances(
+def _lost(lake: Lake, base: Base, day: date) -> NotResolved:
+    return NotResolved(
+        f"{lake.organization}: the tables of the published directory of {base.day}, with which {day} is to"
+        f" be compared, are no longer in the lake. Put {lake.resolved(base.day).folder / base.id} back from"
+        f" a backup. As long as the snapshots that it was made of are stored, the job"
+        f" {lake.organization}__resolve for {base.day} makes it again; start that for {day} after it. If"
+        f" nothing helps, move {lake.published} away: then the next day is published as a first one is,"
+        " compared with nothing."
+    )
+
+
+def look(
+    connection: duckdb.DuckDBPyConnection,
     organization: Organization,
     lake: Lake,
     resolved: ResolvedManifest,
-    base: Base | None,
-    before: ResolvedManifest | None,
+    place: Place,
+) -> Findings:
+    """What speaks against publishing the day.
+
+    Args:
+        connection: on which it has been compared with what it replaces; not used when that is nothing.
+        organization: whose limits count.
+        lake: of the organization.
+        resolved: the day.
+        place: what it replaces.
+
+    Raises:
+        NotResolved: a snapshot that the day was resolved from has been replaced since.
+    """
+    case = _circumstances(organization, lake, resolved, place)
+    return Findings(
+        unproven=(*_unproven(sources(lake, resolved)), *_graph(resolved)),
+        verdicts=tuple(guards.judge(connection, organization.guards, case)),
+    )
+
+
+def _circumstances(
+    organization: Organization, lake: Lake, resolved: ResolvedManifest, place: Place
 ) -> Circumstances:
+    before = place.replaces.manifest(lake) if place.replaces else None
     then = before.sources if before else {}
     now = resolved.sources
     names = dict.fromkeys([*organization.directories, *then, *now])
-    reach = {
-        name: lake.snapshot(name, now[name].day).manifest(SnapshotManifest)
-        for name in names
-        if name in now and name in then
-    }
     return Circumstances(
         day=resolved.day,
-        since=base.day if base else None,
+        since=place.replaces.day if place.replaces else None,
+        newer=place.newer,
         sources={
             name: GuardedSource(
                 before=then[name].as_of if name in then else None,
@@ -226,19 +272,12 @@ def _circumstances(
         rules_changed=before is not None and before.rules != resolved.rules,
         scope_changed=tuple(
             name
-            for name, manifest in reach.items()
-            if manifest is not None and then[name].reach not in ("", manifest.settings)
+            for name in names
+            if name in now and name in then and then[name].reach not in ("", now[name].reach)
         ),
         stale_after_days=organization.resolution.stale_after_days,
         when_stale=organization.resolution.when_stale,
     )
-
-
-def _resolved_before(lake: Lake, base: Base | None) -> ResolvedManifest | None:
-    """The manifest of the published directory, as far as it is still stored."""
-    if base is None:
-        return None
-    return base.manifest(lake)
 
 
 def _unproven(manifests: dict[str, SnapshotManifest]) -> Iterator[Unproven]:
@@ -248,8 +287,8 @@ def _unproven(manifests: dict[str, SnapshotManifest]) -> Iterator[Unproven]:
                 yield Unproven(directory=directory, check=found.name, says=found.says)
 
 
-def _graph(resolved: ResolvedManifest, before: ResolvedManifest | None) -> Iterator[Unproven]:
-    for found in judge_graph(resolved, before):
+def _graph(resolved: ResolvedManifest) -> Iterator[Unproven]:
+    for found in judge_graph(resolved, None):  # what compares with the day before only warns
         if found.holds and not found.passed:
             yield Unproven(directory=None, check=found.name, says=found.says)
 

@@ -19,8 +19,8 @@ from opensense_okta import engine
 from opensense_okta.lake import Draft, Lake
 from opensense_okta.organization import Organization
 from opensense_okta.publishing.guards import Verdict
-from opensense_okta.publishing.judging import Judgement, considered
-from opensense_okta.publishing.standing import Base, base_of, published
+from opensense_okta.publishing.judging import Findings, compared, look
+from opensense_okta.publishing.standing import Base, Place, published
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import ResolvedManifest, make
 from opensense_okta.resolution.sources import choose
@@ -107,7 +107,8 @@ class Preview:
         people: by impact, for each kind no more than were asked for.
         kinds: how many people there are of each kind.
         attributes: the most changed one first.
-        unproven, verdicts: what publishing the day would find.
+        replaces: the published directory's day, which the guards compare with; None: nothing is published.
+        findings: what publishing the day would find.
     """
 
     day: date
@@ -118,27 +119,23 @@ class Preview:
     people: Sequence[PersonChange]
     kinds: Mapping[str, int]
     attributes: Sequence[AttributeChange]
-    judgement: Judgement
+    replaces: date | None
+    findings: Findings
 
     @property
     def verdicts(self) -> Sequence[Verdict]:
         """What each guard would say."""
-        return self.judgement.verdicts
+        return self.findings.verdicts
 
 
 class Elsewhere(Base):
     """A directory to compare with whose tables lie outside of the lake."""
 
     folder: Path
-    resolved: ResolvedManifest
 
     def table(self, lake: Lake, name: str) -> Path:  # noqa: ARG002 - it is not in the lake
         """One of its tables."""
         return self.folder / f"{name}.parquet"
-
-    def manifest(self, lake: Lake) -> ResolvedManifest:  # noqa: ARG002 - as above
-        """What it was made from."""
-        return self.resolved
 
 
 def preview(
@@ -170,19 +167,19 @@ def preview(
     shown = [name for name in known if everything or _in_signatures(name)]
     with ExitStack() as stack:
         folder, resolved = stack.enter_context(_drafted(ruled, lake, day))
-        base = _published(lake)
+        base = replaces = _published(lake)
         if rules is not None and (base is None or base.day != day):
             there, manifest = stack.enter_context(_drafted(organization, lake, day))
-            base = Elsewhere(day=day, id=manifest.id, folder=there, resolved=manifest)
-        with considered(ruled, lake, base, resolved, folder) as (connection, judgement):
-            difference = judgement.difference
+            base = Elsewhere(day=day, id=manifest.id, folder=there)
+        place = Place(replaces=replaces)
+        with compared(lake, base, resolved, folder) as (connection, difference):
             named, kinds = _people(connection, shown, everything=everything, limit=people)
             counted = _attributes(connection, shown, everything=everything)
-        # Publishing compares with the day before, even when it is this day that is published.
-        judged_against = base_of(lake, day)
-        if judged_against != base:
-            with considered(ruled, lake, judged_against, resolved, folder) as (_, judgement):
-                pass
+            alike = replaces in (None, base)
+            found = look(connection, ruled, lake, resolved, place) if alike else None
+        if found is None:
+            with compared(lake, replaces, resolved, folder) as (connection, _):
+                found = look(connection, ruled, lake, resolved, place)
     return Preview(
         day=day,
         compared_with=base.day if base else None,
@@ -192,7 +189,8 @@ def preview(
         people=named,
         kinds=kinds,
         attributes=counted,
-        judgement=judgement,
+        replaces=replaces.day if replaces else None,
+        findings=found,
     )
 
 

@@ -24,6 +24,7 @@ from opensense_okta.publishing.standing import (
     Publications,
     Published,
     mark,
+    named,
     published,
     sources,
 )
@@ -48,9 +49,7 @@ class Held(Exception):
         self.judgement = judgement
         self.last = last
         self.what = f"{organization}: {judgement.day} is held back. {' '.join(judgement.reasons)}"
-        self.means = (
-            f"The directory of {last.day} stays published." if last else "Nothing is published yet."
-        )
+        self.means = _stays(judgement)
         self.remedy = (
             "If this is a mistake, mend it in the directory or in the organization file and start the sync"
             f" again: `opensense-okta sync {organization}`. If it is meant, let this one day through:"
@@ -60,12 +59,19 @@ class Held(Exception):
         super().__init__(f"{self.what} {self.means} What to do: {self.remedy}")
 
 
+def _stays(judgement: Judgement) -> str:
+    if judgement.replaces is None:
+        return "Nothing is published yet."
+    stays = named(judgement.replaces, judgement.day)
+    return f"{stays.capitalize()}, which it was compared with, stays published."
+
+
 @dataclass(frozen=True)
 class Publication:
     """What publishing did: `day` is in the database now, or `newer` was and stays.
 
     Attributes:
-        difference: from the directory that was published before.
+        difference: from the latest published day before it.
         rows: of each published table of `main`; none when `newer` stays.
         approved_by: who let it through although it was held.
     """
@@ -92,12 +98,12 @@ def publish(
         Held: it did not pass; the published directory stays as it was.
         NotResolved: the day has not been resolved, or a snapshot was replaced since.
     """
-    resolved = resolved_day(lake, day)
-    judgement = judge(organization, lake, resolved)
-    approval = approval_of(lake, judgement) if judgement.held else None
-    last = published(lake)
-    if judgement.held and approval is None:
-        raise Held(lake.organization, judgement, last)
+    resolved, last = resolved_day(lake, day), published(lake)
+    judgement = judge(organization, lake, resolved, even_if_older=even_if_older)
+    if last is not None and last.id == resolved.id:
+        approved_by = last.approved_by
+    else:
+        approved_by = _let_through(lake, judgement, last)
     if last is not None:
         mark(lake, last)  # should the process that published it have been killed before it could
         if last.day > day and not even_if_older:
@@ -111,7 +117,7 @@ def publish(
             resolved=resolved,
             base=judgement.base,
             difference=judgement.difference,
-            approved_by=approval.by if approval else None,
+            approved_by=approved_by,
         )
         either = Publications(newest_first=(now, last) if last else (now,))
         write_whole(lake.published, either.model_dump_json(indent=2))
@@ -122,6 +128,20 @@ def publish(
     return Publication(
         day, difference=now.difference, rows=resolved.rows, approved_by=now.approved_by
     )
+
+
+def _let_through(lake: Lake, judgement: Judgement, last: Published | None) -> str | None:
+    """Who approved the day; None: nobody needed to.
+
+    Raises:
+        Held: somebody needed to, and nobody did.
+    """
+    if not judgement.held:
+        return None
+    approval = approval_of(lake, judgement)
+    if approval is None:
+        raise Held(lake.organization, judgement, last)
+    return approval.by
 
 
 def resolved_day(lake: Lake, day: date) -> ResolvedManifest:

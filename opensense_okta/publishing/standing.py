@@ -1,10 +1,11 @@
-"""Which directory is published, and what a day is compared with.
+"""Which directory is published, and what a day is compared with: what it would replace, and what was before.
 
 The rename of the database is publishing's only commit: `published.json` is written before it with both
 candidates, and the database's inode tells which of the two it is. A day that has been published has a
 mark beside its tables, which outlives the next day.
 """
 
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -21,7 +22,7 @@ class NotResolved(Exception):
 
 
 class Base(BaseModel):
-    """The directory that a day is compared with: of the latest published day before it."""
+    """A published directory that a day is compared with."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -29,17 +30,21 @@ class Base(BaseModel):
     id: str
 
     def table(self, lake: Lake, name: str) -> Path:
-        """One of its tables; of the day as resolved again since, if the published ones are gone."""
+        """One of its tables; if they are gone, of the day as resolved again since from the same snapshots."""
         shelf = lake.resolved(self.day)
         path = shelf.folder / self.id / f"{name}.parquet"
         again = None if path.exists() else shelf.manifest(ResolvedManifest)
-        return shelf.table(again, name) if again else path
+        if again is None:
+            return path
+        was = self.manifest(lake)
+        same = was is None or _snapshots(was) == _snapshots(again)
+        return shelf.table(again, name) if same else path
 
     def manifest(self, lake: Lake) -> ResolvedManifest | None:
         """What it was made from, as far as that is still known."""
-        mark = marked(lake, self.day)
-        if mark is not None and mark.id == self.id:
-            return mark.resolved
+        for known in (published(lake), marked(lake, self.day)):
+            if known is not None and known.id == self.id:
+                return known.resolved
         again = lake.resolved(self.day).manifest(ResolvedManifest)
         return again if again is not None and again.id == self.id else None
 
@@ -50,6 +55,7 @@ class Published(Manifest):
     Attributes:
         file: the inode of the database, which a rename does not change.
         resolved: what the tables were made from.
+        base: the latest published day before it, which `changes` and `difference` are told against.
         approved_by: who let a held day through.
     """
 
@@ -105,28 +111,54 @@ def published_days(lake: Lake) -> list[date]:
     return sorted(date.fromisoformat(path.parent.name.removeprefix("date=")) for path in marks)
 
 
-def base_of(lake: Lake, day: date, resolved: str = "") -> Base | None:
-    """What a day is compared with: the latest published day before it, whichever is published now.
+@dataclass(frozen=True)
+class Place:
+    """Where a day stands among those that are published.
 
-    The first day of all, synced again, is compared with itself as it was published, so that the guards
-    see a loss even then.
+    Attributes:
+        before: the latest published day before it, which its changes are told against.
+        replaces: what is published now, which the guards compare it with; None: it replaces nothing.
+        newer: the published day that is newer, and stays.
+    """
+
+    before: Base | None = None
+    replaces: Base | None = None
+    newer: date | None = None
+
+
+def place_of(lake: Lake, day: date, *, even_if_older: bool = False) -> Place:
+    """What a day that is about to be published is compared with.
+
+    The two are one directory on most days. They are not when a day is published again, or an older one
+    is: then its changes are told as on the day itself, and its losses are those of today's readers.
 
     Args:
         lake: of the organization.
         day: that is compared.
-        resolved: the id of its tables; the published ones keep what they were compared with.
+        even_if_older: whether it replaces a published day that is newer, too.
     """
     last = published(lake)
     if last is None:
-        return None
+        return Place()
+    now = Base(day=last.day, id=last.id)
     if last.day < day:
-        return Base(day=last.day, id=last.id)
-    if last.day == day:
-        earlier = last.base is not None and last.base.day < day
-        return last.base if earlier or last.id == resolved else Base(day=day, id=last.id)
-    before = [earlier_day for earlier_day in published_days(lake) if earlier_day < day]
-    found = marked(lake, before[-1]) if before else None
-    return Base(day=found.day, id=found.id) if found else None
+        return Place(before=now, replaces=now)
+    earlier = [each for each in published_days(lake) if each < day]
+    found = marked(lake, earlier[-1]) if earlier else None
+    before = Base(day=found.day, id=found.id) if found else None
+    if last.day > day and not even_if_older:
+        return Place(before, newer=last.day)
+    return Place(before, replaces=now)
+
+
+def named(replaces: Base, day: date) -> str:
+    """The published directory in words, for whoever reads of a day that is compared with it."""
+    again = " as it was published before" if replaces.day == day else ""
+    return f"the directory of {replaces.day}{again}"
+
+
+def _snapshots(resolved: ResolvedManifest) -> dict[str, str]:
+    return {directory: source.id for directory, source in resolved.sources.items()}
 
 
 def sources(lake: Lake, resolved: ResolvedManifest) -> dict[str, SnapshotManifest]:

@@ -445,7 +445,7 @@ def test_a_bad_day_is_held_and_says_why(tuesday: Tuesday) -> None:
         assert words in found[key].says
         assert found[key].says in held.what
     assert case.says in held.what
-    assert held.means == "The directory of 2026-11-23 stays published."
+    assert held.means == "The directory of 2026-11-23, which it was compared with, stays published."
     assert "opensense-okta approve acme --date 2026-11-24 --by YOUR_NAME" in held.remedy
 
 

@@ -146,6 +146,7 @@ def test_what_is_published_shows_what_has_changed(acme: Company) -> None:
     # The guards judge the same numbers before it is published.
     judged = run.metadata()["acme/changes"]
     assert (judged["compared_with"], judged["held"]) == (str(DAY), False)
+    assert judged["guards_compared_with"] == "the directory of 2026-11-23"
     assert [judged[name] for name in ("added", "removed", "changed")] == [
         shown[f"people_{name}"] for name in ("added", "removed", "changed")
     ]
@@ -155,7 +156,8 @@ def test_what_is_published_shows_what_has_changed(acme: Company) -> None:
 def test_the_first_day_is_compared_with_nothing(synced: Synced) -> None:
     judged = synced.shows("changes")
     people = synced.shows("people")["dagster/partition_row_count"]
-    assert judged["compared_with"] == "nothing: nothing is published yet"
+    assert judged["compared_with"] == "nothing: no earlier day is published"
+    assert judged["guards_compared_with"] == "nothing: it replaces nothing"
     assert (judged["added"], judged["removed"], judged["changed"]) == (people, 0, 0)
 
 
@@ -382,7 +384,10 @@ def test_a_day_that_is_held_says_so_and_the_published_directory_stays(acme: Comp
         " Who does not see it has a restricted administrator role. 1 of 1 active people (100.0 %) are"
         " gone (1) or inactive (0): all of them."
     )
-    assert shown["meaning"] == "The directory of 2026-11-22 stays published."
+    assert (
+        shown["meaning"]
+        == "The directory of 2026-11-22, which it was compared with, stays published."
+    )
     assert shown["remedy"] == (
         "If this is a mistake, mend it in the directory or in the organization file and start the sync"
         " again: `opensense-okta sync acme`. If it is meant, let this one day through: `opensense-okta"

@@ -1,0 +1,154 @@
+"""What a day is judged against: the directory that it would replace, of whatever day that is."""
+
+import shutil
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from opensense_okta.lake import Lake
+from opensense_okta.organization import Organization
+from opensense_okta.publishing.judging import JUDGEMENT, judge, stored_judgement
+from opensense_okta.publishing.publish import Held, publish, resolved_day
+from opensense_okta.publishing.standing import NotResolved, published
+from opensense_okta.resolution.changes import Difference
+from opensense_okta.resolution.resolve import resolve
+from tests.publishing.through import let_through
+from tests.resolution.stored import DAY, OKTA, company, group, organization, store, user
+
+YESTERDAY, TOMORROW = DAY - timedelta(days=1), DAY + timedelta(days=1)
+ACME = organization()
+FOUR, EIGHT = "abcd", "abcdefgh"
+
+
+def read(lake: Lake, users: str, day: date = DAY) -> None:
+    """A day with these users, read and resolved."""
+    members = [("g1", name) for name in users]
+    store(lake, map(user, users), [group("g1", "Everyone")], members, day=day)
+    resolve(ACME, day, lake)
+
+
+def hold(
+    lake: Lake, day: date = DAY, organization: Organization = ACME, *, even_if_older: bool = False
+) -> Held:
+    """How a day is held."""
+    with pytest.raises(Held) as raised:
+        publish(organization, lake, day, even_if_older=even_if_older)
+    return raised.value
+
+
+def users(lake: Lake) -> int:
+    """How many people are published."""
+    now = published(lake)
+    assert now is not None
+    return now.resolved.rows["people"]
+
+
+def days(held: Held) -> tuple[date | None, date | None]:
+    """Of the directories that changes are told against, and that the guards compared with."""
+    base, replaces = held.judgement.base, held.judgement.replaces
+    return base.day if base else None, replaces.day if replaces else None
+
+
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The root of a lake of a company that was published yesterday, and has doubled today."""
+    root = tmp_path_factory.mktemp("grown")
+    for day, users in ((YESTERDAY, FOUR), (DAY, EIGHT)):
+        read(Lake(root, "acme"), users, day)
+        publish(ACME, Lake(root, "acme"), day)
+    return root
+
+
+@pytest.fixture
+def acme(grown: Path, tmp_path: Path) -> Lake:
+    """The same lake, as of a test's own."""
+    shutil.copytree(grown, tmp_path / "data")
+    return Lake(tmp_path / "data", "acme")
+
+
+# The same day again.
+
+
+def test_a_day_read_again_is_judged_against_what_was_published_of_it(acme: Lake) -> None:
+    read(acme, FOUR)
+    held = hold(acme)
+    assert days(held) == (YESTERDAY, DAY)
+    assert held.judgement.difference == Difference()  # since yesterday nothing has changed
+    assert "4 of 8 active people (50.0 %) are gone (4)" in held.what
+    assert held.means == (
+        "The directory of 2026-11-23 as it was published before, which it was compared with, stays"
+        " published."
+    )
+    assert users(acme) == 8
+
+
+def test_a_day_that_was_let_through_passes_when_it_is_read_again_and_nothing_is_lost(
+    acme: Lake,
+) -> None:
+    read(acme, "ab")
+    assert let_through(ACME, acme, DAY).approved_by
+    read(acme, "abc")
+    again = publish(ACME, acme, DAY)
+    assert (again.approved_by, users(acme)) == (None, 3)
+    # Its changes are those of the day, as whoever looks at it later expects.
+    assert again.difference == Difference(removed=1, memberships_removed=1)
+
+
+def test_the_first_day_of_all_read_again_is_judged_as_well(tmp_path: Path) -> None:
+    lake = Lake(tmp_path, "acme")
+    read(lake, EIGHT)
+    publish(ACME, lake, DAY)
+    read(lake, FOUR)
+    held = hold(lake)
+    assert days(held) == (None, DAY)
+    assert held.judgement.difference.added == 4  # before it nobody was published
+
+
+def test_a_day_is_not_judged_against_itself_where_the_published_tables_are_lost(acme: Lake) -> None:
+    was = published(acme)
+    assert was is not None
+    shutil.rmtree(acme.resolved(DAY).folder / was.id)
+    read(acme, FOUR)
+    with pytest.raises(NotResolved, match=f"Put .*{was.id} back from a backup"):
+        publish(ACME, acme, DAY)
+
+
+# Another day.
+
+
+def test_the_day_after_a_held_one_is_judged_against_what_is_published(acme: Lake) -> None:
+    read(acme, "ab")
+    hold(acme)
+    read(acme, "abc", TOMORROW)
+    held = hold(acme, TOMORROW)
+    assert days(held) == (DAY, DAY)
+    assert held.judgement.difference == Difference(removed=5, memberships_removed=5)
+
+
+def test_an_older_day_that_is_asked_for_is_judged_against_the_newer_one(acme: Lake) -> None:
+    held = hold(acme, YESTERDAY, even_if_older=True)
+    assert days(held) == (None, DAY)
+    assert "4 of 8 active people (50.0 %) are gone (4)" in held.what
+    assert users(acme) == 8
+    assert let_through(ACME, acme, YESTERDAY, even_if_older=True).approved_by == "the test"
+    assert users(acme) == 4
+
+
+# What is published already.
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["stored", "lost"])
+def test_what_is_published_is_not_judged_against_itself(acme: Lake, lost: bool) -> None:
+    read(acme, "ab")
+    let_through(ACME, acme, DAY)
+    verdict = stored_judgement(acme, DAY)
+    assert verdict is not None
+    if lost:
+        (acme.resolved(DAY).folder / JUDGEMENT).unlink()
+        assert days(Held("acme", judge(ACME, acme, resolved_day(acme, DAY)), None))[1] == YESTERDAY
+    else:
+        assert judge(ACME, acme, resolved_day(acme, DAY)) == verdict
+    strict = company({"okta": OKTA}, guards={"removed": {"count": 0, "percent": 0}})
+    assert publish(strict, acme, DAY).approved_by == "the test"
+    assert lost or stored_judgement(acme, DAY) == verdict
