@@ -94,19 +94,23 @@ class Shelf:
         for path in draft.folder.iterdir():
             _sync_to_disk(path)
         _sync_to_disk(draft.folder)
+        unfinished = [each for each in self.open_drafts() if each.id != draft.id]
         write_whole(self.folder / MANIFEST, manifest.model_dump_json(indent=2))
-        for left in self.open_drafts():  # the day is whole: nobody goes on with a read of it
-            shutil.rmtree(left.pages)
-            self.discard(left)
+        for pages in self._pages():  # the day is whole: nobody goes on with a read of it
+            shutil.rmtree(pages)
+        for each in unfinished:
+            self.discard(each)
 
     def discard(self, draft: Draft) -> None:
         """Removes a draft's tables, unless they have become the day's."""
-        if _named(self.folder / MANIFEST) != draft.id:
+        if draft.id not in _ids(self.folder / MANIFEST):
             shutil.rmtree(draft.folder, ignore_errors=True)
 
     def open_drafts(self) -> list[Draft]:
         """The drafts that have pages still: reads that were not finished."""
-        return [Draft(pages.parent.name, pages.parent) for pages in self.folder.glob(f"*/{PAGES}")]
+        whole = _ids(self.folder / MANIFEST)  # whoever committed it may have been killed right then
+        folders = [pages.parent for pages in self._pages() if pages.parent.name not in whole]
+        return [Draft(folder.name, folder) for folder in folders]
 
     def manifest(self, kind: type[M]) -> M | None:
         """The day's manifest, or None when the day holds nothing whole."""
@@ -119,6 +123,9 @@ class Shelf:
     def table(self, manifest: Manifest, name: str) -> Path:
         """The file of one of the tables that the manifest names."""
         return self.folder / manifest.id / f"{name}.parquet"
+
+    def _pages(self) -> list[Path]:
+        return list(self.folder.glob(f"*/{PAGES}"))
 
 
 class Lake:
@@ -172,6 +179,9 @@ class Lake:
     def sweep(self, now: datetime) -> int:
         """Removes pages of an hour ago, and what no manifest names and nothing has touched for a day.
 
+        What the published directory was made of stays: when its day was read again and is held, its own
+        snapshots and tables are no longer the day's.
+
         Returns:
             How many files and folders were removed.
         """
@@ -190,9 +200,11 @@ class Lake:
     def _unnamed(self) -> Iterator[Path]:
         for folder in (self.folder, self.folder / "reports", self.folder / "identities"):
             yield from folder.glob(".*")
+        # What is published, and what the last export told, are named at the top.
+        standing = set().union(*map(_ids, self.folder.glob("*.json")))
         for day in [*self.folder.glob("snapshots/*/date=*"), *self.folder.glob("resolved/date=*")]:
-            named = {_named(path) for path in (day / MANIFEST, day / PUBLISHED)}
-            yield from (path for path in day.iterdir() if path.name not in named | KEPT)
+            named = KEPT | standing | _ids(day / MANIFEST) | _ids(day / PUBLISHED)
+            yield from (path for path in day.iterdir() if path.name not in named)
 
 
 def make_private(folder: Path) -> Path:
@@ -219,11 +231,18 @@ def move_whole(unfinished: Path, path: Path) -> None:
     _sync_to_disk(path.parent)
 
 
-def _named(manifest: Path) -> str | None:
+def _ids(file: Path) -> set[str]:
+    """Every id that a file names: its own, and of what that was made from."""
+    found: set[str] = set()
+
+    def note(pairs: list[tuple[str, object]]) -> None:
+        found.update(str(value) for name, value in pairs if name == "id")
+
     try:
-        return str(json.loads(manifest.read_bytes())["id"])
+        json.loads(file.read_bytes(), object_pairs_hook=note)
     except FileNotFoundError:
-        return None
+        return set()
+    return found
 
 
 def _days(folder: Path) -> list[date]:

@@ -110,6 +110,17 @@ def test_a_discarded_draft_is_gone_and_a_committed_one_stays(lake: Lake) -> None
     assert not other.folder.exists()
 
 
+def test_a_commit_that_was_killed_at_its_end_is_no_unfinished_read(lake: Lake) -> None:
+    shelf = lake.snapshot("okta", DAY)
+    killed = filled(shelf, "whole")
+    make_private(killed.pages)
+    write_whole(shelf.manifest_file, Manifest(id=killed.id).model_dump_json())
+    assert shelf.open_drafts() == []
+    commit(shelf, "read again")
+    assert killed.table("people").read_text() == "whole"  # whoever reads it still does
+    assert not killed.pages.exists()
+
+
 def test_days_come_in_order_and_only_whole_ones(lake: Lake) -> None:
     days = [date(2027, 1, 1), date(2026, 11, 30), date(2026, 11, 3)]
     for day in days:
@@ -222,11 +233,24 @@ def test_a_sweep_leaves_what_is_named_however_old(lake: Lake) -> None:
         lake.folder / "identities" / "date=2026-11-23.parquet",
     ):
         make_private(path.parent)
-        path.write_text("stands")
+        path.write_text("{}")
     touch(lake.folder, OLD - timedelta(days=1000))
     before = sorted(lake.folder.rglob("*"))
     assert lake.sweep(NOW) == 0
     assert sorted(lake.folder.rglob("*")) == before
+
+
+def test_a_sweep_leaves_what_the_published_directory_was_made_of(lake: Lake) -> None:
+    shelves = snapshot, tables = lake.snapshot("okta", DAY), lake.resolved(DAY)
+    source, resolved = (commit(shelf, "published") for shelf in shelves)
+    made_of = {"id": resolved.id, "resolved": {"sources": {"okta": {"id": source.id}}}}
+    write_whole(lake.published, json.dumps({"newest_first": [made_of]}))
+    for shelf in shelves:  # the day is read again, and held
+        commit(shelf, "held")
+    touch(lake.folder, OLD)
+    assert lake.sweep(NOW) == 0
+    assert snapshot.table(source, "people").read_text() == "published"
+    assert tables.table(resolved, "people").read_text() == "published"
 
 
 def test_a_sweep_leaves_what_is_younger_than_a_day(lake: Lake) -> None:

@@ -11,7 +11,7 @@ import pytest
 from opensense_okta.lake import Lake
 from opensense_okta.organization import Organization, Retention
 from opensense_okta.publishing.exported import STATE, LastExport
-from opensense_okta.publishing.publish import publish, resolved_day
+from opensense_okta.publishing.publish import Held, publish, resolved_day
 from opensense_okta.publishing.retention import Removed, let_go
 from opensense_okta.publishing.standing import Base, published
 from opensense_okta.resolution.resolve import resolve
@@ -137,6 +137,19 @@ def test_the_next_day_is_compared_with_the_published_one(kept: Lake) -> None:
     done = publish(organization(), kept, later)
     assert done.difference is not None
     assert (done.difference.added, done.difference.changed) == (1, 2)
+
+
+def test_what_is_published_stays_when_its_day_was_read_again_and_is_held(kept: Lake) -> None:
+    was = published(kept)
+    assert was is not None
+    read(kept, [DAY], "c")
+    resolve(organization(), DAY, kept)
+    cleared(kept, days=1, snapshots=1, later=30)
+    assert kept.resolved(DAY).table(was, "people").exists()
+    snapshot = kept.snapshot("okta", DAY).folder / was.resolved.sources["okta"].id
+    assert (snapshot / "raw_users.parquet").exists()
+    with pytest.raises(Held):  # and is what the guards compare with
+        publish(organization(), kept, DAY)
 
 
 def test_what_the_last_export_told_stays(kept: Lake) -> None:
