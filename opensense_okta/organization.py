@@ -537,7 +537,7 @@ class RewrittenGuard(_Part):
 
 
 class DirectoryGuards(_Part):
-    """The limits for what one directory alone may change."""
+    """The limits for what one directory alone may change, as far as they are not the organization's."""
 
     removed: RemovedGuard = RemovedGuard()
     blanked: BlankedGuard = BlankedGuard()
@@ -552,7 +552,15 @@ class Guards(_Part):
     rewritten: RewrittenGuard = RewrittenGuard()
 
     directories: dict[str, DirectoryGuards] = {}
-    """Other limits for single directories; one that is not listed has the defaults."""
+    """Other limits for single directories; what is not given there is as above."""
+
+    def of(self, directory: str) -> DirectoryGuards:
+        """The limits for one directory alone: number by number its own, or else the organization's."""
+        ours = self.model_dump(exclude={"directories"})
+        own = self.directories.get(directory, DirectoryGuards()).model_dump(exclude_unset=True)
+        return DirectoryGuards.model_validate(
+            {name: ours[name] | own.get(name, {}) for name in ours}
+        )
 
 
 class CsvExport(_Part):

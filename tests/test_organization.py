@@ -14,13 +14,14 @@ from ruamel.yaml import YAML
 
 from opensense_okta.organization import (
     STANDARD_ATTRIBUTES,
+    BlankedGuard,
     CsvDirectory,
-    DirectoryGuards,
     EntraDirectory,
     OktaDirectory,
     Organization,
     OrganizationFileError,
     OrganizationsFolderMissing,
+    RemovedGuard,
     RewrittenGuard,
     Secret,
     SecretMissing,
@@ -186,9 +187,21 @@ def test_a_guard_given_in_part_keeps_its_other_defaults(tmp_path: Path) -> None:
     organization = validated(tmp_path, SMALLEST + guards)
     assert organization.guards.removed.model_dump() == {"count": 3, "percent": 5, "max": 500}
     assert organization.guards.rewritten == RewrittenGuard(count=4, percent=30)
-    okta = organization.guards.directories["okta"]
-    assert okta.blanked.model_dump() == {"count": 10, "percent": 1.5}
-    assert okta.removed == DirectoryGuards().removed
+
+
+def test_a_directory_has_the_organizations_own_limits_where_it_is_given_none(
+    tmp_path: Path,
+) -> None:
+    guards = (
+        "guards: {removed: {count: 3, max: 7}, blanked: {count: 4}, "
+        "directories: {okta: {removed: {max: 9}, blanked: {count: 10}}}}"
+    )
+    limits = validated(tmp_path, SMALLEST + guards).guards
+    okta, other = limits.of("okta"), limits.of("other")
+    assert okta.removed == RemovedGuard(count=3, percent=5, max=9)
+    assert okta.blanked == BlankedGuard(count=10, percent=10)  # a default, and given all the same
+    assert okta.rewritten == limits.rewritten
+    assert (other.removed, other.blanked) == (limits.removed, limits.blanked)
 
 
 def test_an_organization_never_changes(tmp_path: Path) -> None:

@@ -16,7 +16,6 @@ from pydantic import BaseModel, ConfigDict
 from opensense_okta import engine
 from opensense_okta.organization import (
     BlankedGuard,
-    DirectoryGuards,
     Guards,
     RemovedGuard,
     RewrittenGuard,
@@ -324,8 +323,7 @@ class _Loss(BaseModel):
 
 
 def _limit(guards: Guards, row: Mapping[str, object]) -> Limit:
-    name = str(row["directory"])
-    whose = guards if row["directory"] is None else guards.directories.get(name, DirectoryGuards())
+    whose = guards if row["directory"] is None else guards.of(str(row["directory"]))
     match row["guard"]:
         case "blanked":
             return whose.blanked

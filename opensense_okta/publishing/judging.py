@@ -294,7 +294,9 @@ def _graph(resolved: ResolvedManifest) -> Iterator[Unproven]:
 
 
 def _limits(organization: Organization) -> str:
-    return _digest(organization.guards.model_dump(mode="json"))
+    limits = organization.guards
+    each = {name: limits.of(name).model_dump() for name in organization.directories}
+    return _digest([limits.model_dump(exclude={"directories"}), each])
 
 
 def _digest(what: object) -> str:

@@ -154,7 +154,7 @@ def test_people_who_leave_are_held_beyond_the_limits(
         connection,
         day(staff(case.of)),
         day(staff(case.of - case.gone, start=case.gone)),
-        guards={"removed": case.removed, "directories": {"okta": {"removed": case.removed}}},
+        guards={"removed": case.removed},
     )
     for key in (REMOVED, ("removed", "okta", None)):
         verdict = found[key]
@@ -322,9 +322,13 @@ def test_values_are_held_beyond_the_limits(
 def test_the_limits_of_values_are_the_organizations(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
-    limits = {"rewritten": {"count": 4, "percent": 4}}
+    limits: dict[str, object] = {"rewritten": {"count": 4, "percent": 4}}
     days = day(staff(100)), day(company(*range(5), email="new{}@acme.com"), staff(95, start=5))
     assert judged(connection, *days).held == set()
+    assert judged(connection, *days, guards=limits).held == {
+        ("rewritten", whose, "email") for whose in (None, "okta")
+    }
+    limits["directories"] = {"okta": {"rewritten": {"count": 5}}}
     assert judged(connection, *days, guards=limits).held == {("rewritten", None, "email")}
 
 
