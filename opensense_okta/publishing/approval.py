@@ -1,7 +1,7 @@
 """A person's word that lets one held day through.
 
-It is bound to what was seen: the snapshots, the rules, and the published directory that the day was
-compared with. Once one of them changes it is worth nothing.
+It is bound to what was seen: the snapshots, the rules, the limits, and the published directory that the
+day was compared with. Once one of them changes it is worth nothing.
 """
 
 from datetime import UTC, date, datetime

@@ -29,7 +29,7 @@ from opensense_okta.publishing.standing import (
     published,
     sources,
 )
-from opensense_okta.resolution import changes
+from opensense_okta.resolution import changes, rules
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.graph import judge_graph
 from opensense_okta.resolution.resolve import ResolvedManifest
@@ -90,8 +90,8 @@ class Judgement(Findings):
         resolved: the id of the tables that were judged.
         base: the latest published day before, which its changes are told against; None: there is none.
         replaces: the published directory, which the guards compared it with; None: there is none.
-        digest: of the snapshots, the rules, and the published directory; equal digests, equal days.
-        guards: digest of the limits that it was judged by.
+        digest: of the snapshots, the rules, the limits, and the published directory that it was compared
+            with: equal digests, equal judgements.
         difference: from `base`.
     """
 
@@ -100,7 +100,6 @@ class Judgement(Findings):
     base: Base | None
     replaces: Base | None = None
     digest: str
-    guards: str
     difference: Difference
 
 
@@ -131,26 +130,41 @@ def judge(
         even_if_older: whether it would replace a published day that is newer.
 
     Raises:
-        NotResolved: a snapshot that the day was resolved from has been replaced since.
+        NotResolved: a snapshot that the day was resolved from has been replaced since, or the rules are
+            other ones now.
     """
     sources(lake, resolved)
+    if resolved.rules != rules.digest(organization):
+        raise NotResolved(
+            f"{lake.organization}: {resolved.day} was resolved under other rules than the organization file"
+            f" has now. Start the job {lake.organization}__resolve for {resolved.day}: it applies them, and"
+            " judges what they change."
+        )
     stored, last = stored_judgement(lake, resolved.day), published(lake)
     place = place_of(lake, resolved.day, even_if_older=even_if_older)
     if last is not None and last.id == resolved.id:
         if stored is not None and stored.resolved == resolved.id:
             return stored
         place = Place(last.base, replaces=last.base)
-    known = (resolved.id, place.before, place.replaces, _limits(organization))
-    if stored and (stored.resolved, stored.base, stored.replaces, stored.guards) == known:
+    digest = _digest(organization, resolved, place)
+    if stored and (stored.resolved, stored.base, stored.digest) == (
+        resolved.id,
+        place.before,
+        digest,
+    ):
         return stored
-    judgement = _judged(organization, lake, resolved, place)
+    judgement = _judged(organization, lake, resolved, place, digest)
     path = lake.resolved(resolved.day).folder / JUDGEMENT
     write_whole(path, judgement.model_dump_json(indent=2))
     return judgement
 
 
 def _judged(
-    organization: Organization, lake: Lake, resolved: ResolvedManifest, place: Place
+    organization: Organization,
+    lake: Lake,
+    resolved: ResolvedManifest,
+    place: Place,
+    digest: str,
 ) -> Judgement:
     """Compares the day, stores its changes, and judges what it would replace."""
     with compared(lake, place.before, resolved) as (connection, difference):
@@ -168,14 +182,7 @@ def _judged(
         resolved=resolved.id,
         base=place.before,
         replaces=place.replaces,
-        digest=_digest(
-            [
-                {name: (str(one.as_of), one.id) for name, one in resolved.sources.items()},
-                resolved.rules,
-                place.replaces.model_dump(mode="json") if place.replaces else None,
-            ]
-        ),
-        guards=_limits(organization),
+        digest=digest,
         difference=difference,
         unproven=found.unproven,
         verdicts=found.verdicts,
@@ -293,11 +300,14 @@ def _graph(resolved: ResolvedManifest) -> Iterator[Unproven]:
             yield Unproven(directory=None, check=found.name, says=found.says)
 
 
-def _limits(organization: Organization) -> str:
+def _digest(organization: Organization, resolved: ResolvedManifest, place: Place) -> str:
+    """What identifies all that a judgement is made of."""
     limits = organization.guards
-    each = {name: limits.of(name).model_dump() for name in organization.directories}
-    return _digest([limits.model_dump(exclude={"directories"}), each])
-
-
-def _digest(what: object) -> str:
-    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
+    made_of = [
+        {name: (str(one.as_of), one.id) for name, one in resolved.sources.items()},
+        resolved.rules,
+        limits.model_dump(exclude={"directories"}),
+        {name: limits.of(name).model_dump() for name in organization.directories},
+        place.replaces.model_dump(mode="json") if place.replaces else str(place.newer),
+    ]
+    return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]

@@ -45,8 +45,8 @@ class SeenOtherwise(Exception):
 
     def __init__(self, judgement: Judgement) -> None:
         super().__init__(
-            f"{judgement.day} was not approved: its snapshots, the rules or the published directory have"
-            " changed since its verdicts were shown. Look at them again."
+            f"{judgement.day} was not approved: its snapshots, the rules, the limits or the published"
+            " directory have changed since its verdicts were shown. Look at them again."
         )
 
 

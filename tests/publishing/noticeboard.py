@@ -123,7 +123,6 @@ def judgement(day: date = DAY, *, removed: int = 0, unproven: str = "") -> Judge
         resolved=f"tables-{day}",
         base=None,
         digest="d",
-        guards="g",
         difference=Difference(),
         unproven=(check,) if unproven else (),
         verdicts=(verdict,),

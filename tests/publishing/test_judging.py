@@ -8,6 +8,7 @@ import pytest
 
 from opensense_okta.lake import Lake
 from opensense_okta.organization import Organization
+from opensense_okta.publishing.approval import approve
 from opensense_okta.publishing.judging import JUDGEMENT, judge, stored_judgement
 from opensense_okta.publishing.publish import Held, publish, resolved_day
 from opensense_okta.publishing.standing import NotResolved, published
@@ -135,6 +136,39 @@ def test_an_older_day_that_is_asked_for_is_judged_against_the_newer_one(acme: La
     assert users(acme) == 4
 
 
+# What an approval is bound to.
+
+STRICT = company({"okta": OKTA}, guards={"removed": {"count": 0, "percent": 0}})
+OTHER_RULES = organization(attributes={"desk": "deskNumber"})
+
+
+def test_an_approval_is_worthless_once_the_limits_are_other_ones(acme: Lake) -> None:
+    read(acme, "ab")
+    approve(acme, hold(acme).judgement, "Grace")
+    hold(acme, organization=STRICT)
+    assert publish(ACME, acme, DAY).approved_by == "Grace"
+
+
+@pytest.mark.parametrize(
+    ("resolved_by", "now"), [(ACME, OTHER_RULES), (OTHER_RULES, ACME)], ids=["file", "day"]
+)
+def test_what_other_rules_made_of_a_day_is_not_published_whoever_approved_it(
+    acme: Lake, resolved_by: Organization, now: Organization
+) -> None:
+    read(acme, "ab")
+    resolve(resolved_by, DAY, acme)
+    approve(acme, hold(acme, organization=resolved_by).judgement, "Grace")
+    with pytest.raises(NotResolved) as refused:
+        publish(now, acme, DAY)
+    assert str(refused.value) == (
+        "acme: 2026-11-23 was resolved under other rules than the organization file has now. Start the job"
+        " acme__resolve for 2026-11-23: it applies them, and judges what they change."
+    )
+    resolve(now, DAY, acme)
+    hold(acme, organization=now)
+    assert users(acme) == 8
+
+
 # What is published already.
 
 
@@ -149,6 +183,5 @@ def test_what_is_published_is_not_judged_against_itself(acme: Lake, lost: bool) 
         assert days(Held("acme", judge(ACME, acme, resolved_day(acme, DAY)), None))[1] == YESTERDAY
     else:
         assert judge(ACME, acme, resolved_day(acme, DAY)) == verdict
-    strict = company({"okta": OKTA}, guards={"removed": {"count": 0, "percent": 0}})
-    assert publish(strict, acme, DAY).approved_by == "the test"
+    assert publish(STRICT, acme, DAY).approved_by == "the test"
     assert lost or stored_judgement(acme, DAY) == verdict

@@ -640,16 +640,12 @@ def read_again(lake: Lake) -> None:
     prepare(lake, "c")
 
 
-def resolved_under_other_rules(lake: Lake) -> None:
-    resolve(organization(attributes={"desk": "deskNumber"}), DAY, lake)
-
-
 def something_else_published(lake: Lake) -> None:
     prepare(lake, "a", "b", day=YESTERDAY)
     publish(ACME, lake, YESTERDAY)
 
 
-WORTHLESS = (read_again, resolved_under_other_rules, something_else_published)
+WORTHLESS = (read_again, something_else_published)
 
 
 @pytest.mark.parametrize("happens", WORTHLESS, ids=lambda each: each.__name__)

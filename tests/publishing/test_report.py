@@ -123,7 +123,6 @@ def judge(lake: Lake, one: Published, *verdicts: Verdict, of: str | None = None)
         resolved=of or one.id,
         base=one.base,
         digest="digest",
-        guards="guards",
         difference=Difference(),
         unproven=(),
         verdicts=verdicts,

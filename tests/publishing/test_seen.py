@@ -29,7 +29,6 @@ def judgement(*verdicts: Verdict, unproven: tuple[Unproven, ...] = ()) -> Judgem
         resolved="abc",
         base=None,
         digest="digest",
-        guards="limits",
         difference=Difference(),
         unproven=unproven,
         verdicts=verdicts,
