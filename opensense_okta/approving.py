@@ -45,7 +45,7 @@ def approve_now(name: str, day_given: str, by: str, *, yes: bool, seen: Mapping[
         seen: the number of each guard that holds the day, by the names of `seen.NUMBERS`.
 
     Raises:
-        WrongUse: the day cannot be published, or the numbers are not those of its verdicts.
+        WrongUse: there is no such day, or a newer one is published.
     """
     os.environ["DAGSTER_HOME"] = str(dagster_home())
     organization = organization_of(name)
@@ -54,30 +54,35 @@ def approve_now(name: str, day_given: str, by: str, *, yes: bool, seen: Mapping[
     _refuse_older(organization, lake, day)
     try:
         resolved = resolved_day(lake, day)
-        judgement = judge(organization, lake, resolved)
     except NotResolved as error:
         raise WrongUse(str(error)) from None
-    if not judgement.held:
-        return _not_held(organization, lake, resolved, day)
-    earlier = approval_of(lake, judgement)
-    if earlier is not None:
-        return _approved_before(organization, lake, resolved, earlier)
-    _show(organization, lake, judgement, resolved)
     try:
+        judgement = judge(organization, lake, resolved)
+        if not judgement.held:
+            return _not_held(organization, lake, resolved, day)
+        earlier = approval_of(lake, judgement)
+        if earlier is not None:
+            return _approved_before(organization, lake, resolved, earlier)
+        _show(organization, lake, judgement, resolved)
         refuse_damage(judgement)
         if yes:
             refuse_unseen(judgement, seen, None)
-    except CannotBeApproved as error:
-        click.echo(f"\n{error}", err=True)
-        return HELD
     except NotSeen as error:
         command = _command(organization, judgement, who)
-        raise WrongUse(f"{error}\nWhoever has looked at it: {command}") from None
+        return _not_approved(f"{error}\nWhoever has looked at it: {command}")
+    except (NotResolved, CannotBeApproved) as error:
+        return _not_approved(str(error))
     if not yes and not _agreed(judgement):
         click.echo(f"{day} was not approved. {_standing(lake)}")
         return HELD
     approval = {"by": who, "digest": judgement.digest, **numbers(judgement)}
-    return _publish(organization, lake, day, approval)
+    # The file may have been changed while somebody was looking.
+    return _publish(organization_of(name), lake, day, approval)
+
+
+def _not_approved(why: str) -> int:
+    click.echo(f"\n{why}", err=True)
+    return HELD
 
 
 def _who(by: str) -> str:

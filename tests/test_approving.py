@@ -211,7 +211,7 @@ def test_a_script_names_the_numbers_that_were_seen(held: Desk) -> None:
 def test_nobody_approves_what_he_has_not_seen(held: Desk, given: str) -> None:
     options, named = WRONG[given]
     ended = held.approve("--yes", *options)
-    assert ended.status == 2
+    assert ended.status == 3
     assert named in ended.err
     assert "the numbers that hold it are removed 2, removed_memberships 2" in ended.err
     assert (
@@ -224,10 +224,24 @@ def test_nobody_approves_what_he_has_not_seen(held: Desk, given: str) -> None:
 def test_a_snapshot_that_is_not_proven_is_approved_by_the_number_of_its_checks(desk: Desk) -> None:
     desk.read("Ada", "Bob", users_doubled=1)
     ended = desk.approve("--yes")
-    assert ended.status == 2
+    assert ended.status == 3
     assert "unproven 1" in ended.err
     assert desk.approve("--yes", "--unproven", "1").status == 0
     assert desk.people == ["Ada", "Bob"]
+
+
+def test_what_other_rules_made_of_the_day_is_not_approved(held: Desk) -> None:
+    file = held.home / "organizations" / "acme.yaml"
+    rules = file.read_text()
+    file.write_text(f"{rules}resolution: {{match: [employee_number]}}\n")
+    try:
+        ended = held.approve(answer="y")
+    finally:
+        file.write_text(rules)
+    assert ended.status == 3
+    assert "was resolved under other rules than the organization file has now" in ended.err
+    assert "Start the job acme__resolve for 2026-11-23" in ended.err
+    assert held.people == list(FOUR)
 
 
 # What there is nothing to approve of.
