@@ -107,7 +107,8 @@ def let_through(
         return
     if not config.by.strip():
         raise _refused(context, NOBODY)
-    judgement = judge(organization, lake, resolved_day(lake, day))
+    resolved = resolved_day(lake, day)
+    judgement = judge(organization, lake, resolved, even_if_older=config.even_if_older)
     if not judgement.held:
         context.log.info(f"{day} is not held: it needs nobody's approval.")
         return

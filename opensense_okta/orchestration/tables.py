@@ -149,12 +149,13 @@ def of_judgement(judgement: Judgement) -> dict[str, dg.MetadataValue]:
     """How much differs from the published day before, and what the guards say of what it replaces."""
     counts = judgement.difference.model_dump(exclude={"attributes"})
     base, replaces = judgement.base, judgement.replaces
+    stays = f"a newer day, {judgement.newer}, is" if judgement.newer else "nothing is"
     return {
         "compared_with": dg.MetadataValue.text(
             str(base.day) if base else "nothing: no earlier day is published"
         ),
         "guards_compared_with": dg.MetadataValue.text(
-            named(replaces, judgement.day) if replaces else "nothing: it replaces nothing"
+            named(replaces, judgement.day) if replaces else f"nothing: {stays} published"
         ),
         "held": dg.MetadataValue.bool(judgement.held),
         **{name: dg.MetadataValue.int(count) for name, count in counts.items()},

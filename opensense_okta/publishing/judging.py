@@ -89,7 +89,9 @@ class Judgement(Findings):
     Attributes:
         resolved: the id of the tables that were judged.
         base: the latest published day before, which its changes are told against; None: there is none.
-        replaces: the published directory, which the guards compared it with; None: there is none.
+        replaces: the published directory, which the guards compared it with; None: there is none, or none
+            that it would replace.
+        newer: the published day that stays, so that nothing is judged.
         digest: of the snapshots, the rules, the limits, and the published directory that it was compared
             with: equal digests, equal judgements.
         difference: from `base`.
@@ -99,8 +101,14 @@ class Judgement(Findings):
     resolved: str
     base: Base | None
     replaces: Base | None = None
+    newer: date | None = None
     digest: str
     difference: Difference
+
+    @property
+    def held(self) -> bool:
+        """Whether the day must not be published without a person's approval."""
+        return self.newer is None and super().held
 
 
 def stored_judgement(lake: Lake, day: date) -> Judgement | None:
@@ -182,6 +190,7 @@ def _judged(
         resolved=resolved.id,
         base=place.before,
         replaces=place.replaces,
+        newer=place.newer,
         digest=digest,
         difference=difference,
         unproven=found.unproven,

@@ -53,8 +53,7 @@ class Held(Exception):
         self.remedy = (
             "If this is a mistake, mend it in the directory or in the organization file and start the sync"
             f" again: `opensense-okta sync {organization}`. If it is meant, let this one day through:"
-            f" `opensense-okta approve {organization} --date {judgement.day} --by YOUR_NAME`, which shows"
-            " examples first."
+            f" {_through(organization, judgement)}"
         )
         super().__init__(f"{self.what} {self.means} What to do: {self.remedy}")
 
@@ -64,6 +63,18 @@ def _stays(judgement: Judgement) -> str:
         return "Nothing is published yet."
     stays = named(judgement.replaces, judgement.day)
     return f"{stays.capitalize()}, which it was compared with, stays published."
+
+
+def _through(organization: str, judgement: Judgement) -> str:
+    if judgement.replaces is not None and judgement.replaces.day > judgement.day:
+        return (
+            f"start the job {organization}__approve for {judgement.day} with `even_if_older: true`, `by`, and"
+            " the numbers that `approve_with` of resolved_directory shows."
+        )
+    return (
+        f"`opensense-okta approve {organization} --date {judgement.day} --by YOUR_NAME`, which shows"
+        " examples first."
+    )
 
 
 @dataclass(frozen=True)
@@ -99,6 +110,8 @@ def publish(
         NotResolved: the day has not been resolved, or a snapshot was replaced since.
     """
     resolved, last = resolved_day(lake, day), published(lake)
+    if last is not None and last.day > day and not even_if_older:
+        return Publication(day, newer=last.day)
     judgement = judge(organization, lake, resolved, even_if_older=even_if_older)
     if last is not None and last.id == resolved.id:
         approved_by = last.approved_by
@@ -106,8 +119,6 @@ def publish(
         approved_by = _let_through(lake, judgement, last)
     if last is not None:
         mark(lake, last)  # should the process that published it have been killed before it could
-        if last.day > day and not even_if_older:
-            return Publication(day, newer=last.day)
     _give_ids(lake, resolved)
     with _built(lake, resolved) as unfinished:
         now = Published(

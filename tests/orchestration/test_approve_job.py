@@ -1,7 +1,7 @@
 """The jobs beside the daily one: letting a held day through, and removing what is old."""
 
 import shutil
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +55,11 @@ def held(half_gone: Path, acme: Company) -> Company:
     return acme
 
 
-def approve(acme: Company, **config: object) -> Run:
+def approve(acme: Company, day: date = DAY, /, **config: object) -> Run:
     """The job, with what somebody fills in."""
-    return acme.run("approve", config={"ops": {"acme__resolved_directory": {"config": config}}})
+    return acme.run(
+        "approve", day=day, config={"ops": {"acme__resolved_directory": {"config": config}}}
+    )
 
 
 def people(acme: Company) -> int:
@@ -144,6 +146,20 @@ def test_a_day_that_is_not_held_needs_no_numbers(held: Company) -> None:
     assert approve(held, by="Eve").succeeded
     assert people(held) == 5
     assert not (held.lake.resolved(DAY).folder / APPROVAL).exists()
+
+
+def test_an_older_day_takes_the_newer_ones_place_for_whoever_has_seen_what_that_loses(
+    held: Company,
+) -> None:
+    prepare(held.lake, "Ada", "Bob", days_ago=2)
+    older = DAY - timedelta(days=2)
+    assert approve(held, older, by="Eve").succeeded  # as nothing was asked for
+    assert people(held) == 4
+    refused = approve(held, older, by="Eve", even_if_older=True)
+    assert "the numbers that hold it are removed 2, removed_memberships 2" in refused.words()
+    seen = {"removed": 2, "removed_memberships": 2}
+    assert approve(held, older, by="Eve", even_if_older=True, **seen).succeeded
+    assert people(held) == 2
 
 
 # Retention.

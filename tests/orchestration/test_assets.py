@@ -157,7 +157,7 @@ def test_the_first_day_is_compared_with_nothing(synced: Synced) -> None:
     judged = synced.shows("changes")
     people = synced.shows("people")["dagster/partition_row_count"]
     assert judged["compared_with"] == "nothing: no earlier day is published"
-    assert judged["guards_compared_with"] == "nothing: it replaces nothing"
+    assert judged["guards_compared_with"] == "nothing: nothing is published"
     assert (judged["added"], judged["removed"], judged["changed"]) == (people, 0, 0)
 
 

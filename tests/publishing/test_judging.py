@@ -10,7 +10,7 @@ from opensense_okta.lake import Lake
 from opensense_okta.organization import Organization
 from opensense_okta.publishing.approval import approve
 from opensense_okta.publishing.judging import JUDGEMENT, judge, stored_judgement
-from opensense_okta.publishing.publish import Held, publish, resolved_day
+from opensense_okta.publishing.publish import Held, Publication, publish, resolved_day
 from opensense_okta.publishing.standing import NotResolved, published
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import resolve
@@ -127,8 +127,23 @@ def test_the_day_after_a_held_one_is_judged_against_what_is_published(acme: Lake
     assert held.judgement.difference == Difference(removed=5, memberships_removed=5)
 
 
+def test_an_older_day_replaces_nothing_and_so_is_never_held(acme: Lake) -> None:
+    read(acme, "x", YESTERDAY)
+    judgement = judge(ACME, acme, resolved_day(acme, YESTERDAY))
+    assert not judgement.held
+    assert {(one.passed, one.warns, one.says) for one in judgement.verdicts} == {
+        (
+            True,
+            False,
+            "Nothing is replaced: the directory of 2026-11-23 is published, and is newer.",
+        )
+    }
+    assert publish(ACME, acme, YESTERDAY) == Publication(YESTERDAY, newer=DAY)
+
+
 def test_an_older_day_that_is_asked_for_is_judged_against_the_newer_one(acme: Lake) -> None:
     held = hold(acme, YESTERDAY, even_if_older=True)
+    assert "start the job acme__approve for 2026-11-22 with `even_if_older: true`" in held.remedy
     assert days(held) == (None, DAY)
     assert "4 of 8 active people (50.0 %) are gone (4)" in held.what
     assert users(acme) == 8
