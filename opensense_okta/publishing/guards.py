@@ -55,7 +55,9 @@ GUARD_QUESTIONS: Mapping[Guard, str] = {
 
 BY_ATTRIBUTE = ("blanked", "rewritten")
 
-HALF_OF = 3  # a half of fewer is one person, whom a small company may well lose
+HALF_OF = (
+    3  # values, or memberships; a half of fewer is one, which somebody may well change by hand
+)
 ALL_OF = 5  # values of one attribute; fewer are what one person may clear by hand
 NEARLY_ALL = 0.9  # of a loss, so that one directory is named for it
 POINTS, LINKED = 20, 10  # the share of people with several accounts may fall by, and their number
@@ -288,7 +290,8 @@ class _Loss(BaseModel):
             return f"more than {count:,} and more than {percent:g} %"
         if self.guard == "removed" and most is not None and self.count > most:
             return f"more than {most:,}"
-        if self.of >= HALF_OF and 2 * self.count >= self.of and matters:
+        few = self.of < (1 if self.guard == "removed" else HALF_OF)
+        if not few and 2 * self.count >= self.of and matters:
             return "half of them or more"
         return ""
 
