@@ -316,7 +316,8 @@ class _Loss(BaseModel):
                 return f"{self.attribute}: {numbers} values of {whose} {share} became blank"
             case "rewritten":
                 return f"{self.attribute}: {numbers} values of {whose} {share} became other values"
-        return f"{numbers} memberships {share} are gone"
+        of = f" of {self.directory}" if self.directory else ""
+        return f"{numbers} memberships{of} {share} are gone"
 
     @property
     def held_beyond(self) -> str:
@@ -462,7 +463,7 @@ class _Case:
             ("directory_missing", self._vanished(directory)),
             ("scope_changed", self._scope(guard, directory)),
             ("rules_changed", self._rules(guard, loss)),
-            ("directory", "" if directory else self._directory(guard, loss)),
+            ("directory", self._directory(guard, loss)),
             ("unknown", UNKNOWN[guard]),
         ]
         return next((cause, words) for cause, words in found if words)
@@ -483,7 +484,7 @@ class _Case:
 
     def _scope(self, guard: Guard, directory: str | None) -> str:
         # Who is out of scope is gone; the values of those who stay do not change by it.
-        if directory and guard != "removed":
+        if directory and guard in BY_ATTRIBUTE:
             return ""
         names = [name for name in self.circumstances.scope_changed if directory in (None, name)]
         if not names:
@@ -516,21 +517,40 @@ class _Case:
             }
             words = "changed, see there; accounts may be matched by it."
             return f"{_listed(sorted(keys))} {words}" if keys else self._accounts_gone()
-        kind = "removed" if guard == "removed_memberships" else guard
-        attribute = loss.attribute if loss else None
-        own = [
-            other
-            for other in self.losses
-            if other.directory and other.guard == kind and other.attribute == attribute
-        ]
-        explains = [other for other in own if other.exceeds]
-        if explains:
-            return f"{'; '.join(other.found for other in explains)}: the cause is there."
+        directory, attribute = (loss.directory, loss.attribute) if loss else (None, None)
+        if guard == "removed_memberships" and (gone := self._beyond("removed", directory)):
+            return gone  # who has left is in no group any more
+        if directory:
+            return ""
+        if found := self._beyond(guard, None, attribute):
+            return found
+        own = self._own(guard, None, attribute)
         most = max(own, key=lambda other: other.count, default=None)
         total = sum(other.count for other in own)
         if most and len(own) > 1 and most.count >= NEARLY_ALL * total > 0:
             return f"{most.found}; the other directories lost next to nothing."
         return self._accounts_gone() if guard in BY_ATTRIBUTE else ""
+
+    def _own(
+        self, guard: Guard, directory: str | None, attribute: str | None = None
+    ) -> list[_Loss]:
+        """What each directory, or only one, has lost itself."""
+        return [
+            other
+            for other in self.losses
+            if other.directory
+            and directory in (None, other.directory)
+            and (other.guard, other.attribute) == (guard, attribute)
+        ]
+
+    def _beyond(self, guard: Guard, directory: str | None, attribute: str | None = None) -> str:
+        """The same as far as it is beyond its limits, in words."""
+        explains = [other for other in self._own(guard, directory, attribute) if other.exceeds]
+        return (
+            f"{'; '.join(other.found for other in explains)}: the cause is there."
+            if explains
+            else ""
+        )
 
     def _accounts_gone(self) -> str:
         """Which directory's accounts are gone, and with them what only they had."""

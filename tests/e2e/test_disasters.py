@@ -271,11 +271,12 @@ BAD = {
         a_nested_group_is_gone(-1),
         {"removed_memberships": 54},
         {
+            ("removed_memberships", None, None): "memberships of entra",
             (
                 "removed_memberships",
+                "entra",
                 None,
-                None,
-            ): "a large group was deleted or emptied, or its members can no longer be read."
+            ): "a large group was deleted or emptied, or its members can no longer be read.",
         },
         "select count(*) from memberships",
         339 - 54,

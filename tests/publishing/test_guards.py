@@ -229,17 +229,52 @@ def test_memberships_that_go_are_held_beyond_the_limits(
     connection: duckdb.DuckDBPyConnection, case: Lost
 ) -> None:
     people = staff(case.of)
-    members = tuple((one.id, "g") for one in people)
+    members = tuple((one.id, "okta/g") for one in people)
     found = judged(
         connection,
-        day(people, groups={"g": "G"}, memberships=members),
-        day(people, groups={"g": "G"}, memberships=members[case.lost :]),
+        day(people, groups={"okta/g": "G"}, memberships=members),
+        day(people, groups={"okta/g": "G"}, memberships=members[case.lost :]),
         guards={"removed": case.removed},
     )
-    verdict = found["removed_memberships", None, None]
-    assert (verdict.count, verdict.of, verdict.passed) == (case.lost, case.of, not case.why)
-    assert f": {case.why}." in verdict.says if case.why else not verdict.cause
-    assert "max" not in verdict.limits
+    for directory in (None, "okta"):
+        verdict = found["removed_memberships", directory, None]
+        assert (verdict.count, verdict.of, verdict.passed) == (case.lost, case.of, not case.why)
+        assert f": {case.why}." in verdict.says if case.why else not verdict.cause
+        assert "max" not in verdict.limits
+
+
+def members(people: tuple[Person, ...], group: str) -> tuple[tuple[str, str], ...]:
+    return tuple((one.id, group) for one in people)
+
+
+def test_one_directorys_memberships_are_judged_by_themselves(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    people, groups = pair(300), {"okta/g": "Staff", "entra/g": "Sales"}
+    okta, entra = members(people, "okta/g"), members(people[:20], "entra/g")
+    found = judged(
+        connection,
+        day(people, groups=groups, memberships=(*okta, *entra)),
+        day(people, groups=groups, memberships=(*okta, *entra[12:])),
+        BOTH,
+    )
+    assert found.held == {("removed_memberships", "entra", None)}
+    assert found["removed_memberships", "entra", None].says.startswith(
+        "12 of 20 memberships of entra (60.0 %) are gone: more than 10 and more than 5 %."
+    )
+
+
+def test_where_groups_of_one_name_are_one_a_membership_is_of_the_persons_directories(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    ours, theirs = staff(300), company(*range(300, 320), directories=("entra",))
+    one = {"groups": {"okta/g": "Staff"}, "sources": {"okta/g": ("okta/g", "entra/g")}}
+    there = members(ours, "okta/g"), members(theirs, "okta/g")
+    before = day(ours, theirs, memberships=(*there[0], *there[1]), **one)
+    after = day(ours, theirs, memberships=(*there[0], *there[1][12:]), **one)
+    found = judged(connection, before, after, BOTH)
+    assert found.held == {("removed_memberships", "entra", None)}
+    assert found["removed_memberships", "okta", None].of == 300
 
 
 # Values that became blank, or others.
@@ -555,6 +590,11 @@ HALF_OF_OKTA = day(staff(100)), day(staff(50))
 BLANK = day(staff(50, title="Clerk")), day(staff(50))
 BLANK_BOTH = day(pair(50, title="Clerk")), day(pair(50))
 NO_ENTRA = day(pair(50), company(*range(50, 90), directories=("entra",))), day(staff(50))
+GROUP = {"okta/g": "Staff"}
+NO_MEMBERS = (
+    day(staff(50), groups=GROUP, memberships=members(staff(50), "okta/g")),
+    day(staff(50), groups=GROUP),
+)
 ENTRA_GONE = replace(TODAY, sources={"okta": READ, "entra": Source(SINCE, None)})
 WHY = {
     "a directory vanished": Why(
@@ -635,6 +675,25 @@ WHY = {
         "50 of 100 active accounts of okta",
         replace(HALF_OF_OKTA[0], memberships=tuple((one.id, "g") for one in staff(100))),
         replace(HALF_OF_OKTA[1], memberships=tuple((one.id, "g") for one in staff(50))),
+    ),
+    "memberships of those who left one directory": Why(
+        ("removed_memberships", "okta", None),
+        "directory",
+        "50 of 100 active accounts of okta",
+        day(staff(100), groups=GROUP, memberships=members(staff(100), "okta/g")),
+        day(staff(50), groups=GROUP, memberships=members(staff(50), "okta/g")),
+    ),
+    "one directory's memberships": Why(
+        ("removed_memberships", None, None),
+        "directory",
+        "50 of 50 memberships of okta (100.0 %) are gone: the cause is there.",
+        *NO_MEMBERS,
+    ),
+    "one directory's memberships themselves": Why(
+        ("removed_memberships", "okta", None),
+        "unknown",
+        "a large group was deleted or emptied, or its members can no longer be read.",
+        *NO_MEMBERS,
     ),
     "the values that accounts are matched by": Why(
         ("correlation", None, None),
@@ -741,6 +800,16 @@ SHOWN = {
             {"group": "Staff", "had": 3, "lost": 2, "now": "there"},
             {"group": "Sales", "had": 1, "lost": 1, "now": "gone"},
         ],
+    ),
+    "which groups of one directory did": Shown(
+        ("removed_memberships", "entra", None),
+        day(
+            pair(2),
+            groups={"okta/g": "Staff", "entra/g": "Sales"},
+            memberships=(*members(pair(2), "okta/g"), *members(pair(2), "entra/g")),
+        ),
+        day(pair(2), groups={"okta/g": "Staff", "entra/g": "Sales"}),
+        [{"group": "Sales", "had": 2, "lost": 2, "now": "there"}],
     ),
     "which values differ, the most frequent change first": Shown(
         ("rewritten", None, "title"),

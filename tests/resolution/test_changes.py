@@ -63,6 +63,7 @@ class Day:
         attributes: columns that nobody needs to have a value of.
         accounts: instead of those that follow from the people.
         groups: names by id.
+        sources: of groups that were made of several.
     """
 
     people: tuple[Person, ...] = ()
@@ -70,6 +71,7 @@ class Day:
     memberships: tuple[tuple[str, str], ...] = ()
     attributes: tuple[str, ...] = ("title",)
     accounts: tuple[Account, ...] | None = None
+    sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def day(*people: Person, **others: object) -> Day:
@@ -130,7 +132,12 @@ def lay(connection: duckdb.DuckDBPyConnection, before: Day, after: Day) -> None:
             ),
         )
         text = "varchar"
-        _table(connection, f"{age}_groups", {"group_id": text, "name": text}, each.groups.items())
+        _table(
+            connection,
+            f"{age}_groups",
+            {"group_id": text, "name": text, "sources": "varchar[]"},
+            ([one, name, each.sources.get(one, [one])] for one, name in each.groups.items()),
+        )
         _table(
             connection,
             f"{age}_memberships",

@@ -41,6 +41,30 @@ select
     count(*) as "of"
 from old_memberships;
 
+-- A membership is of the directories that both its group and its person come from: where groups of one
+-- name are one, these may be several.
+insert into guard_measures by name
+with sources as (
+    select group_id, unnest(list_distinct(list_transform(sources, lambda s: split_part(s, '/', 1)))) as directory
+    from old_groups
+),
+gone as (
+    select person_id, before as group_id, true as gone
+    from changes
+    where change = 'removed' and attribute = 'membership'
+)
+select
+    'removed_memberships' as guard,
+    directory,
+    count(gone) as count,
+    count(*) as "of"
+from old_memberships
+join sources using (group_id)
+join old_people p using (person_id)
+left join gone using (person_id, group_id)
+where list_contains(p.directories, directory)
+group by directory;
+
 create or replace temp table people_staying as
 select person_id
 from (from old_people where active) o
