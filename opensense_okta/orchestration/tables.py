@@ -10,7 +10,7 @@ from opensense_okta.directories.snapshot import Finding, SnapshotManifest, Table
 from opensense_okta.lake import Lake
 from opensense_okta.publishing.exports import Exported
 from opensense_okta.publishing.judging import Judgement
-from opensense_okta.publishing.publish import Publication
+from opensense_okta.publishing.publish import Publication, way_through
 from opensense_okta.publishing.standing import named, published
 from opensense_okta.resolution.lint import Advice
 
@@ -223,12 +223,17 @@ def guard_result(judgement: Judgement, guard: str, asset: dg.AssetKey) -> dg.Ass
         [one for one in found if not one.passed] or [one for one in found if one.warns] or found
     )
     held = any(not one.passed for one in found)
+    says = " ".join(one.says for one in telling) or "There is nothing to judge."
+    if held:
+        says += (
+            f" If it is meant, let this one day through: {way_through(asset.path[0], judgement)}"
+        )
     return dg.AssetCheckResult(
         asset_key=asset,
         check_name=guard,
         passed=not held and not any(one.warns for one in found),
         severity=dg.AssetCheckSeverity.ERROR if held else dg.AssetCheckSeverity.WARN,
-        description=" ".join(one.says for one in telling) or "There is nothing to judge.",
+        description=says,
         metadata={"count": max((one.count for one in telling), default=0)},
     )
 

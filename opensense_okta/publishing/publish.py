@@ -53,7 +53,7 @@ class Held(Exception):
         self.remedy = (
             "If this is a mistake, mend it in the directory or in the organization file and start the sync"
             f" again: `opensense-okta sync {organization}`. If it is meant, let this one day through:"
-            f" {_through(organization, judgement)}"
+            f" {way_through(organization, judgement)}"
         )
         super().__init__(f"{self.what} {self.means} What to do: {self.remedy}")
 
@@ -65,7 +65,8 @@ def _stays(judgement: Judgement) -> str:
     return f"{stays.capitalize()}, which it was compared with, stays published."
 
 
-def _through(organization: str, judgement: Judgement) -> str:
+def way_through(organization: str, judgement: Judgement) -> str:
+    """What lets a held day through, after whoever does it has looked."""
     if judgement.replaces is not None and judgement.replaces.day > judgement.day:
         return (
             f"start the job {organization}__approve for {judgement.day} with `even_if_older: true`, `by`, and"

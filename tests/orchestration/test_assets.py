@@ -396,6 +396,10 @@ def test_a_day_that_is_held_says_so_and_the_published_directory_stays(acme: Comp
     failed = [(check.check_name, check.severity) for check in run.checks() if not check.passed]
     for check in ("everyone_group_listed", "removed", "removed_memberships"):
         assert (check, dg.AssetCheckSeverity.ERROR) in failed
+    (removed,) = [check for check in run.checks() if check.check_name == "removed"]
+    assert "opensense-okta approve acme --date 2026-11-23 --by YOUR_NAME" in str(
+        removed.description
+    )
     assert acme.lake.database.read_bytes() == before
     # What was judged is stored and shown; what is published is not touched, its report neither.
     assert run.metadata()["acme/changes"]["held"] is True
