@@ -17,7 +17,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
-import duckdb
 import httpx
 import pytest
 from starlette.types import Message, Receive, Scope, Send
@@ -35,6 +34,7 @@ from opensense_okta.organization import Organization
 from opensense_okta.simulator import limits as simulator_limits
 from opensense_okta.simulator.faults import (
     MEMBERS,
+    Delay,
     Empty,
     Failure,
     Fault,
@@ -61,6 +61,7 @@ from tests.directories.reads import failure, rows
 from tests.directories.test_okta import DEPROVISIONED, GROUPS, LARGE_MEMBERS, USERS
 from tests.directories.test_recordings import group_row, user_row, without_capture
 from tests.directories.virtual_time import Impatience
+from tests.scratch import scratch
 
 LISTINGS = (USERS, DEPROVISIONED, GROUPS, MEMBERS)
 ALWAYS = None
@@ -134,7 +135,7 @@ def assert_true(lake: Lake, manifest: SnapshotManifest, org: Org) -> None:
     """A snapshot holds what the org holds, attribute by attribute."""
     truth = org.truth()
     shelf = lake.snapshot("okta", manifest.day)
-    with duckdb.connect() as connection:
+    with scratch() as connection:
         for table in TABLES:
             engine.view(connection, table, shelf.table(manifest, table))
         found = {table: rows(connection, table) for table in TABLES}
@@ -278,7 +279,7 @@ def test_a_group_that_vanishes_meanwhile_is_gone_with_its_members(bench: Bench) 
     manifest = bench.take(vanishing)
     truth = bench.okta.org.truth()
     shelf = bench.lake.snapshot("okta", manifest.day)
-    with duckdb.connect() as connection:
+    with scratch() as connection:
         for table in TABLES:
             engine.view(connection, table, shelf.table(manifest, table))
         members = {(row["group_id"], row["user_id"]) for row in rows(connection, "memberships")}
@@ -438,3 +439,18 @@ def test_a_budget_that_others_have_eaten_is_waited_for_and_told(
     assert manifest.cost.headroom is not None
     assert manifest.cost.headroom < 0.1
     assert sum(served.status == 429 for served in watched.served) <= duration / 60
+
+
+def test_too_many_at_once_makes_fewer_at_once(
+    virtual: Callable[..., tuple[Virtual, SnapshotManifest, list[Progress]]], lake: Lake
+) -> None:
+    org = Org.create(users=60, groups=60, memberships=400)
+    crowded = Limits(users=100_000, groups=100_000, concurrent=2)
+    slow = Delay(match=MEMBERS, seconds=2.0, times=None)
+    watched, manifest, _ = virtual(org, crowded, slow)
+    assert_true(lake, manifest, org)
+    refused = [served.status == 429 for served in watched.served]
+    assert sum(refused) == manifest.cost.retries
+    first, then = refused[: len(refused) // 2], refused[len(refused) // 2 :]
+    assert sum(first) >= 4  # of the eight that went out together
+    assert sum(then) <= 2  # when one more is tried

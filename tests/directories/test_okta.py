@@ -295,17 +295,6 @@ def test_a_host_that_nobody_answers_at_is_unreachable(tmp_path: Path) -> None:
 # -- limits -----------------------------------------------------------------------------------
 
 
-def test_too_many_at_once_makes_fewer_at_once(org: Org, tmp_path: Path) -> None:
-    limits = Limits(users=100_000, groups=100_000, concurrent=2)
-    with running(org, limits=limits, latency=0.01) as okta:
-        found = read(okta.url, tmp_path)
-    assert_true(found, org)
-    assert 0 < okta.meter.refused == found.cost.retries
-    half = len(okta.requests) // 2
-    refused = [served.status == 429 for served in okta.requests]
-    assert sum(refused[half:]) <= sum(refused[:half])
-
-
 def test_no_more_run_at_once_than_bulk_jobs_should(org: Org, tmp_path: Path) -> None:
     with running(org, limits=Limits(users=100_000, groups=100_000), latency=0.05) as okta:
         read(okta.url, tmp_path)
