@@ -5,6 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SIMULATOR := http://127.0.0.1:8765
 export DAGSTER_HOME ?= $(CURDIR)/dagster_home
+unexport PYTHONDONTWRITEBYTECODE # without bytecode each start compiles Dagster and pandas anew: 4 s
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
