@@ -11,7 +11,6 @@ from typing import Any
 from unittest import mock
 from uuid import uuid4
 
-import duckdb
 import msgspec
 import time_machine
 
@@ -27,6 +26,7 @@ from opensense_okta.simulator.org import Org
 from opensense_okta.simulator.server import TOKEN, Simulator, running
 from tests.directories.reads import Row, rows
 from tests.directories.test_recordings import group_row, user_row, without_capture
+from tests.scratch import scratch
 
 DAY = date(2026, 11, 23)
 NOON = time(12)
@@ -112,7 +112,7 @@ class Company:
     def tables(self, manifest: SnapshotManifest) -> Tables:
         """What a snapshot holds."""
         shelf = self.lake.snapshot("okta", manifest.day)
-        with duckdb.connect() as connection:
+        with scratch() as connection:
             connection.execute("set TimeZone = 'UTC'")
             for table in ("raw_users", "raw_groups", "memberships"):
                 path = str(shelf.table(manifest, table))

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-import duckdb
 import pytest
 import time_machine
 
@@ -29,6 +28,7 @@ from opensense_okta.simulator.server import Simulator, running
 from tests.conftest import Write
 from tests.directories.reads import failure
 from tests.directories.test_http import everything_told
+from tests.scratch import scratch
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 TODAY = NOON.date()
@@ -72,7 +72,7 @@ def stored(lake: Lake, day: date = TODAY) -> SnapshotManifest | None:
 
 def count(lake: Lake, manifest: SnapshotManifest, table: str) -> int:
     path = lake.snapshot("okta", manifest.day).table(manifest, table)
-    with duckdb.connect() as connection:
+    with scratch() as connection:
         return int(connection.read_parquet(str(path)).aggregate("count(*)").fetchall()[0][0])
 
 

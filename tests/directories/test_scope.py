@@ -6,7 +6,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
 from opensense_okta.directories.errors import IncompleteListing
@@ -18,6 +17,7 @@ from opensense_okta.simulator.people import dice
 from opensense_okta.vocabulary import mapping
 from tests.directories.days import DAY, Company, Tables, a_company, truth
 from tests.directories.reads import failure
+from tests.scratch import scratch
 
 TOMORROW = DAY + timedelta(days=1)
 
@@ -148,7 +148,7 @@ def test_nothing_out_of_scope_is_in_any_file(acme: Company, scope: dict[str, lis
     for path in files:
         held = path.read_bytes().decode("utf-8", errors="replace")
         if path.suffix == ".parquet":
-            with duckdb.connect() as connection:
+            with scratch() as connection:
                 held = str(connection.read_parquet(str(path)).fetchall())
         assert not [one for one in out if one in held], path
 

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
-import duckdb
-
 from opensense_okta.lake import Lake
 from opensense_okta.organization import STANDARD_ATTRIBUTES, Organization, load_organization
+from tests.scratch import scratch
 
 DAY = date(2026, 11, 23)
 
@@ -40,7 +39,7 @@ def resolved(lake: Lake, people: Sequence[Person], *, without: str = "") -> Path
     """Stores the people of a day; returns the folder of its tables."""
     draft = lake.resolved(DAY).draft()
     types = {column: kind for column, kind in TYPES.items() if column != without}
-    with duckdb.connect() as connection:
+    with scratch() as connection:
         columns = ", ".join(f"{column} {kind}" for column, kind in types.items())
         connection.execute(f"create table people ({columns})")
         for person in people:

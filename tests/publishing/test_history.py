@@ -13,6 +13,7 @@ from opensense_okta.publishing.publish import publish
 from opensense_okta.publishing.standing import Published, mark
 from opensense_okta.resolution.resolve import ResolvedManifest, resolve
 from tests.resolution.stored import Row, fetched, organization, store, typed_columns, user
+from tests.scratch import scratch
 
 FIRST = date(2026, 11, 1)
 PEOPLE = "person_id varchar, title varchar"
@@ -31,7 +32,7 @@ def resolved(
     """Stores the people of a resolved day."""
     shelf = lake.resolved(of)
     draft = shelf.draft()
-    with duckdb.connect() as connection:
+    with scratch() as connection:
         connection.execute(f"create table people ({columns})")
         for person in people:
             marks = ", ".join("?" * len(person))
@@ -62,7 +63,7 @@ def put_out(
 
 def history_of(lake: Lake, now: ResolvedManifest | None = None) -> list[Row]:
     """The history's rows, by person and time."""
-    with duckdb.connect() as connection:
+    with scratch() as connection:
         history.fill(connection, lake, now)
         return fetched(connection.table("new_people_history").order("person_id, valid_from"))
 

@@ -8,7 +8,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
 
-import duckdb
 import pytest
 
 from opensense_okta.lake import Lake, make_private, write_whole
@@ -31,6 +30,7 @@ from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import ResolvedManifest, Source, resolve
 from tests.resolution.stored import DAY, group, store, user
 from tests.resolution.stored import organization as acme
+from tests.scratch import scratch
 
 ACME: Organization = acme()
 EVERYONE = group("g1", "Everyone")
@@ -72,7 +72,7 @@ def put_out(
     """
     shelf = lake.resolved(of)
     draft = shelf.draft()
-    with duckdb.connect() as connection:
+    with scratch() as connection:
         connection.execute(f"create table people ({PEOPLE})")
         connection.execute("create table accounts (directory varchar, active boolean)")
         connection.execute(
@@ -346,7 +346,7 @@ def test_small_departments_are_counted_together(lake: Lake) -> None:
 def test_who_has_several_departments_counts_in_each(lake: Lake) -> None:
     one = put_out(lake)
     merged = "[['Sales', 'Legal'], ['Legal'], [], null]"  # as `merge: union` makes it
-    with duckdb.connect() as connection:
+    with scratch() as connection:
         connection.sql(
             f"""select '' as person_id, true as active, unnest({merged}::varchar[][]) as department,
             ['okta'] as directories, [''] as accounts"""

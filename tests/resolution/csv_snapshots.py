@@ -7,12 +7,11 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 
-import duckdb
-
 from opensense_okta.directories.snapshot import Cost, SnapshotManifest, Table
 from opensense_okta.lake import Lake
 from opensense_okta.resolution.resolve import TABLES, ResolvedManifest
 from tests.resolution.stored import DAY, GOOD_EVIDENCE, RAW_TABLES, Row, fetched
+from tests.scratch import scratch
 
 Record = Mapping[str, object]
 Tables = Mapping[str, list[Row]]
@@ -40,7 +39,7 @@ def store(
         "raw_groups": groups,
         "memberships": [{"group_id": group, "user_id": user} for group, user in members],
     }
-    with duckdb.connect() as connection:
+    with scratch() as connection:
         for table, rows in written.items():
             connection.execute(f"create table {table} ({RAW_TABLES[table]})")
             if rows:
@@ -77,7 +76,7 @@ def tables_of(lake: Lake, day: date = DAY) -> Tables:
     shelf = lake.resolved(day)
     manifest = shelf.manifest(ResolvedManifest)
     assert manifest is not None
-    with duckdb.connect() as connection:
+    with scratch() as connection:
         return {
             table: fetched(connection.read_parquet(str(shelf.table(manifest, table))).order("all"))
             for table in TABLES

@@ -11,6 +11,7 @@ from opensense_okta.directories.snapshot import Cost, SnapshotManifest, Table
 from opensense_okta.lake import Lake
 from opensense_okta.organization import Organization
 from opensense_okta.resolution.resolve import ResolvedManifest
+from tests.scratch import scratch
 
 DAY = date(2026, 11, 23)
 
@@ -110,7 +111,7 @@ def store(
         "raw_groups": list(groups),
         "memberships": [{"group_id": g, "user_id": u} for g, u in memberships],
     }
-    with duckdb.connect() as connection:
+    with scratch() as connection:
         for table, columns in RAW_TABLES.items():
             connection.execute(f"create table {table} ({columns})")
             for row in written[table]:
@@ -159,7 +160,7 @@ def resolved_file(lake: Lake, table: str, *, day: date = DAY) -> Path:
 
 def rows_of(path: Path) -> list[Row]:
     """The rows of a Parquet file, sorted."""
-    with duckdb.connect() as connection:
+    with scratch() as connection:
         return fetched(connection.read_parquet(str(path)).order("all"))
 
 
@@ -170,7 +171,7 @@ def fetched(relation: duckdb.DuckDBPyRelation) -> list[Row]:
 
 def columns_of(path: Path) -> dict[str, str]:
     """The columns of a Parquet file with their types."""
-    with duckdb.connect() as connection:
+    with scratch() as connection:
         return typed_columns(connection.read_parquet(str(path)))
 
 
