@@ -1,10 +1,13 @@
 """Whether two ways to write a phone number mean the same one."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 
 import duckdb
 import pandas as pd
 import phonenumbers
+
+from opensense_okta.resolution.countries import country_code
 
 
 def store(connection: duckdb.DuckDBPyConnection, written: Iterable[tuple[str, object]]) -> None:
@@ -12,8 +15,8 @@ def store(connection: duckdb.DuckDBPyConnection, written: Iterable[tuple[str, ob
 
     Args:
         connection: with the table.
-        written: numbers as directories write them, with the country (ISO 3166, two letters) whose
-            way of writing it may be.
+        written: numbers as directories write them, each with the country (a code or a name) whose way
+            of writing it may be; one that is written internationally needs none.
     """
     known = [(text, country, _number(text, country)) for text, country in written]
     frame = pd.DataFrame(known, columns=["value", "country", "number"], dtype="string")
@@ -21,9 +24,19 @@ def store(connection: duckdb.DuckDBPyConnection, written: Iterable[tuple[str, ob
 
 
 def _number(text: str, country: object) -> str | None:
-    try:
-        number = phonenumbers.parse(text, str(country) if country else None)
-    except phonenumbers.NumberParseException:
+    region = country_code(str(country)) if country else None
+    number = next(_parsed(text, region), None)
+    if number is None:
         return None
     meant = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     return f"{meant};ext={number.extension}" if number.extension else meant
+
+
+def _parsed(text: str, region: str | None) -> Iterator[phonenumbers.PhoneNumber]:
+    """The ways to understand a number, the likeliest first."""
+    # 00 stands for + nearly everywhere, and begins no national number.
+    for spelling in dict.fromkeys((re.sub(r"^\W*00", "+", text), text)):
+        try:
+            yield phonenumbers.parse(spelling, region)
+        except phonenumbers.NumberParseException:
+            continue

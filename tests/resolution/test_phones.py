@@ -1,0 +1,93 @@
+"""Which ways to write a phone number mean the same one, and which names mean a country."""
+
+import duckdb
+import pytest
+
+from opensense_okta.resolution import phones
+from opensense_okta.resolution.countries import country_code
+
+BERLIN = "+4930901820"
+
+
+def meant(*written: tuple[str, str | None]) -> set[str | None]:
+    """What each of the numbers means; None: no number."""
+    with duckdb.connect() as connection:
+        connection.execute("create table phone_numbers (value text, country text, number text)")
+        phones.store(connection, written)
+        found = connection.execute("select value, country, number from phone_numbers").fetchall()
+    numbers = {(value, country): number for value, country, number in found}
+    return {numbers.get(one) for one in written}
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "+49 30 901820",
+        "+49 (0)30 / 90 18 20",
+        "+49(30)901820",
+        "0049 30 901820",
+        "0049 (0) 30-901820",
+        "tel:+49-30-901820",
+        "\u200e\uff0b49.30.901820",
+    ],
+)
+@pytest.mark.parametrize("country", [None, "US", "Germany", "nowhere in particular"])
+def test_a_number_that_is_written_internationally_needs_no_country(
+    written: str, country: str | None
+) -> None:
+    assert meant((written, country)) == {BERLIN}
+
+
+@pytest.mark.parametrize("country", ["DE", "de", "DEU", "Germany", "GERMANY", "Deutschland"])
+def test_a_national_number_is_read_as_the_country_writes_it(country: str) -> None:
+    assert meant(("030 901820", country), ("(030) 90-1820", country)) == {BERLIN}
+
+
+@pytest.mark.parametrize("country", [None, "", "Atlantis", "EU"])
+def test_a_national_number_of_no_country_means_nothing(country: str | None) -> None:
+    assert meant(("030 901820", country)) == {None}
+
+
+def test_the_prefix_of_a_country_for_calls_abroad_counts() -> None:
+    assert meant(("011 49 30 901820", "USA")) == {BERLIN}
+
+
+def test_a_zero_that_belongs_to_the_number_stays() -> None:
+    assert meant(("+39 06 1234567", None), ("06 1234567", "Italy")) == {"+39061234567"}
+
+
+def test_an_extension_belongs_to_the_number() -> None:
+    ways = ["x123", "ext. 123", "#123", ";ext=123"]
+    numbers = [(f"+1 212 555 0123 {way}", None) for way in ways]
+
+    assert meant(*numbers) == {"+12125550123;ext=123"}
+    assert meant(("+1 212 555 0123", None)) == {"+12125550123"}
+
+
+@pytest.mark.parametrize("text", ["n/a", "+", "00", "4711", "+49 30 901820 / +49 171 1234567"])
+def test_what_is_no_number_means_nothing(text: str) -> None:
+    assert meant((text, None)) == {None}
+
+
+@pytest.mark.parametrize(
+    ("names", "code"),
+    [
+        (["US", "USA", "U.S.A.", "840", "United States", "United States of America"], "US"),
+        (["GB", "UK", "U.K.", "Great Britain", "united kingdom", "Scotland"], "GB"),
+        (["The Netherlands", "Nederland", "Holland", "NLD"], "NL"),
+        (["Schweiz", "Suisse", "Svizzera", " Switzerland "], "CH"),
+        (["Österreich", "Osterreich", "AUT"], "AT"),
+        (["Korea, Republic of", "South Korea", "대한민국"], "KR"),
+        (["Czech Republic", "Czechia", "Česko"], "CZ"),
+        (["Côte d\u2019Ivoire", "Cote d'Ivoire", "Ivory Coast"], "CI"),
+        (["Frankreich", "FRANCE", "Francia"], "FR"),
+        (["Kosovo", "XK"], "XK"),
+    ],
+)
+def test_a_country_has_many_names(names: list[str], code: str) -> None:
+    assert {country_code(name) for name in names} == {code}
+
+
+@pytest.mark.parametrize("name", ["", " ", "-", "X", "QQ", "Europe", "Remote", "SU", "Deutchland"])
+def test_what_names_no_country_is_not_guessed(name: str) -> None:
+    assert country_code(name) is None
