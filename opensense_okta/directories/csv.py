@@ -31,6 +31,9 @@ FILES: tuple[str, ...] = ()
 """Of the spool: none; whole files are copied, and read again by whoever starts anew."""
 
 COPIES = "files"
+COMPARED = ("files_unended",)
+"""Counts of the snapshot before that the checks compare with."""
+
 DIGITS = 12  # of the digest that evidence keeps: as many as any reader of JSON keeps of a number
 
 
@@ -175,6 +178,7 @@ class Read:
         return {
             "rows_read": self._rows,
             "files": len(copies),
+            "files_unended": sum(not copy.ended for copy in copies),
             "bytes": sum(copy.size for copy in copies),
             "files_digest": _digest_number(copies),
             "files_undated": sum(copy.modified is None for copy in copies),

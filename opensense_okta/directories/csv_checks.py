@@ -3,9 +3,33 @@
 from opensense_okta.directories.checks import SHARED, Check
 
 FRESH_DAYS = 3  # what `stale_after_days` is when nobody sets it
+UNENDED = "{files_unended:,} of {files:,} files end without a line break."
 
 CHECKS: tuple[Check, ...] = (
     *SHARED,
+    Check(
+        "files_whole",
+        "raw_users",
+        holds=True,
+        question="Do the files end as those before did, or are there no fewer users?",
+        passes=lambda n: (
+            n["files_unended"] <= n.get("files_unended_before", n["files"])
+            or n["users"] >= n["users_before"]
+        ),
+        says=f"{UNENDED} {{users:,}} users were listed, {{users_before:,}} in the snapshot before.",
+        otherwise="The files before ended with one: this one was most likely cut off in its last row. Look"
+        " at its end, and export it again.",
+    ),
+    Check(
+        "files_ended",
+        "raw_users",
+        holds=False,
+        question="Does every file end with a line break?",
+        passes=lambda n: n["files_unended"] == 0,
+        says=UNENDED,
+        otherwise="Nothing tells such a file from one that was cut off in its last cell: let the export end"
+        " every row with a line break.",
+    ),
     Check(
         "files_fresh",
         "raw_users",

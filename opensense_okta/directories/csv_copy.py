@@ -18,11 +18,13 @@ from pathlib import Path
 
 from opensense_okta.directories import csv_errors
 from opensense_okta.directories.csv_files import File
+from opensense_okta.directories.errors import DirectoryError
 
 DELIMITERS = ",;\t|"
 LONGEST_HEADER = 1 << 20  # characters; beyond that it is no header
 HEADER = re.compile(r'(?:[^"\r\n]++|"[^"]*+"?+)*+')
 LINE_END = re.compile(r"\r\n|\r|\n")
+BLANK_LINES = re.compile(r"(?:[ \t]*(?:\r\n|\r|\n))*")
 UNNAMED = (
     " "  # begins the names of columns without one: no header begins with it once it is stripped
 )
@@ -32,13 +34,18 @@ BYTE_ORDER_MARKS = (  # the longer one first: one begins as another
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
+    (codecs.BOM_UTF8, "utf-8"),
 )
+WEB_PAGE = "Let the address lead to the file itself, not to a page to sign in at."
 OTHER_FORMATS = (
     (b"PK\x03\x04", "an Excel file or a ZIP archive", "Open it, and export it as CSV (UTF-8)."),
     (b"\xd0\xcf\x11\xe0", "an old Excel file", "Open it, and export it as CSV (UTF-8)."),
     (b"\x1f\x8b", "compressed (gzip)", "Let the export write it uncompressed."),
     (b"%PDF", "a PDF", "Export it as CSV (UTF-8)."),
     (b"PAR1", "a Parquet file", "Export it as CSV (UTF-8)."),
+    (b"<!", "a web page", WEB_PAGE),
+    (b"<html", "a web page", WEB_PAGE),
+    (b"<?xml", "XML", "Export it as CSV (UTF-8)."),
 )
 
 
@@ -53,6 +60,7 @@ class Copy:
         delimiter: between columns.
         line_end: of the rows of the copy.
         lines_above: how many more lines of the file than of the copy are above the first row.
+        ended: whether the file ends with a line end; one that does not may be cut off in its last cell.
         size: bytes of the file; digest: their SHA-256.
         modified: when the file was last written; None where its place does not tell.
     """
@@ -63,6 +71,7 @@ class Copy:
     delimiter: str
     line_end: str
     lines_above: int
+    ended: bool
     size: int
     digest: str
     modified: datetime | None
@@ -107,6 +116,7 @@ class _Seen:
     size: int = 0
     lines: int = 1
     line_ends: str | tuple[str, ...] | None = None
+    ended: bool = False
     digest: str = ""
 
 
@@ -117,7 +127,7 @@ def copy_file(file: File, path: Path, delimiter: str | None, encoding: str | Non
         file: to be copied.
         path: of the copy.
         delimiter: between columns; None: what the header shows.
-        encoding: of the file; None: UTF-8, or what its byte order mark says.
+        encoding: of the file; None: UTF-8. A byte order mark knows better.
 
     Raises:
         DirectoryError: it cannot be read, changes meanwhile, or is no CSV file.
@@ -142,6 +152,7 @@ def copy_file(file: File, path: Path, delimiter: str | None, encoding: str | Non
         delimiter=delimiter,
         line_end=line_end,
         lines_above=above + len(LINE_END.findall(header)),
+        ended=seen.ended,
         size=seen.size,
         digest=seen.digest,
         modified=stamp.modified,
@@ -158,16 +169,14 @@ def _texts(file: File, encoding: str | None, seen: _Seen) -> Iterator[str]:
         seen.size += len(chunk)
         if decoder is None:
             _refuse_other_formats(file.name, chunk)
-            encoding = encoding or _marked(chunk)
+            encoding = _marked(chunk) or encoding or "utf-8"
             decoder = io.IncrementalNewlineDecoder(
                 codecs.getincrementaldecoder(encoding)(), translate=False
             )
         try:
             text = decoder.decode(chunk, final=not chunk)
-        except UnicodeDecodeError as error:
-            before = error.object[: error.start].decode(error.encoding, "replace")
-            line = seen.lines + _line_ends(before)
-            raise csv_errors.undecodable(file.name, line, encoding or "") from None
+        except UnicodeError as error:
+            raise _undecodable(file.name, error, seen, encoding or "", last=not chunk) from None
         if text and not begun:
             text, begun = text.removeprefix("\ufeff"), True
         if "\0" in text:
@@ -176,27 +185,39 @@ def _texts(file: File, encoding: str | None, seen: _Seen) -> Iterator[str]:
         seen.lines += _line_ends(text)
         seen.line_ends, seen.digest = decoder.newlines, digest.hexdigest()
         if text:
+            seen.ended = text.endswith(("\n", "\r"))
             yield text
 
 
+def _undecodable(
+    name: str, error: UnicodeError, seen: _Seen, encoding: str, *, last: bool
+) -> DirectoryError:
+    if not isinstance(error, UnicodeDecodeError):  # no byte order mark where there must be one
+        return csv_errors.undecodable(name, 1, encoding)
+    if last:
+        return csv_errors.half_a_character(name, seen.lines, encoding)
+    before = error.object[: error.start].decode(error.encoding, "replace")
+    return csv_errors.undecodable(name, seen.lines + _line_ends(before), encoding)
+
+
 def _refuse_other_formats(name: str, start: bytes) -> None:
+    begins = start[:100].removeprefix(codecs.BOM_UTF8).lstrip().lower()
     for mark, what, how in OTHER_FORMATS:
-        if start.startswith(mark):
+        if begins.startswith(mark.lower()):
             raise csv_errors.other_format(name, what, how)
 
 
-def _marked(start: bytes) -> str:
-    """The encoding that a byte order mark at the start says; UTF-8 without one."""
-    return next((name for mark, name in BYTE_ORDER_MARKS if start.startswith(mark)), "utf-8")
+def _marked(start: bytes) -> str | None:
+    """The encoding that a byte order mark at the start says."""
+    return next((name for mark, name in BYTE_ORDER_MARKS if start.startswith(mark)), None)
 
 
 def _header(name: str, texts: Iterator[str]) -> tuple[str, str, int]:
     """The header, all that was read after it, and how many lines were above it."""
-    read, above = "", 0
+    read = ""
     for text in texts:
         read += text
-        rows = read.lstrip("\r\n")
-        above = len(LINE_END.findall(read[: len(read) - len(rows)]))
+        rows, above = _below_blank_lines(read)
         header = HEADER.match(rows)
         if header and header.end() < len(rows):
             return header[0], rows[header.end() :], above
@@ -206,7 +227,15 @@ def _header(name: str, texts: Iterator[str]) -> tuple[str, str, int]:
         raise csv_errors.empty(name)
     if read.count('"') % 2:
         raise csv_errors.open_quote(name, 1, last=True)
-    return read.lstrip("\r\n"), "", above
+    rows, above = _below_blank_lines(read)
+    return rows, "", above
+
+
+def _below_blank_lines(text: str) -> tuple[str, int]:
+    """What is left without blank lines at the start, and how many there were."""
+    blank = BLANK_LINES.match(text)
+    end = blank.end() if blank else 0
+    return text[end:], len(LINE_END.findall(text, 0, end))
 
 
 def _shown(header: str) -> str:

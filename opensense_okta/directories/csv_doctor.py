@@ -26,12 +26,11 @@ async def examine(directory: CsvDirectory) -> list[Diagnosis]:
             read = csv.Read(directory, spool, connection, None, True, unheard)
             try:
                 await read.run()
-                evidence = read.weigh()
+                found = _rows(directory, read.weigh())
             except DirectoryError as error:
                 stage = "rows" if read.users else "files"
-                failed = Diagnosis(stage, "fail", error.what, error.remedy)
-                return [*_understood(directory, read.users), failed]
-            return [*_understood(directory, read.users), *_rows(directory, evidence)]
+                found = [Diagnosis(stage, "fail", error.what, error.remedy)]
+            return [*_understood(directory, read.users), *found]
 
 
 def _understood(directory: CsvDirectory, files: Sequence[Copy]) -> list[Diagnosis]:
@@ -40,7 +39,16 @@ def _understood(directory: CsvDirectory, files: Sequence[Copy]) -> list[Diagnosi
     size = sum(file.size for file in files)
     names = files[0].name if len(files) == 1 else f"{len(files)} files, {files[0].name} the first"
     found = Diagnosis("files", "ok", f"{names}; {size:,} bytes of users.")
-    return [found, _age(files), _header(directory, files[0])]
+    return [found, *_end(files), _age(files), _header(directory, files[0])]
+
+
+def _end(files: Sequence[Copy]) -> list[Diagnosis]:
+    """Nothing where every file ends with a line break, as most do."""
+    unended = [file.name for file in files if not file.ended]
+    if not unended:
+        return []
+    says = f"{unended[0]} ends without a line break, so nobody can tell whether its last cell is whole."
+    return [Diagnosis("end", "warn", says, "Let the export end every row with a line break.")]
 
 
 def _age(files: Sequence[Copy]) -> Diagnosis:

@@ -66,7 +66,8 @@ def header_only(name: str) -> IncompleteListing:
     """A header line and no rows."""
     return IncompleteListing(
         f"{name} has a header line, but no rows.",
-        remedy="A directory is never empty, so this is no deletion. " + EXPORT,
+        remedy=f"A directory is never empty, so this is no deletion. {WAIT}",
+        heals=True,
     )
 
 
@@ -147,6 +148,15 @@ def undecodable(name: str, line: int, encoding: str) -> FileTrouble:
         f"{name}, line {line}: there are bytes that are not {encoding} text.",
         remedy="Set `encoding` in the organization file to what the export writes (often windows-1252,"
         " utf-16 or latin-1), or export as UTF-8.",
+    )
+
+
+def half_a_character(name: str, line: int, encoding: str) -> IncompleteListing:
+    """The last bytes begin a character that does not follow."""
+    return IncompleteListing(
+        f"{name}, line {line}: the file ends in the middle of a character, so it is only half there.",
+        remedy=f"{WAIT} If it is whole, it is not {encoding}: set `encoding` in the organization file.",
+        heals=True,
     )
 
 

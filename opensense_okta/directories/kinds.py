@@ -15,9 +15,11 @@ from opensense_okta.directories.reader import Kind
 from opensense_okta.organization import Directory
 
 KINDS: Mapping[str, Kind[Any]] = {
-    "okta": Kind(okta.FILES, okta.reach, okta.Read, okta_doctor.examine, okta.full_read_days),
+    "okta": Kind(
+        okta.FILES, okta.reach, okta.Read, okta_doctor.examine, full_read_days=okta.full_read_days
+    ),
     "entra": Kind(entra.FILES, entra.reach, entra.Read, entra_doctor.examine),
-    "csv": Kind(csv.FILES, csv.reach, csv.Read, csv_doctor.examine),
+    "csv": Kind(csv.FILES, csv.reach, csv.Read, csv_doctor.examine, csv.COMPARED),
 }
 
 

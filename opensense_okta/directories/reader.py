@@ -78,6 +78,7 @@ class Kind(Generic[S]):
             carried over from the snapshot before.
         read: prepares one read.
         examine: the doctor's findings, of a handful of requests.
+        compared: names of evidence of the snapshot before that checks compare with, as NAME_before.
         full_read_days: after how many days all memberships are read, the unchanged ones, too; 0: every
             day.
     """
@@ -86,4 +87,5 @@ class Kind(Generic[S]):
     reach: Callable[[S], dict[str, object]]
     read: MakeRead[S]
     examine: Callable[[S], Awaitable[list[Diagnosis]]]
+    compared: tuple[str, ...] = ()
     full_read_days: Callable[[S], int] = always

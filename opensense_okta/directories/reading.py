@@ -9,7 +9,7 @@ import asyncio
 import errno
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -86,18 +86,7 @@ def take_snapshot(
             found = _begin(shelf, wanted), wanted
         draft, opened = found
         try:
-            manifest = _read(
-                organization.name,
-                directory,
-                settings,
-                lake,
-                day,
-                run,
-                draft,
-                opened,
-                before,
-                listener,
-            )
+            manifest = _read(organization, directory, lake, day, run, draft, opened, listener)
             shelf.commit(draft, manifest)
         except Exception as error:
             if not (isinstance(error, DirectoryError) and error.heals):
@@ -195,18 +184,19 @@ def _refuse_another_day(organization: Organization, directory: str, day: date, l
 
 
 def _read(
-    organization: str,
+    organization: Organization,
     directory: str,
-    settings: Directory,
     lake: Lake,
     day: date,
     run: Run,
     draft: Draft,
     opened: OpenSnapshot,
-    before: SnapshotManifest | None,
     listener: Listener,
 ) -> SnapshotManifest:
     carried, begun = _before(lake, directory, opened), process_time()
+    # Of an earlier day, so that a second read of a day is judged as the first one was.
+    before = newest_snapshot(lake, directory, day - timedelta(days=1))
+    settings = organization.directories[directory]
     kind = kind_of(settings)
     with Spool(draft.pages, kind.files) as spool, engine.start(draft.folder) as connection:
         read = kind.read(settings, spool, connection, carried, opened.everything, listener)
@@ -215,14 +205,14 @@ def _read(
         engine.store(connection, "member_reads", draft.table("member_reads"))
         for table in TABLES:
             engine.view(connection, table, draft.table(table))
-        evidence = {**read.weigh(), **_compared(before, opened)}
+        evidence = {**read.weigh(), **_compared(before, opened, kind.compared)}
         files = dict(zip(TABLES, kind.files, strict=False))
         set_aside = {
             table: spool.set_aside(files[table]) if table in files else 0 for table in TABLES
         }
     return SnapshotManifest(
         id=draft.id,
-        organization=organization,
+        organization=organization.name,
         directory=directory,
         kind=settings.kind,
         day=day,
@@ -253,9 +243,13 @@ def _before(lake: Lake, directory: str, opened: OpenSnapshot) -> Before | None:
     )
 
 
-def _compared(before: SnapshotManifest | None, opened: OpenSnapshot) -> dict[str, int]:
+def _compared(
+    before: SnapshotManifest | None, opened: OpenSnapshot, names: Sequence[str]
+) -> dict[str, int]:
     """What a loss of people may come from, beside those who left."""
+    known = before.evidence if before else {}
     return {
+        **{f"{name}_before": known[name] for name in names if name in known},
         "users_before": before.rows["raw_users"] if before else 0,
         "scope_changed": int(before is not None and before.settings != opened.settings),
     }

@@ -98,6 +98,10 @@ CHECKS: Mapping[str, tuple[Check, ...]] = {
 """The questions put to every snapshot, by the kind of its directory."""
 
 
+LACKED: Mapping[str, int] = {"files_unended": 0}
+"""What manifests of earlier versions do not have, and what it is taken for."""
+
+
 def judge_snapshot(manifest: SnapshotManifest) -> list[Finding]:
     """Every check of a snapshot; publishing is held back by those that hold and did not pass."""
     before = str(manifest.before or "none yet")
@@ -107,6 +111,7 @@ def judge_snapshot(manifest: SnapshotManifest) -> list[Finding]:
 def _numbers(manifest: SnapshotManifest, table: Table) -> dict[str, int]:
     """What a check of a table is judged by."""
     return {
+        **LACKED,
         **manifest.evidence,
         "set_aside": manifest.set_aside[table],
         "rows": manifest.rows[table],

@@ -144,7 +144,11 @@ GOOD: dict[str, tuple[bytes, dict[str, Any]]] = {
         "id,title,hired\n\u00a0007 ,Größe; klein,01/02/2026\n".encode(),
         {},
     ),
-    "blank lines": ("\n\nid,title,hired\n\n007,Größe; klein,01/02/2026\n\n\n".encode(), {}),
+    "a mark that contradicts what is set": (
+        "\ufeffid,title,hired\n007,Größe; klein,01/02/2026\n".encode(),
+        {"encoding": "latin-1"},
+    ),
+    "blank lines": ("\n \nid,title,hired\n\n007,Größe; klein,01/02/2026\n\n\n".encode(), {}),
     "rows of blank cells": ("id,title,hired\n007,Größe; klein,01/02/2026\n,,\n , ,\n".encode(), {}),
     "a column without a name": ("id,title,hired,\n007,Größe; klein,01/02/2026,\n".encode(), {}),
 }
@@ -269,6 +273,16 @@ BAD: dict[str, tuple[bytes | str, dict[str, Any], str]] = {
     "empty": ("", {}, "people.csv is empty."),
     "header only": ("id,title\n", {}, "people.csv has a header line, but no rows."),
     "blank rows only": ("id,title\n,\n", {}, "people.csv has a header line, but no rows."),
+    "a byte order mark only": ("\ufeff", {}, "people.csv is empty."),
+    "a byte order mark of UTF-16 only": ("".encode("utf-16"), {}, "people.csv is empty."),
+    "blank lines only": ("\n \n\t\r\n", {}, "people.csv is empty."),
+    "cut in a character": (b"id,a\n1,x\n2,Jos\xc3", {}, "line 3: the file ends in the middle of a character"),
+    "cut in a character of UTF-16": (
+        "id,a\n1,x\n2,y".encode("utf-16")[:-1],
+        {},
+        "line 3: the file ends in the middle of a character",
+    ),
+    "cut in the header": ("id,tit", {}, "people.csv has a header line, but no rows."),
     "last row cut": ("id,a,b\n1,x,y\n2,x", {}, "line 3: the last row has 2 of 3 columns"),
     "a footer": ("id,a,b\n1,x,y\nTotal: 1\n", {}, "line 3: the last row has 1 of 3 columns"),
     "cut in quotes": ('id,a\n1,x\n2,"x', {}, 'line 3: a cell begins with a quotation mark (")'),
@@ -295,6 +309,12 @@ BAD: dict[str, tuple[bytes | str, dict[str, Any], str]] = {
     "neither yes nor no": ("id,active\n1,yes\n2,perhaps\n", {}, "line 3: the column `active` says"),
     "bytes of another encoding": (LATIN, {}, "line 3: there are bytes that are not utf-8 text"),
     "UTF-16 unannounced": ("id,a\n1,x\n".encode("utf-16-le"), {}, "line 1: read as utf-8, it contains NUL"),
+    "UTF-16 without its mark": (
+        "id,a\n1,x\n".encode("utf-16-le"),
+        {"encoding": "utf-16"},
+        "line 1: there are bytes that are not utf-16 text",
+    ),
+    "a web page": ("\n<!DOCTYPE html><html>Sign in</html>", {}, "people.csv is a web page, not CSV"),
     "another delimiter": (
         "id;a\n1;x\n",
         {"delimiter": ","},
@@ -305,7 +325,11 @@ BAD: dict[str, tuple[bytes | str, dict[str, Any], str]] = {
     "gzip": (b"\x1f\x8b\x08\x00", {}, "people.csv is compressed (gzip), not CSV"),
     "row without end": ("id,a\n1," + "x" * 3_000_000 + "\n2,y\n", {}, "line 2: the row is longer than 2 MB"),
 }  # fmt: skip
-HALF_THERE = {"empty", "last row cut", "a footer", "cut in quotes", "open quote in the header"}
+HALF_THERE = {
+    *("empty", "a byte order mark only", "blank lines only", "header only", "cut in the header"),
+    *("last row cut", "a footer", "cut in quotes", "open quote in the header"),
+    *("cut in a character", "cut in a character of UTF-16"),
+}
 
 
 @pytest.mark.parametrize("case", BAD)
@@ -485,6 +509,7 @@ def test_the_evidence_tells_what_was_read(write: Callable[..., Path]) -> None:
     assert evidence["users_inactive"] == 1
     assert (evidence["emails_malformed"], evidence["logins_missing"]) == (1, 1)
     assert (evidence["files"], evidence["bytes"]) == (1, len(content))
+    assert evidence["files_unended"] == 0
     assert evidence["file_age_days"] == 4
 
 
@@ -506,6 +531,16 @@ def test_the_newest_file_of_users_counts_for_the_age(
 
     write("id\nnorth\n", "north.csv")
     assert read(tmp_path / "*.csv").evidence["file_age_days"] == 0
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n", "\r"])
+def test_a_file_that_ends_without_a_line_break_is_counted(
+    end: str, tmp_path: Path, write: Callable[..., Path]
+) -> None:
+    write(f"id,a{end or chr(10)}1,x{end or chr(10)}", "east.csv")
+    write(f"id,a{end or chr(10)}2,y{end}", "west.csv")
+
+    assert read(tmp_path / "*.csv").evidence["files_unended"] == (not end)
 
 
 def test_a_column_that_is_not_there_says_nothing_of_anybody(write: Callable[..., Path]) -> None:

@@ -82,6 +82,13 @@ def test_an_old_file(write: Callable[..., Path]) -> None:
     assert examined(path)["age"].says.startswith("last written 1970-01-01 00:00 UTC, ")
 
 
+def test_a_file_without_a_line_break_at_its_end(write: Callable[..., Path]) -> None:
+    end = examined(write("id,title\n1,x"))["end"]
+
+    assert end.level == "warn"
+    assert "nobody can tell whether its last cell is whole" in end.says
+
+
 def test_columns_that_nothing_is_made_of(write: Callable[..., Path]) -> None:
     assert examined(write("id,Job Title\n1,x\n"))["header"].level == "warn"
 
