@@ -190,9 +190,12 @@ class Read:
 
 
 def age_in_days(copies: Sequence[Copy], now: datetime) -> int:
-    """Whole days since the day on which the newest of the files was written; 0 where none tells."""
-    newest = max((copy.modified for copy in copies if copy.modified), default=now)
-    return max((now.date() - newest.astimezone(UTC).date()).days, 0)
+    """Whole days since the day on which the oldest of the files was written; 0 where none tells.
+
+    Each of several files has people of its own, so one whose export has stopped makes the whole stale.
+    """
+    oldest = min((copy.modified for copy in copies if copy.modified), default=now)
+    return max((now.date() - oldest.astimezone(UTC).date()).days, 0)
 
 
 def _digest_number(copies: Sequence[Copy]) -> int:

@@ -2,7 +2,6 @@
 
 from opensense_okta.directories.checks import SHARED, Check
 
-FRESH_DAYS = 3  # what `stale_after_days` is when nobody sets it
 UNENDED = "{files_unended:,} of {files:,} files end without a line break."
 
 CHECKS: tuple[Check, ...] = (
@@ -34,9 +33,10 @@ CHECKS: tuple[Check, ...] = (
         "files_fresh",
         "raw_users",
         holds=False,
-        question="Were the files written in the last few days?",
-        passes=lambda n: n["file_age_days"] <= FRESH_DAYS,
-        says="The newest file of users was written {file_age_days:,} days before it was read.",
+        question="Were the files written in the last few days (`stale_after_days`)?",
+        passes=lambda n: n["file_age_days"] <= n["stale_after_days"],
+        says="The oldest file of users was written {file_age_days:,} days before it was read; it is stale"
+        " after {stale_after_days:,}.",
         otherwise="The export has probably stopped: ask whoever makes the file. `when_stale` says what the"
         " old values are worth meanwhile.",
     ),

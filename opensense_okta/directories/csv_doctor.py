@@ -7,7 +7,6 @@ from tempfile import TemporaryDirectory
 
 from opensense_okta import engine
 from opensense_okta.directories import csv
-from opensense_okta.directories.csv_checks import FRESH_DAYS
 from opensense_okta.directories.csv_copy import Copy
 from opensense_okta.directories.diagnosis import Diagnosis
 from opensense_okta.directories.errors import DirectoryError
@@ -18,7 +17,7 @@ from opensense_okta.organization import STANDARD_ATTRIBUTES, CsvDirectory
 SIGNS = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "vertical bar", " ": "space"}
 
 
-async def examine(directory: CsvDirectory) -> list[Diagnosis]:
+async def examine(directory: CsvDirectory, stale_after_days: int) -> list[Diagnosis]:
     """What a sync would meet: the files, their age, their header, and their rows."""
     with TemporaryDirectory(prefix="opensense-doctor-") as folder:
         place = Path(folder)
@@ -30,16 +29,18 @@ async def examine(directory: CsvDirectory) -> list[Diagnosis]:
             except DirectoryError as error:
                 stage = "rows" if read.users else "files"
                 found = [Diagnosis(stage, "fail", error.what, error.remedy)]
-            return [*_understood(directory, read.users), *found]
+            return [*_understood(directory, read.users, stale_after_days), *found]
 
 
-def _understood(directory: CsvDirectory, files: Sequence[Copy]) -> list[Diagnosis]:
+def _understood(
+    directory: CsvDirectory, files: Sequence[Copy], stale_after_days: int
+) -> list[Diagnosis]:
     if not files:
         return []
     size = sum(file.size for file in files)
     names = files[0].name if len(files) == 1 else f"{len(files)} files, {files[0].name} the first"
     found = Diagnosis("files", "ok", f"{names}; {size:,} bytes of users.")
-    return [found, *_end(files), _age(files), _header(directory, files[0])]
+    return [found, *_end(files), _age(files, stale_after_days), _header(directory, files[0])]
 
 
 def _end(files: Sequence[Copy]) -> list[Diagnosis]:
@@ -51,14 +52,14 @@ def _end(files: Sequence[Copy]) -> list[Diagnosis]:
     return [Diagnosis("end", "warn", says, "Let the export end every row with a line break.")]
 
 
-def _age(files: Sequence[Copy]) -> Diagnosis:
+def _age(files: Sequence[Copy], stale_after_days: int) -> Diagnosis:
     written = [file.modified for file in files if file.modified]
     if not written:
         says = "the place where the files lie does not tell when they were written."
         return Diagnosis("age", "warn", says, "Nobody will be told when the export stops.")
     days = csv.age_in_days(files, datetime.now(UTC))
-    says = f"last written {max(written):%Y-%m-%d %H:%M %Z}, {days} days ago."
-    if days <= FRESH_DAYS:
+    says = f"last written {min(written):%Y-%m-%d %H:%M %Z}, {days} days ago; stale after {stale_after_days}."
+    if days <= stale_after_days:
         return Diagnosis("age", "ok", says)
     return Diagnosis(
         "age", "warn", says, "Ask whoever makes the file whether the export has stopped."

@@ -21,15 +21,15 @@ def examine(organization: Organization, lake: Lake) -> dict[str, list[Diagnosis]
     for name, settings in organization.directories.items():
         stored = newest_snapshot(lake, name, organization.today(datetime.now(UTC)))
         found[name] = [
-            *asyncio.run(_examined(settings)),
+            *asyncio.run(_examined(settings, organization.resolution.stale_after_days)),
             *_last_snapshot(organization, settings, stored),
             *(_attributes(settings, name, stored, lake) if stored else ()),
         ]
     return {**found, organization.name: [_next_sync(organization)]}
 
 
-async def _examined(settings: Directory) -> list[Diagnosis]:
-    return await kind_of(settings).examine(settings)
+async def _examined(settings: Directory, stale_after_days: int) -> list[Diagnosis]:
+    return await kind_of(settings).examine(settings, stale_after_days)
 
 
 def _last_snapshot(

@@ -22,7 +22,7 @@ PROTOCOL = without_waiting(entra.PROTOCOL)
 SOON = timedelta(days=30)  # a certificate takes a company some weeks to renew
 
 
-async def examine(directory: EntraDirectory) -> list[Diagnosis]:
+async def examine(directory: EntraDirectory, _stale_after_days: int) -> list[Diagnosis]:
     """What a sync would meet: addresses, clock, credentials, permissions, budget, and a sample."""
     findings = []
     for origin in dict.fromkeys((entra.login_root(directory), entra.graph_root(directory))):

@@ -25,7 +25,7 @@ BUILT_IN = "/api/v1/groups?" + urlencode(
 PROTOCOL = without_waiting(okta.PROTOCOL)
 
 
-async def examine(directory: OktaDirectory) -> list[Diagnosis]:
+async def examine(directory: OktaDirectory, _stale_after_days: int) -> list[Diagnosis]:
     """What a sync would meet: address, clock, credentials, role, rate limit, and a sample."""
     findings = await examine_address(directory.endpoint)
     if findings[-1].level == "fail":

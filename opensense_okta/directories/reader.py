@@ -77,7 +77,7 @@ class Kind(Generic[S]):
         reach: what decides what is read, such as address and scope. When it changes, nothing is
             carried over from the snapshot before.
         read: prepares one read.
-        examine: the doctor's findings, of a handful of requests.
+        examine: the doctor's findings, of a handful of requests; it is told `stale_after_days`.
         compared: names of evidence of the snapshot before that checks compare with, as NAME_before.
         full_read_days: after how many days all memberships are read, the unchanged ones, too; 0: every
             day.
@@ -86,6 +86,6 @@ class Kind(Generic[S]):
     files: tuple[str, ...]
     reach: Callable[[S], dict[str, object]]
     read: MakeRead[S]
-    examine: Callable[[S], Awaitable[list[Diagnosis]]]
+    examine: Callable[[S, int], Awaitable[list[Diagnosis]]]
     compared: tuple[str, ...] = ()
     full_read_days: Callable[[S], int] = always

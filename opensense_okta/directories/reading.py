@@ -205,7 +205,11 @@ def _read(
         engine.store(connection, "member_reads", draft.table("member_reads"))
         for table in TABLES:
             engine.view(connection, table, draft.table(table))
-        evidence = {**read.weigh(), **_compared(before, opened, kind.compared)}
+        evidence = {
+            **read.weigh(),
+            **_compared(before, opened, kind.compared),
+            "stale_after_days": organization.resolution.stale_after_days,
+        }
         files = dict(zip(TABLES, kind.files, strict=False))
         set_aside = {
             table: spool.set_aside(files[table]) if table in files else 0 for table in TABLES

@@ -522,14 +522,17 @@ def test_the_digest_in_the_evidence_tells_whether_the_files_are_the_same(
     assert first == again != other
 
 
-def test_the_newest_file_of_users_counts_for_the_age(
+def test_the_oldest_file_of_users_counts_for_the_age(
     tmp_path: Path, write: Callable[..., Path]
 ) -> None:
     for name in ("east.csv", "west.csv"):
         os.utime(write(f"id\n{name}\n", name), (0, 0))
     assert read(tmp_path / "*.csv").evidence["file_age_days"] > 20_000
 
-    write("id\nnorth\n", "north.csv")
+    write("id\neast\n", "east.csv")
+    assert read(tmp_path / "*.csv").evidence["file_age_days"] > 20_000
+
+    write("id\nwest\n", "west.csv")
     assert read(tmp_path / "*.csv").evidence["file_age_days"] == 0
 
 

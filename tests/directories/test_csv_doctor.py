@@ -15,11 +15,12 @@ from opensense_okta.organization import CsvDirectory
 
 def examined(
     users: Path,
+    stale_after_days: int = 3,
     **keys: Any,  # noqa: ANN401 - whatever the organization file may say
 ) -> dict[str, Diagnosis]:
     """The findings, by name."""
     directory = CsvDirectory(kind="csv", users=str(users), **keys)
-    return {finding.name: finding for finding in asyncio.run(examine(directory))}
+    return {finding.name: finding for finding in asyncio.run(examine(directory, stale_after_days))}
 
 
 @pytest.fixture
@@ -80,6 +81,7 @@ def test_an_old_file(write: Callable[..., Path]) -> None:
 
     assert examined(path)["age"].level == "warn"
     assert examined(path)["age"].says.startswith("last written 1970-01-01 00:00 UTC, ")
+    assert examined(path, stale_after_days=99_999)["age"].level == "ok"
 
 
 def test_a_file_without_a_line_break_at_its_end(write: Callable[..., Path]) -> None:

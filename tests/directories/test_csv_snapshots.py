@@ -109,9 +109,20 @@ def test_a_cut_file_is_no_snapshot_and_may_be_whole_at_the_next_try(take: Take, 
     assert complaints(take(WHOLE, later=1)) == {}
 
 
+@pytest.mark.parametrize(
+    ("age", "stale_after_days", "stale"), [(3, 3, False), (4, 3, True), (4, 7, False), (2, 1, True)]
+)
+def test_a_file_is_old_when_the_organization_says_so(
+    take: Take, age: int, stale_after_days: int, stale: bool
+) -> None:
+    manifest = take(WHOLE, age=age, rules={"stale_after_days": stale_after_days})
+
+    assert complaints(manifest) == ({"files_fresh": WARNS} if stale else {})
+
+
 def test_a_snapshot_of_an_earlier_version_is_judged_by_what_it_has(take: Take) -> None:
     manifest = take(WHOLE)
-    lacking = {"files_unended"}
+    lacking = {"files_unended", "stale_after_days"}
     evidence = {name: count for name, count in manifest.evidence.items() if name not in lacking}
 
     assert complaints(manifest.model_copy(update={"evidence": evidence})) == {}
