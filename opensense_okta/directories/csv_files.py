@@ -8,8 +8,9 @@ from typing import Any
 
 import fsspec  # type: ignore[import-untyped]  # it ships no types
 
-from opensense_okta.directories import csv_errors
-from opensense_okta.directories.errors import DirectoryError
+from opensense_okta.directories import csv_errors, csv_sftp
+from opensense_okta.directories.errors import DirectoryError, Unreachable
+from opensense_okta.ssh import SshTrouble
 
 CHUNK = 1 << 20  # bytes read at once
 
@@ -84,6 +85,7 @@ def find_files(location: str, key: str) -> list[File]:
         FileTrouble: what is there is no file, or nothing installed reads such addresses.
     """
     shown = without_secrets(location)
+    csv_sftp.register()
     try:
         system, path = fsspec.core.url_to_fs(location, use_listings_cache=False)
     except ImportError as error:
@@ -121,7 +123,10 @@ def _found(system: Any, path: str, *, pattern: bool) -> dict[str, str]:  # noqa:
     """The paths that exist, and what each is. A name that really has such signs is no pattern."""
     try:
         return {path: str(system.info(path).get("type"))}
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        cause = error.__cause__  # over HTTP everything that goes wrong is said to be no file
+        if isinstance(cause, Exception) and not isinstance(cause, FileNotFoundError):
+            raise cause from None
         if not pattern:
             return {}
     matching = system.glob(path, detail=True)
@@ -135,7 +140,12 @@ def _name(system: Any, path: str) -> str:  # noqa: ANN401 - fsspec has no types
 
 def _unreachable(name: str, error: Exception) -> DirectoryError:
     """What a file system's error means; its own words may quote an address with its password."""
-    reason = (
-        error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
-    )
+    if isinstance(error, SshTrouble):
+        remedy = error.remedy[0].upper() + error.remedy[1:]
+        return Unreachable(error.what, remedy=remedy, heals=error.heals)
+    reason = type(error).__name__
+    if isinstance(error, OSError) and error.strerror:
+        reason = error.strerror
+    elif isinstance(status := getattr(error, "status", None), int):
+        reason = f"the server answers with {status}"
     return csv_errors.unreachable(name, reason)

@@ -1,0 +1,187 @@
+"""Connections to SSH servers that are known.
+
+fsspec's own SFTP file system connects differently: it trusts every host key it has not seen before,
+reads no known_hosts file, has no time limits, and keeps connections for later that have long been
+closed.
+
+Who we are and whom we trust is said where `ssh` looks for it too: keys in `~/.ssh` or in the SSH
+agent, `~/.ssh/config`, and known_hosts. There is no place for a password.
+"""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import NoReturn
+from urllib.parse import unquote, urlsplit
+
+import paramiko  # type: ignore[import-untyped]  # comes without types
+
+TIMEOUT = 60  # seconds without an answer, for each step
+KNOWN_TO_ALL = Path("/etc/ssh/ssh_known_hosts")
+HOME = "/~/"  # at the beginning of a URL's path, as curl writes it
+
+
+class SshTrouble(Exception):
+    """A server cannot be reached, or not be trusted, or does not trust us.
+
+    Attributes:
+        what: what happened.
+        remedy: what to do next.
+        heals: whether time alone may heal it.
+    """
+
+    def __init__(self, what: str, *, remedy: str, heals: bool = False) -> None:
+        super().__init__(what)
+        self.what = what
+        self.remedy = remedy
+        self.heals = heals
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where to connect and as whom, after `~/.ssh/config` has been asked.
+
+    Attributes:
+        user: None is the one this process runs as.
+        keys: files of private keys beyond the default ones.
+        known_hosts: files of host keys, beyond the default ones.
+    """
+
+    host: str
+    port: int
+    user: str | None
+    keys: tuple[str, ...]
+    known_hosts: tuple[Path, ...]
+
+    def __str__(self) -> str:
+        return self.host if self.port == 22 else f"{self.host}:{self.port}"
+
+
+class _UnknownHostKey(Exception):
+    """No known_hosts file has a key of the server."""
+
+
+class _Refuse:
+    """What paramiko asks about a host without a known key."""
+
+    def missing_host_key(self, _client: object, _host: str, key: paramiko.PKey) -> NoReturn:
+        raise _UnknownHostKey(_described(key))
+
+
+def find_server(url: str) -> Server:
+    """The server of a URL, with what `~/.ssh/config` says of it; the URL has the last word.
+
+    Raises:
+        SshTrouble: the configuration cannot be understood.
+    """
+    parts = urlsplit(url)
+    file = Path.home() / ".ssh" / "config"
+    try:
+        config = paramiko.SSHConfig.from_path(str(file)) if file.exists() else paramiko.SSHConfig()
+    except paramiko.ConfigParseError as error:
+        raise SshTrouble(
+            f"{file} cannot be understood ({error}).",
+            remedy="correct it; `ssh -G HOST` shows what it says.",
+        ) from error
+    said = config.lookup(parts.hostname or "")
+    return Server(
+        host=said["hostname"],
+        port=parts.port or int(said.get("port", 22)),
+        user=unquote(parts.username) if parts.username else said.get("user"),
+        keys=tuple(said.get("identityfile", ())),
+        known_hosts=tuple(
+            Path(known).expanduser() for known in said.get("userknownhostsfile", "").split()
+        ),
+    )
+
+
+def path_of(url: str) -> PurePosixPath:
+    """The path of a URL; one that begins with `/~/` starts at the user's home."""
+    path = unquote(urlsplit(url).path)
+    if f"{path}/".startswith(HOME):
+        return PurePosixPath(path[len(HOME) :] or ".")
+    return PurePosixPath(path or "/")
+
+
+def connect(server: Server) -> tuple[paramiko.SSHClient, paramiko.SFTPClient]:
+    """A connection, to be closed by the caller, and the server's files on it.
+
+    Raises:
+        SshTrouble: there is none.
+    """
+    client = paramiko.SSHClient()
+    try:
+        client.set_missing_host_key_policy(_Refuse())
+        client.load_system_host_keys()
+        for known in (KNOWN_TO_ALL, *server.known_hosts):
+            if known.exists():
+                client.load_system_host_keys(str(known))
+        _connect(client, server)
+        sftp = client.open_sftp()
+        sftp.get_channel().settimeout(TIMEOUT)
+    except (_UnknownHostKey, paramiko.SSHException, EOFError, OSError) as error:
+        with suppress(Exception):
+            client.close()
+        raise _trouble(error, server) from error
+    return client, sftp
+
+
+def broken(error: Exception, server: Server) -> SshTrouble:
+    """A connection that could not be made, or broke."""
+    return SshTrouble(
+        f"The connection to the SSH server {server} failed ({error or type(error).__name__}).",
+        remedy="see whether `sftp` reaches the server from this machine, and whether its disk has room.",
+        heals=True,
+    )
+
+
+def _connect(client: paramiko.SSHClient, server: Server) -> None:
+    try:
+        client.connect(
+            server.host,
+            server.port,
+            server.user,
+            key_filename=[key for key in server.keys if Path(key).exists()],
+            timeout=TIMEOUT,
+            banner_timeout=TIMEOUT,
+            auth_timeout=TIMEOUT,
+            channel_timeout=TIMEOUT,
+        )
+    except paramiko.SSHException as error:
+        # Paramiko's words for having found no key at all, for which it has no class of its own.
+        if str(error) == "No authentication methods available":
+            raise paramiko.AuthenticationException(str(error)) from error
+        raise
+
+
+def _trouble(error: Exception, server: Server) -> SshTrouble:
+    match error:
+        case _UnknownHostKey():
+            return SshTrouble(
+                f"The SSH server {server} showed the host key {error}, and no known_hosts file has a key"
+                " of this server.",
+                remedy="ask the server's operator for the fingerprint of its host key; if it is that one,"
+                f" run `ssh-keyscan -p {server.port} {server.host} >> ~/.ssh/known_hosts` as the user of"
+                " Dagster's processes.",
+            )
+        case paramiko.BadHostKeyException():
+            return SshTrouble(
+                f"The SSH server {server} showed the host key {_described(error.key)}, and known_hosts has"
+                " another one. It is not the server it was, or somebody stands between.",
+                remedy="ask the server's operator whether the host key was replaced, and compare the"
+                " fingerprint; only then replace the server's lines in ~/.ssh/known_hosts.",
+            )
+        case paramiko.AuthenticationException():
+            return SshTrouble(
+                f"The SSH server {server} accepts none of the keys at hand for the user"
+                f" {server.user or 'that this process runs as'}.",
+                remedy="check the user in the address, lay the private key into ~/.ssh (such as"
+                " id_ed25519, without a passphrase, or name it as IdentityFile in ~/.ssh/config), and"
+                " give its public key to the server's operator. Passwords are not supported.",
+            )
+        case _:
+            return broken(error, server)
+
+
+def _described(key: paramiko.PKey) -> str:
+    return f"{key.get_name()} {key.fingerprint}"
