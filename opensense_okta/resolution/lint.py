@@ -17,7 +17,7 @@ from opensense_okta.organization import AttributeRule, Organization
 from opensense_okta.resolution import rules
 from opensense_okta.resolution.resolve import ResolvedManifest
 
-ENOUGH = 10  # accounts, people or values: fewer may look like anything by chance
+ENOUGH = 10  # accounts, people or values for what may look so by chance; facts need no number
 ALWAYS = 0.9  # of the people of whom several accounts have a value
 MOSTLY_BLANK = 0.5  # of a directory's accounts
 DOUBLED = 0.01  # of the values of a match key in one directory
@@ -101,8 +101,9 @@ class _Day:
 def lint(organization: Organization, lake: Lake, resolved: ResolvedManifest) -> list[Advice]:
     """What might be better in the rules, judged by a day that was resolved under them.
 
-    There is no advice where there is too little to tell (`ENOUGH`), on directories that were never
-    read, or on what a stale directory with `when_stale: yield` does not win.
+    What is a fact is told of three accounts as of three thousand; what may be chance only where there
+    is enough to tell (`ENOUGH`). There is no advice on directories that were never read, or on what a
+    stale directory with `when_stale: yield` does not win.
 
     Args:
         organization: with the rules.
@@ -210,7 +211,7 @@ def _lists(
 def _attribute_rules(day: _Day) -> Iterator[Advice]:
     for attribute, rule in day.organization.resolution.attributes.items():
         accounts = sum(day.accounts(directory) for directory in day.read)
-        if accounts < ENOUGH or len(day.read) < len(day.organization.directories):
+        if not accounts or len(day.read) < len(day.organization.directories):
             continue  # who knows what the directories have that are still to be read
         if not any(day.of(directory, attribute).filled for directory in day.read):
             yield Advice(
@@ -229,7 +230,7 @@ def _attribute_rules(day: _Day) -> Iterator[Advice]:
 
 
 def _precedence(day: _Day, attribute: str, rule: AttributeRule) -> Iterator[Advice]:
-    listed = [name for name in rule.precedence if day.accounts(name) >= ENOUGH]
+    listed = [name for name in rule.precedence if day.accounts(name)]
     empty = [name for name in listed if not day.of(name, attribute).filled]
     for name in empty:
         blanks = rule.blank == "wins"
@@ -309,7 +310,8 @@ def _match_keys(day: _Day) -> Iterator[Advice]:
         return  # there is nothing to match
     for key, directory in product(day.organization.resolution.match, day.read):
         found = day.of(directory, key)
-        if found.accounts >= ENOUGH and found.filled < MOSTLY_BLANK * found.accounts:
+        mostly = found.accounts >= ENOUGH and found.filled < MOSTLY_BLANK * found.accounts
+        if mostly or (found.accounts and not found.filled):
             yield Advice(
                 "key_mostly_blank",
                 key,
@@ -319,7 +321,7 @@ def _match_keys(day: _Day) -> Iterator[Advice]:
                 " match by another key.",
                 {"accounts": found.accounts, "filled": found.filled},
             )
-        if found.keys >= ENOUGH and found.doubled > DOUBLED * found.keys:
+        if found.doubled > DOUBLED * found.keys:
             yield Advice(
                 "key_not_unique",
                 key,
@@ -345,12 +347,7 @@ def _directories(day: _Day) -> Iterator[Advice]:
                 " remove it from the organization file.",
                 {"accounts": 0},
             )
-        elif (
-            accounts >= ENOUGH
-            and not won
-            and not day.members.get(name)
-            and name not in day.yielding
-        ):
+        elif not won and not day.members.get(name) and name not in day.yielding:
             yield Advice(
                 "directory_contributes_nothing",
                 name,

@@ -274,22 +274,60 @@ def test_accounts_named_by_hand_that_do_not_exist_are_counted_and_not_named(lake
     assert "acme.test" not in " ".join(f"{each.says} {each.remedy}" for each in advice)
 
 
-def test_a_handful_of_people_tells_nothing(lake: Lake) -> None:
-    rules = {"match": ["employee_number", "email"], **attribute("title", precedence=["hr"])}
-    fill(lake, "okta", {"title": "Poet"}, people=PEOPLE[:4])
-    fill(lake, "hr", {}, people=PEOPLE[:4])
+def test_a_fact_is_told_of_a_handful_of_people_as_well(lake: Lake) -> None:
+    rules = {
+        "match": ["employee_number", "user_name", "email"],
+        "attributes": {
+            "title": {"precedence": ["hr"]},
+            "department": {"precedence": ["okta"]},
+            "division": {"precedence": ["okta"]},
+        },
+    }
+    numbers: Fields = {"employee_number": lambda person: str(max(person, 1))}
+    fill(lake, "okta", {**numbers, "title": "Poet", "division": "North"}, people=PEOPLE[:3])
+    fill(lake, "hr", {"employee_number": str}, people=PEOPLE[:3])
 
-    assert linted(acme(rules, "okta", "hr"), lake) == []
+    assert told(linted(acme(rules, "okta", "hr"), lake)) == [
+        ("precedence_without_values", "title"),
+        ("rule_without_values", "department"),
+        ("precedence_without_effect", "division"),
+        ("key_not_unique", "employee_number"),
+        ("key_mostly_blank", "user_name"),
+        ("key_mostly_blank", "user_name"),
+    ]
 
 
-def test_a_directory_that_repeats_what_another_one_says_contributes_nothing(lake: Lake) -> None:
-    fill(lake, "okta", {"title": "Poet"})
-    fill(lake, "hr", {"title": "Poet"})
+def test_what_may_be_chance_is_not_told_of_a_handful_of_people(lake: Lake) -> None:
+    rules = {
+        "match": ["employee_number", "email"],
+        "attributes": {
+            "title": {"precedence": ["hr", "okta"]},
+            "department": {"blank": "wins"},
+            "skills": {"merge": "union"},
+        },
+    }
+    common: Fields = {"title": "Poet", "department": "Verse", "skills": "poetry"}
+    numbers: Fields = {"employee_number": some("1", 1), "division": "d"}
+    fill(lake, "okta", {**common, "region": "North", "locale": "de"}, people=PEOPLE[:4])
+    fill(lake, "hr", {**common, **numbers, "region": "South"}, people=PEOPLE[:4])
+    fill(lake, "entra", {"employee_number": some("1", 1), "locality": "Oslo"}, people=PEOPLE[:4])
+
+    assert told(linted(acme(rules, "hr", "okta", "entra"), lake)) == [
+        ("key_mostly_blank", "employee_number")  # of okta, which has it never
+    ]
+
+
+@pytest.mark.parametrize("people", [12, 2])
+def test_a_directory_that_repeats_what_another_one_says_contributes_nothing(
+    lake: Lake, people: int
+) -> None:
+    fill(lake, "okta", {"title": "Poet"}, people=PEOPLE[:people])
+    fill(lake, "hr", {"title": "Poet"}, people=PEOPLE[:people])
 
     (advice,) = linted(acme({}, "okta", "hr"), lake)
 
     assert (advice.name, advice.subject) == ("directory_contributes_nothing", "hr")
-    assert advice.numbers == {"accounts": 12, "won": 0, "members": 0}
+    assert advice.numbers == {"accounts": people, "won": 0, "members": 0}
 
 
 def test_a_directory_with_a_group_that_somebody_is_in_contributes(lake: Lake) -> None:
