@@ -98,18 +98,14 @@ def find_files(location: str, key: str) -> list[File]:
     try:
         system.invalidate_cache()
         found = _found(system, path, pattern=pattern)
+        readable = [path for path, kind in sorted(found.items()) if _is_file(system, path, kind)]
     except Exception as error:  # noqa: BLE001 - each file system has errors of its own
         raise _unreachable(shown, error) from None
     if not found:
         raise csv_errors.missing(shown, key, pattern=pattern)
-    files = [
-        File(system, each, _name(system, each))
-        for each, kind in sorted(found.items())
-        if kind == "file"
-    ]
-    if not files:
+    if not readable:
         raise csv_errors.folder(shown, key)
-    return files
+    return [File(system, each, _name(system, each)) for each in readable]
 
 
 def without_secrets(location: str) -> str:
@@ -131,6 +127,12 @@ def _found(system: Any, path: str, *, pattern: bool) -> dict[str, str]:  # noqa:
             return {}
     matching = system.glob(path, detail=True)
     return {str(each): str(info.get("type")) for each, info in matching.items()}
+
+
+def _is_file(system: Any, path: str, kind: str) -> bool:  # noqa: ANN401 - fsspec has no types
+    """Also of a link, whose kind is neither; one that leads nowhere counts, to be told as missing."""
+    link = kind not in {"file", "directory"}
+    return kind == "file" or (link and bool(system.isfile(path) or not system.exists(path)))
 
 
 def _name(system: Any, path: str) -> str:  # noqa: ANN401 - fsspec has no types

@@ -142,6 +142,17 @@ def test_a_web_server_that_is_away_is_not_said_to_lack_the_file() -> None:
     assert error.heals
 
 
+def test_links_of_a_pattern_are_followed_and_never_passed_over(tmp_path: Path, file: Path) -> None:
+    links = tmp_path / "links"
+    links.mkdir()
+    (links / "east.csv").symlink_to(file)
+    (links / "folder.csv").symlink_to(tmp_path)
+    assert read(links / "*.csv").profiles == ADA
+
+    (links / "west.csv").symlink_to(tmp_path / "gone.csv")
+    assert f"{links}/west.csv cannot be read: No such file" in failure(links / "*.csv").what
+
+
 def test_a_file_in_an_archive_is_read(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "hr.zip", "w") as archive:
         archive.writestr("people.csv", CONTENT)
