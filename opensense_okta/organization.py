@@ -233,8 +233,8 @@ def _guid(value: str) -> str:
 
 
 def _single_character(value: str) -> str:
-    if len(value) != 1:
-        raise ValueError('must be one character, such as ";" or "\\t"')
+    if len(value) != 1 or value in '"\r\n\0':
+        raise ValueError('must be one character, such as ";" or "\\t", and no quote or line break')
     return value
 
 

@@ -449,6 +449,8 @@ def test_a_literal_where_a_secret_belongs_is_told_where_secrets_go(tmp_path: Pat
         ("directories.entra.scope", {"statuses": ["ACTIVE"]}, "Allowed here: groups"),
         ("directories.hr.users", None, "users is missing"),
         ("directories.hr.delimiter", ";;", "must be one character"),
+        ("directories.hr.delimiter", '"', "no quote or line break"),
+        ("directories.hr.delimiter", "\n", "no quote or line break"),
         ("directories.hr.encoding", "utf-9", "that Python knows, such as utf-8"),
         ("directories.hr.encoding", "base64", "that Python knows, such as utf-8"),
         ("resolution.match", [], "must not be empty"),
