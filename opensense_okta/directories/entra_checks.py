@@ -26,6 +26,15 @@ CHECKS: tuple[Check, ...] = (
         otherwise="They are in no group here; the app may lack a permission for them.",
     ),
     Check(
+        "hidden_members_read",
+        "memberships",
+        holds=False,
+        question="Were members listed of the groups that hide them?",
+        passes=lambda n: n["groups_hidden"] == 0,
+        says="{groups_hidden:,} groups hide their members and listed none.",
+        otherwise="If they have members, the app lacks the permission Member.Read.Hidden.",
+    ),
+    Check(
         "statuses_known",
         "raw_users",
         holds=False,

@@ -28,7 +28,8 @@ CHECK_CREDENTIALS = (
 )
 CHECK_ATTRIBUTES = (
     "Check `attributes` in the organization file: each must name a property that a list of users can have,"
-    " or one like onPremisesExtensionAttributes/extensionAttribute1. If they are right, update"
+    " or one like onPremisesExtensionAttributes/extensionAttribute1; and Graph refuses many more than 25 at"
+    " once. If they are right, update"
     " opensense_okta, or report it with the request id."
 )
 WAIT = (

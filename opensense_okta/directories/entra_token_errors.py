@@ -42,6 +42,9 @@ _BAD_CERTIFICATE = Meaning(
 _WRONG_CLOUD = Meaning(
     errors.WrongAddress, "This cloud does not know Microsoft Graph by that name", CHECK_TENANT
 )
+_OTHER_CLOUD = Meaning(
+    errors.WrongAddress, "The tenant is in another one of Microsoft's clouds", CHECK_TENANT
+)
 _BUSY = Meaning(errors.ServerTrouble, "Microsoft's sign-in service is busy", WAIT)
 _BLOCKED = Meaning(errors.AccessDenied, "The app may not sign in", POLICY)
 
@@ -67,6 +70,12 @@ _BY_NUMBER: Mapping[int, Meaning] = {
     90002: _NO_TENANT,
     900023: _NO_TENANT,
     9001023: _NO_TENANT,
+    90038: _OTHER_CLOUD,
+    900381: _OTHER_CLOUD,
+    900382: _OTHER_CLOUD,
+    900432: _OTHER_CLOUD,
+    900439: _OTHER_CLOUD,
+    900440: _OTHER_CLOUD,
     70011: _WRONG_CLOUD,
     1002012: _WRONG_CLOUD,
     500011: _WRONG_CLOUD,

@@ -98,7 +98,7 @@ CHECKS: Mapping[str, tuple[Check, ...]] = {
 """The questions put to every snapshot, by the kind of its directory."""
 
 
-LACKED: Mapping[str, int] = {"files_unended": 0, "stale_after_days": 3}
+LACKED: Mapping[str, int] = {"files_unended": 0, "groups_hidden": 0, "stale_after_days": 3}
 """What manifests of earlier versions do not have, and what it is taken for."""
 
 

@@ -146,6 +146,13 @@ def test_a_count_far_from_the_listing_is_told(take: Take, tenant: Tenant) -> Non
     assert complaints(take()) == {"users_counted"}
 
 
+def test_a_group_that_hides_its_members_and_shows_none_is_told(take: Take, tenant: Tenant) -> None:
+    tenant.groups[0]["visibility"] = "HiddenMembership"
+    assert complaints(take()) == set()
+    del tenant.members["group-1"]
+    assert complaints(take(1)) == {"hidden_members_read"}
+
+
 def test_a_change_of_scope_is_told(take: Take) -> None:
     take()
     assert "scope_like_before" in complaints(take(1, scope={"groups": ["Group 1"]}))

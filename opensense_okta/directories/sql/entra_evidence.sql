@@ -28,6 +28,13 @@ select 'members_unreadable', count(*) from members_left where type in ('', 'dire
 insert into evidence
 select 'members_other', count(*) from members_left where type not in ('group', '', 'directoryObject');
 
+-- Without a permission of its own an app sees a hidden membership as an empty one.
+insert into evidence
+select 'groups_hidden', count(*)
+from raw_groups
+where json_extract_string(profile, '$.visibility') = 'HiddenMembership'
+and id not in (select group_id from members_read);
+
 insert into evidence select 'statuses_unknown', count(*) from raw_users where status = 'UNKNOWN';
 
 from evidence;
