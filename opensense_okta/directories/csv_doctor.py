@@ -1,5 +1,6 @@
 """Examines a directory's files: reads them as a sync would, and tells what was understood."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -76,10 +77,24 @@ def _header(directory: CsvDirectory, file: Copy) -> Diagnosis:
     says = (
         f"{len(file.headers)} columns, delimiter {sign}; attributes: {', '.join(used) or 'none'}."
     )
-    if used:
+    if nearly := _nearly_attributes(directory, file):
+        says += f" Not taken for attributes, though nearly called so: {', '.join(nearly)}."
+    if used and not nearly:
         return Diagnosis("header", "ok", says)
     remedy = "Map columns to attributes: `attributes: {title: COLUMN}`."
     return Diagnosis("header", "warn", says, remedy)
+
+
+def _nearly_attributes(directory: CsvDirectory, file: Copy) -> list[str]:
+    """The columns that nothing is made of, but would be, were they written like attributes."""
+    mapped = directory.attributes
+    return [
+        f"{header} ({name})"
+        for header in file.named
+        if (name := re.sub(r"[\s_-]+", "_", header.lower())) in STANDARD_ATTRIBUTES
+        and not {name, header} & {*mapped, *mapped.values()}
+        and name not in file.headers
+    ]
 
 
 def _rows(directory: CsvDirectory, evidence: Mapping[str, int]) -> list[Diagnosis]:

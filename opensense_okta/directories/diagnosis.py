@@ -10,8 +10,11 @@ from urllib.parse import urlsplit
 
 from opensense_okta.directories.errors import (
     AccessDenied,
+    CursorLost,
     DirectoryError,
+    IncompleteListing,
     RateLimited,
+    RequestRefused,
     ServerTrouble,
     Unreachable,
     UntrustedLink,
@@ -23,7 +26,10 @@ Level = Literal["ok", "warn", "fail"]
 
 ABOUT: Mapping[type[DirectoryError], str] = {
     AccessDenied: "role",
+    CursorLost: "connection",
+    IncompleteListing: "sample",
     RateLimited: "rate limit",
+    RequestRefused: "request",
     ServerTrouble: "connection",
     Unreachable: "connection",
     UntrustedLink: "endpoint",

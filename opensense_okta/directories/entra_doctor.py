@@ -1,5 +1,7 @@
 """Examines an Entra tenant: a handful of requests that show what a sync would meet."""
 
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from opensense_okta.directories import entra, entra_errors
@@ -12,7 +14,7 @@ from opensense_okta.directories.diagnosis import (
     without_waiting,
 )
 from opensense_okta.directories.entra_records import read_members, read_page
-from opensense_okta.directories.errors import AccessDenied, DirectoryError
+from opensense_okta.directories.errors import DirectoryError, Gone
 from opensense_okta.directories.http import Answer, Api, connect
 from opensense_okta.directories.pacing import Governor
 from opensense_okta.directories.records import Records
@@ -24,7 +26,7 @@ SOON = timedelta(days=30)  # a certificate takes a company some weeks to renew
 
 async def examine(directory: EntraDirectory, _stale_after_days: int) -> list[Diagnosis]:
     """What a sync would meet: addresses, clock, credentials, permissions, budget, and a sample."""
-    findings = []
+    findings: list[Diagnosis] = []
     for origin in dict.fromkeys((entra.login_root(directory), entra.graph_root(directory))):
         found = await examine_address(origin, entra_errors.SETTING)
         findings += found
@@ -33,41 +35,39 @@ async def examine(directory: EntraDirectory, _stale_after_days: int) -> list[Dia
     try:
         auth = entra.authorization(directory)
         async with connect(entra.graph_root(directory), auth, PROTOCOL) as api:
-            findings += await _read(api, directory)
+            async for finding in _read(api, directory):
+                findings.append(finding)
     except SecretMissing as missing:
         findings.append(Diagnosis("credentials", "fail", f"{missing}.", "Then try again."))
     except DirectoryError as error:
-        findings += [*_credentials_expiring(directory), finding_of(error)]
+        if all(one.name != "credentials" for one in findings):
+            findings += _credentials_expiring(directory)
+        findings.append(finding_of(error))
     return findings
 
 
-async def _read(api: Api, directory: EntraDirectory) -> list[Diagnosis]:
+async def _read(api: Api, directory: EntraDirectory) -> AsyncIterator[Diagnosis]:
     """What the first pages of users, groups and members say."""
-    try:
-        answer, users = await _page(api, entra.users_url(directory))
-    except AccessDenied as error:
-        return [finding_of(error)]
-    findings = [examine_clock(answer, "Microsoft Graph"), *_credentials(directory)]
-    findings.append(
+    answer, users = await _page(api, entra.users_url(directory))
+    yield examine_clock(answer, "Microsoft Graph")
+    for credentials in _credentials(directory):
+        yield credentials
+    yield (
         Diagnosis("sample", "ok", f"{len(users.ids)} users on the first page.")
         if users.ids
         else Diagnosis("sample", "fail", "Graph lists no users at all.", entra_errors.GRANT)
     )
-    try:
-        _, groups = await _page(api, entra.GROUPS)
-        if groups.ids:
-            await _page(api, entra.members_url(groups.ids[0]), members=True)
-    except AccessDenied as error:
-        findings.append(finding_of(error))
-    else:
-        says = "the app may read users, groups and members."
-        findings.append(Diagnosis("role", "ok", says))
-    says = (
+    _, groups = await _page(api, entra.GROUPS)
+    for group in groups.ids[:1]:
+        with suppress(Gone):  # it was deleted since it was listed
+            await _page(api, entra.members_url(group), members=True)
+    yield Diagnosis("role", "ok", "the app may read users, groups and members.")
+    yield Diagnosis(
+        "rate limit",
+        "ok",
         f"Graph does not say what is left; we make at most {entra.CALLS_A_SECOND} calls a second, under half"
-        " of what the smallest tenants allow an app."
+        " of what the smallest tenants allow an app.",
     )
-    findings.append(Diagnosis("rate limit", "ok", says))
-    return findings
 
 
 async def _page(api: Api, url: str, *, members: bool = False) -> tuple[Answer, Records]:

@@ -95,6 +95,16 @@ def test_columns_that_nothing_is_made_of(write: Callable[..., Path]) -> None:
     assert examined(write("id,Job Title\n1,x\n"))["header"].level == "warn"
 
 
+def test_columns_that_are_nearly_called_like_attributes(write: Callable[..., Path]) -> None:
+    path = write("id,email,Cost Center,job title,Department\n1,a@x.org,7,Boss,IT\n")
+
+    header = examined(path, attributes={"division": "Department"})["header"]
+
+    assert header.level == "warn"
+    assert header.says.endswith("though nearly called so: Cost Center (cost_center).")
+    assert "`attributes: {title: COLUMN}`" in header.remedy
+
+
 def test_memberships_of_users_whom_no_file_lists(write: Callable[..., Path]) -> None:
     members = write("group_id,user_id\nSales,1\nSales,01\n", "members.csv")
 

@@ -216,6 +216,9 @@ PAGE = Reply(200, b"<html>", (("content-type", "text/html"),))
         ),
         ("/users?", refusal(401, "InvalidAuthenticationToken"), {"credentials": "fail"}),
         ("/users?", Reply(302, b"", (("location", "/login"),)), {"endpoint": "fail"}),
+        ("/users?", refusal(400, "BadRequest"), {"request": "fail"}),
+        ("/users?", reply({}), {"connection": "fail"}),
+        ("/members", refusal(404, "Request_ResourceNotFound"), {}),
     ],
 )
 def test_what_microsoft_answers_is_understood(
@@ -224,6 +227,16 @@ def test_what_microsoft_answers_is_understood(
     take()
     tenant.always[target] = given
     assert bad(findings(tenant, lake)) == expected
+
+
+def test_what_was_found_before_a_request_failed_is_told_too(
+    take: Take, tenant: Tenant, lake: Lake
+) -> None:
+    take()
+    tenant.always["/groups?"] = Reply(500)
+    found = findings(tenant, lake)
+    names = [one.name for one in found]
+    assert names[:6] == ["dns", "tls", "clock", "credentials", "sample", "connection"]
 
 
 @pytest.mark.parametrize(
