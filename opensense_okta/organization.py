@@ -324,7 +324,7 @@ def _content(path: Path) -> tuple[str | None, str]:
     except OSError as error:
         return None, f"cannot be read ({error.strerror})"
     except ValueError:
-        return None, "is not UTF-8 text"
+        return None, "is not UTF-8 text (a key or certificate must be PEM, not PFX or DER)"
 
 
 class Scope(_Part):

@@ -130,7 +130,7 @@ def broken(error: Exception, server: Server) -> SshTrouble:
     """A connection that could not be made, or broke."""
     return SshTrouble(
         f"The connection to the SSH server {server} failed ({error or type(error).__name__}).",
-        remedy="see whether `sftp` reaches the server from this machine, and whether its disk has room.",
+        remedy="see whether `sftp` reaches the server from this machine.",
         heals=True,
     )
 

@@ -647,6 +647,12 @@ def test_a_missing_secret_names_its_place_and_never_a_value(
         assert "s3cret" not in f"{raised.value} {raised.value.__context__!r}"
 
 
+def test_a_key_store_where_a_pem_should_be_is_told_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "app.pfx").write_bytes(b"0\x82\x0a\x9f")
+    with pytest.raises(SecretMissing, match=r"app\.pfx is not UTF-8 text .*PEM, not PFX"):
+        Secret(file=tmp_path / "app.pfx").reveal()
+
+
 def test_a_secret_shows_its_place_and_not_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACME", "s3cret")
     secret = Secret(env="ACME")

@@ -10,7 +10,7 @@ from opensense_okta import engine
 from opensense_okta.directories import csv
 from opensense_okta.directories.csv_copy import Copy
 from opensense_okta.directories.diagnosis import Diagnosis
-from opensense_okta.directories.errors import DirectoryError
+from opensense_okta.directories.errors import DirectoryError, Unreachable
 from opensense_okta.directories.progress import unheard
 from opensense_okta.directories.spool import Spool
 from opensense_okta.organization import STANDARD_ATTRIBUTES, CsvDirectory
@@ -28,7 +28,8 @@ async def examine(directory: CsvDirectory, stale_after_days: int) -> list[Diagno
                 await read.run()
                 found = _rows(directory, read.weigh())
             except DirectoryError as error:
-                stage = "rows" if read.users else "files"
+                there = read.users and not isinstance(error, Unreachable)
+                stage = "rows" if there else "files"
                 found = [Diagnosis(stage, "fail", error.what, error.remedy)]
             return [*_understood(directory, read.users, stale_after_days), *found]
 

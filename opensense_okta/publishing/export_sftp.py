@@ -92,7 +92,7 @@ def _is_file(sftp: paramiko.SFTPClient, path: PurePosixPath) -> bool:
         return False
 
 
-def _failure(error: Exception, server: Server, folder: PurePosixPath) -> Exception:
+def _failure(error: Exception, server: Server, folder: PurePosixPath) -> ExportFailed:
     match error:
         case PermissionError():
             return ExportFailed(
@@ -105,4 +105,6 @@ def _failure(error: Exception, server: Server, folder: PurePosixPath) -> Excepti
                 remedy="check the export's path, or ask the server's operator to make the folder.",
             )
         case _:
-            return broken(error, server)
+            trouble = broken(error, server)
+            remedy = f"{trouble.remedy[:-1]}, and whether its disk has room."
+            return ExportFailed(trouble.what, remedy=remedy, heals=True)

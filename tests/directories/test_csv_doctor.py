@@ -67,6 +67,13 @@ def test_a_header_that_lacks_a_mapped_column(write: Callable[..., Path]) -> None
     assert "`attributes.title`" in findings["files"].remedy
 
 
+def test_a_file_of_groups_that_is_not_there(write: Callable[..., Path], tmp_path: Path) -> None:
+    findings = examined(write("id,title\n1,x\n"), groups=str(tmp_path / "groups.csv"))
+
+    assert findings["files"].level == "fail"
+    assert "`groups`" in findings["files"].remedy
+
+
 def test_wrong_rows(write: Callable[..., Path]) -> None:
     findings = examined(write("id,title\n1,x\n1,y\n"))
 
