@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable, Iterator
 
 import duckdb
-import pandas as pd
 import phonenumbers
 
 from opensense_okta.resolution.countries import country_code
@@ -18,9 +17,17 @@ def store(connection: duckdb.DuckDBPyConnection, written: Iterable[tuple[str, ob
         written: numbers as directories write them, each with the country (a code or a name) whose way
             of writing it may be; one that is written internationally needs none.
     """
-    known = [(text, country, _number(text, country)) for text, country in written]
-    frame = pd.DataFrame(known, columns=["value", "country", "number"], dtype="string")
-    connection.from_df(frame).filter("number is not null").insert_into("phone_numbers")
+    known = [
+        (text, country, number)
+        for text, country in written
+        if (number := _number(text, country)) is not None
+    ]
+    values, countries, numbers = zip(*known, strict=True) if known else ((), (), ())
+    connection.execute(
+        "insert into phone_numbers"
+        " select unnest($1::varchar[]), unnest($2::varchar[]), unnest($3::varchar[])",
+        [list(values), list(countries), list(numbers)],
+    )
 
 
 def _number(text: str, country: object) -> str | None:
