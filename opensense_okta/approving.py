@@ -14,7 +14,7 @@ from opensense_okta.arguments import WrongUse, day_of, lake_of, organization_of
 from opensense_okta.console import PlainWatcher, terminal
 from opensense_okta.environment import dagster_home
 from opensense_okta.lake import Lake
-from opensense_okta.orchestration.in_process import JobRun, run_approval
+from opensense_okta.orchestration.in_process import JobRun, run_approval, tell_people
 from opensense_okta.organization import Organization
 from opensense_okta.publishing.approval import Approval, approval_of
 from opensense_okta.publishing.guards import examples
@@ -173,6 +173,8 @@ def _publish(
         run = run_approval(organization, day, lake, PlainWatcher(console), approval)
     for line in _outcome(organization, lake, day, run):
         click.echo(line)
+    for line in tell_people(organization, lake):
+        click.echo(f"  {line}")
     if run.held:
         return HELD
     return FAILED if run.failures else DONE

@@ -12,7 +12,7 @@ from opensense_okta.console import terminal, watching
 from opensense_okta.directories.snapshot import SnapshotManifest, judge_snapshot
 from opensense_okta.environment import dagster_home
 from opensense_okta.lake import Lake
-from opensense_okta.orchestration.in_process import JobRun, run_sync
+from opensense_okta.orchestration.in_process import JobRun, run_sync, tell_people
 from opensense_okta.organization import Organization
 from opensense_okta.publishing.standing import Published, published
 from opensense_okta.resolution.resolve import ResolvedManifest
@@ -22,7 +22,7 @@ DONE, FAILED, HELD = 0, 1, 3
 
 @dataclass(frozen=True)
 class Report:
-    """What a sync did and how things stand now."""
+    """What a sync did and how things stand now; `told` is what the targets of `notify` were told."""
 
     organization: Organization
     day: date
@@ -32,6 +32,7 @@ class Report:
     resolved: ResolvedManifest | None
     published: Published | None
     lake: Lake
+    told: list[str]
 
     @property
     def status(self) -> int:
@@ -69,7 +70,7 @@ def sync_now(name: str, day_given: str | None, *, as_json: bool, everything: boo
             console.print(words, markup=False, highlight=False)
 
         sync, resolve = run_sync(organization, day, lake, watcher, fall_back, everything=everything)
-    report = _report(organization, day, lake, sync, resolve)
+    report = _report(organization, day, lake, sync, resolve, tell_people(organization, lake))
     click.echo(
         json.dumps(as_document(report), indent=2) if as_json else "\n".join(in_words(report))
     )
@@ -89,6 +90,7 @@ def in_words(report: Report) -> list[str]:
         *_warnings(report),
         *_changed(report),
         *_lies(report),
+        *(f"  Notices    {line}" for line in report.told),
         _next(report),
     ]
 
@@ -119,6 +121,7 @@ def as_document(report: Report) -> dict[str, object]:
         "resolved": dict(report.resolved.rows) if report.resolved else None,
         "published": now.model_dump(mode="json", exclude={"resolved"}) if now else None,
         "database": str(report.lake.database) if now else None,
+        "notices": report.told,
         "next_sync": report.organization.next_sync(datetime.now(UTC)).isoformat()
         if report.organization.enabled
         else None,
@@ -126,7 +129,12 @@ def as_document(report: Report) -> dict[str, object]:
 
 
 def _report(
-    organization: Organization, day: date, lake: Lake, sync: JobRun, resolve: JobRun | None
+    organization: Organization,
+    day: date,
+    lake: Lake,
+    sync: JobRun,
+    resolve: JobRun | None,
+    told: list[str],
 ) -> Report:
     stored = {
         name: lake.snapshot(name, day).manifest(SnapshotManifest)
@@ -141,6 +149,7 @@ def _report(
         resolved=lake.resolved(day).manifest(ResolvedManifest),
         published=published(lake),
         lake=lake,
+        told=told,
     )
 
 

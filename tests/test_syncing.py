@@ -13,6 +13,7 @@ import duckdb
 import pytest
 import time_machine
 
+from opensense_okta.approving import approve_now
 from opensense_okta.lake import Lake
 from opensense_okta.simulator.faults import make_fault
 from opensense_okta.simulator.org import Org
@@ -20,6 +21,7 @@ from opensense_okta.simulator.server import TOKEN, Simulator, running
 from opensense_okta.syncing import sync_now
 from tests.e2e.home import make_home, write_organization
 from tests.orchestration.company import DAY, NOON, UNHURRIED, an_org
+from tests.publishing.noticeboard import a_noticeboard
 from tests.resolution.stored import group, store, user
 
 YESTERDAY = DAY - timedelta(days=1)
@@ -151,6 +153,7 @@ def test_json_is_one_document_and_nothing_else(desk: Desk) -> None:
         "resolved",
         "published",
         "database",
+        "notices",
         "next_sync",
     ]
     okta = document["directories"]["okta"]
@@ -181,6 +184,26 @@ def test_a_sync_that_is_held_ends_with_3_and_says_why(desk: Desk) -> None:
     assert ended.line("Published") == "Published nothing yet"
     assert desk.run(ended.line("Run").split()[1]).status is dg.DagsterRunStatus.FAILURE
     assert not desk.lake.database.exists()
+
+
+def test_places_of_notify_are_told_of_a_held_day_and_of_its_approval_without_a_daemon(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    desk.okta.faults.append(make_fault("restricted-admin", times=None))
+    write_organization(desk.home, desk.okta.url, more="notify: [{env: ACME_PAGER}]\n")
+    # A day of its own: how a day stands is read from all of its runs in this DAGSTER_HOME.
+    week = timedelta(days=7)
+    with a_noticeboard() as board, time_machine.travel(NOON + week):
+        monkeypatch.setenv("ACME_PAGER", board.url)
+        ended = desk.sync()
+        assert ended.status == 3
+        assert board.news() == ["acme: 2026-11-30 is held back"]
+        assert ended.line("Notices") == (
+            "Notices told target 1 of `notify`: acme: 2026-11-30 is held back"
+        )
+        assert approve_now("acme", str(DAY + week), "Eve", yes=True, seen={"unproven": 1}) == 0
+        assert board.news() == ["acme: back to normal"]
+    assert "  told target 1 of `notify`: acme: back to normal" in capfd.readouterr().out
 
 
 def test_a_sync_that_a_guard_holds_keeps_what_is_published_and_says_how_to_go_on(

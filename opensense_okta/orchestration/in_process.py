@@ -12,6 +12,7 @@ from opensense_okta.lake import Lake
 from opensense_okta.orchestration import tags
 from opensense_okta.orchestration.approving import approve_job, configured
 from opensense_okta.orchestration.assets import read_op
+from opensense_okta.orchestration.notices import tell_after_run
 from opensense_okta.orchestration.organizations import build_definitions
 from opensense_okta.orchestration.resources import Watcher
 from opensense_okta.orchestration.retries import resolve_job, sync_job
@@ -100,6 +101,14 @@ def run_approval(
     with _instance() as instance:
         config = configured(organization.name, approval)
         return _run(defs, approve_job(organization.name), instance, day, {}, config)
+
+
+def tell_people(organization: Organization, lake: Lake) -> list[str]:
+    """Tells the targets of `notify` how the organization stands now; what was done, in words."""
+    if not organization.notify:
+        return []
+    with _instance() as instance:
+        return tell_after_run(instance, organization, lake)
 
 
 def _instance() -> dg.DagsterInstance:

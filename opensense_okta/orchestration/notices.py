@@ -1,14 +1,17 @@
-"""Who tells people of failed, held and late days, and that it is over: one sensor over all organizations.
+"""Who tells people of failed, held and late days, and that it is over: whoever looks.
 
-How a day stands is read from its runs (`outcomes.py`); what is told of it, once per cause, is in
+The sensor `notices` looks for all organizations while Dagster's daemon runs, and the commands `sync` and
+`approve` look for theirs when their run has ended, so that syncs from cron need no daemon. How a day
+stands is read from its runs (`outcomes.py`); what is told of it, once per cause whoever looks, is in
 `publishing/notices.py`. Like the retry sensor this one keeps nothing of its own.
 
-Nothing is told while Dagster's daemon is down. Once it is back, a day counts as late only at the
-second look, after the schedule has caught up. Whoever starts syncs without a daemon, from cron say,
-has the command's exit status instead.
+Without the daemon nobody looks between two syncs, so nobody is told that a day is late. Once it is
+back, a day counts as late only at the second look, after the schedule has caught up.
 """
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -18,11 +21,17 @@ import dagster as dg
 from opensense_okta.lake import Lake
 from opensense_okta.orchestration.outcomes import news_of
 from opensense_okta.organization import Organization
-from opensense_okta.publishing.notice_delivery import Delivery, deliver
-from opensense_okta.publishing.notices import Post, memory, remember, to_be_told
+from opensense_okta.publishing.notice_delivery import PATIENCE, Delivery, deliver
+from opensense_okta.publishing.notices import Memory, Post, alone, memory, remember, to_be_told
 
 DOWN_AFTER: Final = timedelta(hours=1)
 """After how long without a look the daemon must have been down."""
+
+NOT_AT_ALL: Final = timedelta(0)
+
+# What went wrong is in the words that the command shows.
+_UNSHOWN: Final = logging.getLogger(__name__)
+_UNSHOWN.addHandler(logging.NullHandler())
 
 
 def build_notice_sensor(
@@ -43,63 +52,103 @@ def build_notice_sensor(
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
     def notices(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-        now = datetime.now(UTC)
-        looks = [_look_at(context, each, lakes, now) for each in watched]
-        told, broken = _tell(context, [look for look in looks if isinstance(look, _Look)], now)
-        broken += [look for look in looks if isinstance(look, str)]
-        if broken:
-            raise RuntimeError("\n".join(broken + told))
-        return dg.SkipReason("\n".join(told))
+        teller = _Teller(context.instance, lakes, context.log, daemon=True).tell(watched)
+        if teller.broken:
+            raise RuntimeError("\n".join(teller.broken + teller.told))
+        return dg.SkipReason("\n".join(teller.told) or "nothing new to tell")
 
     return notices
 
 
+def tell_after_run(
+    instance: dg.DagsterInstance, organization: Organization, lake: Lake
+) -> list[str]:
+    """Tells how an organization stands after a run that a command has started; what was done, in words.
+
+    Nothing that goes wrong here changes how the command ends.
+    """
+    teller = _Teller(instance, lambda _name: lake, _UNSHOWN, daemon=False).tell([organization])
+    return teller.broken + teller.told
+
+
 @dataclass(frozen=True)
 class _Look:
-    """What the sensor found of one organization: what is to be told, or what is wrong."""
+    """What was found of one organization, and what its targets are to be told."""
 
     organization: str
     lake: Lake
+    known: Memory
     posts: Sequence[Post]
 
 
-def _look_at(
-    context: dg.SensorEvaluationContext,
-    organization: Organization,
-    lakes: Callable[[str], Lake],
-    now: datetime,
-) -> _Look | str:
-    """Looks at one organization; its trouble is the result, in words, and stops no other one."""
-    name = organization.name
-    try:
-        lake = lakes(name)
-        known = memory(lake)
-        watched = known.looked is not None and now - known.looked < DOWN_AFTER
-        news = news_of(context.instance, organization, lake, now, watched=watched)
-        return _Look(name, lake, to_be_told(lake, organization.notify, known, news, now))
-    except Exception as error:
-        context.log.exception(f"{name}: how its day stands could not be found out")
-        return f"{name}: how its day stands could not be found out: {error!r}"
+class _Teller:
+    """Looks at organizations and tells what is new; once per cause, whoever else looks.
 
+    Attributes:
+        told: what was done, in words.
+        broken: what went wrong.
+    """
 
-def _tell(
-    context: dg.SensorEvaluationContext, looks: Sequence[_Look], now: datetime
-) -> tuple[list[str], list[str]]:
-    """Delivers everything at once, and notes what arrived; what was done and what went wrong."""
-    deliveries = iter(deliver([post for look in looks for post in look.posts]))
-    told, broken = [], []
-    for look in looks:
-        done = [(post, next(deliveries)) for post in look.posts]
+    def __init__(
+        self,
+        instance: dg.DagsterInstance,
+        lakes: Callable[[str], Lake],
+        log: logging.Logger,
+        *,
+        daemon: bool,
+    ) -> None:
+        self.told: list[str] = []
+        self.broken: list[str] = []
+        self._instance = instance
+        self._lakes = lakes
+        self._log = log
+        self._daemon = daemon  # comes again in ten minutes, and retries what failed
+        self._now = datetime.now(UTC)
+
+    def tell(self, organizations: Sequence[Organization]) -> "_Teller":
+        """Delivers everything at once, and notes what arrived."""
+        with ExitStack() as locks:
+            looks = [look for each in organizations if (look := self._look_at(each, locks))]
+            deliveries = iter(deliver([post for look in looks for post in look.posts]))
+            for look in looks:
+                self._note(look, [(post, next(deliveries)) for post in look.posts])
+        return self
+
+    def _look_at(self, organization: Organization, locks: ExitStack) -> _Look | None:
+        """Looks at one organization; its trouble is told in words, and stops no other one."""
+        name = organization.name
+        try:
+            lake = self._lakes(name)
+            # A command waits, because whoever is telling now may have looked before its run ended.
+            if not locks.enter_context(alone(lake, NOT_AT_ALL if self._daemon else 2 * PATIENCE)):
+                self.told.append(f"{name}: somebody else is telling just now")
+                return None
+            known = memory(lake)
+            watched = known.looked is not None and self._now - known.looked < DOWN_AFTER
+            retried = watched or self._daemon
+            news = news_of(
+                self._instance, organization, lake, self._now, watched=watched, retried=retried
+            )
+            posts = to_be_told(lake, organization.notify, known, news, self._now)
+            return _Look(name, lake, known, posts)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the others are told
+            self._broke(f"{name}: how its day stands could not be found out", error)
+            return None
+
+    def _note(self, look: _Look, done: Sequence[tuple[Post, Delivery]]) -> None:
         said = [*_said(look.organization, done)]
         for line in said:
-            context.log.info(line)
-        told += said or [f"{look.organization}: nothing new to tell"]
+            self._log.info(line)
+        self.told += said
+        looked = self._now if self._daemon else look.known.looked
         try:
-            remember(look.lake, [(post, one.delivered) for post, one in done], now)
+            remember(look.lake, [(post, one.delivered) for post, one in done], looked)
         except OSError as error:
-            context.log.exception(f"{look.organization}: what was told could not be noted")
-            broken.append(f"{look.organization}: what was told could not be noted: {error!r}")
-    return told, broken
+            self._broke(f"{look.organization}: what was told could not be noted", error)
+
+    def _broke(self, words: str, error: Exception) -> None:
+        self._log.exception(words)
+        self.broken.append(f"{words}: {error!r}")
 
 
 def _said(organization: str, done: Sequence[tuple[Post, Delivery]]) -> Iterator[str]:

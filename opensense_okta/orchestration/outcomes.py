@@ -1,14 +1,14 @@
 """How an organization's day ended, as its runs tell: well, or with what troubles that people must know of.
 
-- **Failed** is a day once the retry sensor has given its sync up: at once when time does not heal it,
-  else after the last try. Until then nobody can do anything.
-- **Held** is a day at once. It is over when the day is approved, too.
+- **Failed** is a day once the sync is not tried again: at once when time does not heal it or Dagster's
+  daemon, which retries, is not running; else after the last try. Until then nobody can do anything.
+- **Held** is a day at once. It is over when the day is approved, too; what fails after that, such as its
+  export, is told at once, because it is not tried again.
 - **Late** is a day that is not published six hours after the schedule's tick and is neither failed nor
   held: the schedule is switched off, a run hangs, a person canceled it.
-- **Well** it is after the next sync that succeeds, whoever started it.
+- **Well** it is after the next sync that succeeds.
 
-Of a sync that a person starts, in a shell or in the UI, only the good end counts: the person is
-watching, and what stays wrong is late.
+It makes no difference who starts a sync: the schedule, cron, or a person.
 """
 
 from collections.abc import Iterator
@@ -20,6 +20,7 @@ import dagster as dg
 
 from opensense_okta.lake import Lake
 from opensense_okta.orchestration import tags
+from opensense_okta.orchestration.approving import approve_job
 from opensense_okta.orchestration.retries import (
     Decision,
     Nothing,
@@ -52,6 +53,7 @@ def news_of(
     now: datetime,
     *,
     watched: bool,
+    retried: bool,
 ) -> News:
     """How the organization stands, from its runs and what is published.
 
@@ -60,15 +62,18 @@ def news_of(
         organization: whose.
         lake: of the organization.
         now: the time, with its time zone.
-        watched: whether somebody has looked within the last hour, so that lateness can be told.
+        watched: whether the daemon has looked within the last hour, so that lateness can be told.
+        retried: whether there is a daemon that tries again what failed.
     """
     today = organization.today(now)
     days = (today, today - timedelta(days=1))
     newest = next((day for day in days if runs_of(instance, organization.name, day)), today)
-    found = _Day(instance, organization, lake, newest, now)
+    found = _Day(instance, organization, lake, newest, now, retried=retried)
     troubles = found.troubles()
     expected = _expected(organization, now)
-    due = found if expected == newest else _Day(instance, organization, lake, expected, now)
+    due = found
+    if expected != newest:
+        due = _Day(instance, organization, lake, expected, now, retried=retried)
     if not organization.enabled or not due.late():
         return News(today, tuple(troubles or ()), complete=troubles is not None)
     if not watched or found.just_begun():
@@ -99,12 +104,15 @@ class _Day:
         lake: Lake,
         day: date,
         now: datetime,
+        *,
+        retried: bool,
     ) -> None:
         self._instance = instance
         self._organization = organization
         self._lake = lake
         self._day = day
         self._now = now
+        self._retried = retried
         runs = runs_of(instance, organization.name, day)
         self._runs = sorted(runs, key=lambda run: run.created)
         syncs = [run for run in self._runs if run.job == sync_job(organization.name)]
@@ -116,6 +124,12 @@ class _Day:
             for run in self._runs
             if run.job == resolve_job(organization.name) and run.chain == self._chain
         ]
+        self._approvals = [
+            run
+            for run in self._runs
+            if run.job == approve_job(organization.name)
+            and any(run.created > sync.created for sync in self._syncs[-1:])
+        ]
 
     def troubles(self) -> list[Trouble] | None:
         """All that is wrong with the day; None as long as that is not known, or not to be told."""
@@ -124,7 +138,7 @@ class _Day:
         last = self._syncs[-1]
         if last.status is SUCCESS:
             return []
-        if last.status is not FAILURE or not self._scheduled():
+        if last.status is not FAILURE:
             return None
         if last.failure == tags.HELD:
             return self._held()
@@ -164,9 +178,10 @@ class _Day:
             )
         if isinstance(self._decision(), Nothing):
             last = self._syncs[-1]
-            ended = "was held back" if last.failure == tags.HELD else "did not succeed"
+            canceled = last.status is dg.DagsterRunStatus.CANCELED
+            ended = "was canceled by a person" if canceled else "ended without publishing it"
             return self._late(
-                f"{due}; its last sync was started or canceled by a person and {ended}.",
+                f"{due}; its last sync {ended}.",
                 f"see in Dagster's UI what the run says. {by_hand}",
                 last,
             )
@@ -192,9 +207,10 @@ class _Day:
         return decide(self._organization.name, self._day, self._runs, now=self._now, day_ends=ends)
 
     def _given_up(self) -> bool:
-        """Whether the retry sensor will not start the sync again."""
+        """Whether nobody will start the sync again."""
         resolving = self._resolves and self._resolves[-1].created >= self._syncs[-1].created
-        return bool(resolving) or isinstance(self._decision(), Nothing | Resolve)
+        over = isinstance(self._decision(), Nothing | Resolve)
+        return bool(resolving) or over or not self._retried
 
     def _held(self) -> list[Trouble] | None:
         judgement = stored_judgement(self._lake, self._day)
@@ -203,8 +219,15 @@ class _Day:
         last = published(self._lake)
         out = {one.id for one in (last, marked(self._lake, self._day)) if one}
         if judgement.resolved in out:
-            return []
+            return self._approving_failed()
         return [held_back(self._organization.name, judgement, last)] if judgement.held else None
+
+    def _approving_failed(self) -> list[Trouble]:
+        """What went wrong once the day had been let through."""
+        last = self._approvals[-1] if self._approvals else None
+        if last is None or last.status is not FAILURE or last.failure == tags.HELD:
+            return []
+        return [*self._failed(last)]
 
     def _resolving_failed(self) -> list[Trouble]:
         last = self._resolves[-1] if self._resolves else None

@@ -3,18 +3,20 @@
 Each target of `notify` has its own memory of what it has been told, in `notices.json` in the
 organization's folder of the lake. A cause that is still there on the next day is not told again
 before a week has passed; another cause is. A target that could not be reached has been told nothing:
-it is tried at the next evaluation, and what is over by then it never hears of.
+it is tried at the next look, and what is over by then it never hears of.
 
 A target is remembered by the place of its secret (`environment variable ACME_PAGER`), never by its
 URL, which is a secret.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal
 
+from filelock import FileLock, Timeout
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from opensense_okta.lake import Lake, write_whole
@@ -91,7 +93,7 @@ class Told(BaseModel):
 
 
 class Memory(BaseModel):
-    """What each target knows of, by the cause's key; and when somebody looked last."""
+    """What each target knows of, by the cause's key; and when Dagster's daemon looked last."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -150,6 +152,31 @@ def held_back(organization: str, judgement: Judgement, last: Published | None) -
     )
 
 
+@contextmanager
+def alone(lake: Lake, patience: timedelta) -> Iterator[bool]:
+    """Keeps everybody else from telling the organization's targets; False: somebody is at it for longer.
+
+    Who tells holds it from the look at the memory until what was told is noted, so that nothing is
+    told twice.
+    """
+    lock = FileLock(
+        lake.folder / "notices.lock",
+        mode=0o600,
+        is_singleton=False,
+        thread_local=False,
+        fallback_to_soft=False,
+    )
+    try:
+        lock.acquire(timeout=patience.total_seconds())
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
 def memory(lake: Lake) -> Memory:
     """What the organization's targets have been told."""
     try:
@@ -181,16 +208,16 @@ def to_be_told(
     ]
 
 
-def remember(lake: Lake, posts: Iterable[tuple[Post, int]], now: datetime) -> None:
+def remember(lake: Lake, posts: Iterable[tuple[Post, int]], looked: datetime | None) -> None:
     """Notes what was told, in one step; targets that are not among the posts are forgotten.
 
     Args:
         lake: of the organization.
         posts: each with how many of its letters were delivered.
-        now: the time, with its time zone.
+        looked: when Dagster's daemon looked last.
     """
     targets = {str(post.target): post.known_after(delivered) for post, delivered in posts}
-    after = Memory(looked=now, targets={name: told for name, told in targets.items() if told})
+    after = Memory(looked=looked, targets={name: told for name, told in targets.items() if told})
     write_whole(_file(lake), after.model_dump_json(indent=2))
 
 

@@ -1,5 +1,6 @@
 """Who is told how a day ended: from the runs that Dagster has recorded to the message that arrives."""
 
+import threading
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -11,9 +12,10 @@ import time_machine
 from opensense_okta.directories.errors import CredentialsRejected, DirectoryError, Unreachable
 from opensense_okta.lake import Lake
 from opensense_okta.orchestration import tags
-from opensense_okta.orchestration.notices import build_notice_sensor
+from opensense_okta.orchestration.notices import build_notice_sensor, tell_after_run
 from opensense_okta.orchestration.retries import DELAYS
 from opensense_okta.organization import Organization
+from opensense_okta.publishing.notices import alone
 from opensense_okta.simulator.faults import make_fault
 from tests.orchestration.company import a_company
 from tests.orchestration.run_records import fail, record_run, start, succeed
@@ -101,6 +103,10 @@ class Daemon:
         (post,) = self.board.posts
         self.board.posts.clear()
         return post["message"]
+
+    def command(self) -> list[str]:
+        """What a command says of its look, after the run that it has started."""
+        return tell_after_run(self.instance, company(), self.lake())
 
     def sync(
         self,
@@ -278,23 +284,115 @@ class TestBackToNormal:
 
     def test_is_not_worth_a_word_when_nothing_was_wrong(self, daemon: Daemon) -> None:
         daemon.sync()
-        assert daemon.words() == "acme: nothing new to tell"
+        assert daemon.words() == "nothing new to tell"
         assert daemon.board.news() == []
 
 
 class TestASyncByHand:
-    def test_tells_nothing_because_a_person_is_watching(self, daemon: Daemon) -> None:
+    def test_that_fails_is_told_like_any_other(self, daemon: Daemon) -> None:
         daemon.sync(TOKEN_GONE, failure=tags.PERMANENT, run_tags=BY_HAND)
+        assert daemon.tells() == [FAILED]
+
+    def test_that_is_held_is_told_like_any_other(self, daemon: Daemon) -> None:
         judged(daemon.lake(), judgement(removed=412))
         daemon.sync(UNREACHABLE, failure=tags.HELD, run_tags=BY_HAND)
-        assert daemon.tells() == []
+        assert daemon.tells() == [HELD]
 
-    def test_does_not_end_what_was_told_before(self, daemon: Daemon) -> None:
+    def test_that_a_person_cancels_is_not_told_and_does_not_end_what_was_told_before(
+        self, daemon: Daemon
+    ) -> None:
         daemon.sync(TOKEN_GONE, failure=tags.PERMANENT)
         assert daemon.tells() == [FAILED]
         daemon.clock.shift(hours(1))
-        daemon.sync(UNREACHABLE, failure=tags.PERMANENT, run_tags=BY_HAND)
+        canceled = record_run(daemon.instance, "acme")
+        daemon.instance.report_run_canceled(canceled)
         assert daemon.tells() == []
+
+
+class TestACommand:
+    """`sync` and `approve` look when their run has ended: from cron there is nobody else."""
+
+    @pytest.fixture
+    def cron(self, daemon: Daemon) -> Daemon:
+        """Nobody but the command: the daemon has been down for long."""
+        daemon.clock.shift(hours(2))
+        return daemon
+
+    def test_tells_at_once_what_nobody_tries_again(self, cron: Daemon) -> None:
+        cron.sync(UNREACHABLE, run_tags=BY_HAND)
+        assert cron.command() == [f"told target 1 of `notify`: {FAILED}"]
+        assert cron.board.news() == [FAILED]
+
+    def test_leaves_what_the_daemon_tries_again_to_the_daemon(self, daemon: Daemon) -> None:
+        daemon.sync(UNREACHABLE, run_tags=BY_HAND)
+        assert daemon.command() == []
+        daemon.sync(TOKEN_GONE, failure=tags.PERMANENT, run_tags=BY_HAND)
+        assert daemon.command() == [f"told target 1 of `notify`: {FAILED}"]
+
+    def test_tells_a_cause_and_its_end_once_whatever_the_day(self, cron: Daemon) -> None:
+        for day in (DAY, TOMORROW):
+            cron.sync(UNREACHABLE, day=day, run_tags=BY_HAND)
+            cron.command()
+            cron.clock.shift(timedelta(days=1))
+        assert cron.board.news() == [FAILED]
+        after = TOMORROW + timedelta(days=1)
+        put_out(cron.lake(), after)
+        for _ in range(2):
+            cron.sync(day=after, run_tags=BY_HAND)
+            cron.command()
+        assert cron.board.news() == [NORMAL]
+
+    def test_and_the_daemon_tell_nobody_twice(self, daemon: Daemon) -> None:
+        daemon.sync(TOKEN_GONE, failure=tags.PERMANENT, run_tags=BY_HAND)
+        daemon.command()
+        assert daemon.tells() == [FAILED]
+        put_out(daemon.lake(), DAY)
+        daemon.sync(run_tags=BY_HAND)
+        assert daemon.tells() == [NORMAL]
+        assert daemon.command() == []
+
+    def test_waits_for_whoever_tells_just_now_and_then_tells_nobody_twice(
+        self, cron: Daemon
+    ) -> None:
+        cron.sync(TOKEN_GONE, failure=tags.PERMANENT, run_tags=BY_HAND)
+        commands = [threading.Thread(target=cron.command) for _ in range(3)]
+        for command in commands:
+            command.start()
+        for command in commands:
+            command.join()
+        assert cron.board.news() == [FAILED]
+
+    def test_is_not_waited_for_by_the_daemon_which_comes_again(self, daemon: Daemon) -> None:
+        daemon.sync(TOKEN_GONE, failure=tags.PERMANENT)
+        with alone(daemon.lake(), timedelta(0)):
+            assert daemon.words() == "acme: somebody else is telling just now"
+        assert daemon.tells() == [FAILED]
+
+    def test_does_not_take_a_day_for_late_because_the_daemon_was_down(self, cron: Daemon) -> None:
+        canceled = record_run(cron.instance, "acme")
+        cron.instance.report_run_canceled(canceled)
+        cron.clock.shift(hours(7))
+        for _ in range(2):
+            assert cron.command() == []
+
+    def test_tells_that_the_export_of_an_approved_day_failed(self, cron: Daemon) -> None:
+        judged(cron.lake(), judgement(removed=412))
+        cron.sync(UNREACHABLE, failure=tags.HELD, run_tags=BY_HAND)
+        cron.command()
+        cron.clock.shift(hours(1))
+        put_out(cron.lake(), DAY)
+        cron.sync(UNREACHABLE, job="approve", run_tags=BY_HAND)
+        cron.command()
+        assert cron.board.news() == [HELD, FAILED]
+        cron.clock.shift(hours(1))
+        cron.sync(job="approve", run_tags=BY_HAND)
+        cron.command()
+        assert cron.board.news() == [NORMAL]
+
+    def test_says_what_went_wrong_and_goes_on(self, cron: Daemon) -> None:
+        (cron.lake().folder / "notices.json").write_text("not JSON")
+        (said,) = cron.command()
+        assert said.startswith("acme: how its day stands could not be found out: ")
 
 
 def wait_until(daemon: Daemon, moment: datetime) -> None:
@@ -335,14 +433,10 @@ class TestALateDay:
         wait_until(daemon, TWO + hours(6))
         assert "its sync has been going on since 02:00 EST." in daemon.message()
 
-    @pytest.mark.parametrize("failure", [tags.PERMANENT, tags.HELD])
-    def test_is_told_when_a_person_left_it_unfinished(self, daemon: Daemon, failure: str) -> None:
-        daemon.sync(TOKEN_GONE, failure=failure, run_tags=BY_HAND)
+    def test_is_told_when_a_person_left_it_unfinished(self, daemon: Daemon) -> None:
+        daemon.instance.report_run_canceled(record_run(daemon.instance, "acme"))
         wait_until(daemon, TWO + hours(6))
-        if failure == tags.PERMANENT:  # what the retry sensor does without the read
-            chain = daemon.sync(TOKEN_GONE, failure=failure, run_tags=BY_HAND)
-            daemon.sync(TOKEN_GONE, job="resolve", failure=failure, run_tags={tags.CHAIN: chain})
-        assert "its last sync was started or canceled by a person and" in daemon.message()
+        assert "its last sync was canceled by a person." in daemon.message()
 
     def test_is_not_told_beside_the_failure_that_explains_it(self, daemon: Daemon) -> None:
         daemon.sync(TOKEN_GONE, failure=tags.PERMANENT)
@@ -422,7 +516,8 @@ class TestTelling:
 
     def test_leaves_organizations_without_targets_alone(self, daemon: Daemon) -> None:
         daemon.organizations = [company(notify=[])]
-        assert daemon.words() == ""
+        daemon.sync(TOKEN_GONE, failure=tags.PERMANENT)
+        assert daemon.words() == "nothing new to tell"
 
     def test_of_one_organization_is_not_stopped_by_another(self, daemon: Daemon) -> None:
         daemon.organizations = [company("globex"), company()]
