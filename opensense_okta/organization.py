@@ -29,6 +29,7 @@ from pydantic import (
     model_validator,
 )
 
+from opensense_okta.export_path import export_path
 from opensense_okta.organization_file import (
     Document,
     Finding,
@@ -566,8 +567,8 @@ class Guards(_Part):
 class CsvExport(_Part):
     """A CSV of the published people."""
 
-    path: Text
-    """A path in the organization's folder of the lake or any URL; `{date}` is the day."""
+    path: Annotated[Text, AfterValidator(export_path)]
+    """A path, relative to the organization's folder of the lake, or any URL; `{date}` is the day."""
 
     columns: Names | None = None
     """The columns and their order; None: all."""

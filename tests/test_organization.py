@@ -606,6 +606,75 @@ def test_a_directory_has_exactly_one_credential(
         assert words in str(refusal(path))
 
 
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("people.parquet", "must end in .csv, such as exports/{date}/people.csv"),
+        ("exports", "must end in .csv"),
+        ("exports/", "must end in .csv"),
+        ("exports/people.csv/", "must end in .csv"),
+        (".", "must end in .csv"),
+        ("exports/.csv", "must name a file that is not hidden"),
+        ("../people.csv", "must not go up with .."),
+        ("exports/../../people.csv", "must not go up with .."),
+        ("/srv/../etc/people.csv", "must not go up with .."),
+        ("file:///srv/%2e%2e/people.csv", "must not go up with .."),
+        ("~/people.csv", "must not begin with ~; write the whole path"),
+        (
+            "identities/date={date}.csv",
+            "must not lie in identities, where the lake keeps its own files",
+        ),
+        ("./resolved/people.csv", "must not lie in resolved"),
+        ("exports/{day}/people.csv", "must not hold braces but for {date}, which is the day"),
+        ("exports/{date/people.csv", "must not hold braces but for {date}"),
+        ("C:\\exports\\people.csv", "must not hold control characters or backslashes"),
+        ("exports/people\n.csv", "must not hold control characters or backslashes"),
+        ("sftp:host/people.csv", "must be a path, or a URL that begins with sftp://"),
+        ("sftp:///people.csv", "must be a URL with a host or bucket before the path"),
+        ("s3://people.csv", "must end in .csv"),
+        ("file://srv/people.csv", "must be a URL with no host, as in file:///srv"),
+        ("sftp://host:ssh/people.csv", "its host or port is not possible"),
+        ("sftp://[host/people.csv", "its host or port is not possible"),
+        ("sftp://host/a#b/people.csv", "must be a plain URL, without #, :: and %2F"),
+        ("zip://people.csv::s3://acme/people.csv", "must be a plain URL, without #, :: and %2F"),
+        ("nowhere://host/people.csv", "of a kind that fsspec knows; nowhere: is none"),
+        (
+            "sftp://ada:pw@host/people.csv",
+            "publish.csv.path must not hold a password or a query: secrets are never",
+        ),
+        (
+            "s3://acme/people.csv?secret=pw",
+            "must not hold a password or a query: secrets are never",
+        ),
+    ],
+)
+def test_the_path_of_an_export_that_cannot_be_meant_is_refused(
+    tmp_path: Path, path: str, words: str
+) -> None:
+    error = str(refusal(changed(tmp_path, put("publish.csv.path", path))))
+    assert words in error
+    assert "pw" not in error
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "people.csv",
+        "exports/{date}/acme-{date}.csv",
+        "out/snapshots/people.csv",
+        "/srv/exports/people.csv",
+        "file:///srv/exports/people.csv",
+        "sftp://ada@files.acme.com:2222/~/people.csv",
+        "s3://acme/exports/{date}/people.csv",
+        "memory://drop/people.csv",
+    ],
+)
+def test_the_path_of_an_export_is_in_the_lake_elsewhere_or_a_url(tmp_path: Path, path: str) -> None:
+    csv = load_organization(changed(tmp_path, put("publish.csv.path", path))).publish.csv
+    assert csv is not None
+    assert csv.path == path
+
+
 @pytest.mark.parametrize("name", ["Acme", "acme-corp", "1acme", "acme corp", "ä"])
 def test_a_files_name_must_be_possible_for_an_organization(tmp_path: Path, name: str) -> None:
     error = refusal(write(tmp_path, SMALLEST, f"{name}.yaml"))

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import fsspec  # type: ignore[import-untyped]  # comes without types
 
+from opensense_okta.export_path import LOCAL, SSH
 from opensense_okta.lake import make_private, move_whole
 from opensense_okta.publishing import export_sftp
 from opensense_okta.publishing.export_failure import ExportFailed
@@ -36,9 +37,9 @@ def deliver(files: Sequence[Path], folder: str) -> None:
         )
     if "://" not in folder:
         _into_folder(files, Path(folder))
-    elif parts.scheme == "file":
+    elif parts.scheme in LOCAL:
         _into_folder(files, Path(unquote(parts.path)))
-    elif parts.scheme in {"sftp", "ssh"}:
+    elif parts.scheme in SSH:
         export_sftp.upload(files, folder)
     else:
         _into_store(files, folder)

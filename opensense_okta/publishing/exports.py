@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.parse import unquote, urlsplit
 
 import duckdb
 from duckdb import ColumnExpression, ConstantExpression, Expression, FunctionExpression
 
 from opensense_okta import engine
+from opensense_okta.export_path import DAY, LAKES_OWN, LOCAL, SSH
 from opensense_okta.lake import Lake
 from opensense_okta.organization import STANDARD_ATTRIBUTES, CsvExport, Organization
 from opensense_okta.publishing.export_delivery import deliver, public
@@ -66,8 +68,8 @@ def export(
     settings = organization.publish.csv
     if settings is None:
         return []
-    folder, name = _place(settings, lake, day)
     try:
+        folder, name = _place(settings, lake, day)
         headers = _headers(organization, settings)
         with TemporaryDirectory(prefix=".export-", dir=lake.folder) as temporary:
             files = _write(
@@ -91,11 +93,31 @@ def export(
 
 def _place(settings: CsvExport, lake: Lake, day: date) -> tuple[str, str]:
     """The folder and the name of the CSV."""
-    path = settings.path.replace("{date}", day.isoformat())
-    if "://" not in path:
-        path = str(lake.folder / path)
-    folder, _, name = path.rpartition("/")
-    return folder, name
+    folder, _, name = settings.path.replace(DAY, day.isoformat()).rpartition("/")
+    if "://" not in folder:
+        folder = str(lake.folder / folder)
+        _refuse_the_lakes_own(Path(folder), lake)
+        return folder, name
+    url = urlsplit(folder)
+    if url.scheme in LOCAL:
+        _refuse_the_lakes_own(Path(unquote(url.path)), lake)
+    # A store's URLs mean what they say.
+    return folder, unquote(name) if url.scheme in (*LOCAL, *SSH) else name
+
+
+def _refuse_the_lakes_own(folder: Path, lake: Lake) -> None:
+    """Where a path from the root, or a link, may lead although the file's own words did not say so."""
+    place, home = folder.resolve(), lake.folder.resolve()
+    within = (
+        place.relative_to(home.parent).parts if place.is_relative_to(home.parent) else (home.name,)
+    )
+    if within[:1] != (home.name,) or within[1:2] in {(own,) for own in LAKES_OWN}:
+        raise ExportFailed(
+            f"The export's path leads to {folder}, where the lake keeps its own files or another"
+            " organization's.",
+            remedy="name a folder of this organization in publish.csv.path, such as exports/people.csv,"
+            " or one outside of OPENSENSE_DATA.",
+        )
 
 
 def _headers(organization: Organization, settings: CsvExport) -> dict[str, str]:

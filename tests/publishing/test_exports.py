@@ -307,6 +307,38 @@ def test_an_absolute_path_leads_out_of_the_lake(
     assert sorted(path.name for path in (tmp_path / "drop").iterdir()) == NAMES
 
 
+def other_organization(lake: Lake) -> str:
+    return str(Lake(lake.folder.parent, "globex").folder / "people.csv")
+
+
+def ledger(lake: Lake) -> str:
+    return f"file://{lake.folder}/identities/date={{date}}.csv"
+
+
+def link(lake: Lake) -> str:
+    (lake.folder / "exports").symlink_to(lake.folder / "resolved")
+    return "exports/people.csv"
+
+
+@pytest.mark.parametrize("lead", [other_organization, ledger, link])
+def test_a_path_that_leads_among_the_lakes_own_files_is_refused(
+    exports: Exports, lake: Lake, lead: Callable[[Lake], str]
+) -> None:
+    path = lead(lake)
+    with pytest.raises(ExportFailed) as failed:
+        exports([ada()], csv=f"{{path: '{path}'}}")
+    assert str(failed.value).startswith("acme: The export's path leads to /")
+    assert "name a folder of this organization in publish.csv.path" in failed.value.remedy
+    assert not failed.value.heals
+    assert [*lake.folder.parent.rglob("people*.csv*")] == []
+
+
+def test_a_url_s_escapes_are_understood(exports: Exports, tmp_path: Path) -> None:
+    exports([ada()], csv=f"{{path: 'file://{tmp_path}/the%20drop/all%20people.csv'}}")
+    assert (tmp_path / "the drop" / "all people.csv").exists()
+    assert (tmp_path / "the drop" / "all people.parquet").exists()
+
+
 def test_what_a_killed_export_left_is_gone_after_the_next(exports: Exports, read: Read) -> None:
     exports([ada()])
     (read.folder / ".people.csv.unfinished").write_bytes(b"person_id,gi")
@@ -355,7 +387,7 @@ MISTAKES = [
         "{path: exports/people.csv, columns: [email], locked: [title]}",
         "publish.csv.locked names title, which is not one of the columns",
     ),
-    ("{path: 'nowhere://host/people.csv'}", "Nothing installed here can write to nowhere: URLs"),
+    ("{path: 'dvc://host/people.csv'}", "Nothing installed here can write to dvc: URLs"),
     (
         "{path: 'ftp://acme:hunter2@files.example/people.csv'}",
         "publish.csv.path must not hold a password or a query",

@@ -1,0 +1,86 @@
+"""Where an export may go: a path in the organization's folder of the lake, elsewhere, or a URL.
+
+Whoever mistypes a path shall hear of it when the file is read, not when the first day is published:
+until then a folder would lie where the file was meant, or the lake's own files would be in danger.
+"""
+
+from pathlib import PurePosixPath
+from urllib.parse import SplitResult, unquote, urlsplit
+
+DAY = "{date}"
+LAKES_OWN = ("snapshots", "resolved", "identities", "reports", "locks")
+"""Folders of an organization in the lake in which nothing but the product's own files may lie."""
+
+SSH = ("sftp", "ssh")
+LOCAL = ("file", "local")
+SUFFIX = ".csv"
+
+
+def export_path(path: str) -> str:
+    """The path of a CSV, if it is a possible one.
+
+    Raises:
+        ValueError: it is not; the text says what it must be.
+    """
+    if not path.isprintable() or "\\" in path:
+        raise ValueError("must not hold control characters or backslashes")
+    if "{" in path.replace(DAY, "") or "}" in path.replace(DAY, ""):
+        raise ValueError(f"must not hold braces but for {DAY}, which is the day")
+    if "://" in path:
+        named = unquote(_of_url(path))
+    else:
+        _refuse_url_without_slashes(path)
+        named = path
+    parts = PurePosixPath(named).parts
+    if not named.endswith(SUFFIX):
+        raise ValueError(f"must end in {SUFFIX}, such as exports/{DAY}/people{SUFFIX}")
+    if parts[-1].startswith("."):
+        raise ValueError(f"must name a file that is not hidden, such as people{SUFFIX}")
+    if ".." in parts:
+        raise ValueError(
+            "must not go up with ..; write the whole path, such as /srv/exports/people.csv"
+        )
+    if parts[0] == "~":
+        raise ValueError(
+            "must not begin with ~; write the whole path, such as /srv/exports/people.csv"
+        )
+    if parts[0] in LAKES_OWN:
+        raise ValueError(f"must not lie in {parts[0]}, where the lake keeps its own files")
+    return path
+
+
+def _of_url(url: str) -> str:
+    """The path within a URL, if something can be written there."""
+    if any(odd in url.lower() for odd in ("#", "::", "%2f")):
+        raise ValueError("must be a plain URL, without #, :: and %2F")
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise ValueError("must be a URL; its host or port is not possible") from None
+    if parts.password or parts.query:
+        raise ValueError("must not hold a password or a query: secrets are never in this file")
+    if parts.scheme not in (*SSH, *LOCAL):
+        _refuse_unknown(parts)
+    if (parts.scheme in LOCAL) == bool(parts.netloc):
+        wanted = (
+            "no host, as in file:///srv" if parts.netloc else "a host or bucket before the path"
+        )
+        raise ValueError(f"must be a URL with {wanted}")
+    return parts.path or "/"
+
+
+def _refuse_unknown(parts: SplitResult) -> None:
+    import fsspec  # type: ignore[import-untyped]  # noqa: PLC0415  # takes long, and few need it
+
+    if parts.scheme not in fsspec.available_protocols():
+        raise ValueError(
+            f"must be a path, or a URL of a kind that fsspec knows; {parts.scheme}: is none"
+        )
+
+
+def _refuse_url_without_slashes(path: str) -> None:
+    first = path.partition("/")[0]
+    if ":" in first:
+        scheme = first.partition(":")[0]
+        raise ValueError(f"must be a path, or a URL that begins with {scheme}://")
