@@ -1,8 +1,8 @@
 """The published people for other programs, beside the database: CSV, what changed, and Parquet.
 
 Beside `people.csv` lie, with the same columns, `people.changes.csv` and `people.parquet`, and for the
-two CSVs `people.csv.sha256`, which `sha256sum -c` reads. It arrives last: whoever finds that it fits
-has both files of one day.
+three of them `people.csv.sha256`, which `sha256sum -c` reads. It arrives last: whoever finds that it
+fits has all files of one day.
 """
 
 import hashlib
@@ -164,7 +164,7 @@ def _write(
                 "parquet": (parquet, engine.store(connection, "new_rows", parquet)),
                 "people": (full, _copy(connection, "export_people.sql", full)),
             }
-        lines = [f"{_sha256(file)}  {file.name}\n" for file in (full, changes)]
+        lines = [f"{_sha256(file)}  {file.name}\n" for file in (full, changes, parquet)]
         checksums.write_text("".join(lines), encoding="utf-8")
     except (OSError, duckdb.IOException, duckdb.OutOfMemoryException) as error:
         raise ExportFailed(
