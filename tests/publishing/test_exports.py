@@ -73,6 +73,18 @@ def test_a_csv_follows_rfc_4180(exports: Exports, read: Read) -> None:
     )
 
 
+UNSEEN = [
+    "\u200b",
+    "\ufeff",
+    "\u00ad",
+    "\u200e",
+    "\u2060",
+    "\u034f",
+    "\ufe0f",
+    "\u3164",
+    "\U000e0001",
+]
+
 CELLS: list[tuple[str | None, str]] = [
     ("Zoë, 李 小龍 🚀", "Zoë, 李 小龍 🚀"),
     ("one\r\ntwo", "one\r\ntwo"),
@@ -87,20 +99,36 @@ CELLS: list[tuple[str | None, str]] = [
     ("@SUM(A1)", "'@SUM(A1)"),
     ("\tx", "'\tx"),
     ("\rx", "'\rx"),
-    (" \t=1+1", "' \t=1+1"),
+    (" =1+1", "' =1+1"),
+    (" \t=1+1", " \t'=1+1"),
     ("\u00a0=1+1", "'\u00a0=1+1"),
     ('"=1+1', "'\"=1+1"),
     ("'=1+1", "''=1+1"),
     ("\uff1d1+1", "'\uff1d1+1"),
+    ("\uff0bcmd", "'\uff0bcmd"),
+    ("\uff0d1", "'\uff0d1"),
+    ("\uff20SUM(A1)", "'\uff20SUM(A1)"),
+    ("\ufe66SUM(A1)", "'\ufe66SUM(A1)"),
+    # behind what nobody sees: zero width, a byte order mark, a soft hyphen, marks of direction, …
+    *((f"{unseen}=1+1", f"'{unseen}=1+1") for unseen in UNSEEN),
+    ("\u200b\ufeff \u200e@SUM(A1)", "'\u200b\ufeff \u200e@SUM(A1)"),
+    ("\x01x", "'\x01x"),
+    # where semicolons separate cells, and where lines are taken for rows
+    ("Ops;=1+1", "Ops;'=1+1"),
+    ("Ops;\u200b=1+1", "Ops;'\u200b=1+1"),
+    ("Ops\n=1+1", "Ops\n'=1+1"),
     ("+A1", "'+A1"),
     ("+1+1", "'+1+1"),
     ("+1*1", "'+1*1"),
     ("+", "'+"),
-    ("+1 555 0100\n=1+1", "'+1 555 0100\n=1+1"),
+    ("+1 555 0100\n=1+1", "+1 555 0100\n'=1+1"),
+    ("+1 555 0100;+cmd", "+1 555 0100;'+cmd"),
     # what only looks like it
     ("R&D = fun", "R&D = fun"),
     ("O'Neill", "O'Neill"),
     ("a@acme.com", "a@acme.com"),
+    ("Ops; R&D = fun", "Ops; R&D = fun"),
+    ("\u200bAda", "\u200bAda"),
     # phone numbers stay usable
     ("+15550100", "+15550100"),
     ("+1 (555) 010-0100", "+1 (555) 010-0100"),
@@ -108,6 +136,13 @@ CELLS: list[tuple[str | None, str]] = [
     ("+1 555 0100 x12", "+1 555 0100 x12"),
     ("+1 555 0100 ext. 12", "+1 555 0100 ext. 12"),
     ("+44\u00a020\u00a07946", "+44\u00a020\u00a07946"),
+    ("+49 30 123", "+49 30 123"),
+    ("+49\u201130\u2013123", "+49\u201130\u2013123"),
+    ("\u202a+49 30 123\u202c", "\u202a+49 30 123\u202c"),
+    ("\uff0b\uff18\uff11 3 1234", "\uff0b\uff18\uff11 3 1234"),
+    ("+1 555 0100 #12", "+1 555 0100 #12"),
+    ("+1-555-0100;ext=12", "+1-555-0100;ext=12"),
+    ("+49 30 123; +49 170 456", "+49 30 123; +49 170 456"),
 ]
 
 
@@ -121,14 +156,14 @@ def titles(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return [title for _, title in rows((lake.folder / "people.csv").read_bytes())[1:]]
 
 
-@pytest.mark.parametrize("case", range(len(CELLS)), ids=[repr(title) for title, _ in CELLS])
+@pytest.mark.parametrize("case", range(len(CELLS)), ids=[ascii(title) for title, _ in CELLS])
 def test_a_cell_shows_the_value_and_never_runs(titles: list[str], case: int) -> None:
     assert titles[case] == CELLS[case][1]
 
 
 def test_lists_accounts_and_booleans_are_text(exports: Exports, read: Read) -> None:
     person = ada(
-        aliases=["a@acme.com", "=b"],
+        aliases=["a@acme.com", "=b", "+49 30 1"],
         directories=["okta", "hr"],
         accounts=[{"directory": "okta", "id": "00u1"}, {"directory": "hr", "id": "7"}],
     )
@@ -137,7 +172,7 @@ def test_lists_accounts_and_booleans_are_text(exports: Exports, read: Read) -> N
         csv="{path: exports/people.csv, columns: [active, aliases, directories, accounts]}",
     )
     assert rows(read())[1:] == [
-        ["true", "a@acme.com;=b", "okta;hr", "okta/00u1;hr/7"],
+        ["true", "a@acme.com;'=b;+49 30 1", "okta;hr", "okta/00u1;hr/7"],
         ["true", "", "", ""],
     ]
 

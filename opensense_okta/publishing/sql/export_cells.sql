@@ -6,12 +6,33 @@ set threads = 1;
 -- A value as the text of a cell: NULL where there is nothing to show.
 --
 -- A program that opens a CSV as a spreadsheet runs a cell that begins like a formula, also behind white
--- space or quotes. An apostrophe before it makes it text (owasp.org/www-community/attacks/CSV_Injection).
-create macro is_formula(text) as regexp_matches(text, '^([\s\x0B\p{Z}''"`]*[=+\-@＝＋－＠]|[\t\r\n])');
--- A phone number begins with + too, and has to stay one; no name, address or function fits into these.
-create macro is_phone(text) as
-    regexp_full_match(text, '\s*\+[0-9 \x{A0}()./\-]*[0-9][0-9 \x{A0}()./\-]*((x|ext\.?) ?[0-9]+)?\s*', 'i');
-create macro cell(text) as
-    nullif(case when is_formula(text) and not is_phone(text) then '''' || text else text end, '');
-create macro list_cell(list) as cell(array_to_string(list, ';'));
+-- space, quotes or what nobody sees. An apostrophe before it makes it text
+-- (owasp.org/www-community/attacks/CSV_Injection). Where semicolons separate, as in half of Europe, a cell
+-- begins behind each of them and behind each line break: so does a part here.
+
+-- Control and format characters, white space, marks, and letters that are blank.
+create macro unseen() as '\p{C}\p{Z}\p{M}\s\x{115F}\x{1160}\x{2800}\x{3164}\x{FFA0}';
+create macro formula() as '[' || unseen() || '''"`]*[=+\-@＝＋－＠﹦﹢﹣﹫−]';
+-- A phone number begins with + too, and has to stay one: people read it in signatures and dial it. No
+-- name, address or function fits into these characters; all that a spreadsheet could do is to calculate.
+create macro phone() as '[' || unseen() || ']*[+＋][' || unseen() || '\p{Nd}\p{Pd}()./]*\p{Nd}['
+    || unseen() || '\p{Nd}\p{Pd}()./]*((x|ext\.?|#) ?\p{Nd}+)?[' || unseen() || ']*';
+create macro is_phone(text) as regexp_full_match(text, phone(), 'i');
+
+create macro part(text) as
+    case when regexp_matches(text, '^' || formula()) and not is_phone(text) then '''' || text else text end;
+create macro parts(text) as array_to_string(
+    list_transform(regexp_extract_all(text, '[^;\t\r\n]+|[;\t\r\n]'), lambda each: part(each)), ''
+);
+create macro cell(text) as nullif(
+    case
+        when regexp_matches(text, '^\p{Cc}') then '''' || parts(text)
+        -- Taking apart takes long, and few texts need it.
+        when not regexp_matches(text, '(^|[;\t\r\n])' || formula()) then text
+        when is_phone(text) then text
+        else parts(text)
+    end,
+    ''
+);
+create macro list_cell(list) as nullif(array_to_string(list_transform(list, lambda each: cell(each)), ';'), '');
 create macro accounts_cell(list) as list_cell(list_transform(list, lambda a: a.directory || '/' || a.id));
