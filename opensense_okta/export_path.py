@@ -8,7 +8,8 @@ from pathlib import PurePosixPath
 from urllib.parse import SplitResult, unquote, urlsplit
 
 DAY = "{date}"
-LAKES_OWN = ("snapshots", "resolved", "identities", "reports", "locks")
+EXPORTED = "exported"
+LAKES_OWN = ("snapshots", "resolved", "identities", "reports", "locks", EXPORTED)
 """Folders of an organization in the lake in which nothing but the product's own files may lie."""
 
 SSH = ("sftp", "ssh")

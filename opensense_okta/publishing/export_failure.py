@@ -1,5 +1,8 @@
 """What can go wrong with an export, worded for the person who has to mend it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 BEFORE_STAYS = (
     "The directory itself is published. At the export's place every file is still whole: the new one,"
     " or the one before. The next sync exports again."
@@ -28,3 +31,13 @@ class ExportFailed(Exception):
     def __str__(self) -> str:
         whose = f"{self.organization}: " if self.organization else ""
         return f"{whose}{self.what} {self.means} What to do: {self.remedy}"
+
+
+@contextmanager
+def failure_of(organization: str) -> Iterator[None]:
+    """Lets a failure say whose export it was."""
+    try:
+        yield
+    except ExportFailed as error:
+        error.organization = organization
+        raise

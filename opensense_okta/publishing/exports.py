@@ -6,7 +6,7 @@ fits has all files of one day.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -21,10 +21,10 @@ from opensense_okta.export_path import DAY, LAKES_OWN, LOCAL, SSH
 from opensense_okta.lake import Lake
 from opensense_okta.organization import STANDARD_ATTRIBUTES, CsvExport, Organization
 from opensense_okta.publishing.export_delivery import deliver, public
-from opensense_okta.publishing.export_failure import ExportFailed
+from opensense_okta.publishing.export_failure import ExportFailed, failure_of
 from opensense_okta.vocabulary import attributes
 
-__all__ = ["ExportFailed", "Exported", "export"]
+__all__ = ["ExportFailed", "Exported", "Known", "export", "headers_of"]
 
 OTHER_COLUMNS = ("person_id", "manager_id", "directories", "accounts")
 """Columns of people that no directory gives: exported only where the file lists them."""
@@ -47,8 +47,22 @@ class Exported:
     sha256: str
 
 
+@dataclass(frozen=True)
+class Known:
+    """What readers know of an export that arrived: the table of people, and the headers it had then."""
+
+    people: Path
+    headers: Set[str]
+
+
 def export(
-    organization: Organization, lake: Lake, tables: Path, day: date, *, before: Path | None
+    organization: Organization,
+    lake: Lake,
+    people: Path,
+    day: date,
+    *,
+    before: Known | None,
+    again: Known | None = None,
 ) -> list[Exported]:
     """Brings the active people of a published day to the place the organization's file names.
 
@@ -57,10 +71,10 @@ def export(
     Args:
         organization: its `publish.csv` says what goes where; without it there is nothing to do.
         lake: of the organization; relative paths start at its folder.
-        tables: the folder of the day's resolved tables.
+        people: the day's resolved table.
         day: that is published.
-        before: the people table that the reader knows, that of the export before; None when there was
-            none, and everybody is new.
+        before: what the reader knows of the day before; None: nothing, and everybody is new.
+        again: what the reader knows of this very day, from an export that this one replaces.
 
     Raises:
         ExportFailed: the files could not be made or delivered; what was there before stays.
@@ -68,13 +82,11 @@ def export(
     settings = organization.publish.csv
     if settings is None:
         return []
-    try:
+    with failure_of(organization.name):
         folder, name = _place(settings, lake, day)
-        headers = _headers(organization, settings)
+        headers = headers_of(organization)
         with TemporaryDirectory(prefix=".export-", dir=lake.folder) as temporary:
-            files = _write(
-                Path(temporary), name, headers, people=tables / "people.parquet", before=before
-            )
+            files = _write(Path(temporary), name, headers, people, before, again)
             deliver([file for file, _ in files.values()], folder)
             return [
                 Exported(
@@ -86,9 +98,6 @@ def export(
                 )
                 for what, (file, rows) in files.items()
             ]
-    except ExportFailed as error:
-        error.organization = organization.name
-        raise
 
 
 def _place(settings: CsvExport, lake: Lake, day: date) -> tuple[str, str]:
@@ -120,8 +129,15 @@ def _refuse_the_lakes_own(folder: Path, lake: Lake) -> None:
         )
 
 
-def _headers(organization: Organization, settings: CsvExport) -> dict[str, str]:
-    """The columns in their order, each with its header in the CSV."""
+def headers_of(organization: Organization) -> dict[str, str]:
+    """The columns in their order, each with its header in the CSV; none where nothing is exported.
+
+    Raises:
+        ExportFailed: the file names a column that there is not.
+    """
+    settings = organization.publish.csv
+    if settings is None:
+        return {}
     known = [*dict.fromkeys([*STANDARD_ATTRIBUTES, *attributes(organization)])]
     columns = settings.columns or tuple(known)
     _refuse_unknown("columns", columns, [*known, *OTHER_COLUMNS])
@@ -143,7 +159,12 @@ def _refuse_unknown(key: str, named: Sequence[str], known: Sequence[str]) -> Non
 
 
 def _write(
-    folder: Path, name: str, headers: Mapping[str, str], *, people: Path, before: Path | None
+    folder: Path,
+    name: str,
+    headers: Mapping[str, str],
+    people: Path,
+    before: Known | None,
+    again: Known | None,
 ) -> dict[str, tuple[Path, int]]:
     """Writes all files of the export: what each is, where it lies and how many rows it has."""
     full = folder / name
@@ -154,13 +175,15 @@ def _write(
         with engine.start(folder) as connection:
             engine.run(connection, __package__, "export_cells.sql")
             engine.view(connection, "new_people", people)
-            engine.view(connection, "old_people", before or people)
-            _cells(connection, "new", headers).create_view("new_cells")
-            old = _cells(connection, "old", headers)
-            (old if before else old.limit(0)).create_view("old_cells")
+            _cells(connection, "new_people", headers).create_view("new_cells")
+            _known_cells(connection, "old", headers, people, before)
+            _known_cells(connection, "told", headers, people, again or before)
             _rows(connection, headers).create_view("new_rows")
             files = {
-                "changes": (changes, _copy(connection, "export_changes.sql", changes)),
+                "changes": (
+                    changes,
+                    _copy(connection, "export_changes.sql", changes, again=again is not None),
+                ),
                 "parquet": (parquet, engine.store(connection, "new_rows", parquet)),
                 "people": (full, _copy(connection, "export_people.sql", full)),
             }
@@ -175,31 +198,71 @@ def _write(
     return {**files, "checksums": (checksums, len(lines))}
 
 
-def _copy(connection: duckdb.DuckDBPyConnection, statement: str, path: Path) -> int:
-    (copied,) = engine.run(connection, __package__, statement, path=str(path))
+def _copy(
+    connection: duckdb.DuckDBPyConnection, statement: str, path: Path, *, again: bool = False
+) -> int:
+    (copied,) = engine.run(connection, __package__, statement, path=str(path), again=again)
     return int(str(copied["Count"]))
 
 
+def _known_cells(
+    connection: duckdb.DuckDBPyConnection,
+    which: str,
+    headers: Mapping[str, str],
+    people: Path,
+    known: Known | None,
+) -> None:
+    """Makes the view of what readers know; of a header that they have not seen yet it is nothing."""
+    engine.view(connection, f"{which}_people", known.people if known else people)
+    seen = known.headers if known else set()
+    cells = _cells(connection, f"{which}_people", headers, seen)
+    (cells if known else cells.limit(0)).create_view(f"{which}_cells")
+
+
 def _cells(
-    connection: duckdb.DuckDBPyConnection, which: str, headers: Mapping[str, str]
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    headers: Mapping[str, str],
+    seen: Set[str] | None = None,
 ) -> duckdb.DuckDBPyRelation:
-    """The active people of a day: person_id, and the texts of all columns as one struct."""
-    people = connection.table(f"{which}_people")
+    """The active people of a day: person_id, and the texts of all columns as one struct.
+
+    Args:
+        connection: that has the table.
+        table: of people.
+        headers: of the columns.
+        seen: the headers under which there is something; None: all.
+    """
+    people = connection.table(table)
     types = dict(zip(people.columns, map(str, people.types), strict=True))
-    cells = [_cell(column, types).alias(header) for column, header in headers.items()]
-    return people.filter("active").select(
-        ColumnExpression("person_id"), FunctionExpression("struct_pack", *cells).alias("cells")
+    texts = [
+        _text(column, types if seen is None or header in seen else {})
+        for column, header in headers.items()
+    ]
+    cells = FunctionExpression("cells_of", FunctionExpression("list_value", *texts))
+    named = [
+        FunctionExpression(
+            "list_extract", ColumnExpression("cells"), ConstantExpression(place)
+        ).alias(header)
+        for place, header in enumerate(headers.values(), start=1)
+    ]
+    return (
+        people.filter("active")
+        .select(ColumnExpression("person_id"), cells.alias("cells"))
+        .select(
+            ColumnExpression("person_id"), FunctionExpression("struct_pack", *named).alias("cells")
+        )
     )
 
 
-def _cell(column: str, types: Mapping[str, str]) -> Expression:
+def _text(column: str, types: Mapping[str, str]) -> Expression:
     if column not in types:  # the day was resolved before somebody declared the attribute
         return ConstantExpression(None).cast("varchar")
     value = ColumnExpression(column)
     if not types[column].endswith("[]"):
-        return FunctionExpression("cell", value.cast("varchar"))
+        return value.cast("varchar")
     of_structs = types[column].startswith("STRUCT")
-    return FunctionExpression("accounts_cell" if of_structs else "list_cell", value)
+    return FunctionExpression("accounts_text" if of_structs else "list_text", value)
 
 
 def _rows(

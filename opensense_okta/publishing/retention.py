@@ -1,9 +1,9 @@
 """Removes what the organization no longer keeps: old resolved days, and old snapshots.
 
 What the published directory needs stays whatever the rules say: its own tables, those of the day it
-was compared with and of the day that the last export told of, the snapshots it was resolved from, and
-each directory's newest snapshot, which the next read goes on from. The identity ledger outlives
-everything; exports and reports are not touched. Table `people_history` is made of the stored days, so
+was compared with, the snapshots it was resolved from, and each directory's newest snapshot, which the
+next read goes on from. The identity ledger outlives everything; exports, what they told, and reports
+are not touched. Table `people_history` is made of the stored days, so
 it reaches back as far as retention keeps them.
 """
 
@@ -15,7 +15,6 @@ from pathlib import Path
 
 from opensense_okta.lake import MANIFEST, PUBLISHED, Lake
 from opensense_okta.organization import Organization
-from opensense_okta.publishing.exported import last_export
 from opensense_okta.publishing.standing import published
 
 
@@ -66,17 +65,8 @@ def _old_days(organization: Organization, lake: Lake, now: datetime) -> list[dat
     kept_days = organization.retention.days
     if kept_days is None:
         return []
-    last, exported = published(lake), last_export(lake)
-    needed = {
-        each.day
-        for each in (
-            last,
-            last.base if last else None,
-            exported.told if exported else None,
-            exported.before if exported else None,
-        )
-        if each
-    }
+    last = published(lake)
+    needed = {each.day for each in (last, last.base if last else None) if each}
     first_kept = organization.today(now) - timedelta(days=kept_days)
     # By folder and not by manifest: a killed process may have left a day without one.
     stored = _days(lake.folder.glob("resolved/date=*"))

@@ -36,7 +36,7 @@ def bob(**values: object) -> Person:
 
 
 def resolved(lake: Lake, people: Sequence[Person], *, without: str = "") -> Path:
-    """Stores the people of a day; returns the folder of its tables."""
+    """Stores the people of a day; returns the table."""
     draft = lake.resolved(DAY).draft()
     types = {column: kind for column, kind in TYPES.items() if column != without}
     with scratch() as connection:
@@ -50,7 +50,7 @@ def resolved(lake: Lake, people: Sequence[Person], *, without: str = "") -> Path
                 list(row.values()),
             )
         connection.table("people").write_parquet(str(draft.table("people")))
-    return draft.folder
+    return draft.table("people")
 
 
 def acme(folder: Path, csv_export: str | None) -> Organization:

@@ -11,7 +11,7 @@ import pytest
 
 from opensense_okta.lake import Lake
 from opensense_okta.organization import STANDARD_ATTRIBUTES, OrganizationFileError
-from opensense_okta.publishing.exports import Exported, ExportFailed, export
+from opensense_okta.publishing.exports import Exported, ExportFailed, Known, export, headers_of
 from tests.publishing.exporting import DAY, Person, acme, ada, bob, resolved, rows
 
 Exports = Callable[..., list[Exported]]
@@ -27,18 +27,27 @@ def exports(lake: Lake, tmp_path: Path) -> Exports:
         people: Sequence[Person],
         *,
         before: Sequence[Person] | None = None,
+        again: Sequence[Person] | None = None,
         csv: str = "{path: exports/people.csv, columns: [person_id, given_name, title]}",
+        csv_before: str = "",
         without: str = "",
         without_before: str = "",
     ) -> list[Exported]:
-        tables = resolved(lake, people, without=without)
-        earlier = None if before is None else resolved(lake, before, without=without_before)
+        organization = acme(tmp_path, csv_before or csv)
+        headers = frozenset(headers_of(organization).values())
+
+        def known(those: Sequence[Person] | None) -> Known | None:
+            if those is None:
+                return None
+            return Known(resolved(lake, those, without=without_before), headers)
+
         return export(
             acme(tmp_path, csv),
             lake,
-            tables,
+            resolved(lake, people, without=without),
             DAY,
-            before=earlier and earlier / "people.parquet",
+            before=known(before),
+            again=known(again),
         )
 
     return run
@@ -259,6 +268,45 @@ def test_the_changes_turn_the_file_before_into_this_one(
         known = {key: old for key, old in known.items() if key != row[0]}
         known |= {} if change == "removed" else {row[0]: row}
     assert [known[key] for key in sorted(known)] == rows(read())[1:]
+
+
+def test_a_column_that_readers_have_not_seen_yet_is_told_of_everybody_who_has_a_value(
+    exports: Exports, read: Read
+) -> None:
+    people = [ada(title="Head"), bob()]
+    exports(
+        people,
+        before=people,
+        csv="{path: exports/people.csv, columns: [person_id, title]}",
+        csv_before="{path: exports/people.csv, columns: [person_id]}",
+    )
+    assert rows(read("people.changes.csv"))[1:] == [["changed", "p1", "Head"]]
+
+
+AGAIN = [
+    ("someone came and is gone", [ada()], [bob()], [], [["added", "p2"], ["removed", "p1"]]),
+    ("a value came and went", [ada(title="B")], [ada()], [ada()], [["changed", "p1"]]),
+    ("someone left and came back", [], [ada()], [ada()], [["changed", "p1"]]),
+    ("nothing is otherwise", [ada(title="B")], [ada(title="B")], [ada()], [["changed", "p1"]]),
+    ("nothing happened", [ada()], [ada()], [ada()], []),
+]
+
+
+@pytest.mark.parametrize(
+    ("again", "people", "before", "changes"),
+    [case[1:] for case in AGAIN],
+    ids=[case[0] for case in AGAIN],
+)
+def test_a_day_exported_again_takes_back_what_it_told_before(
+    exports: Exports,
+    read: Read,
+    again: list[Person],
+    people: list[Person],
+    before: list[Person],
+    changes: list[list[str]],
+) -> None:
+    exports(people, before=before, again=again)
+    assert sorted(row[:2] for row in rows(read("people.changes.csv"))[1:]) == changes
 
 
 def test_parquet_has_the_same_people_and_columns_with_their_own_types(

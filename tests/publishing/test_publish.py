@@ -920,6 +920,19 @@ def test_the_same_day_exported_again_tells_the_same(lake: Lake) -> None:
     # Also when the day has been published again in between, as something else.
     put_out_with(lake, "Chief", DAY)
     assert told(lake, DAY) == ["changed,Chief"]
+    # And what was told in between is taken back.
+    put_out_with(lake, "Clerk", DAY)
+    assert told(lake, DAY) == ["changed,Clerk"]
+
+
+def test_what_readers_know_is_kept_although_the_day_is_not(lake: Lake) -> None:
+    put_out_with(lake, "Clerk", YESTERDAY)
+    told(lake, YESTERDAY)
+    put_out_with(lake, "Head", YESTERDAY)  # its export fails, …
+    put_out_with(lake, "Head", DAY)
+    shutil.rmtree(lake.resolved(YESTERDAY).folder)  # … and retention lets it go
+    assert told(lake, DAY) == ["changed,Head"]
+    assert len([*(lake.folder / "exported").iterdir()]) == 2
 
 
 def test_only_the_published_day_is_exported_and_only_where_it_is_wanted(lake: Lake) -> None:

@@ -10,10 +10,9 @@ import pytest
 
 from opensense_okta.lake import Lake
 from opensense_okta.organization import Organization, Retention
-from opensense_okta.publishing.exported import STATE, LastExport
-from opensense_okta.publishing.publish import Held, publish, resolved_day
+from opensense_okta.publishing.publish import Held, publish
 from opensense_okta.publishing.retention import Removed, let_go
-from opensense_okta.publishing.standing import Base, published
+from opensense_okta.publishing.standing import published
 from opensense_okta.resolution.resolve import resolve
 from tests.resolution.stored import DAY, group, organization, store, user
 
@@ -150,12 +149,6 @@ def test_what_is_published_stays_when_its_day_was_read_again_and_is_held(kept: L
     assert (snapshot / "raw_users.parquet").exists()
     with pytest.raises(Held):  # and is what the guards compare with
         publish(organization(), kept, DAY)
-
-
-def test_what_the_last_export_told_stays(kept: Lake) -> None:
-    before, told = (Base(day=day, id=resolved_day(kept, day).id) for day in ago(3, 2))
-    (kept.folder / STATE).write_text(LastExport(told=told, before=before).model_dump_json())
-    assert cleared(kept, days=1).days == ()
 
 
 def test_the_ledger_and_the_database_stay_as_they_were(kept: Lake) -> None:

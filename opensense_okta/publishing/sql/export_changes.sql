@@ -1,6 +1,8 @@
 -- What turns the CSV of the day before into this day's: a person is here when a cell differs.
 --
 -- tables old_cells, new_cells (person_id, cells)   of both days' active people
+-- table told_cells                                 of this very day, as it was exported before
+-- set variable again = false;                      whether it was: whoever differs from that is here, too
 -- set variable path = '…/people.changes.csv';
 
 -- Digests first: all cells of both days at once would not fit into memory.
@@ -9,17 +11,23 @@ create macro digests(people) as table
 create table changed as
 select
     person_id,
-    case when o.digest is null then 'added' when n.digest is null then 'removed' else 'changed' end as change
+    case when n.digest is null then 'removed' when o.digest is null then 'added' else 'changed' end as change
 from digests('new_cells') n
 full join digests('old_cells') o using (person_id)
-where n.digest is distinct from o.digest;
+full join (from digests('told_cells') where getvariable('again')) t using (person_id)
+where n.digest is distinct from o.digest or (getvariable('again') and n.digest is distinct from t.digest);
+
+create view gone as
+from old_cells
+union all
+from told_cells anti join old_cells using (person_id) where getvariable('again');
 
 copy (
     select change, unnest(cells)
     from (
         from new_cells join changed using (person_id) where change <> 'removed'
         union all by name
-        from old_cells join changed using (person_id) where change = 'removed'
+        from gone join changed using (person_id) where change = 'removed'
     )
     order by person_id
 ) to (getvariable('path')) (format csv, header, new_line '\r\n');
