@@ -78,8 +78,11 @@ _OWN_COLUMNS = (
     "id",
     "directory",
     "status",
+    "valid_from",
+    "valid_to",
+    "change",
 )
-"""Columns of people and accounts that no attribute may take."""
+"""Columns of people, accounts, people_history and the exported changes that no attribute may take."""
 
 _SCHEMA_NAMES = ("main", "information_schema", "pg_catalog", "temp", "system", "directory")
 """DuckDB's own schemas and catalogs, and `directory`, the published database's own name: in all of

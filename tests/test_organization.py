@@ -440,6 +440,8 @@ def test_a_literal_where_a_secret_belongs_is_told_where_secrets_go(tmp_path: Pat
         ("directories.okta.store_profile", "none", "must be one of all, mapped"),
         ("directories.okta.attributes", {"Desk": "x"}, "use a-z, 0-9 and _"),
         ("directories.okta.attributes", {"person_id": "x"}, "is a column of its own"),
+        ("directories.okta.attributes", {"valid_from": "x"}, "is a column of its own"),
+        ("directories.okta.attributes", {"change": "x"}, "is a column of its own"),
         ("directories.okta.attributes", {"desk": " "}, "must not be empty"),
         ("directories.entra.tenant_id", "acme corp", "GUID or one of its domains"),
         ("directories.entra.client_id", "app", "must be a GUID"),
