@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
+from unicodedata import category
 
 import click
 from rich import box
@@ -42,6 +43,10 @@ MATCH_KINDS = {
     "contradictory_match": "the {key} is the same, but a stronger key differs, so they were not joined",
     "bridged_match": "joining by {key} would put together accounts that must stay apart, so it was not done",
 }
+ASK = (
+    "Give an e-mail address, a login, an employee number, a part of a name, a person id, or an account id"
+    " such as okta/00u1."
+)
 BY_HAND = (
     "Who is who can be settled by hand with `resolution.pin` and `resolution.part` in the organization's"
     " file."
@@ -60,7 +65,7 @@ def explain_now(name: str, who: str, day_given: str | None, *, as_json: bool) ->
     Raises:
         WrongUse: nobody fits, or several do and nobody can be asked; or the day is not stored.
     """
-    organization = organization_of(name)
+    organization, who = organization_of(name), _asked(who)
     lake = lake_of(organization)
     day = _day(organization, lake, day_given)
     found = find(lake, [day], who)
@@ -105,6 +110,14 @@ def show(explanation: Explanation) -> None:
         console.print(line, soft_wrap=True)
 
 
+def _asked(who: str) -> str:
+    """The question as it was meant: what is copied often has invisible characters around it."""
+    asked = "".join(letter for letter in who if category(letter) != "Cf").strip()
+    if not any(letter.isalnum() for letter in asked):
+        raise WrongUse(f"WHO is “{_plain(who)}”, which names nobody. {ASK}")
+    return asked
+
+
 def _day(organization: Organization, lake: Lake, given: str | None) -> StoredDay:
     asked = day_of(organization, given) if given else None
     day = stored_day(lake, asked) if asked else standing_day(lake)
@@ -141,10 +154,7 @@ def _nobody(name: str, lake: Lake, day: StoredDay, who: str) -> str:
     if near and not elsewhere:
         lines.append(f"Did you mean {' or '.join(_plain(text) for text in near)}?")
     if not near and not elsewhere:
-        lines.append(
-            "Nobody on another stored day does either. Give an e-mail address, a login, an employee"
-            " number, a part of a name, a person id, or an account id such as okta/00u1."
-        )
+        lines.append(f"Nobody on another stored day does either. {ASK}")
     return "\n".join(lines)
 
 

@@ -255,6 +255,11 @@ WRONG = {
         "Nobody on another stored day does either. Give an e-mail address, a login, an employee number, a"
         " part of a name, a person id, or an account id such as okta/00u1.\n",
     ),
+    "no question": Wrong(
+        ("acme", " \u200b, "),
+        "WHO is “ �, ”, which names nobody. Give an e-mail address, a login, an employee number, a part of a"
+        " name, a person id, or an account id such as okta/00u1.\n",
+    ),
     "a day that is not stored": Wrong(
         ("acme", "E7", "--date", "2026-11-03"),
         "--date 2026-11-03: no people of that day are stored. 2 days are stored, from 2026-11-22 to"
@@ -280,6 +285,11 @@ def test_what_cannot_be_explained_is_told_in_words(home: Path, name: str) -> Non
     result = run(*arguments)
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == words.format(home=home)
+
+
+def test_what_was_copied_with_invisible_characters_around_it_is_found(home: Path) -> None:
+    result = run("acme", "\u200bana@acme.test\u202c\n", "--json")
+    assert json.loads(result.stdout)["person_id"] == id_of(home, "E7")
 
 
 def test_who_was_there_once_is_named_with_the_day_and_the_command() -> None:

@@ -173,6 +173,7 @@ QUESTIONS = {
     "an account's bare id": Question("s1", ["Ána Lovelace"]),
     "a part of a name": Question("lovel", ["Ána Lovelace"]),
     "a part of a name, without its accents": Question("LOVELACE ana", ["Ána Lovelace"]),
+    "a name as lists have it": Question("Lovelace, Ana", ["Ána Lovelace"]),
     "a login before a part of a name": Question("ána", ["Ána Lovelace"]),
     "a part of several names": Question("ray", ["Bob Ray", "Cat Ray"]),
     "an e-mail of several people": Question(

@@ -35,7 +35,7 @@ ranked as (
             when list_contains(list_transform(texts, lambda x: exactly(x)), exactly(getvariable('who'))) then 2
             when list_contains(names, loosely(getvariable('who'))) then 3
             when list_bool_and(list_transform(
-                string_split_regex(loosely(getvariable('who')), '\s+'),
+                string_split_regex(loosely(getvariable('who')), '[\s,]+'),
                 lambda word: contains(concat_ws(' ', names[1], names[2]), word)
             )) then 4
         end as kind
