@@ -343,6 +343,20 @@ def test_small_departments_are_counted_together(lake: Lake) -> None:
     assert found[DEPARTMENTS:] == [["2 more", "2"], ["no department", "1"]]
 
 
+def bars(element: ElementTree.Element) -> list[str]:
+    """How long the bar of each row is; a row without a track has none."""
+    fills = [row.find(".//span/span[@style]") for row in element.findall(".//tbody/tr")]
+    return ["" if fill is None else fill.attrib["style"].removeprefix("width:") for fill in fills]
+
+
+def test_bars_can_be_compared_however_many_stand_together_in_one_row(lake: Lake) -> None:
+    large = [Person(f"{number:02}") for number in range(DEPARTMENTS) for _ in range(2)]
+    small = [Person(f"small {number}") for number in range(50)]
+    put_out(lake, [*large, *small, Person(None)])
+    found = bars(section(page_of(lake), "departments"))
+    assert found == ["100.00%"] * DEPARTMENTS + ["", "50.00%"]
+
+
 def test_who_has_several_departments_counts_in_each(lake: Lake) -> None:
     one = put_out(lake)
     merged = "[['Sales', 'Legal'], ['Legal'], [], null]"  # as `merge: union` makes it
@@ -366,6 +380,7 @@ def test_rare_combinations_of_directories_are_counted_together(lake: Lake) -> No
     found = rows(section(page_of(lake), "membership"))
     assert len(found) == COMBINATIONS + 1
     assert found[-1] == ["all others", "3 20.0 %"]
+    assert bars(section(page_of(lake), "membership"))[-2:] == ["100.00%", ""]
 
 
 def test_an_attribute_is_complete_when_every_active_person_has_a_value(lake: Lake) -> None:
@@ -390,6 +405,7 @@ def test_conflicts_by_kind_and_attribute(lake: Lake) -> None:
         "Directories disagree on a value",
     ]
     assert rows(conflicts) == [["email", "1"], ["title", "2"], ["work phone", "1"]]
+    assert bars(conflicts) == ["50.00%", "100.00%", "50.00%"]
 
 
 def test_since_when_it_is_published_is_said_in_the_organizations_time(lake: Lake) -> None:

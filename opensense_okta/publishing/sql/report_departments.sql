@@ -38,4 +38,4 @@ shown as (
     union all
     select 3, 0, null, 0, people from counted where department is null
 )
-select department, departments, people::bigint as people from shown order by part, place;
+select department, departments, people::bigint as people, part = 2 as rest from shown order by part, place;
