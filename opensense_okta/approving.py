@@ -17,6 +17,7 @@ from opensense_okta.lake import Lake
 from opensense_okta.orchestration.in_process import JobRun, run_approval, tell_people
 from opensense_okta.organization import Organization
 from opensense_okta.publishing.approval import Approval, approval_of
+from opensense_okta.publishing.exported import undelivered
 from opensense_okta.publishing.guards import examples
 from opensense_okta.publishing.judging import Judgement, compared, judge
 from opensense_okta.publishing.publish import resolved_day
@@ -105,26 +106,29 @@ def _refuse_older(organization: Organization, lake: Lake, day: date) -> None:
 
 
 def _not_held(organization: Organization, lake: Lake, resolved: ResolvedManifest, day: date) -> int:
-    last = published(lake)
     click.echo(f"{organization.name}, {day}: is not held back, so it needs nobody's approval.")
-    if last is not None and last.id == resolved.id:
-        click.echo("  It is published.")
-        return DONE
-    return _publish(organization, lake, day, {})
+    return _complete(organization, lake, resolved)
 
 
 def _approved_before(
     organization: Organization, lake: Lake, resolved: ResolvedManifest, earlier: Approval
 ) -> int:
-    last = published(lake)
     click.echo(
         f"{organization.name}, {earlier.day}: {earlier.by} approved it at"
         f" {earlier.when:%Y-%m-%d %H:%M} UTC."
     )
+    return _complete(organization, lake, resolved)
+
+
+def _complete(organization: Organization, lake: Lake, resolved: ResolvedManifest) -> int:
+    """Publishes and exports what nothing stands in the way of, unless that has been done."""
+    last = published(lake)
     if last is not None and last.id == resolved.id:
         click.echo("  It is published.")
-        return DONE
-    return _publish(organization, lake, earlier.day, {})
+        if not undelivered(organization, lake):
+            return DONE
+        click.echo("  Its export has not arrived, and is tried again.")
+    return _publish(organization, lake, resolved.day, {})
 
 
 def _show(

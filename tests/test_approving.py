@@ -282,6 +282,25 @@ def test_what_was_approved_and_not_published_is_published(held: Desk) -> None:
     assert held.people == ["Ada", "Bob"]
 
 
+def test_what_was_let_through_and_could_not_be_exported_is_exported(
+    held: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = (held.home / "organizations" / "acme.yaml").read_text()
+    (tmp_path / "acme.yaml").write_text(f"{own}publish: {{csv: {{path: out/people.csv}}}}\n")
+    monkeypatch.setenv("OPENSENSE_ORGANIZATIONS", str(tmp_path))
+    in_the_way = held.lake.folder / "out"
+    in_the_way.touch()
+    ended = held.approve(answer="y")
+    assert ended.status == 1
+    assert "published, approved by Eve" in ended.words
+    assert "`opensense-okta approve` does so of a day that was let through" in ended.words
+    in_the_way.unlink()
+    again = held.approve()
+    assert again.status == 0
+    assert "It is published. Its export has not arrived, and is tried again." in again.words
+    assert (in_the_way / "people.csv").exists()
+
+
 def test_a_day_that_is_not_resolved_cannot_be_approved(desk: Desk) -> None:
     ended = desk.approve()
     assert ended.status == 2

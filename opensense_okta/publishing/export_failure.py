@@ -5,7 +5,8 @@ from contextlib import contextmanager
 
 BEFORE_STAYS = (
     "The directory itself is published. At the export's place every file is still whole: the new one,"
-    " or the one before. The next sync exports again."
+    " or the one before. The next sync exports again, and `opensense-okta approve` does so of a day that was"
+    " let through."
 )
 
 

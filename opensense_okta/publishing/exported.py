@@ -75,6 +75,14 @@ def export_published(organization: Organization, lake: Lake, day: date) -> list[
     return done
 
 
+def undelivered(organization: Organization, lake: Lake) -> bool:
+    """Whether what is published should have been exported, and did not arrive."""
+    last, now = last_export(lake), published(lake)
+    if organization.publish.csv is None or now is None:
+        return False
+    return last is None or last.told.id != now.id
+
+
 def last_export(lake: Lake) -> LastExport | None:
     """What the last export told, or None."""
     try:
