@@ -80,11 +80,14 @@ class Desk(NamedTuple):
         path.write_text(own.replace("{desk: desk}", attributes) + more)
         return str(path)
 
-    def contents(self) -> dict[str, str]:
-        """Everything in the lake."""
+    def contents(self) -> dict[str, tuple[int, str]]:
+        """Everything in the lake, and when it was changed last."""
         return {
-            str(path): sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
-            for path in self.lake.folder.rglob("*")
+            str(path): (
+                path.stat().st_mtime_ns,
+                sha256(path.read_bytes()).hexdigest() if path.is_file() else "",
+            )
+            for path in (self.lake.folder, *self.lake.folder.rglob("*"))
         }
 
 
@@ -196,7 +199,9 @@ def test_what_the_guards_would_say_is_said(desk: Desk) -> None:
 def test_the_lake_stays_as_it_is(desk: Desk) -> None:
     before = desk.contents()
     assert desk.preview().status == 0
-    assert desk.preview("--rules", desk.rules("{desk: title}")).status == 0
+    other = desk.rules("{desk: title}", "resolution: {attributes: {aliases: {merge: union}}}\n")
+    for options in (["--rules", other], ["--rules", other, "--date", str(YESTERDAY)]):
+        assert desk.preview(*options).status == 0
     assert desk.contents() == before
 
 
