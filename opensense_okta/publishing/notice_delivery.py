@@ -47,15 +47,15 @@ class Delivery:
 def deliver(posts: Sequence[Post], patience: timedelta = PATIENCE) -> list[Delivery]:
     """Delivers all posts side by side, each one's letters in their order up to the first that fails.
 
-    A target that has not answered in time counts as not reached, and may get a message twice.
+    Whether a target has a URL is found out without letters, too, before anybody needs it. A target
+    that has not answered in time counts as not reached, and may get a message twice.
 
     Args:
         posts: what is to be delivered, and where.
         patience: after how long the targets that have not answered are given up.
     """
-    if not any(post.letters for post in posts):
-        return [Delivery(0) for _ in posts]
-    _load()
+    if any(post.letters for post in posts):
+        _load()
     journeys = [_Journey(post) for post in posts]
     for journey in journeys:
         journey.start()
@@ -86,10 +86,12 @@ class _Journey(threading.Thread):
     def outcome(self) -> Delivery:
         """What has become of the letters so far."""
         delivered = self._delivered
-        return Delivery(delivered, self._trouble if delivered < len(self._post.letters) else None)
+        all_there = self._post.letters and delivered == len(self._post.letters)
+        return Delivery(delivered, None if all_there else self._trouble)
 
     def _go(self) -> str | None:
         if not self._post.letters:
+            self._post.target.reveal()
             return None
         target = _addressed(self._post.target)
         if target is None:

@@ -330,6 +330,14 @@ def test_a_url_that_does_not_work_is_told_by_its_place_and_never_written(
     assert SECRET not in f"{written}{delivery}"
 
 
+def test_a_target_without_a_url_is_known_before_there_is_something_to_tell(lake: Lake) -> None:
+    (delivery,) = look(lake, ALL_WELL)
+    assert delivery.trouble is not None
+    assert delivery.trouble.startswith(
+        "has no URL: the secret's environment variable ACME_PAGER is not set"
+    )
+
+
 def test_what_works_writes_no_secret_either(
     lake: Lake, board: Noticeboard, caplog: pytest.LogCaptureFixture
 ) -> None:
