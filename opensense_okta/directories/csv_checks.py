@@ -2,7 +2,7 @@
 
 from opensense_okta.directories.checks import SHARED, Check
 
-UNENDED = "{files_unended:,} of {files:,} files end without a line break."
+UNENDED = "{files_unended:,} files end without a line break."
 
 CHECKS: tuple[Check, ...] = (
     *SHARED,
@@ -12,7 +12,7 @@ CHECKS: tuple[Check, ...] = (
         holds=True,
         question="Do the files end as those before did, or are there no fewer users?",
         passes=lambda n: (
-            n["files_unended"] <= n.get("files_unended_before", n["files"])
+            n["files_unended"] <= n.get("files_unended_before", n["files_unended"])
             or n["users"] >= n["users_before"]
         ),
         says=f"{UNENDED} {{users:,}} users were listed, {{users_before:,}} in the snapshot before.",
