@@ -1,5 +1,6 @@
 """What people see of a run in Dagster: numbers, checks and words, and nothing personal."""
 
+import os
 import re
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
@@ -515,6 +516,8 @@ def test_a_day_beyond_the_partitions_is_refused_before_anything_runs(acme: Compa
 def test_a_sync_removes_what_a_killed_one_left_behind_days_ago(acme: Company) -> None:
     leftover = acme.lake.snapshot("okta", DAY).draft()
     leftover.table("raw_users").write_bytes(b"half")
+    for path in (leftover.table("raw_users"), leftover.folder):
+        os.utime(path, (NOON.timestamp(), NOON.timestamp()))
     with acme.on(DAY + timedelta(days=2)):
         assert acme.run(day=DAY + timedelta(days=2)).succeeded
     assert not leftover.folder.exists()
