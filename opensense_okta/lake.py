@@ -200,8 +200,7 @@ class Lake:
     def _unnamed(self) -> Iterator[Path]:
         for folder in (self.folder, self.folder / "reports", self.folder / "identities"):
             yield from folder.glob(".*")
-        # What is published, and what the last export told, are named at the top.
-        standing = set().union(*map(_ids, self.folder.glob("*.json")))
+        standing = _ids(self.published)
         for day in [*self.folder.glob("snapshots/*/date=*"), *self.folder.glob("resolved/date=*")]:
             named = KEPT | standing | _ids(day / MANIFEST) | _ids(day / PUBLISHED)
             yield from (path for path in day.iterdir() if path.name not in named)
