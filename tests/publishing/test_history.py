@@ -211,7 +211,9 @@ def test_an_attribute_that_became_a_list_or_a_text_is_what_the_newest_day_has(
 
 
 def test_it_has_the_columns_of_people_and_its_open_rows_are_the_people(lake: Lake) -> None:
-    for number, titles in enumerate((("Clerk", "Head"), ("Clerk", "Boss")), start=22):
+    for number, titles in enumerate(
+        (("Clerk", "Head", "Cook"), ("Clerk", "Boss", "Cook")), start=22
+    ):
         of = date(2026, 11, number)
         store(lake, [user(name, {"title": name}) for name in titles], day=of)
         resolve(organization(), of, lake)
@@ -228,4 +230,4 @@ def test_it_has_the_columns_of_people_and_its_open_rows_are_the_people(lake: Lak
         assert fetched(still.order("person_id")) == fetched(
             connection.table("published.people").order("person_id")
         )
-        assert len(found.fetchall()) == 3
+        assert len(found.fetchall()) == 4
