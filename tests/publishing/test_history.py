@@ -9,9 +9,9 @@ import pytest
 
 from opensense_okta.lake import Lake
 from opensense_okta.publishing import history
-from opensense_okta.publishing.publish import publish
 from opensense_okta.publishing.standing import Published, mark
 from opensense_okta.resolution.resolve import ResolvedManifest, resolve
+from tests.publishing.through import let_through
 from tests.resolution.stored import Row, fetched, organization, store, typed_columns, user
 from tests.scratch import scratch
 
@@ -217,7 +217,7 @@ def test_it_has_the_columns_of_people_and_its_open_rows_are_the_people(lake: Lak
         of = date(2026, 11, number)
         store(lake, [user(name, {"title": name}) for name in titles], day=of)
         resolve(organization(), of, lake)
-        publish(organization(), lake, of)
+        let_through(organization(), lake, of)
     with duckdb.connect() as connection:
         connection.execute(f"attach '{lake.database}' as published (read_only)")
         history.fill(connection, lake)
