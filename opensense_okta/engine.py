@@ -4,6 +4,7 @@ A `.sql` file can be pasted into a DuckDB shell: what it needs from outside are 
 it says and variables (`set variable day = '2026-11-23';`), never text glued into it.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
@@ -16,6 +17,7 @@ from opensense_okta.environment import memory_limit
 
 Value = str | int | float | bool | list[str] | None
 
+MEMORY_A_THREAD = 50_000_000  # bytes that each needs for what it has in hand
 ROWS_A_GROUP = 16_384  # of Parquet; a group is held in memory while it is written
 
 
@@ -26,8 +28,10 @@ def start(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     `OPENSENSE_MEMORY_LIMIT` (such as `2GB`) replaces the default bound.
     """
     with TemporaryDirectory(prefix=".spill-", dir=spill) as spilled:
+        limit = memory_limit()
         settings: dict[str, str | bool | int | float | list[str]] = {
-            "memory_limit": memory_limit(),
+            "memory_limit": f"{limit}B",
+            "threads": max(1, min(limit // MEMORY_A_THREAD, os.cpu_count() or 1)),
             "temp_directory": spilled,
             "preserve_insertion_order": False,
             "autoinstall_known_extensions": False,

@@ -54,15 +54,18 @@ def organizations_folder() -> Path:
     return Path(given).absolute() if given else dagster_home() / "organizations"
 
 
-def memory_limit() -> str:
-    """How much memory DuckDB's work may take: `OPENSENSE_MEMORY_LIMIT`, such as `2GB`.
+def memory_limit() -> int:
+    """How many bytes of memory DuckDB's work may take: `OPENSENSE_MEMORY_LIMIT`, such as `2GB`.
 
     Raises:
         EnvironmentMistake: it is no size.
     """
     given = os.environ.get("OPENSENSE_MEMORY_LIMIT", "400MB")
-    if not re.fullmatch(r"\d+(\.\d+)? ?[KMGT]i?B", given):
+    size = re.fullmatch(r"(\d+(?:\.\d+)?) ?([KMGT])(i?)B", given)
+    if not size:
         raise EnvironmentMistake(
             f"OPENSENSE_MEMORY_LIMIT={given}: write a size, such as 512MB or 2GB."
         )
-    return given
+    number, unit, binary = size.groups()
+    step = 1024 if binary else 1000
+    return int(float(number) * step ** (" KMGT".index(unit)))

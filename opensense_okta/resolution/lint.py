@@ -347,13 +347,16 @@ def _directories(day: _Day) -> Iterator[Advice]:
                 " remove it from the organization file.",
                 {"accounts": 0},
             )
-        elif not won and not day.members.get(name) and name not in day.yielding:
+        elif not (
+            won or day.members.get(name) or name in day.yielding or any(day.blanked.values())
+        ):
             yield Advice(
                 "directory_contributes_nothing",
                 name,
                 f"{name} has {accounts:,} accounts, but no value of theirs wins, and nobody is in a group"
-                " of it: the resolved directory would be the same without it.",
-                "Give it precedence for the attributes it knows best, or remove it from the file.",
+                " of it: all that it may do is link the accounts of other directories.",
+                "Give it precedence for the attributes it knows best, or see what"
+                f" `opensense-okta preview {day.organization.name} --rules FILE` shows without it.",
                 {"accounts": accounts, "won": 0, "members": 0},
             )
 

@@ -19,6 +19,7 @@ from duckdb import (
 from pydantic import BaseModel, ConfigDict
 
 from opensense_okta import engine
+from opensense_okta.environment import memory_limit
 from opensense_okta.lake import Draft, Lake, Manifest
 from opensense_okta.organization import Organization
 from opensense_okta.resolution import ledger, phones, rules
@@ -26,6 +27,7 @@ from opensense_okta.resolution.sources import Chosen, choose
 from opensense_okta.vocabulary import ACTIVE
 
 TABLES = ("accounts", "people", "provenance", "conflicts", "groups", "memberships")
+MEMORY_A_TABLE = 150_000_000  # bytes that writing one may take
 LARGEST_FIRST = ("provenance", "accounts", "people", "conflicts", "memberships", "groups")
 
 
@@ -128,13 +130,14 @@ def make(
 
 
 def _store(connection: duckdb.DuckDBPyConnection, draft: Draft) -> dict[str, int]:
-    """Writes the tables, two at a time: DuckDB works on what is small with one thread alone."""
+    """Writes the tables, two at a time where there is memory: DuckDB gives small ones one thread."""
 
     def store(table: str) -> int:
         with connection.cursor() as own:
             return engine.store(own, table, draft.table(table))
 
-    with ThreadPoolExecutor(max_workers=2) as workers:
+    at_once = max(1, min(2, memory_limit() // MEMORY_A_TABLE))
+    with ThreadPoolExecutor(max_workers=at_once) as workers:
         return dict(zip(LARGEST_FIRST, workers.map(store, LARGEST_FIRST), strict=True))
 
 

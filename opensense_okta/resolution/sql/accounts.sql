@@ -7,6 +7,7 @@
 -- set variable directory = 'okta';
 -- set variable active_statuses = ['ACTIVE'];
 
+set variable merging = (select list(merges order by position) from attributes where position > 0);
 set variable pointers = (
     select list(distinct pointer order by pointer)
     from (select pointer from mapping union all select and_pointer from mapping where and_pointer is not null)
@@ -63,20 +64,29 @@ found as (
     select
         id, status,
         texts || list_transform(
-            coalesce(getvariable('pairs'), []), lambda pair: stripped(concat_ws(' ', stripped(texts[pair[1]]), stripped(texts[pair[2]])))
+            coalesce(getvariable('pairs'), []),
+            lambda pair: stripped(concat_ws(' ', stripped(texts[pair[1]]), stripped(texts[pair[2]])))
         ) || [id] as texts
     from read
 ),
 numbered as (
-    select id, row_number() over (order by id) as number from raw_users
+    select id, row_number() over (order by id) as number from (select distinct id from raw_users)
 )
 select
-    (select count(*) from accounts_read) + number as account,
+    (select coalesce(max(account), 0) from accounts_read) + number as account,
     getvariable('directory') as directory,
     id, status,
     coalesce(list_contains(getvariable('active_statuses'), status), false) as active,
-    list_transform(
-        getvariable('choices'), lambda choice: list_any_value(list_select(texts, choice))
-    ) as texts
+    list_transform(getvariable('choices'), lambda choice, position: case
+        when getvariable('merging')[position] then list_filter( -- a list of nothing is no value
+            list_select(texts, choice), lambda text: len(listed(text)) > 0
+        )[1]
+        else list_any_value(list_select(texts, choice))
+    end) as texts
 from found
 join numbered using (id);
+
+-- An id that comes twice is one account; the snapshot's own check holds the day for it.
+delete from accounts_read
+using (select account, min(rowid) as first from accounts_read group by account having count(*) > 1) doubled
+where accounts_read.account = doubled.account and accounts_read.rowid <> doubled.first;

@@ -29,22 +29,28 @@ end;
 
 -- The evidence of a case: every account of it with all its keys.
 create view cases as
+with values_of as (
+    select
+        account, attribute,
+        case when any_value(merges) then list_sort(list(value))::json else to_json(any_value(value)) end as value
+    from keys
+    join match_keys using (strength)
+    join attributes using (attribute)
+    semi join refusals using (account)
+    group by account, attribute
+),
+keys_of as (
+    select account, map_from_entries(list_sort(list(struct_pack(key := attribute, value)))) as keys
+    from values_of group by account
+)
 select
     kind, strength, bundle,
-    map_from_entries(list_sort(list(struct_pack(key := name, value := keys)))) as accounts
-from (
-    select
-        kind, r.strength, bundle, account,
-        any_value(a.directory || '/' || a.id) as name,
-        map_from_entries(
-            list_sort(list(struct_pack(key := m.attribute, value := k.value)))
-        ) as keys
-    from refusals r
-    join accounts_read a using (account)
-    join keys k using (account)
-    join match_keys m on m.strength = k.strength
-    group by kind, r.strength, bundle, account
-)
+    map_from_entries(
+        list_sort(list(struct_pack(key := directory || '/' || id, value := keys)))
+    ) as accounts
+from (select distinct kind, strength, bundle, account from refusals)
+join accounts_read using (account)
+join keys_of using (account)
 group by kind, strength, bundle;
 
 create view conflicts as

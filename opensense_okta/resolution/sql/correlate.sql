@@ -71,6 +71,12 @@ select person, least as joined from hanging;
 create or replace temp table candidates as
 select joined, person, account, rank from together join persons using (person);
 
+create or replace temp table stronger as
+select joined, person, account, strength, list(value) as values
+from candidates join keys using (account)
+where strength < getvariable('strength')
+group by joined, person, account, strength;
+
 -- What speaks against joining them: two accounts of one directory, a stronger key that is filled and
 -- differs, or a word by hand.
 create or replace temp table refused as
@@ -80,10 +86,9 @@ from (
     group by joined, rank having count(distinct person) > 1
     union all
     select joined, false
-    from candidates join keys using (account)
-    where strength < getvariable('strength')
-    group by joined, strength
-    having count(distinct value) > 1 and count(distinct person) > 1
+    from stronger a
+    join stronger b using (joined, strength)
+    where a.person < b.person and not list_has_any(a.values, b.values)
     union all
     select joined, true
     from candidates join parted using (account)
@@ -93,20 +98,15 @@ group by joined;
 
 -- Two persons in it who share the value although a stronger key tells them apart.
 create or replace temp table contradicting as
-with known as (
-    select joined, person, strength, value
-    from refused join candidates using (joined) join keys using (account)
-    where strength < getvariable('strength')
-),
-shared as (
+with shared as (
     select joined, person, account, value
     from refused join together using (joined) join sharing using (person) anti join doubled using (value)
 )
 select distinct mine.joined, mine.person, mine.account, mine.value
 from shared mine
 join shared other on other.value = mine.value and other.person <> mine.person
-join known a on a.person = mine.person
-join known b on b.person = other.person and b.strength = a.strength and b.value <> a.value;
+join stronger a on a.person = mine.person
+join stronger b on b.person = other.person and b.strength = a.strength and not list_has_any(a.values, b.values);
 
 insert into refusals by name
 select 'contradictory_match' as kind, getvariable('strength') as strength, value as bundle, account, true as concerned

@@ -32,8 +32,8 @@ from accounts_of
 join formations on formation = list_transform(members, lambda x: struct_pack(rank := x.rank, active := x.active));
 
 -- One row for each line-up and attribute: who is asked, one after the other, by their places among the
--- person's accounts. The first `deciding` of them decide; `late` and `stale` tell whether any counts last
--- for being inactive, or for being of a stale directory.
+-- person's accounts. The first `deciding` of them decide; `late` and `stale` tell who counts last for
+-- being inactive, and for being of a stale directory.
 create table asked as
 with placed as (
     select
@@ -44,7 +44,7 @@ with placed as (
 ),
 standing as (
     select
-        lineup, position, place, directory, turn, yields, member.active, blank_wins,
+        lineup, position, place, directory, turn, yields, member.active, blank_wins, merges,
         -- Whether somebody is active is for inactive accounts to say as for any other.
         position > 0 and not member.active and getvariable('inactive_accounts') = 'yield' as late,
         position = 0 and not member.active as inactive
@@ -70,6 +70,7 @@ queued as (
             partition by lineup, position order by silenced, late, yields, turn, inactive, place
         ) as queue
     from heard
+    where not (silenced and merges)
 )
 select
     lineup, position,
@@ -78,8 +79,8 @@ select
     list(turn order by queue) as turns,
     list(active::varchar order by queue) as states,
     count(*) filter (not silenced) as deciding,
-    bool_or(late) as late,
-    bool_or(yields) as stale
+    list(late order by queue) as late,
+    list(yields order by queue) as stale
 from queued
 group by lineup, position;
 

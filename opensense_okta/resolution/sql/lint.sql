@@ -15,28 +15,39 @@ on columns(* exclude (directory, accounts)) into name attribute value filled;
 
 -- How often each directory's value was compared with others, and won.
 create table won_values as
-select
-    attribute, directory, count(*) as won, count(*) filter (where len(losing) > 0) as contested
-from provenance group by attribute, directory;
+select attribute, directory, count(*) as won, count(*) filter (where contested) as contested
+from (
+    select
+        attribute, len(losing) > 0 as contested,
+        -- Of a list everybody who gave to it wins.
+        unnest(if(
+            rule = 'union', list_distinct(list_transform(losing, lambda x: x.directory)), [directory]
+        )) as directory
+    from provenance
+)
+group by attribute, directory;
 
 create table differing_values as
 select attribute, count(*) as differing from conflicts where kind = 'value' group by attribute;
 
 -- The match keys, as they are compared.
 create table key_values as
-select directory, key, normalized(value::varchar) as value
+select directory, person_id, key, normalized(unnest(if(
+    json_type(value) = 'ARRAY', from_json(value, '["VARCHAR"]'), [value ->> '$']
+))) as value
 from (
     unpivot (
-        select directory, id, columns(lambda c: list_contains(getvariable('match'), c))::varchar
+        select directory, person_id, to_json(columns(lambda c: list_contains(getvariable('match'), c)))
         from accounts
     )
     on columns(lambda c: list_contains(getvariable('match'), c)) into name key value value
 );
 
+-- Pinned accounts of one person may share theirs.
 create table doubled_keys as
-select directory, key, count(*) as keys, count(*) filter (where accounts > 1) as doubled
+select directory, key, count(*) as keys, count(*) filter (where people > 1) as doubled
 from (
-    select directory, key, value, count(*) as accounts
+    select directory, key, value, count(distinct person_id) as people
     from key_values where value is not null group by directory, key, value
 )
 group by directory, key;

@@ -10,11 +10,15 @@
 -- Names are never matched.
 create table manager_keys as
 with named as (
-    select position from attributes where attribute in ('user_name', 'email', 'employee_number')
+    select position, merges from attributes where attribute in ('user_name', 'email', 'employee_number')
 )
 select person, rank, id as key from accounts_read join persons using (account)
 union all
-select person, rank, normalized(texts[position])
+select
+    person, rank,
+    unnest(if(
+        merges, list_transform(listed(texts[position]), lambda x: normalized(x)), [normalized(texts[position])]
+    ))
 from accounts_read join persons using (account) cross join named
 where texts[position] is not null;
 
@@ -112,6 +116,10 @@ left join (
     where attribute = 'manager'
 ) using (person);
 
+-- Whether a value would have come before the winner's, were it not for what makes it count last.
+create macro waited(text, turn, last, turn_of_winner, last_of_winner) as
+    text is not null and turn < turn_of_winner and last and not last_of_winner;
+
 create view provenance as
 select
     person_id, attribute,
@@ -121,10 +129,12 @@ select
     case
         when merges then 'union'
         when list_count(texts) = 1 then 'only_value'
-        -- One that counts last would have come first.
-        when (late or stale) and list_bool_or(list_transform(
-            list_zip(texts, turns), lambda x: x[1] is not null and x[2] < turns[winner]
-        )) then if(late, 'inactive_last', 'stale_last')
+        when list_bool_or(late) and list_bool_or(list_transform(
+            list_zip(texts, turns, late), lambda x: waited(x[1], x[2], x[3], turns[winner], late[winner])
+        )) then 'inactive_last'
+        when list_bool_or(stale) and list_bool_or(list_transform(
+            list_zip(texts, turns, stale), lambda x: waited(x[1], x[2], x[3], turns[winner], stale[winner])
+        )) then 'stale_last'
         when list_contains(precedence, weighed.directories[winner]) then 'precedence'
         else 'default_precedence'
     end as rule,
