@@ -1,7 +1,6 @@
 """What Dagster shows of the tables: keys, descriptions, columns and numbers, and no personal data."""
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import Path
 
 import dagster as dg
@@ -96,7 +95,7 @@ def key(*parts: str) -> dg.AssetKey:
 
 def of_table(path: Path) -> dict[str, dg.MetadataValue]:
     """What every table shows."""
-    with _duckdb().cursor() as connection:
+    with duckdb.connect() as connection:
         read = connection.read_parquet(str(path))
         counted = read.aggregate("count(*)").fetchall()
         described = [*zip(read.columns, map(str, read.types), strict=True)]
@@ -106,12 +105,6 @@ def of_table(path: Path) -> dict[str, dg.MetadataValue]:
         "dagster/column_schema": dg.MetadataValue.table_schema(dg.TableSchema(columns)),
         "bytes": dg.MetadataValue.int(path.stat().st_size),
     }
-
-
-@cache
-def _duckdb() -> duckdb.DuckDBPyConnection:
-    """One for all tables of a run: to start one takes ten times as long as to look at a table."""
-    return duckdb.connect()
 
 
 def of_snapshot(manifest: SnapshotManifest, *, kept: bool) -> dict[str, dg.MetadataValue]:
