@@ -1,5 +1,6 @@
 """An empty DuckDB for what a test writes or reads besides the product."""
 
+import atexit
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -26,4 +27,5 @@ def scratch() -> Iterator[duckdb.DuckDBPyConnection]:
 
 @cache
 def _shared() -> duckdb.DuckDBPyConnection:
+    atexit.register(_shared.cache_clear)  # nanobind complains of what outlives Python
     return duckdb.connect()
