@@ -7,7 +7,6 @@ be killed as by `kill -9`: nothing is flushed, and nobody cleans up.
 
 import os
 import re
-import shutil
 import signal
 import sys
 from datetime import date
@@ -19,6 +18,7 @@ from opensense_okta.organization import Organization
 from opensense_okta.publishing.exported import export_published
 from opensense_okta.publishing.publish import publish
 from opensense_okta.publishing.report import write_report
+from tests.lakes import copied
 
 CHANGING = {"os.rename", "os.remove", "os.chmod", "os.mkdir", "os.rmdir"}
 SCRATCH = ".spill-"  # DuckDB's own, which nobody else reads
@@ -46,12 +46,6 @@ def put_out(lake: Lake, day: date) -> None:
     publish(acme(), lake, day)
     export_published(acme(), lake, day)
     write_report(acme(), lake, day)
-
-
-def copied(lake: Lake, root: Path) -> Lake:
-    """The lake in another place, with the very same files, as nobody ever writes into one of them."""
-    shutil.copytree(lake.folder.parent, root, copy_function=os.link)
-    return Lake(root, lake.organization)
 
 
 def kill_at(step: int, lake: Lake) -> None:

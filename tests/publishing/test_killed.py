@@ -15,7 +15,8 @@ import pytest
 from opensense_okta.lake import Lake
 from opensense_okta.publishing.standing import published
 from opensense_okta.resolution.resolve import resolve
-from tests.publishing.killing import acme, copied, put_out
+from tests.lakes import copied
+from tests.publishing.killing import acme, put_out
 from tests.resolution.stored import DAY, group, store, user
 
 pytestmark = pytest.mark.slow

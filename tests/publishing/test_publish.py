@@ -5,8 +5,9 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +24,7 @@ from opensense_okta.publishing.publish import Held, Publication, publish
 from opensense_okta.publishing.standing import NotResolved, marked, published, published_days
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import resolve
+from tests.lakes import copied
 from tests.publishing.through import let_through
 from tests.resolution.stored import (
     DAY,
@@ -61,8 +63,45 @@ def prepare(lake: Lake, *users: str, day: date = DAY, title: str = "Clerk") -> N
 
 def put_out(lake: Lake, *users: str, day: date = DAY, title: str = "Clerk") -> Publication:
     """Publishes a day with these users, as a person who has looked."""
+    if not lake.folder.exists():
+        first = FIRST_DAYS.begun_with(users, day, title)
+        copied(first.lake, lake.folder.parent)
+        return first.publication
     prepare(lake, *users, day=day, title=title)
     return let_through(ACME, lake, day)
+
+
+class FirstDay(NamedTuple):
+    """A lake in which one day has been published."""
+
+    lake: Lake
+    publication: Publication
+
+
+@dataclass
+class FirstDays:
+    """What most tests begin with, so that each is published once."""
+
+    root: Path = Path()
+    made: dict[object, FirstDay] = field(default_factory=dict)
+
+    def begun_with(self, users: Sequence[str], day: date, title: str) -> FirstDay:
+        """A lake whose first day has these users."""
+        key = (users, day, title)
+        if key not in self.made:
+            lake = Lake(self.root / str(len(self.made)), "acme")
+            prepare(lake, *users, day=day, title=title)
+            self.made[key] = FirstDay(lake, let_through(ACME, lake, day))
+        return self.made[key]
+
+
+FIRST_DAYS = FirstDays()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def first_days(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Where they lie."""
+    FIRST_DAYS.root = tmp_path_factory.mktemp("first-days")
 
 
 @contextmanager
@@ -201,7 +240,8 @@ def test_older_duckdb_shells_can_open_the_file(lake: Lake) -> None:
 
 
 def test_only_the_owner_can_read_what_is_published(lake: Lake) -> None:
-    put_out(lake, "a")
+    prepare(lake, "a")
+    publish(ACME, lake, DAY)
     for path in (lake.database, lake.published):
         assert path.stat().st_mode & 0o777 == 0o600
     assert lake.folder.stat().st_mode & 0o777 == 0o700
@@ -212,7 +252,8 @@ def test_only_the_owner_can_read_what_is_published(lake: Lake) -> None:
 )
 def test_the_lake_may_lie_anywhere(tmp_path: Path, folder: str) -> None:
     lake = Lake(tmp_path / folder, "acme")
-    put_out(lake, "a", day=YESTERDAY)
+    prepare(lake, "a", day=YESTERDAY)
+    publish(ACME, lake, YESTERDAY)
     assert put_out(lake, "a", "b").difference == Difference(added=1, memberships_added=1)
     assert names(lake) == ["a", "b"]
 
@@ -601,12 +642,20 @@ def test_a_day_that_a_guard_holds_leaves_what_is_published_and_says_why(lake: La
 # A person lets a held day through.
 
 
-@pytest.fixture
-def held(lake: Lake) -> Held:
-    """A held day: the two who are published are gone."""
+@pytest.fixture(scope="module")
+def two_gone(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, Held]:
+    """A lake whose day is held: the two who are published are gone."""
+    lake = Lake(tmp_path_factory.mktemp("two-gone"), "acme")
     put_out(lake, "a", "b", day=YESTERDAY)
     prepare(lake, "c")
-    return the_hold(lake)
+    return lake, the_hold(lake)
+
+
+@pytest.fixture
+def held(lake: Lake, two_gone: tuple[Lake, Held]) -> Held:
+    """A held day: the two who are published are gone."""
+    copied(two_gone[0], lake.folder.parent)
+    return two_gone[1]
 
 
 def the_hold(lake: Lake, organization: Organization = ACME, day: date = DAY) -> Held:
@@ -789,7 +838,8 @@ def sees(process: subprocess.Popen[str]) -> str:
 
 @pytest.mark.parametrize("mode", ["read-only", "read-write", "writing"])
 def test_a_reader_is_not_disturbed_and_disturbs_nobody(lake: Lake, mode: str) -> None:
-    put_out(lake, "old", day=YESTERDAY)
+    prepare(lake, "old", day=YESTERDAY)
+    publish(ACME, lake, YESTERDAY)  # a file that the reader may write into
     with reader(lake, mode) as process:
         assert sees(process) == "old"
         put_out(lake, "new")
