@@ -324,7 +324,7 @@ def test_a_bound_token_reads_with_a_fresh_proof_for_every_call(okta: Simulator) 
         ({"htm": "POST"}, "'htm' claim in the DPoP proof JWT is invalid."),
         ({"htu": "https://acme.okta.com/api/v1/users"}, "'htu' claim in the DPoP proof JWT is invalid."),
         ({"iat": 0}, "The DPoP proof JWT is issued more than five minutes in the past."),
-        ({"iat": int(time.time()) + 900}, "The DPoP proof JWT is issued in the future."),
+        ({"iat": int(time.time()) + 86_400}, "The DPoP proof JWT is issued in the future."),
         ({"iat": "now"}, "'iat' claim in the DPoP proof JWT is invalid."),
         ({"jti": ""}, "'jti' claim in the DPoP proof JWT is invalid."),
         ({"typ": "jwt"}, "'typ' must be 'dpop+jwt' in the DPoP proof JWT."),
