@@ -1,3 +1,4 @@
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -122,3 +123,13 @@ def test_a_view_may_be_stored_and_a_name_may_stand_for_another_file(tmp_path: Pa
         for number in (1, 2):
             engine.view(connection, "stored", tmp_path / f"{number}.parquet")
             assert connection.execute("from stored").fetchall() == [(number,)]
+
+
+@pytest.mark.parametrize(("limit", "threads"), [("60MB", 1), ("100MB", 2), ("1GiB", 21)])
+def test_threads_are_no_more_than_the_memory_is_enough_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, threads: int
+) -> None:
+    monkeypatch.setenv("OPENSENSE_MEMORY_LIMIT", limit)
+    with engine.start(tmp_path) as connection:
+        ((used,),) = connection.execute("select current_setting('threads')").fetchall()
+    assert used == min(threads, os.cpu_count() or 1)

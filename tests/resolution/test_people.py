@@ -16,9 +16,11 @@ from opensense_okta.resolution.sources import NothingToResolve
 from opensense_okta.vocabulary import ATTRIBUTES
 from tests.resolution.stored import (
     DAY,
+    OKTA,
     Profile,
     Row,
     columns_of,
+    company,
     group,
     only,
     organization,
@@ -232,6 +234,43 @@ def test_a_value_is_explained_by_its_directory_its_account_and_its_rule(lake: La
         given_by | {"attribute": "active", "value": "true"},
         given_by | {"attribute": "title", "value": "Engineer"},
     ]
+
+
+def test_a_rule_says_what_a_value_had_to_wait_for(lake: Lake) -> None:
+    acme = company(
+        dict.fromkeys(("hr", "okta", "entra"), OKTA),
+        resolution={"when_stale": "yield", "stale_after_days": 3},
+    )
+    ada = {"email": "ada@acme.test"}
+    store(lake, [user("h1", ada | {"title": "H"})], directory="hr", day=DAY - timedelta(days=9))
+    store(lake, [user("o1", ada | {"title": "O", "department": "O"})])
+    store(
+        lake,
+        [user("e1", ada | {"department": "E"}, status="SUSPENDED"), user("e2", {"title": "E"})],
+        directory="entra",
+    )
+    resolve(acme, DAY, lake)
+    rules = {(row["value"], row["attribute"]): row["rule"] for row in resolved(lake, "provenance")}
+    assert rules["O", "title"] == "stale_last"  # nobody inactive says a title
+    assert rules["O", "department"] == "default_precedence"
+    assert rules["E", "title"] == "only_value"
+
+
+def test_an_inactive_accounts_value_waits_for_an_active_ones(lake: Lake) -> None:
+    acme = company({"hr": OKTA, "okta": OKTA})
+    ada = {"email": "ada@acme.test"}
+    store(lake, [user("h1", ada | {"title": "H"}, status="SUSPENDED")], directory="hr")
+    store(lake, [user("o1", ada | {"title": "O"})])
+    resolve(acme, DAY, lake)
+    title = only([r for r in resolved(lake, "provenance") if r["attribute"] == "title"])
+    assert (title["value"], title["rule"]) == ("O", "inactive_last")
+
+
+def test_an_id_that_comes_twice_is_one_account(lake: Lake) -> None:
+    ada = user("o1", {"email": "ada@acme.test"})
+    store(lake, [ada, user("o1", {"email": "ada@acme.test", "title": "Poet"}), user("o2")])
+    evidence = resolve(organization(), DAY, lake).evidence
+    assert (evidence["accounts"], evidence["people"]) == (2, 2)
 
 
 def assert_explained(lake: Lake, *, day: date = DAY) -> None:
