@@ -71,8 +71,8 @@ DESCRIPTIONS = {
     "acme/conflicts": "One row per person and disagreement: of values, or on who is who.",
     "acme/groups": "One row per group of a directory, with the number of people in it.",
     "acme/memberships": "One row per person in a group.",
-    "acme/changes": "Who came, went, changed, merged and split since the last published day;"
-    " the guards judge it.",
+    "acme/changes": "Who came, went, changed, merged and split since the latest published day before."
+    " The guards judge what would change for whoever reads the published directory now.",
     "acme/resolved_directory": "The published directory: the last resolved day that passed its guards,"
     " as a DuckDB file that is replaced in one step. A day that does not pass is held back, and the file"
     " stays as it was.",
