@@ -12,7 +12,7 @@ import duckdb
 from pydantic import BaseModel, ConfigDict
 
 from opensense_okta import engine
-from opensense_okta.organization import Guards
+from opensense_okta.organization import Guards, RemovedGuard
 from opensense_okta.publishing.causes import Case
 from opensense_okta.publishing.losses import HALF_OF, Loss, limit_of
 from opensense_okta.publishing.verdicts import (
@@ -65,7 +65,7 @@ def judge(
     losses = [Loss.model_validate({**row, "limit": limit_of(guards, row)}) for row in rows]
     (links,) = engine.run(connection, __package__, "guards_correlation.sql")
     case = Case(circumstances, tuple(loss for loss in losses if loss.exceeds), tuple(losses))
-    correlation = _correlation(_Links.model_validate(links), case)
+    correlation = _correlation(_Links.model_validate(links), guards.removed, case)
     return [*directories, *_judged(losses, case), correlation]
 
 
@@ -212,7 +212,7 @@ def _verdict(
 
 
 class _Links(BaseModel):
-    """How many active people there are, and how many of them have several accounts."""
+    """How many active people there are, how many of them have several accounts, and who became one."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -221,29 +221,54 @@ class _Links(BaseModel):
     linked_before: int
     people_after: int
     linked_after: int
+    merged: int
+
+    @property
+    def before(self) -> float:
+        return 100 * self.linked_before / max(self.people_before, 1)
+
+    @property
+    def after(self) -> float:
+        return 100 * self.linked_after / max(self.people_after, 1)
+
+    @property
+    def fewer(self) -> int:
+        return max(self.linked_before - self.linked_after, 0)
+
+    @property
+    def fell(self) -> bool:
+        """Whether far fewer people are known to several directories than were."""
+        half = self.linked_before >= HALF_OF and 2 * self.fewer >= self.linked_before
+        return self.before - self.after > POINTS and (self.fewer > LINKED or half)
+
+    def joined(self, limit: RemovedGuard) -> bool:
+        """Whether more people became one with another than may be gone."""
+        percent = 100 * self.merged / max(self.people_before, 1)
+        return self.merged > limit.count and percent > limit.percent
 
 
-def _correlation(links: _Links, case: Case) -> Verdict:
+def _correlation(links: _Links, limit: RemovedGuard, case: Case) -> Verdict:
     if links.directories < 2:
         return Verdict(guard="correlation", says="One directory alone has nobody to match.")
-    before = 100 * links.linked_before / max(links.people_before, 1)
-    after = 100 * links.linked_after / max(links.people_after, 1)
-    fewer = links.linked_before - links.linked_after
-    half = links.linked_before >= HALF_OF and 2 * fewer >= links.linked_before
-    held = before - after > POINTS and (fewer > LINKED or half)
-    cause, words = case.cause("correlation", None) if held else (None, "")
+    fell, joined = links.fell, links.joined(limit)
+    cause, words = case.cause("correlation", None) if fell or joined else (None, "")
+    if joined and cause == "unknown":
+        words = (
+            "the values that accounts are matched by became those of other people in a directory."
+        )
     says = (
-        f"{links.linked_after:,} of {links.people_after:,} active people ({after:.1f} %) have several"
-        f" accounts; {links.linked_before:,} of {links.people_before:,} ({before:.1f} %) had."
-        f" The limits are {LINKED} people together with {POINTS} points of 100."
+        f"{links.linked_after:,} of {links.people_after:,} active people ({links.after:.1f} %) have several"
+        f" accounts; {links.linked_before:,} of {links.people_before:,} ({links.before:.1f} %) had, and"
+        f" {links.merged:,} of these became one with another. The limits are {LINKED} fewer together with"
+        f" {POINTS} points of 100, and {limit.count:,} that became one together with {limit.percent:g} %."
     )
     return Verdict(
         guard="correlation",
-        passed=not held,
-        count=max(fewer, 0),
-        of=links.linked_before,
-        percent=round(max(before - after, 0), 2),
+        passed=not (fell or joined),
+        count=links.merged if joined and not fell else links.fewer,
+        of=links.people_before if joined and not fell else links.linked_before,
+        percent=round(max(links.before - links.after, 0), 2),
         limits={"count": LINKED, "points": POINTS},
         cause=cause,
-        says=f"{says} Likely cause: {words}" if held else says,
+        says=f"{says} Likely cause: {words}" if cause else says,
     )

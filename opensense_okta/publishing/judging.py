@@ -234,9 +234,9 @@ def _lost(lake: Lake, base: Base, day: date) -> NotResolved:
         f"{lake.organization}: the tables of the published directory of {base.day}, with which {day} is to"
         f" be compared, are no longer in the lake. Put {lake.resolved(base.day).folder / base.id} back from"
         f" a backup. As long as the snapshots that it was made of are stored, the job"
-        f" {lake.organization}__resolve for {base.day} makes it again; start that for {day} after it. If"
-        f" nothing helps, move {lake.published} away: then the next day is published as a first one is,"
-        " compared with nothing."
+        f" {lake.organization}__resolve for {base.day} makes it again, under the rules of then; start"
+        f" that for {day} after it. If nothing helps, move {lake.published} away: then the next day is"
+        " published as a first one is, compared with nothing."
     )
 
 

@@ -15,7 +15,7 @@ NUMBERS: Mapping[str, str] = {
     "blanked": "values that became blank",
     "rewritten": "values that became other values",
     "missing": "directories that are missing",
-    "correlation": "people who no longer have several accounts",
+    "correlation": "people who no longer have several accounts, or became one with another",
     "unproven": "checks of snapshots that did not pass",
 }
 """What each number counts, for people."""

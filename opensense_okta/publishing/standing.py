@@ -30,14 +30,14 @@ class Base(BaseModel):
     id: str
 
     def table(self, lake: Lake, name: str) -> Path:
-        """One of its tables; if they are gone, of the day as resolved again since from the same snapshots."""
+        """One of its tables; if they are gone, of the day as resolved again since, alike."""
         shelf = lake.resolved(self.day)
         path = shelf.folder / self.id / f"{name}.parquet"
         again = None if path.exists() else shelf.manifest(ResolvedManifest)
         if again is None:
             return path
         was = self.manifest(lake)
-        same = was is None or _snapshots(was) == _snapshots(again)
+        same = was is None or (_snapshots(was), was.rules) == (_snapshots(again), again.rules)
         return shelf.table(again, name) if same else path
 
     def manifest(self, lake: Lake) -> ResolvedManifest | None:
@@ -80,15 +80,25 @@ class Publications(BaseModel):
 
 
 def published(lake: Lake) -> Published | None:
-    """Which day is published, or None."""
+    """Which day is published, or None.
+
+    A database that is lost, or came back from a backup, is neither of the two files: the newest that
+    was marked tells, so that the guards go on comparing with it.
+    """
     try:
         either = Publications.model_validate_json(lake.published.read_bytes()).newest_first
-        file = lake.database.stat().st_ino
     except FileNotFoundError:
         return None
-    # A database that came back from a backup is neither of the two files: take it for the newest.
-    found = next((one for one in either if one.file == file), either[0])
-    return found.model_copy(update={"file": file})
+    try:
+        file = lake.database.stat().st_ino
+    except FileNotFoundError:
+        file = None
+    known = [one for one in either if one.file == file] or [
+        one for one in either if (done := marked(lake, one.day)) and done.id == one.id
+    ]
+    if not known:
+        return None if file is None else either[0]
+    return known[0] if file is None else known[0].model_copy(update={"file": file})
 
 
 def mark(lake: Lake, one: Published) -> None:

@@ -34,7 +34,7 @@ GUARD_QUESTIONS: Mapping[Guard, str] = {
     "removed_memberships": "Are nearly all memberships of the published directory still there?",
     "blanked": "Do nearly all filled values still have a value?",
     "rewritten": "Are most values of each attribute as they were?",
-    "correlation": "Are about as many people known to several directories as before?",
+    "correlation": "Are about as many people known to several directories, and few of them one now?",
 }
 """What each guard asks, for people."""
 

@@ -11,6 +11,7 @@ from opensense_okta.organization import Organization
 from opensense_okta.publishing.approval import approve
 from opensense_okta.publishing.judging import JUDGEMENT, judge, stored_judgement
 from opensense_okta.publishing.publish import Held, Publication, publish, resolved_day
+from opensense_okta.publishing.seen import numbers
 from opensense_okta.publishing.standing import NotResolved, published
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import resolve
@@ -200,3 +201,66 @@ def test_what_is_published_is_not_judged_against_itself(acme: Lake, lost: bool) 
         assert judge(ACME, acme, resolved_day(acme, DAY)) == verdict
     assert publish(STRICT, acme, DAY).approved_by == "the test"
     assert lost or stored_judgement(acme, DAY) == verdict
+
+
+# What is published, when files are gone.
+
+
+def test_a_lost_database_is_what_the_next_day_is_compared_with_all_the_same(acme: Lake) -> None:
+    acme.database.unlink()
+    read(acme, FOUR, TOMORROW)
+    assert days(hold(acme, TOMORROW)) == (DAY, DAY)
+    read(acme, EIGHT, TOMORROW)
+    publish(ACME, acme, TOMORROW)
+    assert acme.database.exists()
+
+
+def test_a_database_that_was_never_moved_into_place_is_not_published(acme: Lake) -> None:
+    """A copied lake has other inodes: the marks of the days tell which of the two it holds."""
+    was = published(acme)
+    assert was is not None
+    acme.published.write_text(
+        acme.published.read_text().replace(f'"file": {was.file}', '"file": 0')
+    )
+    (acme.resolved(DAY).folder / "published.json").unlink()  # as if killed before the move
+    now = published(acme)
+    assert now is not None
+    assert now.day == YESTERDAY
+
+
+def test_lost_tables_are_not_those_that_other_rules_make_of_the_same_snapshots(acme: Lake) -> None:
+    was = published(acme)
+    assert was is not None
+    shutil.rmtree(acme.resolved(DAY).folder / was.id)
+    other = organization(attributes={"title": "login"})
+    resolve(other, DAY, acme)
+    store(acme, map(user, EIGHT), [group("g1", "Everyone")], [], day=TOMORROW)
+    resolve(other, TOMORROW, acme)
+    with pytest.raises(NotResolved, match="no longer in the lake"):
+        publish(other, acme, TOMORROW)
+
+
+# Who is who.
+
+
+def test_people_who_become_one_with_others_in_numbers_hold_a_day(lake: Lake) -> None:
+    two = company({"okta": OKTA, "hr": {**OKTA, "endpoint": "https://hr.okta.com"}})
+    everyone = [group("g1", "Everyone")]
+    for day in (DAY, TOMORROW):
+        store(
+            lake, [user(f"u{n}", {"email": f"{n}@acme.test"}) for n in range(20)], everyone, day=day
+        )
+        shifted = [{"email": f"{n}@acme.test"} if day == TOMORROW else {} for n in range(20)]
+        store(
+            lake,
+            [user(f"h{n}", profile) for n, profile in enumerate(shifted)],
+            everyone,
+            day=day,
+            directory="hr",
+        )
+        resolve(two, day, lake)
+    publish(two, lake, DAY)
+    held = hold(lake, TOMORROW, two)
+    assert [verdict.guard for verdict in held.judgement.tripped] == ["correlation"]
+    assert "20 of these became one with another" in held.what
+    assert numbers(held.judgement) == {"correlation": 20}
