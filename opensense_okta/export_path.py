@@ -45,9 +45,19 @@ def export_path(path: str) -> str:
         raise ValueError(
             "must not begin with ~; write the whole path, such as /srv/exports/people.csv"
         )
+    if parts[0].startswith("/") and len(parts) == 2 and not _is_elsewhere(path):
+        raise ValueError(
+            "must lie in a folder, such as /srv/exports/people.csv; without a / before it, it is in the"
+            " organization's folder of the lake"
+        )
     if parts[0] in LAKES_OWN:
         raise ValueError(f"must not lie in {parts[0]}, where the lake keeps its own files")
     return path
+
+
+def _is_elsewhere(path: str) -> bool:
+    """Whether it is of a server or store, whose uppermost folder may well be meant for files."""
+    return "://" in path and urlsplit(path).scheme not in LOCAL
 
 
 def _of_url(url: str) -> str:

@@ -622,6 +622,9 @@ def test_a_directory_has_exactly_one_credential(
         ("/srv/../etc/people.csv", "must not go up with .."),
         ("file:///srv/%2e%2e/people.csv", "must not go up with .."),
         ("~/people.csv", "must not begin with ~; write the whole path"),
+        ("/people.csv", "must lie in a folder, such as /srv/exports/people.csv"),
+        ("//{date}.csv", "must lie in a folder"),
+        ("file:///people.csv", "must lie in a folder"),
         (
             "identities/date={date}.csv",
             "must not lie in identities, where the lake keeps its own files",
@@ -668,6 +671,8 @@ def test_the_path_of_an_export_that_cannot_be_meant_is_refused(
         "file:///srv/exports/people.csv",
         "sftp://ada@files.acme.com:2222/~/people.csv",
         "s3://acme/exports/{date}/people.csv",
+        "sftp://files.acme.com/people.csv",
+        "s3://acme/people.csv",
         "memory://drop/people.csv",
     ],
 )
