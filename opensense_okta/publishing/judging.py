@@ -6,6 +6,7 @@ digest says so, and an approval names that digest.
 
 import hashlib
 import json
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -177,9 +178,13 @@ def _judged(
     """Compares the day, stores its changes, and judges what it would replace."""
     with compared(lake, place.before, resolved) as (connection, difference):
         path = lake.resolved(resolved.day).table(resolved, "changes")
-        unfinished = path.with_name(f".{path.name}")
-        engine.store(connection, "changes", unfinished)
-        move_whole(unfinished, path)
+        # Somebody may judge the same day at the same time.
+        unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        try:
+            engine.store(connection, "changes", unfinished)
+            move_whole(unfinished, path)
+        finally:
+            unfinished.unlink(missing_ok=True)
         enough = place.replaces in (None, place.before)
         found = look(connection, organization, lake, resolved, place) if enough else None
     if found is None:

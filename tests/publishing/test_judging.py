@@ -69,6 +69,16 @@ def acme(grown: Path, tmp_path: Path) -> Lake:
     return Lake(tmp_path / "data", "acme")
 
 
+def test_who_judges_leaves_what_somebody_else_writes_at_the_same_time_alone(acme: Lake) -> None:
+    read(acme, FOUR)
+    changes = acme.resolved(DAY).table(resolved_day(acme, DAY), "changes")
+    others = changes.with_name(f".{changes.name}")
+    others.write_text("half of it")
+    hold(acme)
+    assert others.read_text() == "half of it"
+    assert [path.name for path in changes.parent.glob(".*")] == [others.name]
+
+
 # The same day again.
 
 
