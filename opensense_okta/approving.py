@@ -46,7 +46,7 @@ def approve_now(name: str, day_given: str, by: str, *, yes: bool, seen: Mapping[
         seen: the number of each guard that holds the day, by the names of `seen.NUMBERS`.
 
     Raises:
-        WrongUse: there is no such day, or a newer one is published.
+        WrongUse: there is no such day, it must be resolved again first, or a newer one is published.
     """
     os.environ["DAGSTER_HOME"] = str(dagster_home())
     organization = organization_of(name)
@@ -55,9 +55,6 @@ def approve_now(name: str, day_given: str, by: str, *, yes: bool, seen: Mapping[
     _refuse_older(organization, lake, day)
     try:
         resolved = resolved_day(lake, day)
-    except NotResolved as error:
-        raise WrongUse(str(error)) from None
-    try:
         judgement = judge(organization, lake, resolved)
         if not judgement.held:
             return _not_held(organization, lake, resolved, day)
@@ -71,7 +68,9 @@ def approve_now(name: str, day_given: str, by: str, *, yes: bool, seen: Mapping[
     except NotSeen as error:
         command = _command(organization, judgement, who)
         return _not_approved(f"{error}\nWhoever has looked at it: {command}")
-    except (NotResolved, CannotBeApproved) as error:
+    except NotResolved as error:
+        raise WrongUse(str(error)) from None
+    except CannotBeApproved as error:
         return _not_approved(str(error))
     if not yes and not _agreed(judgement):
         click.echo(f"{day} was not approved. {_standing(lake)}")

@@ -238,7 +238,7 @@ def test_what_other_rules_made_of_the_day_is_not_approved(held: Desk) -> None:
         ended = held.approve(answer="y")
     finally:
         file.write_text(rules)
-    assert ended.status == 3
+    assert ended.status == 2  # as of any day that is not resolved
     assert "was resolved under other rules than the organization file has now" in ended.err
     assert "Start the job acme__resolve for 2026-11-23" in ended.err
     assert held.people == list(FOUR)
@@ -305,6 +305,14 @@ def test_a_day_that_is_not_resolved_cannot_be_approved(desk: Desk) -> None:
     ended = desk.approve()
     assert ended.status == 2
     assert "2026-11-23 has not been resolved" in ended.err
+
+
+def test_a_day_whose_snapshot_was_replaced_cannot_be_approved(held: Desk) -> None:
+    store(held.lake, [user("Ada")], [group("g1", "Everyone")], [("g1", "Ada")])
+    ended = held.approve(answer="y")
+    assert ended.status == 2
+    assert "was resolved from has been replaced" in ended.err
+    assert held.people == list(FOUR)
 
 
 def test_a_day_older_than_the_published_one_is_left_to_the_ui(held: Desk) -> None:
