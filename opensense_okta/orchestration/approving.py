@@ -15,7 +15,7 @@ from pydantic import Field
 from opensense_okta.lake import Lake
 from opensense_okta.orchestration import tables, tags
 from opensense_okta.organization import Organization
-from opensense_okta.publishing.approval import approve
+from opensense_okta.publishing.approval import approval_of, approve
 from opensense_okta.publishing.judging import Judgement, judge
 from opensense_okta.publishing.publish import resolved_day
 from opensense_okta.publishing.seen import (
@@ -27,6 +27,7 @@ from opensense_okta.publishing.seen import (
     numbers,
     refuse_unseen,
 )
+from opensense_okta.publishing.standing import published
 
 NOBODY = "Nobody is named who approves: fill in `by`. The day stays as it was."
 
@@ -99,6 +100,8 @@ def let_through(
 ) -> None:
     """Records the approval that the run's configuration gives, if it gives one and the day needs it.
 
+    What is published or approved already stays with the name of whoever let it through.
+
     Raises:
         Failure: the day was not approved; the description says why.
         NotResolved: the day has not been resolved, or a snapshot was replaced since.
@@ -107,10 +110,17 @@ def let_through(
         return
     if not config.by.strip():
         raise _refused(context, NOBODY)
-    resolved = resolved_day(lake, day)
+    resolved, last = resolved_day(lake, day), published(lake)
+    if last is not None and last.id == resolved.id:
+        context.log.info(f"{day} is published as it is: it needs nobody's approval any more.")
+        return
     judgement = judge(organization, lake, resolved, even_if_older=config.even_if_older)
     if not judgement.held:
         context.log.info(f"{day} is not held: it needs nobody's approval.")
+        return
+    earlier = approval_of(lake, judgement)
+    if earlier is not None:
+        context.log.info(f"{day}: {earlier.by} has approved it already, and that stands.")
         return
     try:
         refuse_unseen(judgement, config.seen, config.digest)

@@ -11,7 +11,8 @@ import pytest
 
 from opensense_okta.lake import Lake
 from opensense_okta.orchestration import tags
-from opensense_okta.publishing.approval import APPROVAL
+from opensense_okta.publishing.approval import APPROVAL, approvals
+from opensense_okta.publishing.approval import approve as record
 from opensense_okta.publishing.judging import judge
 from opensense_okta.publishing.publish import publish, resolved_day
 from opensense_okta.resolution.resolve import resolve
@@ -94,6 +95,17 @@ def test_who_names_himself_and_the_numbers_publishes_the_day(held: Company) -> N
 def test_what_follows_publishing_follows_in_the_same_run(held: Company) -> None:
     run = approve(held, by="Eve", removed=2, removed_memberships=2)
     assert set(run.metadata()) == {"acme/resolved_directory", "acme/report"}
+
+
+def test_the_first_approval_stands_before_and_after_the_day_is_published(held: Company) -> None:
+    resolved = resolved_day(held.lake, DAY)
+    first = record(held.lake, judge(organization(), held.lake, resolved), "Eve")
+    for words in ("Eve has approved it already", "is published as it is"):
+        run = approve(held, by="Zoe", removed=2, removed_memberships=2)
+        assert run.succeeded
+        assert words in run.text()
+        assert run.metadata()["acme/resolved_directory"]["approved_by"] == "Eve"
+    assert approvals(held.lake, DAY) == (first,)
 
 
 REFUSED: dict[str, tuple[dict[str, object], str]] = {

@@ -18,7 +18,7 @@ import pytest
 from opensense_okta.directories.snapshot import CHECKS, Table
 from opensense_okta.lake import Lake
 from opensense_okta.organization import Organization
-from opensense_okta.publishing.approval import approve
+from opensense_okta.publishing.approval import APPROVAL, approvals, approve
 from opensense_okta.publishing.exported import export_published
 from opensense_okta.publishing.publish import Held, Publication, publish
 from opensense_okta.publishing.standing import NotResolved, marked, published, published_days
@@ -675,6 +675,29 @@ def test_an_approval_lets_the_day_through_and_is_on_record(lake: Lake, held: Hel
         assert said is not None
         assert said.approved_by == "Grace"
     # The same thing again needs nobody again.
+    assert publish(ACME, lake, DAY).approved_by == "Grace"
+
+
+def test_the_first_approval_stands(lake: Lake, held: Held) -> None:
+    first = approve(lake, held.judgement, "Grace")
+    assert approve(lake, held.judgement, "Linus") == first
+    publish(ACME, lake, DAY)
+    assert approve(lake, held.judgement, "Linus") == first
+    assert approvals(lake, DAY) == (first,)
+
+
+def test_the_approvals_of_a_day_that_is_read_again_stay_on_record(lake: Lake, held: Held) -> None:
+    grace = approve(lake, held.judgement, "Grace")
+    read_again(lake)
+    linus = approve(lake, the_hold(lake).judgement, "Linus")
+    assert approvals(lake, DAY) == (grace, linus)
+    assert publish(ACME, lake, DAY).approved_by == "Linus"
+
+
+def test_an_approval_from_before_all_were_kept_counts(lake: Lake, held: Held) -> None:
+    grace = approve(lake, held.judgement, "Grace")
+    (lake.resolved(DAY).folder / APPROVAL).write_text(grace.model_dump_json())
+    assert approvals(lake, DAY) == (grace,)
     assert publish(ACME, lake, DAY).approved_by == "Grace"
 
 
