@@ -10,7 +10,7 @@ from opensense_okta.directories.snapshot import Finding, SnapshotManifest, Table
 from opensense_okta.lake import Lake
 from opensense_okta.publishing.exports import Exported
 from opensense_okta.publishing.judging import Judgement
-from opensense_okta.publishing.publish import Publication, way_through
+from opensense_okta.publishing.publish import Publication, published_since, way_through
 from opensense_okta.publishing.standing import named, published
 from opensense_okta.resolution.lint import Advice
 
@@ -198,7 +198,7 @@ def of_standing(lake: Lake, held: Judgement | None = None) -> dict[str, dg.Metad
     if last is not None:
         now = {
             "published_day": dg.MetadataValue.text(str(last.day)),
-            "published_since": dg.MetadataValue.timestamp(lake.database.stat().st_mtime),
+            "published_since": dg.MetadataValue.timestamp(published_since(lake, last)),
             "database": dg.MetadataValue.path(str(lake.database)),
         }
         if last.approved_by:

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from opensense_okta import engine
@@ -115,9 +115,9 @@ def publish(
         return Publication(day, newer=last.day)
     judgement = judge(organization, lake, resolved, even_if_older=even_if_older)
     if last is not None and last.id == resolved.id:
-        approved_by = last.approved_by
+        approved_by, since = last.approved_by, published_since(lake, last)
     else:
-        approved_by = _let_through(lake, judgement, last)
+        approved_by, since = _let_through(lake, judgement, last), datetime.now(UTC)
     if last is not None:
         mark(lake, last)  # should the process that published it have been killed before it could
     _give_ids(lake, resolved)
@@ -130,6 +130,7 @@ def publish(
             base=judgement.base,
             difference=judgement.difference,
             approved_by=approved_by,
+            since=since,
         )
         either = Publications(newest_first=(now, last) if last else (now,))
         write_whole(lake.published, either.model_dump_json(indent=2))
@@ -140,6 +141,11 @@ def publish(
     return Publication(
         day, difference=now.difference, rows=resolved.rows, approved_by=now.approved_by
     )
+
+
+def published_since(lake: Lake, last: Published) -> datetime:
+    """Since when readers see what is published; the same published again does not count."""
+    return last.since or datetime.fromtimestamp(lake.database.stat().st_mtime, UTC)
 
 
 def _let_through(lake: Lake, judgement: Judgement, last: Published | None) -> str | None:

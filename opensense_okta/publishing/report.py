@@ -154,7 +154,7 @@ def _content(organization: Organization, lake: Lake, one: Published) -> dict[str
     return {
         "organization": organization.name,
         "one": one,
-        "since": _written(lake.ledger(one.day), organization),
+        "since": _since(organization, lake, one),
         "people": people,
         "before": before.evidence if before else {},
         "departments": answers["departments"],
@@ -190,11 +190,13 @@ def _history(lake: Lake, one: Published) -> list[PastDay]:
     return [PastDay(mark) for mark in found if mark is not None]
 
 
-def _written(path: Path, organization: Organization) -> datetime | None:
-    """When a file was written, on the organization's clocks; publishing a day writes its ledger."""
-    if not path.exists():
-        return None
-    return datetime.fromtimestamp(path.stat().st_mtime, UTC).astimezone(organization.zone)
+def _since(organization: Organization, lake: Lake, one: Published) -> datetime | None:
+    """When the day was published, on the organization's clocks, as far as that is known."""
+    ledger = lake.ledger(one.day)
+    since = one.since
+    if since is None and ledger.exists():  # which publishing has written
+        since = datetime.fromtimestamp(ledger.stat().st_mtime, UTC)
+    return since.astimezone(organization.zone) if since else None
 
 
 def _judgement(lake: Lake, one: Published) -> Judgement | None:

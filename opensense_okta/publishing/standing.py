@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.lake import PUBLISHED, Lake, Manifest, write_whole
@@ -57,6 +57,7 @@ class Published(Manifest):
         resolved: what the tables were made from.
         base: the latest published day before it, which `changes` and `difference` are told against.
         approved_by: who let a held day through.
+        since: when it was published first; None: that was before it was noted.
     """
 
     day: date
@@ -65,6 +66,7 @@ class Published(Manifest):
     base: Base | None = None
     difference: Difference | None = None
     approved_by: str | None = None
+    since: AwareDatetime | None = None
 
 
 class Publications(BaseModel):

@@ -108,6 +108,13 @@ def test_the_first_approval_stands_before_and_after_the_day_is_published(held: C
     assert approvals(held.lake, DAY) == (first,)
 
 
+def test_published_since_does_not_move_when_the_same_day_is_published_again(held: Company) -> None:
+    seen = {"removed": 2, "removed_memberships": 2}
+    first, again = (approve(held, by="Eve", **seen).metadata() for _ in range(2))
+    shown = first["acme/resolved_directory"]["published_since"]
+    assert again["acme/resolved_directory"]["published_since"] == shown
+
+
 REFUSED: dict[str, tuple[dict[str, object], str]] = {
     "another number": (
         {"by": "Eve", "removed": 1, "removed_memberships": 2},

@@ -1,5 +1,7 @@
 """What is published, what is held back, and what becomes of those who read the old file."""
 
+import json
+import os
 import shutil
 import signal
 import subprocess
@@ -8,19 +10,20 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
 import pytest
+import time_machine
 
 from opensense_okta.directories.snapshot import CHECKS, Table
 from opensense_okta.lake import Lake
 from opensense_okta.organization import Organization
 from opensense_okta.publishing.approval import APPROVAL, approvals, approve
 from opensense_okta.publishing.exported import export_published
-from opensense_okta.publishing.publish import Held, Publication, publish
+from opensense_okta.publishing.publish import Held, Publication, publish, published_since
 from opensense_okta.publishing.standing import NotResolved, marked, published, published_days
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import resolve
@@ -44,6 +47,7 @@ from tests.resolution.stored import (
 from tests.resolution.test_people import COLUMNS
 
 YESTERDAY, TOMORROW = DAY - timedelta(days=1), DAY + timedelta(days=1)
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 EVERYONE = group("g1", "Everyone")
 ACME = organization()
 REPOSITORY = Path(__file__).parents[2]
@@ -756,6 +760,38 @@ def test_a_day_is_judged_again_once_the_limits_are_other_ones(lake: Lake) -> Non
     strict = company({"okta": OKTA}, guards={"removed": {"count": 0, "percent": 0}})
     assert "more than 0 and more than 0 %" in the_hold(lake, strict).what
     assert publish(ACME, lake, DAY).approved_by is None
+
+
+# Since when.
+
+
+def since(lake: Lake) -> datetime:
+    """Since when what is published is."""
+    last = published(lake)
+    assert last is not None
+    return published_since(lake, last)
+
+
+def test_what_is_published_again_is_published_since_it_first_was(lake: Lake) -> None:
+    with time_machine.travel(NOON, tick=False):
+        put_out(lake, "a")
+    assert since(lake) == NOON
+    publish(ACME, lake, DAY)
+    assert since(lake) == NOON
+    put_out(lake, "a", "b")
+    assert since(lake) > NOON
+
+
+def test_what_was_published_before_that_was_noted_is_as_old_as_its_database(lake: Lake) -> None:
+    put_out(lake, "a")
+    before = json.loads(lake.published.read_text())
+    for one in before["newest_first"]:
+        del one["since"]
+    lake.published.write_text(json.dumps(before))
+    os.utime(lake.database, (NOON.timestamp(), NOON.timestamp()))
+    assert since(lake) == NOON
+    publish(ACME, lake, DAY)
+    assert since(lake) == NOON
 
 
 # Which day stays.

@@ -421,6 +421,14 @@ def test_since_when_it_is_published_is_said_in_the_organizations_time(lake: Lake
     assert "Published since 2026-11-23 02:05 EST." in text(page)
 
 
+def test_since_when_does_not_go_by_the_ledger_where_it_is_noted(lake: Lake) -> None:
+    noted = put_out(lake).model_copy(update={"since": datetime(2026, 11, 23, 7, 5, tzinfo=UTC)})
+    mark(lake, noted)
+    make_private(lake.ledger(DAY).parent)
+    lake.ledger(DAY).touch()  # as publishing the same again does
+    assert "Published since 2026-11-23 07:05 UTC." in text(read(write_report(ACME, lake, DAY)))
+
+
 # Days before.
 
 
