@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from opensense_okta.directories.snapshot import Cost, SnapshotManifest, Table
-from opensense_okta.lake import Lake
+from opensense_okta.lake import MANIFEST, Lake, write_whole
 from opensense_okta.organization import Organization
 from opensense_okta.resolution.resolve import ResolvedManifest
 from tests.scratch import scratch
@@ -143,6 +143,28 @@ def store(
     )
     shelf.commit(draft, manifest)
     return manifest
+
+
+def restate(
+    lake: Lake,
+    *,
+    day: date = DAY,
+    directory: str = "okta",
+    evidence: Mapping[str, int] | None = None,
+    rows: Mapping[Table, int] | None = None,
+    set_aside: Mapping[Table, int] | None = None,
+) -> None:
+    """Lets a stored snapshot say otherwise of itself than a good one does."""
+    shelf = lake.snapshot(directory, day)
+    manifest = shelf.manifest(SnapshotManifest)
+    assert manifest is not None
+    numbers = {
+        "evidence": {**GOOD_EVIDENCE, **(evidence or {})},
+        "rows": {**manifest.rows, **(rows or {})},
+        "set_aside": {**manifest.set_aside, **(set_aside or {})},
+    }
+    text = manifest.model_copy(update=numbers).model_dump_json(indent=2)
+    write_whole(shelf.folder / MANIFEST, text)
 
 
 def resolved(lake: Lake, table: str, *, day: date = DAY) -> list[Row]:
