@@ -32,14 +32,24 @@ from tests.e2e.three_directories import (
     Monday,
     Rows,
     content,
-    copied,
     digest,
     working,
 )
+from tests.lakes import copied
 
 pytestmark = pytest.mark.slow
 
-Strike = Callable[[Company], None]
+
+@dataclass(frozen=True)
+class Strike:
+    """What happens overnight, and which directories tell something else then."""
+
+    happens: Callable[[Company], object]
+    struck: tuple[str, ...]
+
+    def __call__(self, company: Company) -> None:
+        self.happens(company)
+
 
 UNCHANGED = Difference()
 
@@ -52,24 +62,37 @@ def monday(tmp_path_factory: pytest.TempPathFactory) -> Monday:
 
 # What strikes.
 
+EVERYWHERE = ("okta", "entra", "hr")
+
+
+def everywhere(happens: Callable[[Company], object]) -> Strike:
+    """A strike that each directory may tell of."""
+    return Strike(happens, struck=EVERYWHERE)
+
 
 def okta_says(fault: str, **options: object) -> Strike:
     """Okta answers wrongly, again and again."""
-    return lambda company: company.okta.faults.append(okta_fault(fault, times=None, **options))
+    return Strike(
+        lambda company: company.okta.faults.append(okta_fault(fault, times=None, **options)),
+        struck=("okta",),
+    )
 
 
 def entra_says(fault: str, **options: object) -> Strike:
     """Microsoft Graph answers wrongly, again and again."""
-    return lambda company: company.entra.faults.append(entra_fault(fault, times=None, **options))
+    return Strike(
+        lambda company: company.entra.faults.append(entra_fault(fault, times=None, **options)),
+        struck=("entra",),
+    )
 
 
 def hr_sends(rewrite: Callable[[Rows], Rows]) -> Strike:
     """HR's file arrives otherwise than it should."""
 
-    def strike(company: Company) -> None:
+    def rewritten(company: Company) -> None:
         company.rewrite_hr = rewrite
 
-    return strike
+    return Strike(rewritten, struck=("hr",))
 
 
 def each_row(rewrite: Callable[[list[str]], list[str]]) -> Strike:
@@ -80,14 +103,15 @@ def each_row(rewrite: Callable[[list[str]], list[str]]) -> Strike:
 def a_nested_group_is_gone(place: int) -> Strike:
     """A group within Entra's group All Departments is deleted; they are placed by their size."""
 
-    def strike(company: Company) -> None:
+    def gone(company: Company) -> None:
         tenant = company.tenant
         nested = [member.id for member in tenant.members(tenant.group("All Departments")["id"])]
         tenant.remove_group(sorted(nested, key=lambda one: len(tenant.members(one)))[place])
 
-    return strike
+    return Strike(gone, struck=("entra",))
 
 
+@everywhere
 def no_titles(company: Company) -> None:
     """Nobody has a title any more, in any directory."""
     each_row(lambda row: [*row[:4], "", *row[5:]])(company)
@@ -95,6 +119,7 @@ def no_titles(company: Company) -> None:
         company.org.update_profile(user_id, {"title": None})
 
 
+@everywhere
 def another_domain(company: Company) -> None:
     """The company takes another name, and so do all its addresses."""
     for user_id in company.org.user_ids:
@@ -105,9 +130,10 @@ def another_domain(company: Company) -> None:
 
 def the_rules_lose(directory: str) -> Strike:
     """Somebody takes a directory out of the organization file."""
-    return lambda company: company.settings["directories"].pop(directory)
+    return Strike(lambda company: company.settings["directories"].pop(directory), struck=())
 
 
+@everywhere
 def hr_titles_from_departments(company: Company) -> None:
     """Somebody maps HR's title to the wrong column."""
     company.settings["directories"]["hr"]["attributes"]["title"] = "Department"
@@ -116,12 +142,12 @@ def hr_titles_from_departments(company: Company) -> None:
 def leaving(percent: int) -> Strike:
     """So many really leave, of all directories."""
 
-    def strike(company: Company) -> None:
+    def left(company: Company) -> None:
         staff = company.staff
         for user_id in staff[-round(percent / 100 * len(staff)) :]:
             company.org.set_status(user_id, "DEPROVISIONED")
 
-    return strike
+    return Strike(left, struck=EVERYWHERE)
 
 
 # What cannot be read is as it was.
@@ -195,7 +221,8 @@ UNREAD = {
 
 @pytest.mark.parametrize("name", UNREAD)
 def test_what_cannot_be_read_says_why_and_nobody_is_lost(monday: Monday, name: str) -> None:
-    case, lake = UNREAD[name], monday.lake(name)
+    case = UNREAD[name]
+    lake = monday.lake(name, struck=case.strike.struck)
     before = content(lake)
     with working(monday.place) as company:
         case.strike(company)
@@ -426,7 +453,8 @@ class Tuesday:
 @pytest.fixture(scope="module", params=BAD)
 def tuesday(monday: Monday, request: pytest.FixtureRequest) -> Tuesday:
     """A Tuesday that is held."""
-    case, lake = BAD[request.param], monday.lake(request.param)
+    case = BAD[request.param]
+    lake = monday.lake(request.param, struck=case.strike.struck)
     before = digest(lake)
     with working(monday.place) as company:
         case.strike(company)
@@ -483,10 +511,11 @@ MISTAKES: Mapping[str, Strike] = {
 
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_bad_day_that_was_a_mistake_leaves_no_trace(monday: Monday, name: str) -> None:
-    lake = monday.lake(f"{name}, by mistake")
+    strike = MISTAKES[name]
+    lake = monday.lake(f"{name}, by mistake", struck=strike.struck)
     before = content(lake)
     with working(monday.place) as company:
-        MISTAKES[name](company)
+        strike(company)
         company.sync(lake, TUESDAY)
     with working(monday.place) as company:
         wednesday = company.sync(lake, WEDNESDAY)
@@ -522,7 +551,8 @@ ORDINARY = {
 
 @pytest.mark.parametrize("name", ORDINARY)
 def test_what_is_within_the_limits_is_published(monday: Monday, name: str) -> None:
-    case, lake = ORDINARY[name], monday.lake(name)
+    case = ORDINARY[name]
+    lake = monday.lake(name, struck=case.strike.struck)
     with working(monday.place) as company:
         case.strike(company)
         assert company.sync(lake, TUESDAY).publication.difference == case.difference

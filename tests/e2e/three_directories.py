@@ -7,8 +7,9 @@ lies on disk, and a day goes through reading, resolving and publishing, as the d
 import csv
 import hashlib
 import io
+import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -31,6 +32,7 @@ from opensense_okta.simulator.entra.tenant import TENANT_ID, Tenant
 from opensense_okta.simulator.hr import hr_csv
 from opensense_okta.simulator.org import Org
 from opensense_okta.vocabulary import ACTIVE
+from tests.lakes import copied
 from tests.orchestration.company import UNHURRIED
 
 MONDAY = date(2026, 11, 23)
@@ -155,22 +157,30 @@ class Company:
 
     def sync(self, lake: Lake, day: date) -> Synced:
         """Reads every directory on that day, resolves what there is, and publishes it."""
+        with self._evening_of(day):
+            errors = self.read(lake, day)
+            resolve(self.organization, day, lake)
+            try:
+                return Synced(errors, publish(self.organization, lake, day))
+            except Held as held:
+                return Synced(errors, held)
+
+    def read(self, lake: Lake, day: date) -> dict[str, DirectoryError]:
+        """Reads every directory on that day, but for what the chain has read; the errors by directory."""
         self.org.advance(day)
         self.export_hr()
         organization, errors = self.organization, {}
-        evening = datetime.combine(day, time(), UTC) - TEN_BEFORE
-        with time_machine.travel(evening):
+        run = Run(id=f"run of {day}", chain=f"run of {day}")
+        with self._evening_of(day):
             for directory in organization.directories:
-                run = Run(id=f"run of {day}", chain=f"run of {day}")
                 try:
                     take_snapshot(organization, directory, day, lake, run, lambda _progress: None)
                 except DirectoryError as error:
                     errors[directory] = error
-            resolve(organization, day, lake)
-            try:
-                return Synced(errors, publish(organization, lake, day))
-            except Held as held:
-                return Synced(errors, held)
+        return errors
+
+    def _evening_of(self, day: date) -> Any:  # noqa: ANN401 - time_machine's own class has no public name
+        return time_machine.travel(datetime.combine(day, time(), UTC) - TEN_BEFORE)
 
     def export_hr(self) -> None:
         """Writes HR's file of the day."""
@@ -204,25 +214,33 @@ class Monday:
 
     @classmethod
     def begin(cls, root: Path) -> Self:
-        """Lets the company's first day be published below a folder."""
+        """Lets the company's first day be published below a folder, and the next two be read."""
         token = root / "token"
         token.write_text("simulated-secret")
         token.chmod(0o600)
         place = Place(root / "people.csv", token)
         with working(place) as company:
             place = replace(place, okta=_port(company.okta.url), entra=_port(company.entra.url))
-            assert not company.sync(Lake(root / "monday", "acme"), MONDAY).errors
+            lake = Lake(root / "monday", "acme")
+            assert not company.sync(lake, MONDAY).errors
+            undisturbed = copied(lake, root / "undisturbed")
+            for day in (TUESDAY, WEDNESDAY):
+                assert not company.read(undisturbed, day)
         return cls(place, root)
 
-    def lake(self, name: str) -> Lake:
-        """A lake of one's own that holds the first day."""
-        return copied(Lake(self.root / "monday", "acme"), self.root / name)
+    def lake(self, name: str, *, struck: Collection[str]) -> Lake:
+        """A lake of one's own that holds the first day.
 
-
-def copied(lake: Lake, root: Path) -> Lake:
-    """The same lake in another place, where another story goes on."""
-    shutil.copytree(lake.folder.parent, root)
-    return Lake(root, "acme")
+        Of the directories that are not struck it holds what is read of them on the next days, so that
+        those need not be read once more: what is told of them does not differ.
+        """
+        lake = copied(Lake(self.root / "monday", "acme"), self.root / name)
+        undisturbed = Lake(self.root / "undisturbed", "acme")
+        for directory in {"okta", "entra", "hr"} - set(struck):
+            for day in (TUESDAY, WEDNESDAY):
+                read, kept = (each.snapshot(directory, day).folder for each in (undisturbed, lake))
+                shutil.copytree(read, kept, copy_function=os.link)
+        return lake
 
 
 def digest(lake: Lake) -> str:
