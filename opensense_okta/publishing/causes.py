@@ -33,41 +33,57 @@ class Case:
 
     def cause(self, guard: Guard, loss: Loss | None) -> tuple[Cause, str]:
         """The likely cause of a loss, or of a fall of correlation, and the same in words."""
-        directory = loss.directory if loss else None
         found: list[tuple[Cause, str]] = [
-            ("directory_missing", self._vanished(directory)),
-            ("scope_changed", self._scope(guard, directory)),
+            ("directory_missing", self._vanished(guard, loss)),
+            ("scope_changed", self._scope(guard, loss)),
             ("rules_changed", self._rules(guard, loss)),
             ("directory", self._directory(guard, loss)),
             ("unknown", UNKNOWN[guard]),
         ]
         return next((cause, words) for cause, words in found if words)
 
-    def _vanished(self, directory: str | None) -> str:
-        gone = {
-            name: source
-            for name, source in self.circumstances.sources.items()
-            if source.before and source.missing and directory in (None, name)
+    def _vanished(self, guard: Guard, loss: Loss | None) -> str:
+        sources = self.circumstances.sources
+        missing = [name for name, source in sources.items() if source.before and source.missing]
+        gone = self._behind(guard, loss, missing)
+        words = {
+            f"{{}} was published on {self.circumstances.since}, and was not read": [
+                name for name in gone if sources[name].configured
+            ],
+            "the rules no longer have {}": [name for name in gone if not sources[name].configured],
         }
-        unread = [name for name, source in gone.items() if source.configured]
-        dropped = [name for name, source in gone.items() if not source.configured]
-        if unread:
-            return (
-                f"{_listed(unread)} was published on {self.circumstances.since}, and was not read."
-            )
-        return f"the rules no longer have {_listed(dropped)}." if dropped else ""
+        said = "; ".join(text.format(_listed(names)) for text, names in words.items() if names)
+        return f"{said}." if said else ""
 
-    def _scope(self, guard: Guard, directory: str | None) -> str:
+    def _scope(self, guard: Guard, loss: Loss | None) -> str:
         # Who is out of scope is gone; the values of those who stay do not change by it.
-        if directory and guard in BY_ATTRIBUTE:
+        if loss and loss.directory and guard in BY_ATTRIBUTE:
             return ""
-        names = [name for name in self.circumstances.scope_changed if directory in (None, name)]
+        names = self._behind(guard, loss, self.circumstances.scope_changed)
         if not names:
             return ""
         return (
             f"the scope or the address of {_listed(names)} was changed since"
             f" {self.circumstances.since}; who is outside of it is gone."
         )
+
+    def _behind(self, guard: Guard, loss: Loss | None, names: Iterable[str]) -> list[str]:
+        """Those of the directories that explain a loss: their own, or nearly all of that of people.
+
+        What happened to a directory that has lost next to nothing itself does not explain what people lost.
+        """
+        if loss and loss.directory:
+            return [name for name in names if name == loss.directory]
+        # Values, and links to other accounts, go with the accounts that had them.
+        measure: Guard = guard if guard.startswith("removed") else "removed"
+        lost = {own.directory: own.count for own in self._own(measure, None)}
+        behind = [name for name in names if lost.get(name)]
+        same = self._own(guard, None, loss.attribute) if loss else self._own(measure, None)
+        theirs = sum(lost[name] for name in behind)
+        others = sum(own.count for own in same if own.directory not in behind)
+        whole = loss.count if loss else theirs + others
+        most = NEARLY_ALL * whole
+        return behind if theirs >= most and others <= whole - most else []
 
     def _rules(self, guard: Guard, loss: Loss | None) -> str:
         if loss and not loss.known:

@@ -596,6 +596,21 @@ NO_MEMBERS = (
     day(staff(50), groups=GROUP),
 )
 ENTRA_GONE = replace(TODAY, sources={"okta": READ, "entra": Source(SINCE, None)})
+ENTRA_DROPPED = replace(
+    TODAY, sources={"okta": READ, "entra": Source(SINCE, None, configured=False)}
+)
+IN_ENTRA = company(*range(40, 100), directories=("entra",))
+HALF_OF_ENTRA = day(staff(40), IN_ENTRA), day(staff(40), IN_ENTRA[:30])
+IN_BOTH = {"okta/g": "Staff", "entra/g": "Partners"}
+HALF_OF_OKTA_AND_ENTRA = (
+    day(
+        staff(40),
+        IN_ENTRA[:1],
+        groups=IN_BOTH,
+        memberships=(*members(staff(40), "okta/g"), *members(IN_ENTRA[:1], "entra/g")),
+    ),
+    day(staff(18), groups=IN_BOTH, memberships=members(staff(18), "okta/g")),
+)
 WHY = {
     "a directory vanished": Why(
         REMOVED,
@@ -616,7 +631,7 @@ WHY = {
         "directory_missing",
         "the rules no longer have entra.",
         *NO_ENTRA,
-        replace(ENTRA_GONE, sources={"okta": READ, "entra": Source(SINCE, None, configured=False)}),
+        ENTRA_DROPPED,
     ),
     "the scope": Why(
         REMOVED,
@@ -624,6 +639,60 @@ WHY = {
         "the scope or the address of okta was changed since 2026-11-22; who is outside of it is gone.",
         *HALF_OF_OKTA,
         replace(TODAY, scope_changed=("okta",), rules_changed=True),
+    ),
+    "another directory's loss, though a scope was changed": Why(
+        REMOVED,
+        "directory",
+        "30 of 60 active accounts of entra (50.0 %) are gone (30) or inactive (0): the cause is there.",
+        *HALF_OF_ENTRA,
+        replace(BOTH, scope_changed=("okta",)),
+    ),
+    "the scope of the directory that lost, of two": Why(
+        REMOVED,
+        "scope_changed",
+        "the scope or the address of entra was changed since 2026-11-22; who is outside of it is gone.",
+        *HALF_OF_ENTRA,
+        replace(BOTH, scope_changed=("okta", "entra")),
+    ),
+    "another directory's loss, though a small one vanished": Why(
+        REMOVED,
+        "directory",
+        "1 of 1 active accounts of entra (100.0 %) are gone (1) or inactive (0); 22 of 40 active accounts"
+        " of okta (55.0 %) are gone (22) or inactive (0): the cause is there.",
+        *HALF_OF_OKTA_AND_ENTRA,
+        replace(ENTRA_DROPPED, rules_changed=True),
+    ),
+    "memberships of another directory, though a small one vanished": Why(
+        ("removed_memberships", None, None),
+        "directory",
+        "1 of 1 active accounts of entra (100.0 %) are gone (1) or inactive (0); 22 of 40 active accounts"
+        " of okta (55.0 %) are gone (22) or inactive (0): the cause is there.",
+        *HALF_OF_OKTA_AND_ENTRA,
+        replace(ENTRA_DROPPED, rules_changed=True),
+    ),
+    "values that went with the vanished directory": Why(
+        ("blanked", None, "title"),
+        "directory_missing",
+        "entra was published on 2026-11-22, and was not read.",
+        day(
+            pair(50, title="Clerk"),
+            accounts=tuple(
+                account
+                for some in (staff(50), company(*range(50), directories=("entra",), title="Clerk"))
+                for one in some
+                for account in one.each_account()
+            ),
+        ),
+        day(staff(50)),
+        ENTRA_GONE,
+    ),
+    "values that another directory lost, though a small one vanished": Why(
+        ("blanked", None, "title"),
+        "directory",
+        "title: 50 of 50 values of active accounts of okta (100.0 %) became blank: the cause is there.",
+        day(staff(50, title="Clerk"), company(50, directories=("entra",))),
+        day(staff(50)),
+        ENTRA_GONE,
     ),
     "the scope does not blank a directory's values": Why(
         ("blanked", "okta", "title"),
