@@ -13,9 +13,12 @@ import time_machine
 
 from opensense_okta.cli import main
 from opensense_okta.lake import Lake
+from opensense_okta.publishing.preview import preview
 from opensense_okta.publishing.publish import publish
+from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import resolve
 from tests.e2e.home import make_home
+from tests.lakes import copied
 from tests.orchestration.company import DAY, NOON
 from tests.resolution.stored import group, organization, store, user
 
@@ -248,6 +251,23 @@ def test_on_the_published_day_other_rules_are_compared_with_what_is_published(de
     )
     assert document["compared_with"] == {"day": "2026-11-22", "what": "published"}
     assert ("changed", "Ada", [("title", "Clerk", "Sales")]) in people(document)
+
+
+@pytest.mark.parametrize("since", ["read again", "rules changed"])
+def test_on_the_published_day_the_same_rules_change_nothing_whatever_was_done_since(
+    place: Path, tmp_path: Path, since: str
+) -> None:
+    lake, rules = copied(Lake(place / "data", "acme"), tmp_path), organization()
+    if since == "read again":
+        rules = organization(attributes={"desk": "desk"})
+        read(lake, YESTERDAY, {"Ada": BEFORE["Ada"]})
+    found = preview(rules, lake, YESTERDAY, rules=rules)
+    assert (found.rules, found.difference) == (True, Difference())
+    assert found.replaces == YESTERDAY
+    removed = next(one for one in found.verdicts if one.guard == "removed")
+    assert removed.count == (
+        5 if since == "read again" else 0
+    )  # it would replace what is published
 
 
 def test_an_attribute_that_other_rules_declare_is_shown(desk: Desk) -> None:

@@ -20,9 +20,10 @@ from opensense_okta.lake import Draft, Lake
 from opensense_okta.organization import Organization
 from opensense_okta.publishing.guards import Verdict
 from opensense_okta.publishing.judging import Findings, compared, look
-from opensense_okta.publishing.standing import Base, Place, published
+from opensense_okta.publishing.standing import Base, Place, Published, published
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import ResolvedManifest, make
+from opensense_okta.resolution.rules import digest
 from opensense_okta.resolution.sources import choose
 from opensense_okta.vocabulary import ATTRIBUTES, attributes
 
@@ -154,7 +155,7 @@ def preview(
         lake: of the organization.
         day: resolved from its newest stored snapshots.
         rules: other ones; compared with what the organization's own make of the day, which is what
-            is published if that is the day.
+            is published if it was made of the same snapshots under the same rules.
         everything: all attributes and all people, not only what signatures show and of active people.
         people: how many of each kind are named at most.
 
@@ -167,8 +168,9 @@ def preview(
     shown = [name for name in known if everything or _in_signatures(name)]
     with ExitStack() as stack:
         folder, resolved = stack.enter_context(_drafted(ruled, lake, day))
-        base = replaces = _published(lake)
-        if rules is not None and (base is None or base.day != day):
+        last = published(lake)
+        base = replaces = Base(day=last.day, id=last.id) if last else None
+        if rules is not None and not _made_alike(organization, lake, day, last):
             there, manifest = stack.enter_context(_drafted(organization, lake, day))
             base = Elsewhere(day=day, id=manifest.id, folder=there)
         place = Place(replaces=replaces)
@@ -198,9 +200,14 @@ def _in_signatures(attribute: str) -> bool:
     return attribute in SIGNATURE or attribute not in ATTRIBUTES
 
 
-def _published(lake: Lake) -> Base | None:
-    last = published(lake)
-    return Base(day=last.day, id=last.id) if last else None
+def _made_alike(organization: Organization, lake: Lake, day: date, last: Published | None) -> bool:
+    """Whether what is published is what the organization's own rules make of the day now."""
+    if last is None or last.day != day or last.resolved.rules != digest(organization):
+        return False
+    chosen = choose(organization, day, lake)
+    return {name: one.manifest.id for name, one in chosen.items()} == {
+        name: source.id for name, source in last.resolved.sources.items()
+    }
 
 
 @contextmanager
