@@ -22,6 +22,7 @@ from opensense_okta.publishing.publish import publish, resolved_day
 from opensense_okta.resolution.resolve import ResolvedManifest, resolve
 from tests.e2e.home import make_home
 from tests.orchestration.company import DAY, NOON
+from tests.orchestration.events import keep_events_in_memory
 from tests.resolution.stored import group, organization, store, user
 
 YESTERDAY = DAY - timedelta(days=1)
@@ -107,7 +108,9 @@ def half_gone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A DAGSTER_HOME for all: to make its databases takes longer than an approval."""
-    return make_home(tmp_path_factory.mktemp("home"), "http://127.0.0.1:1")
+    home = make_home(tmp_path_factory.mktemp("home"), "http://127.0.0.1:1")
+    keep_events_in_memory(home)
+    return home
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from opensense_okta.simulator.server import TOKEN, Simulator, running
 from opensense_okta.syncing import sync_now
 from tests.e2e.home import make_home, write_organization
 from tests.orchestration.company import DAY, NOON, UNHURRIED, an_org
+from tests.orchestration.events import keep_events_in_memory
 from tests.publishing.noticeboard import a_noticeboard
 from tests.resolution.stored import group, store, user
 
@@ -63,7 +64,9 @@ class Desk(NamedTuple):
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A DAGSTER_HOME for all: to make its databases takes longer than a sync."""
-    return make_home(tmp_path_factory.mktemp("home"), "http://127.0.0.1:1")
+    home = make_home(tmp_path_factory.mktemp("home"), "http://127.0.0.1:1")
+    keep_events_in_memory(home)
+    return home
 
 
 @pytest.fixture
