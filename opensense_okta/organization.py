@@ -1,9 +1,9 @@
 """What an organization's YAML file may say, and what each key means.
 
 The file is the contract between the people who connect a company and this program: every key is
-here with its type, its default and its meaning. A file is judged in three steps, and all that is
-wrong with it is told at once: the models below say what each value may be, `_contradictions` what
-the keys must say together, and `NOT_YET_SUPPORTED` which of them are refused for now.
+here with its type, its default and its meaning. A file is judged in two steps, and all that is
+wrong with it is told at once: the models below say what each value may be, `organization_rules`
+what the keys must say together.
 
 Secrets are not in the file. It says where each one lies, and a run looks there when it needs it.
 """
