@@ -131,7 +131,7 @@ def test_whenever_publishing_is_killed_one_directory_is_published_and_whole(stor
 def test_the_steps_are_those_that_count(story: Story) -> None:
     renamed = [about_to.removeprefix("os.rename ") for _, about_to in story.killed]
     for file in (
-        "resolved/date=2026-11-23/…/.changes.parquet",
+        "resolved/date=2026-11-23/…/.changes.parquet.…",
         "resolved/date=2026-11-23/.judgement.json.…",
         "identities/.date=2026-11-23.parquet.…",
         ".published.json.…",
