@@ -66,7 +66,7 @@ def judge(
     (links,) = engine.run(connection, __package__, "guards_correlation.sql")
     case = Case(circumstances, tuple(loss for loss in losses if loss.exceeds), tuple(losses))
     correlation = _correlation(_Links.model_validate(links), guards.removed, case)
-    return [*directories, *_judged(losses, case), correlation]
+    return [*directories, *_judged(losses, case), *correlation]
 
 
 def examples(
@@ -241,34 +241,53 @@ class _Links(BaseModel):
         half = self.linked_before >= HALF_OF and 2 * self.fewer >= self.linked_before
         return self.before - self.after > POINTS and (self.fewer > LINKED or half)
 
-    def joined(self, limit: RemovedGuard) -> bool:
-        """Whether more people became one with another than may be gone."""
-        percent = 100 * self.merged / max(self.people_before, 1)
-        return self.merged > limit.count and percent > limit.percent
+    @property
+    def merged_percent(self) -> float:
+        return 100 * self.merged / max(self.people_before, 1)
 
 
-def _correlation(links: _Links, limit: RemovedGuard, case: Case) -> Verdict:
+def _correlation(links: _Links, limit: RemovedGuard, case: Case) -> Iterator[Verdict]:
     if links.directories < 2:
-        return Verdict(guard="correlation", says="One directory alone has nobody to match.")
-    fell, joined = links.fell, links.joined(limit)
-    cause, words = case.cause("correlation", None) if fell or joined else (None, "")
-    if joined and cause == "unknown":
-        words = (
-            "the values that accounts are matched by became those of other people in a directory."
-        )
+        yield Verdict(guard="correlation", says="One directory alone has nobody to match.")
+        return
+    yield _linked(links, case)
+    # Who became one with another is not gone, and yet nobody gets that person's signature any more.
+    if links.merged > limit.count and links.merged_percent > limit.percent:
+        yield _merged(links, limit, case)
+
+
+def _linked(links: _Links, case: Case) -> Verdict:
+    cause, words = case.cause("correlation", None) if links.fell else (None, "")
     says = (
         f"{links.linked_after:,} of {links.people_after:,} active people ({links.after:.1f} %) have several"
-        f" accounts; {links.linked_before:,} of {links.people_before:,} ({links.before:.1f} %) had, and"
-        f" {links.merged:,} of these became one with another. The limits are {LINKED} fewer together with"
-        f" {POINTS} points of 100, and {limit.count:,} that became one together with {limit.percent:g} %."
+        f" accounts; {links.linked_before:,} of {links.people_before:,} ({links.before:.1f} %) had."
+        f" The limits are {LINKED} people together with {POINTS} points of 100."
     )
     return Verdict(
         guard="correlation",
-        passed=not (fell or joined),
-        count=links.merged if joined and not fell else links.fewer,
-        of=links.people_before if joined and not fell else links.linked_before,
+        passed=not links.fell,
+        count=links.fewer,
+        of=links.linked_before,
         percent=round(max(links.before - links.after, 0), 2),
         limits={"count": LINKED, "points": POINTS},
         cause=cause,
-        says=f"{says} Likely cause: {words}" if cause else says,
+        says=f"{says} Likely cause: {words}" if links.fell else says,
+    )
+
+
+def _merged(links: _Links, limit: RemovedGuard, case: Case) -> Verdict:
+    cause, words = case.cause("correlation", None)
+    if cause == "unknown":
+        words = "accounts of a directory have other people's values in what they are matched by."
+    return Verdict(
+        guard="correlation",
+        passed=False,
+        count=links.merged,
+        of=links.people_before,
+        percent=round(links.merged_percent, 2),
+        limits={"count": limit.count, "percent": limit.percent},
+        cause=cause,
+        says=f"{links.merged:,} of {links.people_before:,} active people ({links.merged_percent:.1f} %)"
+        f" became one with another: more than {limit.count:,} and more than {limit.percent:g} %."
+        f" Likely cause: {words}",
     )

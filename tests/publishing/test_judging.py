@@ -272,5 +272,5 @@ def test_people_who_become_one_with_others_in_numbers_hold_a_day(lake: Lake) -> 
     publish(two, lake, DAY)
     held = hold(lake, TOMORROW, two)
     assert [verdict.guard for verdict in held.judgement.tripped] == ["correlation"]
-    assert "20 of these became one with another" in held.what
+    assert "20 of 40 active people (50.0 %) became one with another" in held.what
     assert numbers(held.judgement) == {"correlation": 20}
