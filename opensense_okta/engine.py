@@ -39,6 +39,8 @@ def start(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         }
         connection = duckdb.connect(config=settings)
         connection.execute("set TimeZone = 'UTC'")
+        # Tables below 122,880 rows would be scanned by one thread.
+        connection.execute("pragma verify_parallelism")
         try:
             yield connection
         finally:
@@ -58,8 +60,10 @@ def run(
 
 def store(connection: duckdb.DuckDBPyConnection, table: str, path: Path) -> int:
     """Writes a table or view to a Parquet file and returns the number of its rows."""
-    connection.table(table).write_parquet(
-        str(path), compression="zstd", row_group_size=ROWS_A_GROUP
+    connection.execute(
+        "copy (from query_table($table)) to $path"
+        f" (format parquet, compression zstd, compression_level 1, row_group_size {ROWS_A_GROUP})",
+        {"table": table, "path": str(path)},
     )
     counted = connection.read_parquet(str(path)).aggregate("count(*)").fetchall()
     return int(counted[0][0])
