@@ -17,7 +17,7 @@ from opensense_okta.environment import memory_limit
 
 Value = str | int | float | bool | list[str] | None
 
-MEMORY_A_THREAD = 50_000_000  # bytes that each needs for what it has in hand
+MEMORY_A_THREAD = 100_000_000  # bytes that each needs for what it has in hand
 ROWS_A_GROUP = 16_384  # of Parquet; a group is held in memory while it is written
 
 

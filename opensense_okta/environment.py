@@ -60,7 +60,7 @@ def memory_limit() -> int:
     Raises:
         EnvironmentMistake: it is no size.
     """
-    given = os.environ.get("OPENSENSE_MEMORY_LIMIT", "400MB")
+    given = os.environ.get("OPENSENSE_MEMORY_LIMIT", "800MB")
     size = re.fullmatch(r"(\d+(?:\.\d+)?) ?([KMGT])(i?)B", given)
     if not size:
         raise EnvironmentMistake(

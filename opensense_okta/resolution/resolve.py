@@ -5,7 +5,6 @@ which id the person has (`identities.sql`), precedence which values win (`values
 """
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import duckdb
@@ -19,7 +18,6 @@ from duckdb import (
 from pydantic import BaseModel, ConfigDict
 
 from opensense_okta import engine
-from opensense_okta.environment import memory_limit
 from opensense_okta.lake import Draft, Lake, Manifest
 from opensense_okta.organization import Organization
 from opensense_okta.resolution import ledger, phones, rules
@@ -27,8 +25,6 @@ from opensense_okta.resolution.sources import Chosen, choose
 from opensense_okta.vocabulary import ACTIVE
 
 TABLES = ("accounts", "people", "provenance", "conflicts", "groups", "memberships")
-MEMORY_A_TABLE = 150_000_000  # bytes that writing one may take
-LARGEST_FIRST = ("provenance", "accounts", "people", "conflicts", "memberships", "groups")
 
 
 class Source(BaseModel):
@@ -104,7 +100,7 @@ def make(
         )
         _compare(connection)
         _spread(connection)
-        rows = _store(connection, draft)
+        rows = {table: engine.store(connection, table, draft.table(table)) for table in TABLES}
         for table in TABLES:
             engine.view(connection, f"resolved_{table}", draft.table(table))
         evidence = engine.run(connection, __package__, "evidence.sql")
@@ -127,18 +123,6 @@ def make(
         rows=rows,
         evidence={str(row["name"]): int(str(row["count"])) for row in evidence},
     )
-
-
-def _store(connection: duckdb.DuckDBPyConnection, draft: Draft) -> dict[str, int]:
-    """Writes the tables, two at a time where there is memory: DuckDB gives small ones one thread."""
-
-    def store(table: str) -> int:
-        with connection.cursor() as own:
-            return engine.store(own, table, draft.table(table))
-
-    at_once = max(1, min(2, memory_limit() // MEMORY_A_TABLE))
-    with ThreadPoolExecutor(max_workers=at_once) as workers:
-        return dict(zip(LARGEST_FIRST, workers.map(store, LARGEST_FIRST), strict=True))
 
 
 def _read(
