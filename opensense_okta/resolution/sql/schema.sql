@@ -3,6 +3,10 @@
 -- Accounts and attributes are numbered. An account's number is its place in the order of the anchor: by
 -- directory, highest first, then by id; so the smallest number of a person is that person's anchor.
 
+-- Else one thread would read 122,880 rows of a table, and here a row is all that a person's accounts say.
+-- DuckDB has this for its own tests, and no other way for tables in memory; no result depends on it.
+pragma verify_parallelism;
+
 -- Blank is NULL or white space: Unicode's, and the control characters that separate lines and fields.
 create macro filled(text) as case
     when text >= '!' and text < chr(127) then true -- it begins with a visible character of ASCII
