@@ -125,7 +125,9 @@ def test_a_view_may_be_stored_and_a_name_may_stand_for_another_file(tmp_path: Pa
             assert connection.execute("from stored").fetchall() == [(number,)]
 
 
-@pytest.mark.parametrize(("limit", "threads"), [("150MB", 1), ("200MB", 2), ("1GiB", 10)])
+@pytest.mark.parametrize(
+    ("limit", "threads"), [("60MB", 1), ("199MB", 1), ("200MB", 2), ("1GiB", 10)]
+)
 def test_threads_are_no_more_than_the_memory_is_enough_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, threads: int
 ) -> None:
