@@ -21,6 +21,7 @@ import duckdb
 from opensense_okta import engine
 from opensense_okta.directories.snapshot import TABLES, SnapshotManifest
 from opensense_okta.directories.snapshot import Cost as ReadCost
+from opensense_okta.environment import memory_limit
 from opensense_okta.lake import Lake
 from opensense_okta.organization import Organization
 from opensense_okta.resolution.resolve import resolve
@@ -155,8 +156,11 @@ def main(what: str, folder: Path | None, sizes: tuple[str, ...]) -> None:
                 f" {cost.peak:.0f} |"
             )
         print("\n".join(lines[-2:]))
-    limit = os.environ.get("OPENSENSE_MEMORY_LIMIT", "the default")
-    text = f"{INTRODUCTION}\n" + "\n".join(lines) + f"\n\n`OPENSENSE_MEMORY_LIMIT`: {limit}.\n"
+    limit = (
+        f"`OPENSENSE_MEMORY_LIMIT`: {memory_limit() / 2**20:.0f} MiB. It bounds what DuckDB holds when it"
+        " resolves, but neither Python nor the floor."
+    )
+    text = f"{INTRODUCTION}\n" + "\n".join(lines) + f"\n\n{limit}\n"
     (HERE / "resolution.md").write_text(text)
 
 
