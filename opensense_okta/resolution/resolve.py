@@ -163,7 +163,7 @@ def _weigh(connection: duckdb.DuckDBPyConnection, inactive_accounts: str) -> Non
     engine.run(connection, __package__, "lineups.sql", inactive_accounts=inactive_accounts)
     place = 1
     while engine.run(connection, __package__, "values.sql", place=place)[0]["people"]:
-        place += 1
+        place += 3
 
 
 def _compare(connection: duckdb.DuckDBPyConnection) -> None:

@@ -1,20 +1,10 @@
 -- Where directories do not all say the same, and the phone numbers among that, which may be one number
 -- in several spellings; returns those.
 --
--- tables holdings, asked, attributes, accounts_read    see the files before
+-- tables holdings, weighed, attributes, accounts_read    see the files before
 
 -- Whether somebody is active is no matter of opinion: who left one directory may work with another.
 create table disputed as
-with spoken as (
-    select person, attribute, directories, places, list_select(texts, texts_at) as texts
-    from holdings
-    join asked using (lineup)
-    join attributes using (position)
-    where attribute <> 'active' and not merges and winning[position] is not null
-),
-differing as (
-    from spoken where list_min(texts) <> list_max(texts)
-)
 select
     person, attribute,
     list_filter(
@@ -23,8 +13,8 @@ select
         )),
         lambda x: x.value is not null
     ) as said
-from differing
-join (select person, accounts, ids from holdings) using (person);
+from weighed
+where attribute <> 'active' and not merges and len(list_filter(texts, lambda x: x <> winning)) > 0;
 
 create table phones_spelled as
 select

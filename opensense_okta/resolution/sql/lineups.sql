@@ -6,6 +6,10 @@
 -- People differ in what their accounts say, and hardly in which accounts they have. A line-up is how many
 -- accounts of which directories, active or not; what follows from it is decided once for all who have it.
 
+-- Of what there are few different, rows hold a number instead of the text.
+create type directory_name as enum (select directory from directories order by rank);
+create type attribute_name as enum (select attribute from attributes order by position);
+
 set variable names = (select list(directory order by rank) from directories);
 set variable width = (select max(position) from attributes);
 
@@ -44,7 +48,7 @@ with placed as (
 ),
 standing as (
     select
-        lineup, position, place, directory, turn, yields, member.active, blank_wins, merges,
+        lineup, position, attribute, place, directory, turn, yields, member.active, blank_wins, merges, precedence,
         -- Whether somebody is active is for inactive accounts to say as for any other.
         position > 0 and not member.active and getvariable('inactive_accounts') = 'yield' as late,
         position = 0 and not member.active as inactive
@@ -73,16 +77,17 @@ queued as (
     where not (silenced and merges)
 )
 select
-    lineup, position,
+    lineup, position, attribute::attribute_name as attribute, merges,
     list(place order by queue) as places,
-    list(directory order by queue) as directories,
+    list(directory::directory_name order by queue) as directories,
     list(turn order by queue) as turns,
     list(active::varchar order by queue) as states,
     count(*) filter (not silenced) as deciding,
     list(late order by queue) as late,
-    list(yields order by queue) as stale
+    list(yields order by queue) as stale,
+    list(if(list_contains(precedence, directory), 'precedence', 'default_precedence') order by queue) as rules
 from queued
-group by lineup, position;
+group by lineup, position, attribute, merges;
 
 -- The texts of a person's accounts lie one after the other; `texts_at` and `choices` say where.
 alter table asked add column texts_at bigint[];

@@ -8,39 +8,39 @@
 -- What an account writes as a manager is an id, a login, an e-mail or an employee number. It names a
 -- person when it fits exactly one: in the account's own directory, or, when nobody fits there, anywhere.
 -- Names are never matched.
-create table manager_keys as
-with named as (
-    select position, merges from attributes where attribute in ('user_name', 'email', 'employee_number')
-)
-select person, rank, id as key from accounts_read join persons using (account)
-union all
-select
-    person, rank,
-    unnest(if(
-        merges, list_transform(listed(texts[position]), lambda x: normalized(x)), [normalized(texts[position])]
-    ))
-from accounts_read join persons using (account) cross join named
-where texts[position] is not null;
-
 create table managers_written as
 select account, rank, texts[(select position from attributes where attribute = 'manager')] as value
 from accounts_read join persons using (account);
 
+create table managers_sought as
+select rank, value, unnest(list_distinct([value, stripped(value), normalized(value)])) as key
+from (select distinct rank, value from managers_written where value is not null); -- many have the same
+
+create table manager_keys as
+with named as (
+    select position, merges from attributes where attribute in ('user_name', 'email', 'employee_number')
+),
+keys_of as (
+    select person, rank, id as key from accounts_read join persons using (account)
+    union all
+    select
+        person, rank,
+        unnest(if(
+            merges, list_transform(listed(texts[position]), lambda x: normalized(x)), [normalized(texts[position])]
+        ))
+    from accounts_read join persons using (account) cross join named
+    where texts[position] is not null
+)
+from keys_of semi join managers_sought using (key);
+
 create table managers as
-with written as ( -- many have the same
-    select distinct rank, value from managers_written where value is not null
-),
-keyed as (
-    select rank, value, unnest(list_distinct([value, stripped(value), normalized(value)])) as key
-    from written
-),
-near as (
-    select rank, value, list_distinct(list(k.person)) as fitting
-    from keyed join manager_keys k using (rank, key) group by rank, value
+with near as (
+    select rank, value, list_distinct(list(person)) as fitting
+    from managers_sought join manager_keys using (rank, key) group by rank, value
 ),
 far as (
-    select rank, value, list_distinct(list(k.person)) as fitting
-    from keyed anti join near using (rank, value) join manager_keys k using (key) group by rank, value
+    select rank, value, list_distinct(list(person)) as fitting
+    from managers_sought anti join near using (rank, value) join manager_keys using (key) group by rank, value
 )
 select account, person_ids.person_id as manager_id
 from (from near union all from far) found
@@ -86,26 +86,33 @@ select a.directory, a.id, person_id, status, active, texts
 from accounts_read a
 join owners using (account);
 
--- One row for each filled value of a person: who was asked, what they said (NULL: nothing), what wins,
--- and who of them has it.
+-- One row for each filled value of a person: who was asked, what they said (NULL: nothing), who of them has
+-- the value that wins, and that value.
 create view weighed as
-select
-    *, list_position(texts, list_any_value(texts)) as winner
-from (
+with spoken as (
     select
-        person, attribute, merges, precedence, places, directories, turns, late, stale, accounts, ids,
-        if(position = 0, states, list_select(texts, texts_at)) as texts,
-        if(position = 0, states[1], winning[position]) as winning
+        person, accounts, ids, asked.*,
+        if(position = 0, states, list_select(texts, texts_at)) as texts
     from holdings
     join asked using (lineup)
-    join attributes using (position)
+),
+decided as (
+    select *, list_position(texts, list_any_value(texts)) as winner from spoken
 )
-where winning is not null;
+select *, if(merges, united(texts), texts[winner]) as winning
+from decided
+where winner <= deciding and winning is not null;
+
+set variable merging = (select list(merges order by position) from attributes where position > 0);
 
 create view people_whole as
 select
-    person_id, active, winning as texts, manager_id,
-    present as directories,
+    person_id, active,
+    list_transform(choices, lambda choice, position: case
+        when getvariable('merging')[position] then united(list_select(texts, choice))
+        else list_any_value(list_select(texts, choice))
+    end) as texts,
+    manager_id, present as directories,
     list_transform(list_zip(lineups.directories, ids), lambda x: x[1] || '/' || x[2]) as accounts
 from holdings
 join lineups using (lineup)
@@ -135,8 +142,7 @@ select
         when list_bool_or(stale) and list_bool_or(list_transform(
             list_zip(texts, turns, stale), lambda x: waited(x[1], x[2], x[3], turns[winner], stale[winner])
         )) then 'stale_last'
-        when list_contains(precedence, weighed.directories[winner]) then 'precedence'
-        else 'default_precedence'
+        else rules[winner]
     end as rule,
     -- Of a list nothing loses: here is what each directory gave to it.
     list_filter(

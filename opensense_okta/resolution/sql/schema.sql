@@ -69,8 +69,8 @@ create macro united(texts) as list_transform(
     end
 )[1];
 
--- Everyone's accounts, lowest number first; their texts, one account's after the other's; what wins.
+-- Everyone's accounts, lowest number first; their texts, one account's after the other's.
 create table holdings (
-    person integer, lineup bigint, accounts integer[], ids varchar[], texts varchar[], winning varchar[]
+    person integer, lineup bigint, accounts integer[], ids varchar[], texts varchar[]
 );
 create table phone_numbers (value varchar, country varchar, number varchar);

@@ -1,32 +1,20 @@
--- What the accounts of a person say, and what wins: one round takes in one account of everyone who has so
--- many, and is done with those who have no more. Returns how many people are left.
+-- What the accounts of a person say: one round takes in three accounts of everyone who has so many, and is
+-- done with those who have no more. Returns how many people are left.
 --
--- tables accounts_read, attributes    see the files before
--- tables gathering, lineups           of lineups.sql
--- table holdings                      rows are added
--- set variable place = 1;             of the account, among the person's
+-- tables accounts_read, gathering, holdings    see the files before
+-- set variable place = 1;                      of the first of the three, among the person's
 
-set variable merging = (select list(merges order by position) from attributes where position > 0);
-
-insert into holdings by name
-select
-    person, lineup, accounts, ids, texts,
-    list_transform(choices, lambda choice, position: case
-        when getvariable('merging')[position] then united(list_select(texts, choice))
-        else list_any_value(list_select(texts, choice))
-    end) as winning
-from (
-    select g.* replace (g.texts || a.texts as texts)
-    from gathering g
-    join accounts_read a on a.account = g.accounts[getvariable('place')]
-    where len(accounts) = getvariable('place')
-)
-join lineups using (lineup);
-
-create or replace table gathering as
-select g.* replace (g.texts || a.texts as texts)
+create or replace view handed as
+select g.* replace (list_concat(g.texts, a.texts, b.texts, c.texts) as texts)
 from gathering g
 join accounts_read a on a.account = g.accounts[getvariable('place')]
-where len(accounts) > getvariable('place');
+left join accounts_read b on b.account = g.accounts[getvariable('place') + 1]
+left join accounts_read c on c.account = g.accounts[getvariable('place') + 2];
+
+insert into holdings by name
+from handed where len(accounts) <= getvariable('place') + 2;
+
+create or replace table gathering as
+from handed where len(accounts) > getvariable('place') + 2;
 
 select count(*) as people from gathering;
