@@ -1,7 +1,8 @@
 """Whether two ways to write a phone number mean the same one."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import duckdb
 import phonenumbers
@@ -9,29 +10,36 @@ import phonenumbers
 from opensense_okta.resolution.countries import country_code
 
 
-def store(connection: duckdb.DuckDBPyConnection, written: Iterable[tuple[str, object]]) -> None:
-    """Fills the table `phone_numbers` with those that are phone numbers, as E.164 with the extension.
+class Spelled(NamedTuple):
+    """A number as a directory writes it, and the country whose way of writing it may be.
 
-    Args:
-        connection: with the table.
-        written: numbers as directories write them, each with the country (a code or a name) whose way
-            of writing it may be; one that is written internationally needs none.
+    The country is a code or a name, or blank: a number that is written internationally needs none.
     """
-    known = [
-        (text, country, number)
-        for text, country in written
-        if (number := _number(text, country)) is not None
-    ]
-    values, countries, numbers = zip(*known, strict=True) if known else ((), (), ())
+
+    value: str
+    country: str
+
+
+def parse(written: Iterable[Spelled]) -> Sequence[tuple[Spelled, str]]:
+    """Those that are phone numbers, each with what it means: E.164 with the extension."""
+    return [(one, number) for one in written if (number := _number(*one)) is not None]
+
+
+def store(connection: duckdb.DuckDBPyConnection, parsed: Sequence[tuple[Spelled, str]]) -> None:
+    """Fills the table `phone_numbers`."""
     connection.execute(
         "insert into phone_numbers"
         " select unnest($1::varchar[]), unnest($2::varchar[]), unnest($3::varchar[])",
-        [list(values), list(countries), list(numbers)],
+        [
+            [one.value for one, _ in parsed],
+            [one.country for one, _ in parsed],
+            [number for _, number in parsed],
+        ],
     )
 
 
-def _number(text: str, country: object) -> str | None:
-    region = country_code(str(country)) if country else None
+def _number(text: str, country: str) -> str | None:
+    region = country_code(country) if country else None
     number = next(_parsed(text, region), None)
     if number is None:
         return None

@@ -5,6 +5,7 @@ which id the person has (`identities.sql`), precedence which values win (`values
 """
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import duckdb
@@ -98,9 +99,8 @@ def make(
             "people.sql",
             merge_groups=organization.resolution.groups.merge_by == "name",
         )
-        _compare(connection)
         _spread(connection)
-        rows = {table: engine.store(connection, table, draft.table(table)) for table in TABLES}
+        rows = _store(connection, draft)
         for table in TABLES:
             engine.view(connection, f"resolved_{table}", draft.table(table))
         evidence = engine.run(connection, __package__, "evidence.sql")
@@ -166,13 +166,6 @@ def _weigh(connection: duckdb.DuckDBPyConnection, inactive_accounts: str) -> Non
         place += 3
 
 
-def _compare(connection: duckdb.DuckDBPyConnection) -> None:
-    """Finds the values that really differ: phone numbers may be written in many ways."""
-    written = engine.run(connection, __package__, "disputes.sql")
-    phones.store(connection, ((str(row["value"]), row["country"]) for row in written))
-    engine.run(connection, __package__, "conflicts.sql")
-
-
 def _spread(connection: duckdb.DuckDBPyConnection) -> None:
     """Gives accounts and people a column for each attribute, of its own name."""
     known = connection.execute(
@@ -193,3 +186,23 @@ def _text(place: int, merges: bool) -> Expression:
     """The text at a place of the list `texts`; of attributes that merge, the list it stands for."""
     text = FunctionExpression("list_extract", ColumnExpression("texts"), ConstantExpression(place))
     return FunctionExpression("listed", text) if merges else text
+
+
+def _store(connection: duckdb.DuckDBPyConnection, draft: Draft) -> Mapping[str, int]:
+    """Stores the tables and returns how many rows each has.
+
+    Whether phone numbers differ, which may be written in many ways, is for Python to say. It takes one
+    processor, so DuckDB stores what does not depend on it in the meantime.
+    """
+    disputed = engine.run(connection, __package__, "disputes.sql")
+    spelled = [phones.Spelled(str(row["value"]), str(row["country"])) for row in disputed]
+    with ThreadPoolExecutor(max_workers=1) as aside:
+        parsing = aside.submit(phones.parse, spelled)
+        rows = {
+            table: engine.store(connection, table, draft.table(table))
+            for table in TABLES
+            if table != "conflicts"
+        }
+        phones.store(connection, parsing.result())
+    engine.run(connection, __package__, "conflicts.sql")
+    return {**rows, "conflicts": engine.store(connection, "conflicts", draft.table("conflicts"))}

@@ -1,6 +1,5 @@
 """Which ways to write a phone number mean the same one, and which names mean a country."""
 
-import duckdb
 import pytest
 
 from opensense_okta.resolution import phones
@@ -11,12 +10,9 @@ BERLIN = "+4930901820"
 
 def meant(*written: tuple[str, str | None]) -> set[str | None]:
     """What each of the numbers means; None: no number."""
-    with duckdb.connect() as connection:
-        connection.execute("create table phone_numbers (value text, country text, number text)")
-        phones.store(connection, written)
-        found = connection.execute("select value, country, number from phone_numbers").fetchall()
-    numbers = {(value, country): number for value, country, number in found}
-    return {numbers.get(one) for one in written}
+    spelled = [phones.Spelled(value, country or "") for value, country in written]
+    numbers = dict(phones.parse(spelled))
+    return {numbers.get(one) for one in spelled}
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ where case
     when attribute in ('work_phone', 'mobile_phone') then (person, attribute) in (
         select person, attribute
         from phones_spelled s
-        left join phone_numbers n on n.value = s.value and n.country is not distinct from s.country
+        left join phone_numbers n using (value, country)
         group by person, attribute
         having count(distinct coalesce(n.number, tidied(s.value))) > 1
     )

@@ -19,7 +19,9 @@ where attribute <> 'active' and not merges and len(list_filter(texts, lambda x: 
 create table phones_spelled as
 select
     d.person, d.attribute, one.value,
-    upper(stripped(a.texts[(select position from attributes where attribute = 'country')])) as country
+    coalesce(
+        upper(stripped(a.texts[(select position from attributes where attribute = 'country')])), ''
+    ) as country
 from (
     select person, attribute, unnest(said) as one
     from disputed where attribute in ('work_phone', 'mobile_phone')
