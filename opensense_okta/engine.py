@@ -57,6 +57,14 @@ def run(
     return [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
 
 
+def held(connection: duckdb.DuckDBPyConnection) -> float:
+    """How much the tables take, in memory and spilled; 1.0 is as much as memory is bounded to."""
+    ((taken,),) = connection.execute(
+        "select sum(memory_usage_bytes + temporary_storage_bytes) from duckdb_memory()"
+    ).fetchall()
+    return float(taken) / memory_limit()
+
+
 def store(connection: duckdb.DuckDBPyConnection, table: str, path: Path) -> int:
     """Writes a table or view to a Parquet file and returns the number of its rows."""
     connection.execute(

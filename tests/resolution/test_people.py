@@ -236,6 +236,32 @@ def test_a_value_is_explained_by_its_directory_its_account_and_its_rule(lake: La
     ]
 
 
+@pytest.mark.parametrize("roomy", [1, 0], ids=["where memory is ample", "where it is short"])
+def test_each_of_a_persons_many_accounts_is_heard(
+    lake: Lake, roomy: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("opensense_okta.resolution.resolve.ROOMY", roomy)
+    names = [f"d{number}" for number in range(1, 8)]
+    for number, name in enumerate(names, start=1):
+        # E1 is in the first only, E2 in the first two; only the last of each one's says a division.
+        accounts = {f"E{one}": name if one == number else " " for one in range(number, 8)}
+        rows = [
+            user(f"{key}@{name}", {"employeeNumber": key, "division": division})
+            for key, division in accounts.items()
+        ]
+        store(lake, rows, directory=name)
+    acme = company(dict.fromkeys(names, OKTA), resolution={"match": ["employee_number"]})
+    resolve(acme, DAY, lake)
+    assert {row["employee_number"]: row["division"] for row in resolved(lake, "people")} == {
+        f"E{number}": name for number, name in enumerate(names, start=1)
+    }
+    assert {
+        (row["value"], row["account_id"])
+        for row in resolved(lake, "provenance")
+        if row["attribute"] == "division"
+    } == {(name, f"E{number}@{name}") for number, name in enumerate(names, start=1)}
+
+
 def test_a_rule_says_what_a_value_had_to_wait_for(lake: Lake) -> None:
     acme = company(
         dict.fromkeys(("hr", "okta", "entra"), OKTA),
