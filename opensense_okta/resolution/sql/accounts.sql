@@ -7,7 +7,6 @@
 -- set variable directory = 'okta';
 -- set variable active_statuses = ['ACTIVE'];
 
-set variable merging = (select list(merges order by position) from attributes where position > 0);
 set variable pointers = (
     select list(distinct pointer order by pointer)
     from (select pointer from mapping union all select and_pointer from mapping where and_pointer is not null)
@@ -19,35 +18,54 @@ set variable pairs = (
     ])
     from mapping where and_pointer is not null
 );
--- For each attribute, in their order, where its values are found, first choice first: in what the
--- pointers lead to, then the pairs, then the record's own id.
-set variable choices = (
-    select list(coalesce(places, []) order by position)
-    from attributes
-    left join (
-        select position, flatten(list(places order by choice)) as places
-        from (
-            select
-                position, choice,
-                case
-                    when and_pointer is not null then [
-                        len(getvariable('pointers')) + list_position(getvariable('pairs'), [
-                            list_position(getvariable('pointers'), pointer),
-                            list_position(getvariable('pointers'), and_pointer)
-                        ])
-                    ]
-                    -- A record's own id is a field like any other, for keys that link directories.
-                    when pointer = '/id' then [
+-- Where each attribute's values are found, first choice first: in what the pointers lead to, then the
+-- pairs, then the record's own id. Unless it is one place, the choice is made for each account; and for
+-- lists, as a list of nothing is no value.
+create or replace temp table sought as
+select position, merges, coalesce(found, []) as places, merges or len(places) <> 1 as chosen
+from attributes
+left join (
+    select position, flatten(list(places order by choice)) as found
+    from (
+        select
+            position, choice,
+            case
+                when and_pointer is not null then [
+                    len(getvariable('pointers')) + list_position(getvariable('pairs'), [
                         list_position(getvariable('pointers'), pointer),
-                        len(getvariable('pointers')) + len(coalesce(getvariable('pairs'), [])) + 1
-                    ]
-                    else [list_position(getvariable('pointers'), pointer)]
-                end as places
-            from mapping
-        )
-        group by position
-    ) using (position)
-    where position > 0 -- `active` follows from the status
+                        list_position(getvariable('pointers'), and_pointer)
+                    ])
+                ]
+                -- A record's own id is a field like any other, for keys that link directories.
+                when pointer = '/id' then [
+                    list_position(getvariable('pointers'), pointer),
+                    len(getvariable('pointers')) + len(coalesce(getvariable('pairs'), [])) + 1
+                ]
+                else [list_position(getvariable('pointers'), pointer)]
+            end as places
+        from mapping
+    )
+    group by position
+) using (position)
+where position > 0; -- `active` follows from the status
+
+set variable choices = (
+    select coalesce(list(struct_pack(places, merges) order by position), []) from sought where chosen
+);
+-- For each attribute, in their order: where its value is. What was chosen comes after the id.
+set variable places = (
+    select list(place order by position)
+    from (
+        select
+            position,
+            if(
+                chosen,
+                len(getvariable('pointers')) + len(coalesce(getvariable('pairs'), [])) + 1
+                + count(*) filter (chosen) over (order by position),
+                places[1]
+            ) as place
+        from sought
+    )
 );
 
 insert into accounts_read by name
@@ -77,12 +95,14 @@ select
     getvariable('directory') as directory,
     id, status,
     coalesce(list_contains(getvariable('active_statuses'), status), false) as active,
-    list_transform(getvariable('choices'), lambda choice, position: case
-        when getvariable('merging')[position] then list_filter( -- a list of nothing is no value
-            list_select(texts, choice), lambda text: len(listed(text)) > 0
-        )[1]
-        else list_any_value(list_select(texts, choice))
-    end) as texts
+    list_select(
+        texts || list_transform(getvariable('choices'), lambda choice: case
+            when choice.merges
+            then list_filter(list_select(texts, choice.places), lambda text: len(listed(text)) > 0)[1]
+            else list_any_value(list_select(texts, choice.places))
+        end),
+        getvariable('places')
+    ) as texts
 from found
 join numbered using (id);
 

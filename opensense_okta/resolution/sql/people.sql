@@ -97,11 +97,11 @@ with spoken as (
     join asked using (lineup)
 ),
 decided as (
-    select *, list_position(texts, list_any_value(texts)) as winner from spoken
+    select *, list_any_value(texts) as first, list_position(texts, first) as winner from spoken
 )
-select *, if(merges, united(texts), texts[winner]) as winning
+select *, if(merges, united(texts), first) as winning
 from decided
-where winner <= deciding and winning is not null;
+where first is not null and winner <= deciding;
 
 set variable merging = (select list(merges order by position) from attributes where position > 0);
 
@@ -147,7 +147,7 @@ select
     -- Of a list nothing loses: here is what each directory gave to it.
     list_filter(
         list_zip(weighed.directories, texts), lambda x, place: x[2] is not null and (merges or place <> winner)
-    )::struct(directory varchar, value varchar)[] as losing,
+    )::struct(directory directory_name, value varchar)[] as losing,
     as_of
 from weighed
 join person_ids using (person)
