@@ -1,6 +1,7 @@
 """What an organization's schedule means: one tick in each local day, also when clocks change."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
@@ -10,6 +11,7 @@ _ONCE_A_DAY = "must tick exactly once in each local day"
 _WEEKS_OF_CHANGES = 20 * 52  # zones keep their rules for years; beyond that nobody knows them
 
 
+@cache  # most organizations have the same, and to look at each day takes its time
 def daily_tick(schedule: str, first_day: date) -> time:
     """The time at which the schedule ticks, once on each day of the calendar.
 
@@ -31,6 +33,7 @@ def daily_tick(schedule: str, first_day: date) -> time:
     return time(min(cron.hours), min(cron.minutes))
 
 
+@cache
 def refuse_lost_ticks(tick: time, zone: ZoneInfo, first_day: date) -> None:
     """Refuses a tick in an hour that the clocks skip, when it lands on another day, which then has two.
 
