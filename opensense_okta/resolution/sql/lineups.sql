@@ -48,7 +48,7 @@ with placed as (
 ),
 standing as (
     select
-        lineup, position, attribute, place, directory, turn, yields, member.active, blank_wins, merges, precedence,
+        lineup, position, attribute, place, directory, as_of, turn, yields, member.active, blank_wins, merges, precedence,
         -- Whether somebody is active is for inactive accounts to say as for any other.
         position > 0 and not member.active and getvariable('inactive_accounts') = 'yield' as late,
         position = 0 and not member.active as inactive
@@ -80,6 +80,7 @@ select
     lineup, position, attribute::attribute_name as attribute, merges,
     list(place order by queue) as places,
     list(directory::directory_name order by queue) as directories,
+    list(as_of order by queue) as days,
     list(turn order by queue) as turns,
     list(active::varchar order by queue) as states,
     count(*) filter (not silenced) as deciding,

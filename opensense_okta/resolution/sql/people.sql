@@ -1,6 +1,7 @@
 -- People: everyone's accounts, values, manager and groups.
 --
--- tables accounts_read, persons, person_ids, directories, attributes, weighed    see the files before
+-- tables accounts_read, persons, person_ids, directories, attributes    see the files before
+-- tables holdings, asked, lineups    of lineups.sql and values.sql
 -- tables groups_read, memberships_read
 -- set variable merge_groups = false;    whether groups of one name are one
 
@@ -131,7 +132,7 @@ create view provenance as
 select
     person_id, attribute,
     winning as value,
-    weighed.directories[winner] as directory,
+    directories[winner] as directory,
     ids[places[winner]] as account_id,
     case
         when merges then 'union'
@@ -146,9 +147,8 @@ select
     end as rule,
     -- Of a list nothing loses: here is what each directory gave to it.
     list_filter(
-        list_zip(weighed.directories, texts), lambda x, place: x[2] is not null and (merges or place <> winner)
+        list_zip(directories, texts), lambda x, place: x[2] is not null and (merges or place <> winner)
     )::struct(directory directory_name, value varchar)[] as losing,
-    as_of
+    days[winner] as as_of
 from weighed
-join person_ids using (person)
-join directories on directories.directory = weighed.directories[winner];
+join person_ids using (person);
