@@ -33,7 +33,7 @@ def daily_tick(schedule: str, first_day: date) -> time:
     return time(min(cron.hours), min(cron.minutes))
 
 
-@cache
+@cache  # as above
 def refuse_lost_ticks(tick: time, zone: ZoneInfo, first_day: date) -> None:
     """Refuses a tick in an hour that the clocks skip, when it lands on another day, which then has two.
 

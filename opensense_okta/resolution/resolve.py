@@ -1,7 +1,7 @@
 """Resolves one day: the newest snapshots not after it, under today's rules, into tables of people.
 
 Correlation decides which accounts are one person (`keys.sql`, `correlate.sql`), the identity ledger
-which id the person has (`identities.sql`), precedence which values win (`values.sql`).
+which id the person has (`identities.sql`), precedence which values win (`lineups.sql`, `people.sql`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ from opensense_okta.resolution.sources import Chosen, choose
 from opensense_okta.vocabulary import ACTIVE
 
 ROOMY = 1 / 3
-"""How much of the memory tables may take for several accounts of a person to be gathered at once."""
+"""Up to which share of the memory's bound tables may have taken for accounts to be gathered together."""
 
 TABLES = ("accounts", "people", "provenance", "conflicts", "groups", "memberships")
 
@@ -203,8 +203,10 @@ def _store(connection: duckdb.DuckDBPyConnection, draft: Draft) -> Mapping[str, 
     Whether phone numbers differ, which may be written in many ways, is for Python to say. It takes one
     processor, so DuckDB stores what does not depend on it in the meantime.
     """
-    disputed = engine.run(connection, __package__, "disputes.sql")
-    spelled = [phones.Spelled(str(row["value"]), str(row["country"])) for row in disputed]
+    spelled = [
+        phones.Spelled(str(row["value"]), str(row["country"]))
+        for row in engine.run(connection, __package__, "disputes.sql")
+    ]
     with ThreadPoolExecutor(max_workers=1) as aside:
         parsing = aside.submit(phones.parse, spelled)
         rows = {

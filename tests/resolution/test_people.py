@@ -262,6 +262,17 @@ def test_each_of_a_persons_many_accounts_is_heard(
     } == {(name, f"E{number}@{name}") for number, name in enumerate(names, start=1)}
 
 
+def test_an_account_without_a_profile_leaves_the_others_of_its_person_alone(lake: Lake) -> None:
+    store(lake, [{"id": "00u1", "status": "ACTIVE"}])
+    store(lake, [user("e1", {"title": "Engineer"})], directory="entra")
+    pins = [["okta/00u1", "entra/e1"]]
+    acme = company({"okta": OKTA, "entra": OKTA}, resolution={"pin": pins})
+    resolve(acme, DAY, lake)
+    assert only(resolved(lake, "people"))["title"] == "Engineer"
+    (explained,) = (row for row in resolved(lake, "provenance") if row["attribute"] == "title")
+    assert explained["account_id"] == "e1"
+
+
 def test_a_rule_says_what_a_value_had_to_wait_for(lake: Lake) -> None:
     acme = company(
         dict.fromkeys(("hr", "okta", "entra"), OKTA),

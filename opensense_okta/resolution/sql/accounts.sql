@@ -53,7 +53,7 @@ set variable choices = (
     select coalesce(list(struct_pack(places, merges) order by position), []) from sought where chosen
 );
 -- For each attribute, in their order: where its value is. What was chosen comes after the id.
-set variable places = (
+set variable taken_from = (
     select list(place order by position)
     from (
         select
@@ -74,7 +74,8 @@ with read as (
         id, status,
         -- A value is published as it was written.
         list_transform(
-            json_extract_string(profile, getvariable('pointers')), lambda text: if(filled(text), text, null)
+            json_extract_string(coalesce(profile, '{}'), getvariable('pointers')),
+            lambda text: if(filled(text), text, null)
         ) as texts
     from raw_users
 ),
@@ -101,7 +102,7 @@ select
             then list_filter(list_select(texts, choice.places), lambda text: len(listed(text)) > 0)[1]
             else list_any_value(list_select(texts, choice.places))
         end),
-        getvariable('places')
+        getvariable('taken_from')
     ) as texts
 from found
 join numbered using (id);

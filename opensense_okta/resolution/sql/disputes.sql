@@ -1,7 +1,7 @@
 -- Where directories do not all say the same, and the phone numbers among that, which may be one number
 -- in several spellings; returns those.
 --
--- tables weighed, attributes, accounts_read    see the files before
+-- view weighed, tables attributes, accounts_read    see the files before
 
 -- Whether somebody is active is no matter of opinion: who left one directory may work with another.
 create table disputed as

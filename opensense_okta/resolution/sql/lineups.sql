@@ -6,7 +6,7 @@
 -- People differ in what their accounts say, and hardly in which accounts they have. A line-up is how many
 -- accounts of which directories, active or not; what follows from it is decided once for all who have it.
 
--- Of what there are few different, rows hold a number instead of the text.
+-- Directories and attributes are few: rows hold a number for each, not its text.
 create type directory_name as enum (select directory from directories order by rank);
 create type attribute_name as enum (select attribute from attributes order by position);
 
@@ -37,7 +37,8 @@ join formations on formation = list_transform(members, lambda x: struct_pack(ran
 
 -- One row for each line-up and attribute: who is asked, one after the other, by their places among the
 -- person's accounts. The first `deciding` of them decide; `late` and `stale` tell who counts last for
--- being inactive, and for being of a stale directory.
+-- being inactive, and for being of a stale directory. `days` are those of their directories' data, and
+-- `rules` what lets them win where nobody had to wait.
 create table asked as
 with placed as (
     select
@@ -48,7 +49,8 @@ with placed as (
 ),
 standing as (
     select
-        lineup, position, attribute, place, directory, as_of, turn, yields, member.active, blank_wins, merges, precedence,
+        lineup, position, attribute, merges, precedence, blank_wins,
+        place, directory, as_of, turn, yields, member.active,
         -- Whether somebody is active is for inactive accounts to say as for any other.
         position > 0 and not member.active and getvariable('inactive_accounts') = 'yield' as late,
         position = 0 and not member.active as inactive

@@ -74,21 +74,14 @@ join (
 ) using (group_id)
 left join (select group_id, count(*) as members from memberships group by group_id) using (group_id);
 
--- Whose each account is.
-create table owners as
-select account, person_id, directory, id, as_of
+create view accounts_whole as
+select directory, id, person_id, status, active, texts
 from accounts_read
 join persons using (account)
-join person_ids using (person)
-join directories using (directory);
-
-create view accounts_whole as
-select a.directory, a.id, person_id, status, active, texts
-from accounts_read a
-join owners using (account);
+join person_ids using (person);
 
 -- One row for each filled value of a person: who was asked, what they said (NULL: nothing), who of them has
--- the value that wins, and that value.
+-- the value that wins, and that value. Of a list of nothing, accounts.sql has made no value.
 create view weighed as
 with spoken as (
     select
@@ -106,6 +99,7 @@ where first is not null and winner <= deciding;
 
 set variable merging = (select list(merges order by position) from attributes where position > 0);
 
+-- Everyone's values, one for each attribute: the same that `weighed` has with the reasons for it.
 create view people_whole as
 select
     person_id, active,
