@@ -5,13 +5,13 @@
 -- set variable strength = 1;
 
 create or replace temp table sharing as
-select value, account, person, rank
-from keys
-semi join (
-    select strength, value from keys where strength = getvariable('strength')
-    group by strength, value having count(*) > 1
-) using (strength, value)
-join persons using (account);
+with held as (
+    select value, account, person, rank
+    from keys join persons using (account)
+    where strength = getvariable('strength')
+)
+from held
+semi join (select value from held group by value having min(person) <> max(person)) using (value);
 
 -- An account that was parted by hand from all others of a value is no candidate any more.
 delete from sharing
@@ -57,7 +57,7 @@ edges as (
     select linked, person from links where person <> linked
 ),
 hanging(person, least) using key (person) as (
-    select distinct a, a from edges
+    select a, min(least(a, b)) from edges group by a
     union
     select e.b, min(h.least)
     from hanging h
