@@ -11,58 +11,44 @@ set variable pointers = (
     select list(distinct pointer order by pointer)
     from (select pointer from mapping union all select and_pointer from mapping where and_pointer is not null)
 );
--- Fields that are one value only together, by their places in `pointers`.
-set variable pairs = (
-    select list(distinct [
-        list_position(getvariable('pointers'), pointer), list_position(getvariable('pointers'), and_pointer)
-    ])
-    from mapping where and_pointer is not null
-);
--- Where each attribute's values are found, first choice first: in what the pointers lead to, then the
--- pairs, then the record's own id. Unless it is one place, the choice is made for each account; and for
--- lists, as a list of nothing is no value.
+-- Where each attribute's values are found, first choice first: the places of one field among the pointers,
+-- or of two that are one value only together, or none for the record's own id. What is not one field alone
+-- is made for each account; so are lists, as a list of nothing is no value.
 create or replace temp table sought as
-select position, merges, coalesce(found, []) as places, merges or len(places) <> 1 as chosen
+select
+    position, merges, coalesce(found, []) as choices,
+    merges or len(choices) <> 1 or len(choices[1]) <> 1 as made
 from attributes
 left join (
-    select position, flatten(list(places order by choice)) as found
+    select position, flatten(list(choices order by choice)) as found
     from (
         select
             position, choice,
-            case
-                when and_pointer is not null then [
-                    len(getvariable('pointers')) + list_position(getvariable('pairs'), [
-                        list_position(getvariable('pointers'), pointer),
-                        list_position(getvariable('pointers'), and_pointer)
-                    ])
-                ]
-                -- A record's own id is a field like any other, for keys that link directories.
-                when pointer = '/id' then [
-                    list_position(getvariable('pointers'), pointer),
-                    len(getvariable('pointers')) + len(coalesce(getvariable('pairs'), [])) + 1
-                ]
-                else [list_position(getvariable('pointers'), pointer)]
-            end as places
+            list_transform(
+                list_filter([pointer, and_pointer], lambda x: x is not null),
+                lambda x: list_position(getvariable('pointers'), x)
+            ) as fields,
+            -- A record's own id is a field like any other, for keys that link directories.
+            if(pointer = '/id', [fields, []], [fields]) as choices
         from mapping
     )
     group by position
 ) using (position)
 where position > 0; -- `active` follows from the status
 
-set variable choices = (
-    select coalesce(list(struct_pack(places, merges) order by position), []) from sought where chosen
+set variable made = (
+    select coalesce(list(struct_pack(choices, merges) order by position), []) from sought where made
 );
--- For each attribute, in their order: where its value is. What was chosen comes after the id.
-set variable taken_from = (
+-- For each attribute, in their order: where its value is. What is made comes after what the pointers lead to.
+set variable places = (
     select list(place order by position)
     from (
         select
             position,
             if(
-                chosen,
-                len(getvariable('pointers')) + len(coalesce(getvariable('pairs'), [])) + 1
-                + count(*) filter (chosen) over (order by position),
-                places[1]
+                made,
+                len(getvariable('pointers')) + count(*) filter (made) over (order by position),
+                choices[1][1]
             ) as place
         from sought
     )
@@ -79,15 +65,6 @@ with read as (
         ) as texts
     from raw_users
 ),
-found as (
-    select
-        id, status,
-        texts || list_transform(
-            coalesce(getvariable('pairs'), []),
-            lambda pair: stripped(concat_ws(' ', stripped(texts[pair[1]]), stripped(texts[pair[2]])))
-        ) || [id] as texts
-    from read
-),
 numbered as (
     select id, row_number() over (order by id) as number from (select distinct id from raw_users)
 )
@@ -97,14 +74,17 @@ select
     id, status,
     coalesce(list_contains(getvariable('active_statuses'), status), false) as active,
     list_select(
-        texts || list_transform(getvariable('choices'), lambda choice: case
-            when choice.merges
-            then list_filter(list_select(texts, choice.places), lambda text: len(listed(text)) > 0)[1]
-            else list_any_value(list_select(texts, choice.places))
-        end),
-        getvariable('taken_from')
+        texts || list_transform(getvariable('made'), lambda one: list_filter(
+            list_transform(one.choices, lambda fields: case len(fields)
+                when 0 then id
+                when 1 then texts[fields[1]]
+                else stripped(concat_ws(' ', stripped(texts[fields[1]]), stripped(texts[fields[2]])))
+            end),
+            lambda text: if(one.merges, len(listed(text)) > 0, text is not null)
+        )[1]),
+        getvariable('places')
     ) as texts
-from found
+from read
 join numbered using (id);
 
 -- An id that comes twice is one account; the snapshot's own check holds the day for it.
