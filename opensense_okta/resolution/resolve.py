@@ -7,6 +7,7 @@ which id the person has (`identities.sql`), precedence which values win (`lineup
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from itertools import count
 
 import duckdb
 from duckdb import (
@@ -168,11 +169,10 @@ def _weigh(connection: duckdb.DuckDBPyConnection, inactive_accounts: str) -> Non
     """
     engine.run(connection, __package__, "lineups.sql", inactive_accounts=inactive_accounts)
     together = 3 if engine.held(connection) < ROOMY else 1
-    place = 1
-    while engine.run(connection, __package__, "values.sql", place=place, together=together)[0][
-        "people"
-    ]:
-        place += together
+    for place in count(1, together):
+        (left,) = engine.run(connection, __package__, "values.sql", place=place, together=together)
+        if not left["people"]:
+            break
 
 
 def _spread(connection: duckdb.DuckDBPyConnection) -> None:
