@@ -96,7 +96,7 @@ def make(
         _read(connection, organization, chosen, lake)
         known = ledger.load(connection, lake, day)
         _correlate(connection, organization.resolution.match)
-        _weigh(connection, organization.resolution.inactive_accounts)
+        _gather(connection, organization.resolution.inactive_accounts)
         engine.run(
             connection,
             __package__,
@@ -162,7 +162,7 @@ def _correlate(connection: duckdb.DuckDBPyConnection, match: Sequence[str]) -> N
     engine.run(connection, __package__, "identities.sql")
 
 
-def _weigh(connection: duckdb.DuckDBPyConnection, inactive_accounts: str) -> None:
+def _gather(connection: duckdb.DuckDBPyConnection, inactive_accounts: str) -> None:
     """Gathers what everyone's accounts say, and in which order they are asked.
 
     Three accounts at a time take half as long as one at a time, and thrice the memory.
