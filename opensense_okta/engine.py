@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
-from opensense_okta.environment import memory_limit
+from opensense_okta.environment import EnvironmentMistake, memory_limit
 
 Value = str | int | float | bool | list[str] | None
 
@@ -22,11 +22,18 @@ COMPRESSION = "compression zstd, compression_level 1"  # higher levels cost time
 ROWS_A_GROUP = 16_384  # of Parquet; a group is held in memory while it is written
 
 
+class MemoryTooSmall(EnvironmentMistake):
+    """A query took all the memory that it may, or all the room on disk beside it."""
+
+
 @contextmanager
 def start(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """An empty DuckDB, in UTC, whose tables lie in a private folder below `spill` as long as it is open.
 
     `OPENSENSE_MEMORY_LIMIT` (such as `2GB`) replaces the default bound.
+
+    Raises:
+        MemoryTooSmall: what is done with it needs more.
     """
     with TemporaryDirectory(prefix=".spill-", dir=spill) as spilled:
         limit = memory_limit()
@@ -42,6 +49,12 @@ def start(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         connection.execute("set TimeZone = 'UTC'")
         try:
             yield connection
+        except duckdb.OutOfMemoryException as error:
+            raise MemoryTooSmall(
+                f"{limit / 1e6:.0f} MB of memory were not enough. Set OPENSENSE_MEMORY_LIMIT (800MB unless"
+                " set) higher, and see that the lake's disk has room for what does not fit into memory."
+                " Nothing was published by this; the directory that is published stays."
+            ) from error
         finally:
             connection.close()
 

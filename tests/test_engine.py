@@ -59,6 +59,18 @@ def test_what_does_not_fit_into_memory_is_spilled(
         assert connection.execute("from counted").fetchall() == [(2_000_000,)]
 
 
+def test_memory_that_is_not_enough_says_what_to_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENSENSE_MEMORY_LIMIT", "3MB")
+    with (
+        pytest.raises(engine.MemoryTooSmall, match=r"^3 MB .* Set OPENSENSE_MEMORY_LIMIT"),
+        engine.start(tmp_path) as connection,
+    ):
+        connection.execute("create table lists as select list(i) from range(4_000_000) t(i)")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_tables_hold_is_told_as_a_share_of_the_bound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

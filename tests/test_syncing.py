@@ -345,6 +345,17 @@ def test_a_past_day_without_a_snapshot_says_what_can_be_done(desk: Desk) -> None
     assert desk.okta.requests == []
 
 
+def test_memory_that_is_not_enough_says_whose_sync_and_what_to_set(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(desk.lake, [user("a")], day=YESTERDAY)
+    monkeypatch.setenv("OPENSENSE_MEMORY_LIMIT", "3MB")
+    ended = desk.sync(YESTERDAY)
+    assert ended.status == 1
+    assert "acme: 3 MB of memory were not enough. Set OPENSENSE_MEMORY_LIMIT" in ended.out
+    assert "not foreseen" not in ended.out
+
+
 def test_what_nobody_foresaw_is_named_with_its_step(desk: Desk) -> None:
     manifest = store(desk.lake, [user("a")], day=YESTERDAY)
     desk.lake.snapshot("okta", YESTERDAY).table(manifest, "raw_users").write_bytes(

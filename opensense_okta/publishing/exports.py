@@ -189,7 +189,7 @@ def _write(
             }
         lines = [f"{_sha256(file)}  {file.name}\n" for file in (full, changes, parquet)]
         checksums.write_text("".join(lines), encoding="utf-8")
-    except (OSError, duckdb.IOException, duckdb.OutOfMemoryException) as error:
+    except (OSError, duckdb.IOException, engine.MemoryTooSmall) as error:
         raise ExportFailed(
             f"The export's files could not be made in {folder.parent} ({type(error).__name__}).",
             remedy="check that the disk has room there, and that OPENSENSE_MEMORY_LIMIT is not too small.",
