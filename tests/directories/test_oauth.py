@@ -517,7 +517,7 @@ def test_retries_carry_fresh_proofs(sign_in: SignIn, org: Org) -> None:
 
 def test_tokens_of_a_short_life_are_renewed_as_they_end(org: Org, tmp_path: Path) -> None:
     with running(
-        org, clients=[app.client()], limits=UNHURRIED, token_lifetime=1.0, latency=0.06
+        org, clients=[app.client()], limits=UNHURRIED, token_lifetime=2.0, latency=0.12
     ) as okta_:
         okta_.faults.append(SmallPages(limit=4))
         found = read(okta_.url, tmp_path, auth=app.credentials(okta_.url))
