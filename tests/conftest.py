@@ -6,7 +6,7 @@ import pytest
 
 from opensense_okta.lake import Lake
 from opensense_okta.organization import Organization, load_organization
-from opensense_okta.simulator.server import TOKEN
+from opensense_okta.simulator.okta.server import TOKEN
 
 Write = Callable[..., Organization]
 

@@ -12,27 +12,22 @@ from urllib.parse import parse_qs
 import psutil
 import pytest
 
-from opensense_okta.simulator.faults import (
-    MEMBERS,
-    Answer,
-    Empty,
-    Failure,
-    Fault,
-    ForeignNext,
-    Malformed,
-    RateLimited,
-    Redirect,
-    RepeatedCursor,
-    Reset,
-    Stage,
-    TokensExpire,
-    Truncated,
-    make_fault,
-)
+from opensense_okta.simulator.company.org import Org
+from opensense_okta.simulator.faults import Answer, Fault, Malformed, Redirect, Reset, Truncated
 from opensense_okta.simulator.messages import Call
 from opensense_okta.simulator.messages import Reply as SimulatorReply
-from opensense_okta.simulator.org import Org
-from opensense_okta.simulator.server import running
+from opensense_okta.simulator.okta.faults import (
+    MEMBERS,
+    Empty,
+    Failure,
+    ForeignNext,
+    RateLimited,
+    RepeatedCursor,
+    Stage,
+    TokensExpire,
+    make_fault,
+)
+from opensense_okta.simulator.okta.server import running
 from tests.directories import app
 from tests.directories.test_faults import impatience
 from tests.directories.test_okta import GROUPS, USERS

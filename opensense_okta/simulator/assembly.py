@@ -7,18 +7,18 @@ from pathlib import Path
 
 import click
 
-from opensense_okta.simulator import faults as okta_faults
+from opensense_okta.simulator.company.hr import write_hr_file
+from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.entra import faults as entra_faults_of
 from opensense_okta.simulator.entra.apps import App
 from opensense_okta.simulator.entra.server import APP, CLIENT_ID, CLIENT_SECRET
 from opensense_okta.simulator.entra.server import Simulator as EntraSimulator
 from opensense_okta.simulator.entra.tenant import Tenant
 from opensense_okta.simulator.faults import Fault
-from opensense_okta.simulator.hr import write_hr_file
-from opensense_okta.simulator.limits import Limits
-from opensense_okta.simulator.oauth import Client
-from opensense_okta.simulator.org import Org
-from opensense_okta.simulator.server import Simulator
+from opensense_okta.simulator.okta import faults as okta_faults
+from opensense_okta.simulator.okta.limits import Limits
+from opensense_okta.simulator.okta.oauth import Client
+from opensense_okta.simulator.okta.server import Simulator
 
 
 def okta_simulator(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from opensense_okta.simulator.entra.server import Simulator as EntraSimulator
-    from opensense_okta.simulator.server import Simulator
+    from opensense_okta.simulator.okta.server import Simulator
 
 PORT = 8765
 ENTRA_PORT = 8766

@@ -1,57 +1,29 @@
-"""What can go wrong between a reader and an API, to be injected by a test or from outside.
+"""What can go wrong between a reader and any API, to be injected by a test or from outside.
 
 A fault strikes the calls whose `METHOD path?query` its `match` (a regular expression) is found in:
 after letting `after` of them pass, `times` of them, or all that follow when `times` is None.
 Several faults may strike the same call; the first of the list has the last word.
 
-The kinds here are those of any API and of Okta's; `entra/faults.py` has Graph's.
-
-A new kind is a subclass with a `reply` of its own, and a line in `KINDS` or `PRESETS`.
+Each vendor's `faults.py` adds what its API does wrong. A new kind is a subclass with a `reply` of its
+own, and a line in that vendor's catalogue.
 """
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
-from urllib.parse import urlencode
-from zlib import crc32
+from typing import Any
 
-import msgspec
-
-from opensense_okta.simulator.access import Access
-from opensense_okta.simulator.limits import CONCURRENCY_RESET, Clock
-from opensense_okta.simulator.messages import Call, Headers, Reply, error
-from opensense_okta.simulator.state import State
+from opensense_okta.simulator.messages import Call, Reply
 
 Answer = Callable[[Call], Awaitable[Reply]]
-
-LISTINGS = r"GET /api/v1/(users|groups)(/[^/]+/users)?(\?|$)"
-MEMBERS = r"GET /api/v1/groups/[^/]+/users"
-HTML = b"<html><head><title>Okta - Sign In</title></head><body>We are sorry.</body></html>"
-
-
-class Stage(Protocol):
-    """What a fault can reach of the simulator."""
-
-    @property
-    def org(self) -> State:
-        """What is served."""
-
-    @property
-    def access(self) -> Access:
-        """Who may read it."""
-
-    @property
-    def clock(self) -> Clock:
-        """The org's clock."""
 
 
 @dataclass(kw_only=True)
 class Fault:
     """Something that goes wrong with some of the calls; this one does nothing."""
 
-    match: str = "/api/v1/"
+    match: str = ""
     times: int | None = 1
     after: int = 0
     struck: int = field(default=0, init=False)
@@ -76,51 +48,10 @@ class Fault:
 
 
 @dataclass(kw_only=True)
-class Failure(Fault):
-    """An error instead of the answer: one of Okta's by its code, or any status with any body."""
-
-    status: int = 0
-    code: str = ""
-    about: str = ""
-    cause: str = ""
-    body: str = ""
-    content_type: str = "application/json"
-    headers: dict[str, str] = field(default_factory=dict)
-
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
-        """What the caller gets; errors of Okta's own count against the limits and show them."""
-        del stage
-        headers: Headers = list(self.headers.items())
-        if not self.code:
-            return Reply(self.status, self.body.encode(), headers, self.content_type)
-        limits = [h for h in (await answer(call)).headers if h[0].startswith("x-rate-limit")]
-        return error(self.code, self.about, self.cause, headers + limits, self.status)
-
-
-@dataclass(kw_only=True)
-class RateLimited(Fault):
-    """A 429 out of the blue: the window is used up, or too many calls run at once."""
-
-    seconds: int = 1
-    concurrency: bool = False
-
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
-        """What the caller gets."""
-        del call, answer
-        wait = CONCURRENCY_RESET if self.concurrency else self.seconds
-        headers = [
-            ("x-rate-limit-limit", "0" if self.concurrency else "600"),
-            ("x-rate-limit-remaining", "0"),
-            ("x-rate-limit-reset", str(int(stage.clock.now()) + wait)),
-        ]
-        return error("E0000047", headers=headers)
-
-
-@dataclass(kw_only=True)
 class Reset(Fault):
     """The connection is reset before the answer."""
 
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
+    async def reply(self, call: Call, stage: object, answer: Answer) -> Reply:
         """What the caller gets."""
         del call, stage, answer
         return Reply(status=0)
@@ -130,7 +61,7 @@ class Reset(Fault):
 class Truncated(Fault):
     """The connection ends in the middle of the body."""
 
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
+    async def reply(self, call: Call, stage: object, answer: Answer) -> Reply:
         """What the caller gets."""
         del stage
         reply = await answer(call)
@@ -141,7 +72,7 @@ class Truncated(Fault):
 class Malformed(Fault):
     """The body is whole for HTTP, but not JSON."""
 
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
+    async def reply(self, call: Call, stage: object, answer: Answer) -> Reply:
         """What the caller gets."""
         del stage
         reply = await answer(call)
@@ -154,7 +85,7 @@ class Delay(Fault):
 
     seconds: float = 1.0
 
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
+    async def reply(self, call: Call, stage: object, answer: Answer) -> Reply:
         """What the caller gets."""
         del stage
         await asyncio.sleep(self.seconds)
@@ -167,119 +98,10 @@ class Slow(Fault):
 
     seconds: float = 1.0
 
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
+    async def reply(self, call: Call, stage: object, answer: Answer) -> Reply:
         """What the caller gets."""
         del stage
         return replace(await answer(call), seconds=self.seconds)
-
-
-@dataclass(kw_only=True)
-class Empty(Fault):
-    """A listing says, with status 200, that there is nothing."""
-
-    match: str = LISTINGS
-
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
-        """What the caller gets."""
-        del stage
-        reply = await answer(call)
-        return replace(reply, body=b"[]", headers=_without_next(reply.headers))
-
-
-@dataclass(kw_only=True)
-class RepeatedCursor(Fault):
-    """The next link leads to the page it is on."""
-
-    match: str = LISTINGS
-
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
-        """What the caller gets."""
-        del stage
-        reply = await answer(call)
-        here = f'<{call.base_url}{call.target}>; rel="next"'
-        return replace(reply, headers=[*_without_next(reply.headers), ("link", here)])
-
-
-@dataclass(kw_only=True)
-class ForeignNext(Fault):
-    """The next link leads to another host."""
-
-    match: str = LISTINGS
-    host: str = "https://elsewhere.example"
-
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
-        """What the caller gets."""
-        del stage
-        reply = await answer(call)
-        there = f'<{self.host}{call.path}?after=200u&limit=200>; rel="next"'
-        return replace(reply, headers=[*_without_next(reply.headers), ("link", there)])
-
-
-@dataclass(kw_only=True)
-class LostLinks(Fault):
-    """The link lines are missing: all of them, or only the one that leads on."""
-
-    match: str = LISTINGS
-    only_next: bool = False
-
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
-        """What the caller gets."""
-        del stage
-        reply = await answer(call)
-        kept = _without_next(reply.headers)
-        if not self.only_next:
-            kept = [header for header in kept if header[0] != "link"]
-        return replace(reply, headers=kept)
-
-
-@dataclass(kw_only=True)
-class JoinedLinks(Fault):
-    """A proxy has joined the link lines with a comma."""
-
-    match: str = LISTINGS
-    times: int | None = None
-
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
-        """What the caller gets."""
-        del stage
-        reply = await answer(call)
-        links = [value for name, value in reply.headers if name == "link"]
-        others = [header for header in reply.headers if header[0] != "link"]
-        return replace(reply, headers=[*others, ("link", ", ".join(links))])
-
-
-@dataclass(kw_only=True)
-class SmallPages(Fault):
-    """Pages are smaller than asked for."""
-
-    match: str = LISTINGS
-    times: int | None = None
-    limit: int = 10
-
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
-        """What the caller gets."""
-        del stage
-        query = urlencode({**call.query, "limit": self.limit})
-        return await answer(replace(call, query_string=query))
-
-
-@dataclass(kw_only=True)
-class EmptyLastPage(Fault):
-    """The last page with rows leads to one without."""
-
-    match: str = LISTINGS
-    times: int | None = None
-
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
-        """What the caller gets."""
-        del stage
-        reply = await answer(call)
-        rows = _rows(reply)
-        if not rows or any('rel="next"' in value for _, value in reply.headers):
-            return reply
-        query = urlencode({**call.query, "after": rows[-1]["id"]})
-        there = f'<{call.base_url}{call.path}?{query}>; rel="next"'
-        return replace(reply, headers=[*reply.headers, ("link", there)])
 
 
 @dataclass(kw_only=True)
@@ -289,116 +111,10 @@ class Redirect(Fault):
     status: int = 302
     host: str = "https://elsewhere.example"
 
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
+    async def reply(self, call: Call, stage: object, answer: Answer) -> Reply:
         """What the caller gets."""
         del stage, answer
         return Reply(self.status, b"", [("location", f"{self.host}{call.target}")])
-
-
-@dataclass(kw_only=True)
-class GroupVanishes(Fault):
-    """A group is deleted after it has been listed, before its members are read."""
-
-    match: str = MEMBERS
-
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
-        """What the caller gets."""
-        group_id = call.path.split("/")[4]
-        if group_id in stage.org.groups:
-            stage.org.remove_group(group_id)
-        return await answer(call)
-
-
-@dataclass(kw_only=True)
-class StrangeRecords(Fault):
-    """A listing holds records that are not objects, or have no id, or not a text for one."""
-
-    match: str = LISTINGS
-    records: list[Any] = field(
-        default_factory=lambda: [None, "00u", 42, [], {}, {"id": None}, {"id": 7}, {"id": ""}]
-    )
-
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
-        """What the caller gets."""
-        del stage
-        reply = await answer(call)
-        rows = _rows(reply)
-        return reply if rows is None else _with_rows(reply, [*self.records, *rows])
-
-
-@dataclass(kw_only=True)
-class RestrictedAdmin(Fault):
-    """The caller's admin role sees but a part of the org, and never "Everyone"."""
-
-    match: str = LISTINGS
-    times: int | None = None
-    one_in: int = 3
-
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
-        """What the caller gets."""
-        reply = await answer(call)
-        rows = _rows(reply)
-        if rows is None:
-            return reply
-        return _with_rows(reply, [row for row in rows if self._sees(row["id"], stage)])
-
-    def _sees(self, some_id: str, stage: Stage) -> bool:
-        return some_id != stage.org.everyone and crc32(some_id.encode()) % self.one_in == 0
-
-
-@dataclass(kw_only=True)
-class TokensExpire(Fault):
-    """All tokens end: access tokens, and API tokens too."""
-
-    api_tokens: bool = True
-
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
-        """What the caller gets."""
-        stage.access.endpoint.expire_all()
-        if self.api_tokens:
-            stage.access.tokens.clear()
-        return await answer(call)
-
-
-@dataclass(kw_only=True)
-class RowMoves(Fault):
-    """The row that ended one page is found on the next one again."""
-
-    match: str = LISTINGS
-    times: int | None = None
-    _last: dict[str, Any] = field(default_factory=dict, init=False)
-
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
-        """What the caller gets."""
-        del stage
-        reply = await answer(call)
-        rows = _rows(reply)
-        if rows is None:
-            return reply
-        before = [self._last[call.path]] if "after" in call.query and self._last else []
-        if rows:
-            self._last[call.path] = rows[-1]
-        return _with_rows(reply, [*before, *rows])
-
-
-@dataclass(kw_only=True)
-class StaleStamps(Fault):
-    """Groups keep showing the membership stamps they had when they were first seen."""
-
-    match: str = r"GET /api/v1/groups(\?|$)"
-    times: int | None = None
-    _first: dict[str, str] = field(default_factory=dict, init=False)
-
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
-        """What the caller gets."""
-        del stage
-        reply = await answer(call)
-        rows = _rows(reply) or []
-        for row in rows:
-            row["lastMembershipUpdated"] = self._first.setdefault(
-                row["id"], row["lastMembershipUpdated"]
-            )
-        return _with_rows(reply, rows) if rows else reply
 
 
 class Faults(list[Fault]):
@@ -415,96 +131,45 @@ def _behind(fault: Fault, stage: Any, answer: Answer) -> Answer:  # noqa: ANN401
     return lambda call: fault.reply(call, stage, answer)
 
 
-def _without_next(headers: Headers) -> Headers:
-    return [(name, value) for name, value in headers if 'rel="next"' not in value]
-
-
-def _rows(reply: Reply) -> list[Any] | None:
-    """The rows of a listing; None when the reply is something else, such as an error."""
-    content = msgspec.json.decode(reply.body) if reply.status == 200 else None
-    return content if isinstance(content, list) else None
-
-
-def _with_rows(reply: Reply, rows: Iterable[object]) -> Reply:
-    return replace(reply, body=msgspec.json.encode(list(rows)))
-
-
-Kinds = Mapping[str, type[Fault]]
-Presets = Mapping[str, tuple[str, Mapping[str, Any]]]
-
-KINDS: Kinds = {
-    "failure": Failure,
-    "rate-limited": RateLimited,
+COMMON: Mapping[str, type[Fault]] = {
     "reset": Reset,
     "truncated": Truncated,
     "malformed": Malformed,
     "delay": Delay,
     "slow": Slow,
-    "empty": Empty,
-    "repeated-cursor": RepeatedCursor,
-    "foreign-next": ForeignNext,
-    "lost-links": LostLinks,
-    "joined-links": JoinedLinks,
-    "small-pages": SmallPages,
-    "empty-last-page": EmptyLastPage,
     "redirect": Redirect,
-    "group-vanishes": GroupVanishes,
-    "strange-records": StrangeRecords,
-    "restricted-admin": RestrictedAdmin,
-    "tokens-expire": TokensExpire,
-    "row-moves": RowMoves,
-    "stale-stamps": StaleStamps,
 }
-
-PRESETS: Presets = {
-    "crowded": ("rate-limited", {"concurrency": True}),
-    "server-error": ("failure", {"code": "E0000009"}),
-    "read-only": ("failure", {"code": "E0000010"}),
-    "search-down": ("failure", {"code": "E0000100"}),
-    "invalid-cursor": ("failure", {"code": "E0000029", "cause": "Invalid cursor."}),
-    "invalid-token": ("failure", {"code": "E0000011", "headers": {"www-authenticate": "SSWS"}}),
-    "invalid-session": ("failure", {"code": "E0000005"}),
-    "forbidden": ("failure", {"code": "E0000006", "times": None}),
-    "gateway-html": (
-        "failure",
-        {"status": 502, "body": HTML.decode(), "content_type": "text/html; charset=UTF-8"},
-    ),
-    "gateway-timeout": ("failure", {"status": 504}),
-    "retry-after": ("failure", {"code": "E0000010", "headers": {"retry-after": "1"}}),
-    "unknown-org": (
-        "failure",
-        {
-            "status": 404,
-            "body": HTML.decode(),
-            "content_type": "text/html; charset=UTF-8",
-            "times": None,
-        },
-    ),
-    "lost-next": ("lost-links", {"only_next": True}),
-}
-"""Kinds with their options, by a name of their own."""
+"""The kinds that any API has."""
 
 
-def make_fault(name: str, **options: Any) -> Fault:  # noqa: ANN401 - as the kind has them
-    """The fault of a kind or preset; the options are the kind's fields.
+@dataclass(frozen=True)
+class Catalogue:
+    """The faults of a vendor's API, by name.
 
-    Raises:
-        ValueError: There is no such kind, or it has no such option.
+    Attributes:
+        match: The calls that the common kinds strike by default.
+        kinds: All its kinds, the common ones among them.
+        presets: Kinds with their options, by a name of their own.
     """
-    return fault_of(KINDS, PRESETS, name, options)
 
+    match: str
+    kinds: Mapping[str, type[Fault]]
+    presets: Mapping[str, tuple[str, Mapping[str, Any]]]
 
-def fault_of(kinds: Kinds, presets: Presets, name: str, options: Mapping[str, Any]) -> Fault:
-    """The fault of one of these kinds or presets; the options are the kind's fields.
+    def make(self, name: str, **options: Any) -> Fault:  # noqa: ANN401 - as the kind has them
+        """The fault of a kind or preset; the options are the kind's fields.
 
-    Raises:
-        ValueError: There is no such kind, or it has no such option.
-    """
-    kind, preset = presets.get(name, (name, {}))
-    if kind not in kinds:
-        raise ValueError(f"no fault {name!r}; there are {', '.join(sorted({*kinds, *presets}))}")
-    try:
-        return kinds[kind](**{**preset, **options})
-    except TypeError:
-        fields = [name for name in kinds[kind].__dataclass_fields__ if not name.startswith("_")]
-        raise ValueError(f"fault {name!r} knows only {', '.join(fields)}") from None
+        Raises:
+            ValueError: There is no such kind, or it has no such option.
+        """
+        kind_name, preset = self.presets.get(name, (name, {}))
+        kind = self.kinds.get(kind_name)
+        if not kind:
+            names = ", ".join(sorted({*self.kinds, *self.presets}))
+            raise ValueError(f"no fault {name!r}; there are {names}")
+        defaults = {"match": self.match} if kind_name in COMMON else {}
+        try:
+            return kind(**{**defaults, **preset, **options})
+        except TypeError:
+            known = [option for option in kind.__dataclass_fields__ if not option.startswith("_")]
+            raise ValueError(f"fault {name!r} knows only {', '.join(known)}") from None

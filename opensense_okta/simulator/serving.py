@@ -13,9 +13,9 @@ from starlette.requests import Request
 from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from opensense_okta.simulator.clock import Clock
 from opensense_okta.simulator.delivery import deliver
 from opensense_okta.simulator.faults import Faults
-from opensense_okta.simulator.limits import Clock
 from opensense_okta.simulator.messages import Call, Headers, Reply
 
 GRACE = 0.3

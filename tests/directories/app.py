@@ -11,7 +11,7 @@ from joserfc.jwk import ECKey, RSAKey
 from opensense_okta.directories import okta, okta_token_errors
 from opensense_okta.directories.keys import read_key
 from opensense_okta.directories.oauth import ClientCredentials, private_key_jwt
-from opensense_okta.simulator.oauth import Client
+from opensense_okta.simulator.okta.oauth import Client
 
 APP = "0oaApp"
 FORMS = {

@@ -19,11 +19,12 @@ from opensense_okta.directories.reading import Run, take_snapshot
 from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.lake import Lake
 from opensense_okta.organization import Organization
-from opensense_okta.simulator.faults import Answer, Fault, Stage
-from opensense_okta.simulator.limits import Limits
+from opensense_okta.simulator.company.org import Org
+from opensense_okta.simulator.faults import Answer, Fault
 from opensense_okta.simulator.messages import Call, Reply
-from opensense_okta.simulator.org import Org
-from opensense_okta.simulator.server import TOKEN, Simulator, running
+from opensense_okta.simulator.okta.faults import Stage
+from opensense_okta.simulator.okta.limits import Limits
+from opensense_okta.simulator.okta.server import TOKEN, Simulator, running
 from tests.directories.reads import Row, rows
 from tests.directories.test_recordings import group_row, user_row, without_capture
 from tests.scratch import scratch

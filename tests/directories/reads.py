@@ -18,7 +18,7 @@ from opensense_okta.directories.progress import Listener, unheard
 from opensense_okta.directories.snapshot import TABLES, Cost
 from opensense_okta.directories.spool import Spool
 from opensense_okta.organization import OktaDirectory
-from opensense_okta.simulator.server import TOKEN
+from opensense_okta.simulator.okta.server import TOKEN
 from tests.directories.virtual_time import Impatience
 
 Row = dict[str, Any]

@@ -16,10 +16,11 @@ from opensense_okta.cli import main
 from opensense_okta.directories.diagnosis import Diagnosis
 from opensense_okta.directories.doctor import examine
 from opensense_okta.organization import Organization
-from opensense_okta.simulator.faults import Empty, Fault, RestrictedAdmin, make_fault
-from opensense_okta.simulator.limits import Limits
-from opensense_okta.simulator.org import Org
-from opensense_okta.simulator.server import TOKEN
+from opensense_okta.simulator.company.org import Org
+from opensense_okta.simulator.faults import Fault
+from opensense_okta.simulator.okta.faults import Empty, RestrictedAdmin, make_fault
+from opensense_okta.simulator.okta.limits import Limits
+from opensense_okta.simulator.okta.server import TOKEN
 from tests.directories.days import DAY, Company, a_company
 from tests.directories.test_resume import NOON
 from tests.e2e.home import make_home

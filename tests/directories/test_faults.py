@@ -31,31 +31,33 @@ from opensense_okta.directories.reading import Run, take_snapshot
 from opensense_okta.directories.snapshot import TABLES, SnapshotManifest
 from opensense_okta.lake import Lake
 from opensense_okta.organization import Organization
-from opensense_okta.simulator import limits as simulator_limits
+from opensense_okta.simulator import clock as simulator_clock
+from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.faults import (
-    MEMBERS,
     Delay,
+    Fault,
+    Malformed,
+    Redirect,
+    Reset,
+    Slow,
+    Truncated,
+)
+from opensense_okta.simulator.okta.faults import (
+    MEMBERS,
     Empty,
     Failure,
-    Fault,
     ForeignNext,
     GroupVanishes,
     LostLinks,
-    Malformed,
     RateLimited,
-    Redirect,
     RepeatedCursor,
-    Reset,
     RowMoves,
-    Slow,
     SmallPages,
     TokensExpire,
-    Truncated,
     make_fault,
 )
-from opensense_okta.simulator.limits import Limits
-from opensense_okta.simulator.org import Org
-from opensense_okta.simulator.server import Simulator, running
+from opensense_okta.simulator.okta.limits import Limits
+from opensense_okta.simulator.okta.server import Simulator, running
 from tests.directories import app, virtual_time
 from tests.directories.reads import failure, rows
 from tests.directories.test_okta import DEPROVISIONED, GROUPS, LARGE_MEMBERS, USERS
@@ -396,7 +398,7 @@ def virtual(
         org.serve_at(url)
         simulator.faults[:] = faults
         virtual, heard = Virtual(simulator), list[Progress]()
-        monkeypatch.setattr(simulator_limits, "time", SimpleNamespace(time=now))
+        monkeypatch.setattr(simulator_clock, "time", SimpleNamespace(time=now))
         monkeypatch.setattr(okta, "connect", virtual.connect)
         monkeypatch.setattr(asyncio, "run", virtual_time.run)
         return virtual, snapshot(organization(url), lake, 1, heard.append), heard

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from opensense_okta.directories.snapshot import SnapshotManifest, judge_snapshot
-from opensense_okta.simulator.changes import Rates
-from opensense_okta.simulator.faults import StaleStamps
-from opensense_okta.simulator.org import Org
-from opensense_okta.simulator.people import dice
+from opensense_okta.simulator.company.changes import Rates
+from opensense_okta.simulator.company.org import Org
+from opensense_okta.simulator.company.people import dice
+from opensense_okta.simulator.okta.faults import StaleStamps
 from tests.directories.days import DAY, Company, Rewritten, Tables, a_company, truth
 from tests.directories.reads import Row
 

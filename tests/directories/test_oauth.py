@@ -17,23 +17,21 @@ from joserfc.jwk import ECKey, RSAKey
 
 from opensense_okta.directories import errors, oauth, okta
 from opensense_okta.directories.oauth import ClientCredentials
-from opensense_okta.simulator.faults import (
-    Answer,
+from opensense_okta.simulator.company.org import Org
+from opensense_okta.simulator.faults import Answer, Fault, Redirect
+from opensense_okta.simulator.messages import Call
+from opensense_okta.simulator.messages import Reply as SimulatorReply
+from opensense_okta.simulator.okta.faults import (
     Failure,
-    Fault,
     ForeignNext,
     RateLimited,
-    Redirect,
     SmallPages,
     Stage,
     TokensExpire,
 )
-from opensense_okta.simulator.limits import Limits
-from opensense_okta.simulator.messages import Call
-from opensense_okta.simulator.messages import Reply as SimulatorReply
-from opensense_okta.simulator.oauth import token_hash
-from opensense_okta.simulator.org import Org
-from opensense_okta.simulator.server import Simulator, running
+from opensense_okta.simulator.okta.limits import Limits
+from opensense_okta.simulator.okta.oauth import token_hash
+from opensense_okta.simulator.okta.server import Simulator, running
 from tests.directories import app
 from tests.directories.reads import Read, failure, read
 from tests.directories.replay import Peer, Reply, serving

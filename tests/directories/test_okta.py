@@ -14,37 +14,39 @@ import pytest
 from opensense_okta.directories import errors
 from opensense_okta.directories.http import CONNECTIONS, TRIES
 from opensense_okta.directories.progress import Progress
+from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.faults import (
-    MEMBERS,
     Answer,
     Delay,
+    Fault,
+    Malformed,
+    Redirect,
+    Reset,
+    Slow,
+    Truncated,
+)
+from opensense_okta.simulator.messages import Call
+from opensense_okta.simulator.messages import Reply as SimulatorReply
+from opensense_okta.simulator.okta.faults import (
+    MEMBERS,
     Empty,
     EmptyLastPage,
     Failure,
-    Fault,
     ForeignNext,
     GroupVanishes,
     JoinedLinks,
     LostLinks,
-    Malformed,
     RateLimited,
-    Redirect,
     RepeatedCursor,
-    Reset,
     RestrictedAdmin,
     RowMoves,
-    Slow,
     SmallPages,
     Stage,
     StrangeRecords,
-    Truncated,
     make_fault,
 )
-from opensense_okta.simulator.limits import Limits
-from opensense_okta.simulator.messages import Call
-from opensense_okta.simulator.messages import Reply as SimulatorReply
-from opensense_okta.simulator.org import Org
-from opensense_okta.simulator.server import Simulator, running
+from opensense_okta.simulator.okta.limits import Limits
+from opensense_okta.simulator.okta.server import Simulator, running
 from tests.directories.reads import Read, failure, read
 from tests.directories.replay import Peer, Reply, serving
 from tests.directories.test_recordings import group_row, user_row, without_capture

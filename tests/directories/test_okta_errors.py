@@ -9,7 +9,7 @@ import pytest
 from opensense_okta.directories import errors
 from opensense_okta.directories.errors import DirectoryError
 from opensense_okta.directories.http import TRIES
-from opensense_okta.simulator.server import TOKEN
+from opensense_okta.simulator.okta.server import TOKEN
 from tests.directories.reads import failure, read
 from tests.directories.replay import Peer, Reply, recording, serving
 

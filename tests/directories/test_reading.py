@@ -21,10 +21,11 @@ from opensense_okta.directories.snapshot import TABLES, SnapshotManifest
 from opensense_okta.environment import keep_private
 from opensense_okta.lake import Lake
 from opensense_okta.organization import SecretMissing
-from opensense_okta.simulator.faults import Empty, Failure, Fault, make_fault
-from opensense_okta.simulator.limits import Limits
-from opensense_okta.simulator.org import Org
-from opensense_okta.simulator.server import Simulator, running
+from opensense_okta.simulator.company.org import Org
+from opensense_okta.simulator.faults import Fault
+from opensense_okta.simulator.okta.faults import Empty, Failure, make_fault
+from opensense_okta.simulator.okta.limits import Limits
+from opensense_okta.simulator.okta.server import Simulator, running
 from tests.conftest import Write
 from tests.directories.reads import failure
 from tests.directories.test_http import everything_told

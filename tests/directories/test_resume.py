@@ -19,9 +19,10 @@ from opensense_okta.directories.okta import FILES
 from opensense_okta.directories.progress import Progress
 from opensense_okta.directories.records import Records
 from opensense_okta.directories.spool import JOURNAL, Spool
-from opensense_okta.simulator.faults import Failure, Fault, make_fault
-from opensense_okta.simulator.org import Org
-from opensense_okta.simulator.people import dice
+from opensense_okta.simulator.company.org import Org
+from opensense_okta.simulator.company.people import dice
+from opensense_okta.simulator.faults import Fault
+from opensense_okta.simulator.okta.faults import Failure, make_fault
 from tests.directories.days import DAY, Company, a_company, truth
 from tests.directories.reads import failure
 

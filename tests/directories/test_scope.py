@@ -11,9 +11,9 @@ import pytest
 from opensense_okta.directories.errors import IncompleteListing
 from opensense_okta.directories.snapshot import judge_snapshot
 from opensense_okta.organization import OktaDirectory
-from opensense_okta.simulator.faults import RestrictedAdmin
-from opensense_okta.simulator.org import Org
-from opensense_okta.simulator.people import dice
+from opensense_okta.simulator.company.org import Org
+from opensense_okta.simulator.company.people import dice
+from opensense_okta.simulator.okta.faults import RestrictedAdmin
 from opensense_okta.vocabulary import mapping
 from tests.directories.days import DAY, Company, Tables, a_company, truth
 from tests.directories.reads import failure

@@ -2,8 +2,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from opensense_okta.simulator.org import Org
-from opensense_okta.simulator.server import running
+from opensense_okta.simulator.company.org import Org
+from opensense_okta.simulator.okta.server import running
 from tests.e2e.place import Place
 from tests.orchestration.company import UNHURRIED
 

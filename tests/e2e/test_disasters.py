@@ -23,7 +23,7 @@ from opensense_okta.publishing.seen import numbers, refuse_damage
 from opensense_okta.publishing.standing import published
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.simulator.entra.faults import make_fault as entra_fault
-from opensense_okta.simulator.faults import make_fault as okta_fault
+from opensense_okta.simulator.okta.faults import make_fault as okta_fault
 from tests.e2e.place import Place
 from tests.e2e.three_directories import (
     TUESDAY,

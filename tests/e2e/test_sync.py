@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from opensense_okta.resolution.resolve import TABLES
-from opensense_okta.simulator.server import TOKEN
+from opensense_okta.simulator.okta.server import TOKEN
 from tests.e2e.place import COMMANDS, Place
 from tests.orchestration.test_assets import found_in, personal
 

@@ -25,12 +25,12 @@ from opensense_okta.lake import Lake
 from opensense_okta.organization import Organization
 from opensense_okta.publishing.publish import Held, Publication, publish
 from opensense_okta.resolution.resolve import resolve
-from opensense_okta.simulator import server as okta_server
-from opensense_okta.simulator.changes import Rates
+from opensense_okta.simulator.company.changes import Rates
+from opensense_okta.simulator.company.hr import hr_csv
+from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.entra import server as entra_server
 from opensense_okta.simulator.entra.tenant import TENANT_ID, Tenant
-from opensense_okta.simulator.hr import hr_csv
-from opensense_okta.simulator.org import Org
+from opensense_okta.simulator.okta import server as okta_server
 from opensense_okta.vocabulary import ACTIVE
 from tests.lakes import copied
 from tests.orchestration.company import UNHURRIED

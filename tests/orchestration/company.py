@@ -19,9 +19,9 @@ from opensense_okta.orchestration import tags
 from opensense_okta.orchestration.organizations import build_definitions
 from opensense_okta.orchestration.resources import Watcher
 from opensense_okta.organization import Organization
-from opensense_okta.simulator.limits import Limits
-from opensense_okta.simulator.org import Org
-from opensense_okta.simulator.server import TOKEN, Simulator, running
+from opensense_okta.simulator.company.org import Org
+from opensense_okta.simulator.okta.limits import Limits
+from opensense_okta.simulator.okta.server import TOKEN, Simulator, running
 from tests.resolution.stored import group, store, user
 
 DAY = date(2026, 11, 23)

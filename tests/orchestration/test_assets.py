@@ -16,9 +16,9 @@ from opensense_okta.orchestration import tags
 from opensense_okta.publishing.guards import Guard
 from opensense_okta.publishing.standing import published
 from opensense_okta.resolution.graph import GRAPH_CHECKS
-from opensense_okta.simulator.faults import make_fault
-from opensense_okta.simulator.org import Org
-from opensense_okta.simulator.server import TOKEN
+from opensense_okta.simulator.company.org import Org
+from opensense_okta.simulator.okta.faults import make_fault
+from opensense_okta.simulator.okta.server import TOKEN
 from tests.orchestration.company import DAY, NOON, Company, Run, a_company
 
 RESOLVED = ["accounts", "people", "provenance", "conflicts", "groups", "memberships"]

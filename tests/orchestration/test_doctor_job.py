@@ -4,7 +4,7 @@ import logging
 
 import dagster as dg
 
-from opensense_okta.simulator.faults import make_fault
+from opensense_okta.simulator.okta.faults import make_fault
 from tests.orchestration.company import Company, Run
 
 

@@ -18,7 +18,7 @@ from opensense_okta.orchestration import tags
 from opensense_okta.orchestration.jobs import build_schedule
 from opensense_okta.orchestration.lock import organization_lock
 from opensense_okta.organization import Organization
-from opensense_okta.simulator.faults import make_fault
+from opensense_okta.simulator.okta.faults import make_fault
 from tests.orchestration.company import (
     DAY,
     Company,

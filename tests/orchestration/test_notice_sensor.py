@@ -16,7 +16,7 @@ from opensense_okta.orchestration.notices import build_notice_sensor, tell_after
 from opensense_okta.orchestration.retries import DELAYS
 from opensense_okta.organization import Organization
 from opensense_okta.publishing.notices import alone
-from opensense_okta.simulator.faults import make_fault
+from opensense_okta.simulator.okta.faults import make_fault
 from tests.orchestration.company import a_company
 from tests.orchestration.run_records import fail, record_run, start, succeed
 from tests.publishing.noticeboard import (

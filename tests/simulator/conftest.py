@@ -7,11 +7,11 @@ from typing import Any
 import httpx
 import pytest
 
+from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.entra import server as entra_server
 from opensense_okta.simulator.entra.server import CLIENT_ID, CLIENT_SECRET, TENANT_ID
 from opensense_okta.simulator.entra.tenant import Tenant
-from opensense_okta.simulator.org import Org
-from opensense_okta.simulator.server import TOKEN, Simulator, running
+from opensense_okta.simulator.okta.server import TOKEN, Simulator, running
 
 DAY = date(2026, 11, 23)
 

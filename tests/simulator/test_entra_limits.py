@@ -3,9 +3,9 @@
 import httpx
 import pytest
 
+from opensense_okta.simulator.clock import Clock
 from opensense_okta.simulator.entra.limits import Bucket, Limits, units_for
 from opensense_okta.simulator.entra.server import CLIENT_ID, TENANT_ID, Simulator
-from opensense_okta.simulator.limits import Clock
 
 
 @pytest.mark.parametrize(

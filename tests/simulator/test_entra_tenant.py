@@ -5,12 +5,12 @@ from datetime import date, timedelta
 
 import pytest
 
-from opensense_okta.simulator.cast import NULL, Part
+from opensense_okta.simulator.company.cast import NULL, Part
+from opensense_okta.simulator.company.org import Org
+from opensense_okta.simulator.company.state import Json
 from opensense_okta.simulator.entra.groups import KINDS
 from opensense_okta.simulator.entra.properties import DEVICE, GROUP, USER
 from opensense_okta.simulator.entra.tenant import Tenant
-from opensense_okta.simulator.org import Org
-from opensense_okta.simulator.state import Json
 
 DAY = date(2026, 11, 23)
 

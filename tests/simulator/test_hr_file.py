@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from opensense_okta.simulator.cast import FRONT_DESK, NULL, Part
+from opensense_okta.simulator.company.cast import FRONT_DESK, NULL, Part
+from opensense_okta.simulator.company.hr import HEADER, hr_csv, write_hr_file
+from opensense_okta.simulator.company.org import Org
+from opensense_okta.simulator.company.people import Profile
 from opensense_okta.simulator.entra.tenant import Tenant
-from opensense_okta.simulator.hr import HEADER, hr_csv, write_hr_file
-from opensense_okta.simulator.org import Org
-from opensense_okta.simulator.people import Profile
 
 Row = dict[str, str]
 

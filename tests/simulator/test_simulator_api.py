@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from opensense_okta.simulator.org import Org
-from opensense_okta.simulator.server import TOKEN, Simulator, running
+from opensense_okta.simulator.company.org import Org
+from opensense_okta.simulator.okta.server import TOKEN, Simulator, running
 
 Read = Callable[[str], list[Any]]
 OLD_OR_BUSY = (

@@ -4,9 +4,10 @@ from typing import Any
 import httpx
 import pytest
 
-from opensense_okta.simulator.faults import KINDS, PRESETS, Fault, make_fault
-from opensense_okta.simulator.org import Org
-from opensense_okta.simulator.server import Simulator
+from opensense_okta.simulator.company.org import Org
+from opensense_okta.simulator.faults import Fault
+from opensense_okta.simulator.okta.faults import KINDS, PRESETS, make_fault
+from opensense_okta.simulator.okta.server import Simulator
 
 USERS = "/api/v1/users?limit=20"
 

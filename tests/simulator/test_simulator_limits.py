@@ -6,9 +6,10 @@ from email.utils import parsedate_to_datetime
 import httpx
 import pytest
 
-from opensense_okta.simulator.limits import Clock, Limits, Meter
-from opensense_okta.simulator.org import Org
-from opensense_okta.simulator.server import TOKEN, Simulator, running
+from opensense_okta.simulator.clock import Clock
+from opensense_okta.simulator.company.org import Org
+from opensense_okta.simulator.okta.limits import Limits, Meter
+from opensense_okta.simulator.okta.server import TOKEN, Simulator, running
 
 HEADERS = {"Authorization": f"SSWS {TOKEN}"}
 

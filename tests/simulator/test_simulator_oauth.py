@@ -15,10 +15,10 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
-from opensense_okta.simulator.faults import make_fault
-from opensense_okta.simulator.oauth import ASSERTION_TYPE, Client, token_hash
-from opensense_okta.simulator.org import Org
-from opensense_okta.simulator.server import Simulator, running
+from opensense_okta.simulator.company.org import Org
+from opensense_okta.simulator.okta.faults import make_fault
+from opensense_okta.simulator.okta.oauth import ASSERTION_TYPE, Client, token_hash
+from opensense_okta.simulator.okta.server import Simulator, running
 
 Key = RSAKey | ECKey
 

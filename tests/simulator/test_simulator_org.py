@@ -5,11 +5,11 @@ from datetime import date
 
 import pytest
 
-from opensense_okta.simulator.changes import Rates
-from opensense_okta.simulator.founding import STATUSES
-from opensense_okta.simulator.org import Org
-from opensense_okta.simulator.people import dice
-from opensense_okta.simulator.state import Truth
+from opensense_okta.simulator.company.changes import Rates
+from opensense_okta.simulator.company.founding import STATUSES
+from opensense_okta.simulator.company.org import Org
+from opensense_okta.simulator.company.people import dice
+from opensense_okta.simulator.company.state import Truth
 
 DAY = date(2026, 11, 23)
 STILL = Rates(*[0.0] * len(fields(Rates)))

@@ -2,7 +2,7 @@ import unicodedata
 
 import pytest
 
-from opensense_okta.simulator.people import (
+from opensense_okta.simulator.company.people import (
     OFFICES,
     People,
     ascii_letters,

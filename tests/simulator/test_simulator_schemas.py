@@ -14,10 +14,10 @@ import httpx
 import jsonschema
 import pytest
 
-from opensense_okta.simulator.faults import make_fault
-from opensense_okta.simulator.oauth import Client
-from opensense_okta.simulator.org import Org
-from opensense_okta.simulator.server import Simulator
+from opensense_okta.simulator.company.org import Org
+from opensense_okta.simulator.okta.faults import make_fault
+from opensense_okta.simulator.okta.oauth import Client
+from opensense_okta.simulator.okta.server import Simulator
 
 Schemas = dict[str, Any]
 Validate = Callable[[object, str], None]

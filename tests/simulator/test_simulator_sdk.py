@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from opensense_okta.simulator.org import Org
-from opensense_okta.simulator.server import TOKEN, running
+from opensense_okta.simulator.company.org import Org
+from opensense_okta.simulator.okta.server import TOKEN, running
 
 pytestmark = [
     pytest.mark.slow,  # importing the client alone takes seconds

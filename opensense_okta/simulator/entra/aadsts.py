@@ -9,8 +9,7 @@ from uuid import uuid4
 
 import msgspec
 
-from opensense_okta.simulator.entra.messages import RefusedError
-from opensense_okta.simulator.messages import Reply
+from opensense_okta.simulator.messages import RefusedError, Reply
 
 JSON = "application/json; charset=utf-8"
 

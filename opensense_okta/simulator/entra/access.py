@@ -2,8 +2,8 @@
 
 from opensense_okta.simulator.entra.apps import App
 from opensense_okta.simulator.entra.login import Login
-from opensense_okta.simulator.entra.messages import DENIED, RefusedError, graph_error
-from opensense_okta.simulator.messages import Call
+from opensense_okta.simulator.entra.messages import DENIED, graph_error
+from opensense_okta.simulator.messages import Call, RefusedError
 
 _AUTHORITY = (
     'authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize", '

@@ -9,7 +9,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from opensense_okta.simulator.cast import (
+from opensense_okta.simulator.company.cast import (
     FRONT_DESK,
     NULL,
     OTHER_DEPARTMENT_NAMES,
@@ -18,9 +18,9 @@ from opensense_okta.simulator.cast import (
     display_name,
     rewritten,
 )
+from opensense_okta.simulator.company.people import DOMAIN, People, Profile, dice, digits
+from opensense_okta.simulator.company.state import Json, State
 from opensense_okta.simulator.entra.properties import EXTENSION
-from opensense_okta.simulator.people import DOMAIN, People, Profile, dice, digits
-from opensense_okta.simulator.state import Json, State
 
 INITIAL_DOMAIN = "acmeexample.onmicrosoft.com"
 PARTNER = "partner.example"

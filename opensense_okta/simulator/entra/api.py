@@ -7,14 +7,10 @@ from typing import TypeVar
 
 import msgspec
 
+from opensense_okta.simulator.company.state import Json
 from opensense_okta.simulator.entra.apps import App
 from opensense_okta.simulator.entra.groups import Member
-from opensense_okta.simulator.entra.messages import (
-    NOT_FOUND,
-    RefusedError,
-    graph_error,
-    graph_reply,
-)
+from opensense_okta.simulator.entra.messages import NOT_FOUND, graph_error, graph_reply
 from opensense_okta.simulator.entra.properties import GROUP, OF_TYPE, USER, USER_DEFAULT
 from opensense_okta.simulator.entra.query import (
     Query,
@@ -25,8 +21,7 @@ from opensense_okta.simulator.entra.query import (
 )
 from opensense_okta.simulator.entra.rows import Rows
 from opensense_okta.simulator.entra.tenant import TENANT_ID, Tenant
-from opensense_okta.simulator.messages import Call, Reply
-from opensense_okta.simulator.state import Json
+from opensense_okta.simulator.messages import Call, RefusedError, Reply
 
 UNITS = {"users": 2, "groups": 1, "members": 3, "other": 1}
 """Resource units of each call, as recorded: `$select` made none cheaper (entra-api.md §6)."""

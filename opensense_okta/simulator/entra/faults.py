@@ -4,7 +4,7 @@ It strikes as Okta's faults do (`opensense_okta.simulator.faults`), and shares t
 has: a reset, a truncated or a malformed body, slow answers, a redirect.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -14,19 +14,7 @@ from opensense_okta.simulator.entra.access import Access
 from opensense_okta.simulator.entra.limits import refusal_headers
 from opensense_okta.simulator.entra.messages import NOT_FOUND, graph_error
 from opensense_okta.simulator.entra.tenant import Tenant
-from opensense_okta.simulator.faults import (
-    Answer,
-    Delay,
-    Fault,
-    Kinds,
-    Malformed,
-    Presets,
-    Redirect,
-    Reset,
-    Slow,
-    Truncated,
-    fault_of,
-)
+from opensense_okta.simulator.faults import COMMON, Answer, Catalogue, Fault
 from opensense_okta.simulator.messages import Call, Headers, Reply
 
 GRAPH = r" /v1\.0/"
@@ -279,15 +267,10 @@ def _of_type(content: dict[str, Any], of_type: str) -> Iterator[dict[str, Any]]:
     return (row for row in content["value"] if row.get("@odata.type") == tag)
 
 
-KINDS: Kinds = {
+KINDS: Mapping[str, type[Fault]] = {
+    **COMMON,
     "failure": Failure,
     "throttled": Throttled,
-    "reset": Reset,
-    "truncated": Truncated,
-    "malformed": Malformed,
-    "delay": Delay,
-    "slow": Slow,
-    "redirect": Redirect,
     "foreign-next": ForeignNext,
     "repeated-next": RepeatedNext,
     "lost-next": LostNext,
@@ -302,16 +285,12 @@ KINDS: Kinds = {
     "tokens-expire": TokensExpire,
 }
 
-SHARED = ("reset", "truncated", "malformed", "delay", "slow", "redirect")
-"""The kinds that any API has; here they strike Graph's calls by default."""
-
 _UNAVAILABLE = {
     "status": 503,
     "code": "serviceNotAvailable",
     "message": "The service is not available. Try the request again after a delay.",
 }
-PRESETS: Presets = {
-    **{name: (name, {"match": GRAPH}) for name in SHARED},
+PRESETS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "storm": ("throttled", {"times": 5}),
     "throttled-silently": ("throttled", {"seconds": None}),
     "unavailable": ("failure", _UNAVAILABLE),
@@ -358,10 +337,5 @@ PRESETS: Presets = {
 """Kinds with their options, by a name of their own."""
 
 
-def make_fault(name: str, **options: Any) -> Fault:  # noqa: ANN401 - as the kind has them
-    """The fault of a kind or preset; the options are the kind's fields.
-
-    Raises:
-        ValueError: There is no such kind, or it has no such option.
-    """
-    return fault_of(KINDS, PRESETS, name, options)
+CATALOGUE = Catalogue(GRAPH, KINDS, PRESETS)
+make_fault = CATALOGUE.make

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import NamedTuple
 
-from opensense_okta.simulator.cast import chance
+from opensense_okta.simulator.company.cast import chance
+from opensense_okta.simulator.company.people import DOMAIN, dice
+from opensense_okta.simulator.company.state import Json, State
 from opensense_okta.simulator.entra.accounts import guid
-from opensense_okta.simulator.people import DOMAIN, dice
-from opensense_okta.simulator.state import Json, State
 
 
 class Member(NamedTuple):

@@ -5,8 +5,8 @@ Nothing tells a caller how much is left (entra-api.md §6).
 
 from dataclasses import dataclass
 
+from opensense_okta.simulator.clock import Clock
 from opensense_okta.simulator.entra.tenant import TENANT_ID
-from opensense_okta.simulator.limits import Clock
 from opensense_okta.simulator.messages import Headers
 
 LARGE = 8000

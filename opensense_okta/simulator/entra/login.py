@@ -14,10 +14,10 @@ from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
+from opensense_okta.simulator.clock import Clock
 from opensense_okta.simulator.entra.aadsts import JSON, refusal
 from opensense_okta.simulator.entra.apps import App, Certificate
 from opensense_okta.simulator.entra.tenant import TENANT_ID, Tenant
-from opensense_okta.simulator.limits import Clock
 from opensense_okta.simulator.messages import Call, Reply
 
 ALGORITHMS = ["PS256", "RS256"]

@@ -19,14 +19,6 @@ NOT_FOUND = (
 DENIED = "Insufficient privileges to complete the operation."
 
 
-class RefusedError(Exception):
-    """A request that gets an error for an answer."""
-
-    def __init__(self, reply: Reply) -> None:
-        super().__init__(reply.status)
-        self.reply = reply
-
-
 def graph_reply(body: bytes, units: int, content_type: str = ODATA) -> Reply:
     """What Graph answers when all is well, and what it cost."""
     headers = [("odata-version", "4.0"), ("x-ms-resource-unit", str(units))]

@@ -7,9 +7,9 @@ from urllib.parse import quote
 
 import msgspec
 
-from opensense_okta.simulator.entra.messages import RefusedError, graph_error
+from opensense_okta.simulator.entra.messages import graph_error
 from opensense_okta.simulator.entra.properties import NOT_IN_COLLECTIONS, Empty
-from opensense_okta.simulator.messages import Call
+from opensense_okta.simulator.messages import Call, RefusedError
 
 DEFAULT_PAGE = 100
 MAX_PAGE = 999

@@ -2,10 +2,10 @@
 
 import msgspec
 
+from opensense_okta.simulator.company.state import Json
 from opensense_okta.simulator.entra.groups import Member
 from opensense_okta.simulator.entra.properties import GROUP, OF_TYPE, SHOWN, USER
 from opensense_okta.simulator.entra.tenant import Tenant
-from opensense_okta.simulator.state import Json
 
 Names = tuple[str, ...]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from starlette.routing import Mount, Router
 from starlette.types import Receive, Scope, Send
 
+from opensense_okta.simulator.clock import Clock
 from opensense_okta.simulator.control import control_routes
 from opensense_okta.simulator.entra.access import Access
 from opensense_okta.simulator.entra.api import Api
@@ -15,11 +16,10 @@ from opensense_okta.simulator.entra.apps import App
 from opensense_okta.simulator.entra.faults import make_fault
 from opensense_okta.simulator.entra.limits import Bucket, Limits, refusal_headers
 from opensense_okta.simulator.entra.login import LIFETIME, Login
-from opensense_okta.simulator.entra.messages import RefusedError, graph_error, usual_headers
+from opensense_okta.simulator.entra.messages import graph_error, usual_headers
 from opensense_okta.simulator.entra.tenant import TENANT_ID, Tenant
 from opensense_okta.simulator.faults import Fault, Faults
-from opensense_okta.simulator.limits import Clock
-from opensense_okta.simulator.messages import Call, Headers, Reply
+from opensense_okta.simulator.messages import Call, Headers, RefusedError, Reply
 from opensense_okta.simulator.serving import Served, exchange, served
 
 __all__ = ["CLIENT_ID", "CLIENT_SECRET", "TENANT_ID", "Simulator", "running"]

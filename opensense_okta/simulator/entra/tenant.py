@@ -7,7 +7,10 @@ from contextlib import contextmanager
 from datetime import date
 from typing import NamedTuple, Self
 
-from opensense_okta.simulator.changes import Rates
+from opensense_okta.simulator.company.changes import Rates
+from opensense_okta.simulator.company.org import Org
+from opensense_okta.simulator.company.people import DOMAIN
+from opensense_okta.simulator.company.state import Json
 from opensense_okta.simulator.entra.accounts import (
     INITIAL_DOMAIN,
     Accounts,
@@ -15,9 +18,6 @@ from opensense_okta.simulator.entra.accounts import (
     only_in_entra,
 )
 from opensense_okta.simulator.entra.groups import Member, contacts, devices, groups
-from opensense_okta.simulator.org import Org
-from opensense_okta.simulator.people import DOMAIN
-from opensense_okta.simulator.state import Json
 
 TENANT_ID = "5b0e1c6a-7a34-4c11-9d5e-0a1b2c3d4e5f"
 """The tenant's id, the same for all companies."""

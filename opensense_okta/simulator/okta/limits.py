@@ -1,25 +1,14 @@
 """Okta's rate limits: so many requests of a kind in a window, and so many at the same time."""
 
 import math
-import time
 from collections import Counter
 from dataclasses import dataclass
 
+from opensense_okta.simulator.clock import Clock
 from opensense_okta.simulator.messages import Headers
 
 CONCURRENCY_RESET = 116
 """Seconds from now that Okta names when too many requests run at once; only a suggestion."""
-
-
-@dataclass(slots=True)
-class Clock:
-    """The org's clock, which may be wrong by some seconds."""
-
-    skew: float = 0.0
-
-    def now(self) -> float:
-        """Seconds since the epoch, as the org counts them."""
-        return time.time() + self.skew
 
 
 @dataclass(slots=True)

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from itertools import product
 from random import Random
 
-from opensense_okta.simulator.cast import ADMINISTRATORS, assign
-from opensense_okta.simulator.people import DEPARTMENTS, OFFICES, Profile, dice
-from opensense_okta.simulator.state import Json, State, midnight, stamp
+from opensense_okta.simulator.company.cast import ADMINISTRATORS, assign
+from opensense_okta.simulator.company.people import DEPARTMENTS, OFFICES, Profile, dice
+from opensense_okta.simulator.company.state import Json, State, midnight, stamp
 
 STATUSES = {
     "ACTIVE": 86,

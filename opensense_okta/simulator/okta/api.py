@@ -9,7 +9,10 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from opensense_okta.simulator.filters import (
+from opensense_okta.simulator.company.people import BASE_ATTRIBUTES, CUSTOM_ATTRIBUTES
+from opensense_okta.simulator.company.state import Json, State
+from opensense_okta.simulator.messages import Call, Headers, RefusedError, Reply, json_reply
+from opensense_okta.simulator.okta.filters import (
     GROUP_FILTER,
     GROUP_SEARCH,
     USER_FILTER,
@@ -19,9 +22,7 @@ from opensense_okta.simulator.filters import (
     Predicate,
     parse,
 )
-from opensense_okta.simulator.messages import Call, Headers, Reply, error, json_reply
-from opensense_okta.simulator.people import BASE_ATTRIBUTES, CUSTOM_ATTRIBUTES
-from opensense_okta.simulator.state import Json, State
+from opensense_okta.simulator.okta.messages import error
 
 MAX_USERS = 200
 MAX_GROUPS = 10_000
@@ -41,14 +42,6 @@ _LINKS_BY_STATUS = {
     "PROVISIONED": ("suspend", "resetPassword", "reactivate", "resetFactors", "deactivate"),
 }
 _LINKS_OTHERWISE = ("suspend", "resetPassword", "expirePassword", "resetFactors", "deactivate")
-
-
-class RefusedError(Exception):
-    """A request that gets an error for an answer."""
-
-    def __init__(self, reply: Reply) -> None:
-        super().__init__(reply.status)
-        self.reply = reply
 
 
 @dataclass(frozen=True, slots=True)

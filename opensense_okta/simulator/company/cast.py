@@ -30,8 +30,8 @@ from collections.abc import Callable
 from enum import StrEnum, auto
 from zlib import crc32
 
-from opensense_okta.simulator.people import DOMAIN, Profile
-from opensense_okta.simulator.state import State
+from opensense_okta.simulator.company.people import DOMAIN, Profile
+from opensense_okta.simulator.company.state import State
 
 ADMINISTRATORS = 3
 """How many of the first users administer the org, and play no part."""

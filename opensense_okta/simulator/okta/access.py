@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
-from opensense_okta.simulator.messages import Call, Reply, error
-from opensense_okta.simulator.oauth import (
+from opensense_okta.simulator.messages import Call, Reply
+from opensense_okta.simulator.okta.messages import error
+from opensense_okta.simulator.okta.oauth import (
     ALGORITHMS,
     Grant,
     ProofError,

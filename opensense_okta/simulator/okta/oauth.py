@@ -18,7 +18,7 @@ from joserfc import jws, jwt
 from joserfc.errors import BadSignatureError, JoseError
 from joserfc.jwk import ECKey, RSAKey
 
-from opensense_okta.simulator.limits import Clock
+from opensense_okta.simulator.clock import Clock
 from opensense_okta.simulator.messages import Call, Headers, Reply, json_reply
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512")

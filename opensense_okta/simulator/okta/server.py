@@ -9,14 +9,17 @@ from dataclasses import dataclass
 from starlette.routing import Mount, Router
 from starlette.types import Receive, Scope, Send
 
-from opensense_okta.simulator.access import Access
-from opensense_okta.simulator.api import Api, RefusedError
+from opensense_okta.simulator.clock import Clock
+from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.control import control_routes
-from opensense_okta.simulator.faults import Fault, Faults, make_fault
-from opensense_okta.simulator.limits import Clock, Limits, Meter
-from opensense_okta.simulator.messages import Call, Headers, Reply, error
-from opensense_okta.simulator.oauth import Client, TokenEndpoint
-from opensense_okta.simulator.org import Org
+from opensense_okta.simulator.faults import Fault, Faults
+from opensense_okta.simulator.messages import Call, Headers, RefusedError, Reply
+from opensense_okta.simulator.okta.access import Access
+from opensense_okta.simulator.okta.api import Api
+from opensense_okta.simulator.okta.faults import make_fault
+from opensense_okta.simulator.okta.limits import Limits, Meter
+from opensense_okta.simulator.okta.messages import error
+from opensense_okta.simulator.okta.oauth import Client, TokenEndpoint
 from opensense_okta.simulator.serving import Served, exchange, served
 
 TOKEN = "simulator-token"  # noqa: S105 - opens nothing but a simulator

@@ -10,9 +10,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from opensense_okta.simulator.cast import FRONT_DESK, NULL, Part, chance
-from opensense_okta.simulator.people import DEPARTMENTS, DOMAIN, Profile
-from opensense_okta.simulator.state import Json, State
+from opensense_okta.simulator.company.cast import FRONT_DESK, NULL, Part, chance
+from opensense_okta.simulator.company.people import DEPARTMENTS, DOMAIN, Profile
+from opensense_okta.simulator.company.state import Json, State
 
 HEADER = (
     "employee_number",

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Self
 
-from opensense_okta.simulator.changes import Day, Rates
-from opensense_okta.simulator.founding import found
-from opensense_okta.simulator.state import State
+from opensense_okta.simulator.company.changes import Day, Rates
+from opensense_okta.simulator.company.founding import found
+from opensense_okta.simulator.company.state import State
 
 
 class Org(State):

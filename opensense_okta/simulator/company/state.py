@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from opensense_okta.simulator.people import People, Profile, dice
+from opensense_okta.simulator.company.people import People, Profile, dice
 
 Json = dict[str, Any]
 

@@ -4,9 +4,9 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from opensense_okta.simulator.founding import PROJECTS, manager_of
-from opensense_okta.simulator.people import dice, job, office_phone
-from opensense_okta.simulator.state import State, midnight, stamp
+from opensense_okta.simulator.company.founding import PROJECTS, manager_of
+from opensense_okta.simulator.company.people import dice, job, office_phone
+from opensense_okta.simulator.company.state import State, midnight, stamp
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Okta's API, in front of the simulated company."""
