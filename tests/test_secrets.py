@@ -27,7 +27,8 @@ from opensense_okta.simulator.okta.faults import (
     TokensExpire,
     make_fault,
 )
-from opensense_okta.simulator.okta.server import running
+from opensense_okta.simulator.okta.server import Simulator
+from opensense_okta.simulator.serving import running
 from tests.directories import app
 from tests.directories.test_faults import impatience
 from tests.directories.test_okta import GROUPS, USERS
@@ -231,7 +232,7 @@ class Watch:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     org = Org.create(users=20, groups=4, memberships=30)
     client = app.client(app.key("P-256"))
-    with running(org, clients=[client], limits=UNHURRIED) as okta:
+    with running(Simulator(org, clients=[client], limits=UNHURRIED)) as okta:
         place = Place(tmp_path_factory.mktemp("place"), okta)
         text = ORGANIZATION.format(endpoint=okta.url, client=app.APP)
         (place.home / "organizations" / "acme.yaml").write_text(text)

@@ -17,7 +17,8 @@ from opensense_okta.approving import approve_now
 from opensense_okta.lake import Lake
 from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.okta.faults import make_fault
-from opensense_okta.simulator.okta.server import TOKEN, Simulator, running
+from opensense_okta.simulator.okta.server import TOKEN, Simulator
+from opensense_okta.simulator.serving import running
 from opensense_okta.syncing import sync_now
 from tests.e2e.home import make_home, write_organization
 from tests.orchestration.company import DAY, NOON, UNHURRIED, an_org
@@ -74,7 +75,7 @@ def desk(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Iterator[Desk]:
     umask = os.umask(0o077)
-    with time_machine.travel(NOON), running(an_org(), limits=UNHURRIED) as okta:
+    with time_machine.travel(NOON), running(Simulator(an_org(), limits=UNHURRIED)) as okta:
         write_organization(home, okta.url)
         monkeypatch.setenv("DAGSTER_HOME", str(home))
         monkeypatch.setenv("ACME_TOKEN", TOKEN)

@@ -25,7 +25,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from opensense_okta.simulator.faults import Fault, Faults
-from opensense_okta.simulator.serving import Served
+from opensense_okta.simulator.messages import Served
 
 
 class Directory(Protocol):

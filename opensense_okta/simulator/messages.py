@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -54,6 +55,14 @@ class Reply:
     content_type: str = "application/json"
     keep: int | None = None
     seconds: float = 0.0
+
+
+class Served(NamedTuple):
+    """One request that has been answered; status 0 is a connection that was reset."""
+
+    method: str
+    target: str
+    status: int
 
 
 class RefusedError(Exception):

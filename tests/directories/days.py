@@ -24,7 +24,8 @@ from opensense_okta.simulator.faults import Answer, Fault
 from opensense_okta.simulator.messages import Call, Reply
 from opensense_okta.simulator.okta.faults import Stage
 from opensense_okta.simulator.okta.limits import Limits
-from opensense_okta.simulator.okta.server import TOKEN, Simulator, running
+from opensense_okta.simulator.okta.server import TOKEN, Simulator
+from opensense_okta.simulator.serving import running
 from tests.directories.reads import Row, rows
 from tests.directories.test_recordings import group_row, user_row, without_capture
 from tests.scratch import scratch
@@ -174,7 +175,7 @@ def a_company(
     """acme, its Okta listening on loopback."""
     with (
         mock.patch.dict(os.environ, {"ACME_TOKEN": TOKEN}),
-        running(org, limits=limits, latency=latency, clock_skew=clock_skew) as okta,
+        running(Simulator(org, limits=limits, latency=latency, clock_skew=clock_skew)) as okta,
     ):
         yield Company(okta, Lake(root, "acme"), settings)
 

@@ -12,15 +12,10 @@ from opensense_okta.organization import EntraDirectory
 from opensense_okta.simulator.entra.apps import App
 from opensense_okta.simulator.entra.faults import make_fault
 from opensense_okta.simulator.entra.limits import Limits
-from opensense_okta.simulator.entra.server import (
-    CLIENT_ID,
-    CLIENT_SECRET,
-    TENANT_ID,
-    Simulator,
-    running,
-)
+from opensense_okta.simulator.entra.server import CLIENT_ID, CLIENT_SECRET, TENANT_ID, Simulator
 from opensense_okta.simulator.entra.tenant import Tenant
 from opensense_okta.simulator.faults import Fault
+from opensense_okta.simulator.serving import running
 from tests.directories import app
 from tests.directories.reads import failure
 from tests.directories.test_certificates import OWN
@@ -31,7 +26,7 @@ from tests.directories.test_entra import Read, read_with
 def served() -> Iterator[Simulator]:
     tenant = Tenant.create(users=1100, groups=12, memberships=1500, day=date(2026, 11, 23))
     unhurried = Limits(units=10_000_000)  # the reader's clock does not wait, the simulator's would
-    with running(tenant, limits=unhurried) as simulator:
+    with running(Simulator(tenant, limits=unhurried)) as simulator:
         yield simulator
 
 
@@ -100,7 +95,9 @@ def test_an_app_signs_in_with_its_certificate(tmp_path: Path) -> None:
     pem = tmp_path / "app.pem"
     pem.write_text(app.pem(app.key()) + OWN)
     registered = App("99999999-9999-9999-9999-999999999999", certificates=(OWN,))
-    with running(Tenant.create(users=30, groups=3, memberships=30), apps=[registered]) as simulator:
+    with running(
+        Simulator(Tenant.create(users=30, groups=3, memberships=30), apps=[registered])
+    ) as simulator:
         ours = {"client_id": registered.id, "certificate": {"file": str(pem)}}
         assert_true(read(simulator, tmp_path, **ours), simulator)
 
@@ -213,7 +210,7 @@ def test_a_missing_permission_is_told(
 ) -> None:
     monkeypatch.setenv("ACME_ENTRA_SECRET", CLIENT_SECRET)
     tenant = Tenant.create(users=20, groups=2, memberships=20)
-    with running(tenant, apps=[registered]) as simulator:
+    with running(Simulator(tenant, apps=[registered])) as simulator:
         error = failure(lambda: read(simulator, tmp_path))
     assert type(error) is errors.AccessDenied
     assert "GroupMember.Read.All" in error.remedy
@@ -222,7 +219,7 @@ def test_a_missing_permission_is_told(
 def test_a_group_deleted_meanwhile_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACME_ENTRA_SECRET", CLIENT_SECRET)
     tenant = Tenant.create(users=50, groups=5, memberships=60)
-    with running(tenant, faults=[make_fault("group-vanishes")]) as simulator:
+    with running(Simulator(tenant, faults=[make_fault("group-vanishes")])) as simulator:
         found = read(simulator, tmp_path)
         assert_true(found, simulator)
     assert found.evidence["groups_gone"] == 1

@@ -57,7 +57,8 @@ from opensense_okta.simulator.okta.faults import (
     make_fault,
 )
 from opensense_okta.simulator.okta.limits import Limits
-from opensense_okta.simulator.okta.server import Simulator, running
+from opensense_okta.simulator.okta.server import Simulator
+from opensense_okta.simulator.serving import running
 from tests.directories import app, virtual_time
 from tests.directories.reads import failure, rows
 from tests.directories.test_okta import DEPROVISIONED, GROUPS, LARGE_MEMBERS, USERS
@@ -169,7 +170,7 @@ def impatience() -> Iterator[None]:
 def a_bench(org: Org, root: Path, key: Path) -> Iterator[Bench]:
     client = app.client(app.key("P-256"))
     unhurried = Limits(users=100_000, groups=100_000)
-    with impatience(), running(org, clients=[client], limits=unhurried) as simulator:
+    with impatience(), running(Simulator(org, clients=[client], limits=unhurried)) as simulator:
         yield Bench(simulator, Lake(root, "acme"), key)
 
 

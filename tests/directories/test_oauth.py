@@ -31,7 +31,8 @@ from opensense_okta.simulator.okta.faults import (
 )
 from opensense_okta.simulator.okta.limits import Limits
 from opensense_okta.simulator.okta.oauth import token_hash
-from opensense_okta.simulator.okta.server import Simulator, running
+from opensense_okta.simulator.okta.server import Simulator
+from opensense_okta.simulator.serving import running
 from tests.directories import app
 from tests.directories.reads import Read, failure, read
 from tests.directories.replay import Peer, Reply, serving
@@ -408,7 +409,7 @@ UNHURRIED = Limits(users=100_000, groups=100_000)
 
 @pytest.fixture
 def sim(org: Org) -> Iterator[Simulator]:
-    with running(org, clients=[app.client()], limits=UNHURRIED) as simulator:
+    with running(Simulator(org, clients=[app.client()], limits=UNHURRIED)) as simulator:
         yield simulator
 
 
@@ -444,7 +445,9 @@ def token_requests(simulator: Simulator) -> list[int]:
 def test_every_kind_of_key_reads_the_whole_org(
     org: Org, tmp_path: Path, kind: str, stored: str, dpop: bool
 ) -> None:
-    with running(org, clients=[app.client(app.key(kind), dpop=dpop)], limits=UNHURRIED) as okta_:
+    with running(
+        Simulator(org, clients=[app.client(app.key(kind), dpop=dpop)], limits=UNHURRIED)
+    ) as okta_:
         found = read(okta_.url, tmp_path, auth=app.credentials(okta_.url, stored))
         assert_true(found, org)
         assert token_requests(okta_) == ([400, 400, 200] if dpop else [200])
@@ -515,7 +518,7 @@ def test_retries_carry_fresh_proofs(sign_in: SignIn, org: Org) -> None:
 
 def test_tokens_of_a_short_life_are_renewed_as_they_end(org: Org, tmp_path: Path) -> None:
     with running(
-        org, clients=[app.client()], limits=UNHURRIED, token_lifetime=2.0, latency=0.12
+        Simulator(org, clients=[app.client()], limits=UNHURRIED, token_lifetime=2.0, latency=0.12)
     ) as okta_:
         okta_.faults.append(SmallPages(limit=4))
         found = read(okta_.url, tmp_path, auth=app.credentials(okta_.url))
@@ -529,7 +532,9 @@ def test_tokens_of_a_short_life_are_renewed_as_they_end(org: Org, tmp_path: Path
 def test_a_machine_whose_clock_is_wrong_signs_in_all_the_same(
     org: Org, tmp_path: Path, skew: float
 ) -> None:
-    with running(org, clients=[app.client()], limits=UNHURRIED, clock_skew=skew) as okta_:
+    with running(
+        Simulator(org, clients=[app.client()], limits=UNHURRIED, clock_skew=skew)
+    ) as okta_:
         found = read(okta_.url, tmp_path, auth=app.credentials(okta_.url))
     assert_true(found, org)
     assert len(token_requests(okta_)) <= 4
@@ -539,14 +544,14 @@ def test_an_app_that_was_granted_a_part_is_told_which_scope_is_missing(
     org: Org, tmp_path: Path
 ) -> None:
     part = app.client(scopes=frozenset({"okta.users.read"}))
-    with running(org, clients=[part], limits=UNHURRIED) as okta_:
+    with running(Simulator(org, clients=[part], limits=UNHURRIED)) as okta_:
         error = failure(lambda: read(okta_.url, tmp_path, auth=app.credentials(okta_.url)))
     assert type(error) is errors.AccessDenied
     assert "okta.groups.read is missing" in error.what
 
 
 def test_an_app_without_a_role_deletes_nobody(org: Org, tmp_path: Path) -> None:
-    with running(org, clients=[app.client(has_role=False)], limits=UNHURRIED) as okta_:
+    with running(Simulator(org, clients=[app.client(has_role=False)], limits=UNHURRIED)) as okta_:
         error = failure(lambda: read(okta_.url, tmp_path, auth=app.credentials(okta_.url)))
     assert type(error) is errors.IncompleteListing
     assert "Admin roles tab" in error.remedy

@@ -46,7 +46,8 @@ from opensense_okta.simulator.okta.faults import (
     make_fault,
 )
 from opensense_okta.simulator.okta.limits import Limits
-from opensense_okta.simulator.okta.server import Simulator, running
+from opensense_okta.simulator.okta.server import Simulator
+from opensense_okta.simulator.serving import running
 from tests.directories.reads import Read, failure, read
 from tests.directories.replay import Peer, Reply, serving
 from tests.directories.test_recordings import group_row, user_row, without_capture
@@ -94,7 +95,7 @@ def org() -> Org:
 
 @pytest.fixture
 def okta(org: Org) -> Iterator[Simulator]:
-    with running(org, limits=Limits(users=100_000, groups=100_000)) as simulator:
+    with running(Simulator(org, limits=Limits(users=100_000, groups=100_000))) as simulator:
         yield simulator
 
 
@@ -298,13 +299,15 @@ def test_a_host_that_nobody_answers_at_is_unreachable(tmp_path: Path) -> None:
 
 
 def test_no_more_run_at_once_than_bulk_jobs_should(org: Org, tmp_path: Path) -> None:
-    with running(org, limits=Limits(users=100_000, groups=100_000), latency=0.05) as okta:
+    with running(
+        Simulator(org, limits=Limits(users=100_000, groups=100_000), latency=0.05)
+    ) as okta:
         read(okta.url, tmp_path)
     assert 4 <= okta.most_at_once <= CONNECTIONS
 
 
 def test_the_share_of_each_bucket_is_spread_over_the_minute(org: Org, tmp_path: Path) -> None:
-    with running(org, limits=Limits(users=50, groups=50)) as okta:
+    with running(Simulator(org, limits=Limits(users=50, groups=50))) as okta:
         found = read(okta.url, tmp_path, share=0.5)
     assert okta.meter.refused == 0
     assert sum(found.slept) >= 60 * okta.meter.used("groups") / 25 - 5
@@ -349,9 +352,11 @@ def test_a_circle_of_several_pages_is_an_error(answered: Answered, peer: Peer) -
 
 def test_a_full_page_without_any_link_is_an_error(tmp_path: Path) -> None:
     with running(
-        Org.create(users=450, groups=3, memberships=5),
-        limits=Limits(users=100_000, groups=100_000),
-        faults=[LostLinks(match=USERS, times=None)],
+        Simulator(
+            Org.create(users=450, groups=3, memberships=5),
+            limits=Limits(users=100_000, groups=100_000),
+            faults=[LostLinks(match=USERS, times=None)],
+        )
     ) as okta:
         error = failure(lambda: read(okta.url, tmp_path))
     assert type(error) is errors.IncompleteListing

@@ -25,7 +25,8 @@ from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.faults import Fault
 from opensense_okta.simulator.okta.faults import Empty, Failure, make_fault
 from opensense_okta.simulator.okta.limits import Limits
-from opensense_okta.simulator.okta.server import Simulator, running
+from opensense_okta.simulator.okta.server import Simulator
+from opensense_okta.simulator.serving import running
 from tests.conftest import Write
 from tests.directories.reads import failure
 from tests.directories.test_http import everything_told
@@ -41,7 +42,7 @@ Take = Callable[..., SnapshotManifest]
 @pytest.fixture
 def okta() -> Iterator[Simulator]:
     org = Org.create(users=40, groups=6, memberships=80, day=TODAY)
-    with running(org, limits=Limits(users=100_000, groups=100_000)) as simulator:
+    with running(Simulator(org, limits=Limits(users=100_000, groups=100_000))) as simulator:
         yield simulator
 
 

@@ -132,7 +132,7 @@ def killed(acme: Company, day: date, requests: int, rng: Random) -> None:
         time.sleep(rng.uniform(0, 0.03))
         process.kill()
         process.wait()
-    while acme.okta.meter.running:  # what was in flight
+    while acme.okta.at_once:  # what was in flight
         time.sleep(0.001)
 
 

@@ -31,6 +31,7 @@ from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.entra import server as entra_server
 from opensense_okta.simulator.entra.tenant import TENANT_ID, Tenant
 from opensense_okta.simulator.okta import server as okta_server
+from opensense_okta.simulator.serving import running
 from opensense_okta.vocabulary import ACTIVE
 from tests.lakes import copied
 from tests.orchestration.company import UNHURRIED
@@ -197,8 +198,10 @@ def working(place: Place) -> Iterator[Company]:
     secret = place.token.read_text()
     app = replace(entra_server.APP, secrets=(secret,))
     with (
-        okta_server.running(org, port=place.okta, tokens=[secret], limits=UNHURRIED) as okta,
-        entra_server.running(Tenant.of(org), port=place.entra, apps=[app]) as entra,
+        running(
+            okta_server.Simulator(org, tokens=[secret], limits=UNHURRIED), port=place.okta
+        ) as okta,
+        running(entra_server.Simulator(Tenant.of(org), apps=[app]), port=place.entra) as entra,
     ):
         okta_port, entra_port = (int(one.url.rpartition(":")[2]) for one in (okta, entra))
         here = replace(place, okta=okta_port, entra=entra_port)

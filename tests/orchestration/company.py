@@ -21,7 +21,8 @@ from opensense_okta.orchestration.resources import Watcher
 from opensense_okta.organization import Organization
 from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.okta.limits import Limits
-from opensense_okta.simulator.okta.server import TOKEN, Simulator, running
+from opensense_okta.simulator.okta.server import TOKEN, Simulator
+from opensense_okta.simulator.serving import running
 from tests.resolution.stored import group, store, user
 
 DAY = date(2026, 11, 23)
@@ -199,7 +200,7 @@ def a_company(root: Path, org: Org | None = None, **settings: object) -> Iterato
     with (
         mock.patch.dict(os.environ, environment),
         time_machine.travel(NOON),
-        running(org or an_org(), limits=UNHURRIED) as okta,
+        running(Simulator(org or an_org(), limits=UNHURRIED)) as okta,
         dg.DagsterInstance.ephemeral() as instance,
     ):
         organization = an_organization(okta.url, **settings)

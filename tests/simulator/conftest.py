@@ -11,7 +11,8 @@ from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.entra import server as entra_server
 from opensense_okta.simulator.entra.server import CLIENT_ID, CLIENT_SECRET, TENANT_ID
 from opensense_okta.simulator.entra.tenant import Tenant
-from opensense_okta.simulator.okta.server import TOKEN, Simulator, running
+from opensense_okta.simulator.okta.server import TOKEN, Simulator
+from opensense_okta.simulator.serving import running
 
 DAY = date(2026, 11, 23)
 
@@ -25,7 +26,7 @@ def org() -> Org:
 
 @pytest.fixture
 def okta(org: Org) -> Iterator[Simulator]:
-    with running(org) as simulator:
+    with running(Simulator(org)) as simulator:
         yield simulator
 
 
@@ -59,7 +60,7 @@ def tenant(org: Org) -> Tenant:
 
 @pytest.fixture
 def entra(tenant: Tenant) -> Iterator[entra_server.Simulator]:
-    with entra_server.running(tenant) as simulator:
+    with running(entra_server.Simulator(tenant)) as simulator:
         yield simulator
 
 

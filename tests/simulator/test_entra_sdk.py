@@ -8,8 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from opensense_okta.simulator.entra.server import CLIENT_ID, CLIENT_SECRET, TENANT_ID, running
+from opensense_okta.simulator.entra.server import CLIENT_ID, CLIENT_SECRET, TENANT_ID, Simulator
 from opensense_okta.simulator.entra.tenant import Tenant
+from opensense_okta.simulator.serving import running
 
 pytestmark = [
     pytest.mark.slow,  # importing the client alone takes seconds
@@ -125,5 +126,5 @@ def test_the_official_client_lists_users_groups_and_members_completely() -> None
         async with httpx.AsyncClient() as connections:
             await read(url, connections)
 
-    with running(tenant) as entra:
+    with running(Simulator(tenant)) as entra:
         asyncio.run(read_all(entra.url))

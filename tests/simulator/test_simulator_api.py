@@ -7,7 +7,8 @@ import httpx
 import pytest
 
 from opensense_okta.simulator.company.org import Org
-from opensense_okta.simulator.okta.server import TOKEN, Simulator, running
+from opensense_okta.simulator.okta.server import TOKEN, Simulator
+from opensense_okta.simulator.serving import running
 
 Read = Callable[[str], list[Any]]
 OLD_OR_BUSY = (
@@ -296,7 +297,10 @@ def test_another_process_controls_days_and_sees_requests_and_truth(
 
 
 def test_two_simulators_run_side_by_side() -> None:
-    with running(Org.create(seed=1)) as one, running(Org.create(seed=2)) as other:
+    with (
+        running(Simulator(Org.create(seed=1))) as one,
+        running(Simulator(Org.create(seed=2))) as other,
+    ):
         assert one.url != other.url
         headers = {"Authorization": f"SSWS {TOKEN}"}
         first, second = (

@@ -9,7 +9,8 @@ import pytest
 from opensense_okta.simulator.clock import Clock
 from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.okta.limits import Limits, Meter
-from opensense_okta.simulator.okta.server import TOKEN, Simulator, running
+from opensense_okta.simulator.okta.server import TOKEN, Simulator
+from opensense_okta.simulator.serving import running
 
 HEADERS = {"Authorization": f"SSWS {TOKEN}"}
 
@@ -48,7 +49,7 @@ def test_the_headers_count_down_per_bucket(api: httpx.Client, okta: Simulator, o
 
 
 def test_a_used_up_window_answers_429_until_it_ends(org: Org) -> None:
-    with running(org, limits=Limits(users=2, window_seconds=1)) as okta:
+    with running(Simulator(org, limits=Limits(users=2, window_seconds=1))) as okta:
         answers = [httpx.get(f"{okta.url}/api/v1/users", headers=HEADERS) for _ in range(3)]
         assert [answer.status_code for answer in answers] == [200, 200, 429]
         refused = answers[-1]
@@ -88,7 +89,7 @@ def test_too_many_at_once_are_refused_with_a_limit_of_zero(org: Org) -> None:
     def get(_: int) -> httpx.Response:
         return httpx.get(f"{okta.url}/api/v1/users?limit=1", headers=HEADERS)
 
-    with running(org, limits=Limits(concurrent=2), latency=0.3) as okta:
+    with running(Simulator(org, limits=Limits(concurrent=2), latency=0.3)) as okta:
         with ThreadPoolExecutor(6) as pool:
             answers = list(pool.map(get, range(6)))
         assert okta.most_at_once > 2
@@ -99,7 +100,7 @@ def test_too_many_at_once_are_refused_with_a_limit_of_zero(org: Org) -> None:
 
 
 def test_the_orgs_clock_may_be_wrong(org: Org) -> None:
-    with running(org, clock_skew=-3600) as okta:
+    with running(Simulator(org, clock_skew=-3600)) as okta:
         answer = httpx.get(f"{okta.url}/api/v1/users", headers=HEADERS)
     behind = time.time() - parsedate_to_datetime(answer.headers["date"]).timestamp()
     assert 3590 < behind < 3700
@@ -107,7 +108,7 @@ def test_the_orgs_clock_may_be_wrong(org: Org) -> None:
 
 
 def test_answers_may_take_their_time(org: Org) -> None:
-    with running(org, latency=0.2) as okta:
+    with running(Simulator(org, latency=0.2)) as okta:
         started = time.perf_counter()
         httpx.get(f"{okta.url}/api/v1/users", headers=HEADERS)
     assert time.perf_counter() - started > 0.2
@@ -115,7 +116,7 @@ def test_answers_may_take_their_time(org: Org) -> None:
 
 @pytest.mark.parametrize("stop", [lambda okta: okta.requests.clear(), lambda _: None])
 def test_a_closed_simulator_no_longer_listens(org: Org, stop: Callable[[Simulator], None]) -> None:
-    with running(org) as okta:
+    with running(Simulator(org)) as okta:
         stop(okta)
     with pytest.raises(httpx.ConnectError):
         httpx.get(okta.url)

@@ -18,7 +18,8 @@ from joserfc.jwk import ECKey, RSAKey
 from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.okta.faults import make_fault
 from opensense_okta.simulator.okta.oauth import ASSERTION_TYPE, Client, token_hash
-from opensense_okta.simulator.okta.server import Simulator, running
+from opensense_okta.simulator.okta.server import Simulator
+from opensense_okta.simulator.serving import running
 
 Key = RSAKey | ECKey
 
@@ -40,7 +41,7 @@ CLIENTS = (PLAIN, BOUND, ROLELESS, USERS_ONLY, SCOPELESS, KEYLESS)
 
 @pytest.fixture
 def okta(org: Org) -> Iterator[Simulator]:
-    with running(org, clients=CLIENTS) as simulator:
+    with running(Simulator(org, clients=CLIENTS)) as simulator:
         yield simulator
 
 
@@ -141,7 +142,7 @@ def test_keys_may_be_rsa_or_ec_and_pem_or_jwk(org: Org) -> None:
     keys: list[str | Mapping[str, Any]] = [ec.as_pem(private=False).decode()]
     keys.append(ec.as_dict(private=False))
     clients = [Client(f"0oa{number}", (key,), dpop=False) for number, key in enumerate(keys)]
-    with running(org, clients=clients) as okta:
+    with running(Simulator(org, clients=clients)) as okta:
         for client in clients:
             assert ask(okta, client, assertion(okta, client, ec)).status_code == 200
 
@@ -235,7 +236,7 @@ def test_a_client_without_a_role_reads_silence(okta: Simulator) -> None:
 
 
 def test_an_access_token_ends_with_its_lifetime(org: Org) -> None:
-    with running(org, clients=CLIENTS, token_lifetime=0.3) as okta:
+    with running(Simulator(org, clients=CLIENTS, token_lifetime=0.3)) as okta:
         token = ask(okta, PLAIN).json()["access_token"]
         assert get(okta, "Bearer", token).status_code == 200
         time.sleep(0.35)

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from opensense_okta.simulator.company.org import Org
-from opensense_okta.simulator.okta.server import TOKEN, running
+from opensense_okta.simulator.okta.server import TOKEN, Simulator
+from opensense_okta.simulator.serving import running
 
 pytestmark = [
     pytest.mark.slow,  # importing the client alone takes seconds
@@ -62,5 +63,5 @@ def test_the_official_client_lists_users_groups_and_members_completely(
                 memberships += [(group, user) for user in members]
             assert memberships == truth.memberships
 
-    with running(org) as okta:
+    with running(Simulator(org)) as okta:
         asyncio.run(read(okta.url))

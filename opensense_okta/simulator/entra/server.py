@@ -1,15 +1,9 @@
 """The simulator as a server on loopback: login and Graph, limits, faults, and controls."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from starlette.routing import Mount, Router
-from starlette.types import Receive, Scope, Send
-
-from opensense_okta.simulator.clock import Clock
-from opensense_okta.simulator.control import control_routes
 from opensense_okta.simulator.entra.access import Access
 from opensense_okta.simulator.entra.api import Api
 from opensense_okta.simulator.entra.apps import App
@@ -18,11 +12,11 @@ from opensense_okta.simulator.entra.limits import Bucket, Limits, refusal_header
 from opensense_okta.simulator.entra.login import LIFETIME, Login
 from opensense_okta.simulator.entra.messages import graph_error, usual_headers
 from opensense_okta.simulator.entra.tenant import TENANT_ID, Tenant
-from opensense_okta.simulator.faults import Fault, Faults
+from opensense_okta.simulator.faults import Fault
 from opensense_okta.simulator.messages import Call, Headers, RefusedError, Reply
-from opensense_okta.simulator.serving import Served, exchange, served
+from opensense_okta.simulator.simulated_api import SimulatedApi, find_endpoint
 
-__all__ = ["CLIENT_ID", "CLIENT_SECRET", "TENANT_ID", "Simulator", "running"]
+__all__ = ["CLIENT_ID", "CLIENT_SECRET", "TENANT_ID", "Simulator"]
 
 CLIENT_ID = "c1b2a3d4-0f0e-4d0c-8b0a-090807060504"
 """The application that is registered unless others are given."""
@@ -42,18 +36,14 @@ class Endpoint:
     answer: Callable[..., Reply]
 
 
-class Simulator:
-    """An Entra tenant behind HTTP; `running` says what the arguments mean.
+class Simulator(SimulatedApi):
+    """An Entra tenant behind HTTP; its URL is the login endpoint's and Graph's root alike.
 
     Attributes:
         tenant: What it serves; may be changed while it serves.
-        url: Where it listens; login endpoint and Graph's root alike.
-        requests: Every request answered so far.
-        faults: What goes wrong; may be changed while it serves.
         access: Who may call it; `access.endpoint` grants the tokens, and `access.endpoint.apps`
             are the registered applications, which may be replaced.
         bucket: How much of its limits is used.
-        latency: Seconds that every answer takes.
     """
 
     def __init__(
@@ -67,25 +57,22 @@ class Simulator:
         clock_skew: float = 0.0,
         token_lifetime: float = LIFETIME,
     ) -> None:
+        """Put login and Graph in front of a tenant.
+
+        Args:
+            tenant: What to serve.
+            apps: The applications that the tenant knows.
+            limits: How many resource units an app may use; by default what its size gives.
+            faults: What goes wrong.
+            latency: Seconds that every answer takes.
+            clock_skew: Seconds by which the tenant's clock is ahead of this machine's.
+            token_lifetime: Seconds that an access token is good for.
+        """
+        super().__init__(tenant, make_fault, faults=faults, latency=latency, clock_skew=clock_skew)
         self.tenant = tenant
-        self.url = ""
-        self.requests: list[Served] = []
-        self.faults = Faults(faults)
-        self.clock = Clock(clock_skew)
         self.access = Access(Login(tenant, apps, self.clock, token_lifetime))
         self.bucket = Bucket(limits or Limits(), self.clock)
-        self.latency = latency
         self._endpoints = _endpoints(Api(tenant))
-        controls = control_routes(self, tenant, make_fault)
-        self.app = Router([Mount("/_simulator", routes=controls), Mount("/", self)])
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, as an ASGI application."""
-        await exchange(self, scope, receive, send)
-
-    def serve_at(self, url: str) -> None:
-        """Learn where it is."""
-        self.url = url
 
     def usual_headers(self, call: Call, reply: Reply) -> Headers:
         """The headers that every answer has."""
@@ -106,7 +93,7 @@ class Simulator:
         return self.access.endpoint.answer(call, tenant)
 
     def _read(self, call: Call) -> Reply:
-        endpoint, names = self._route(call)
+        endpoint, ids = find_endpoint(self._endpoints, call.path)
         if not endpoint:
             self.access.caller(call)
             segment = call.path.removeprefix("/v1.0/").partition("/")[0]
@@ -120,16 +107,9 @@ class Simulator:
             self.bucket.refused += 1
             headers = refusal_headers(app.id, wait, "ResourceUnitLimitExceeded")
             return graph_error(call, 429, "TooManyRequests", "Too many requests.", headers)
-        reply = endpoint.answer(call, app, *names)
+        reply = endpoint.answer(call, app, *ids)
         self.bucket.take(app.id, size, int(dict(reply.headers)["x-ms-resource-unit"]))
         return reply
-
-    def _route(self, call: Call) -> tuple[Endpoint | None, tuple[str, ...]]:
-        """The endpoint of a path, and the ids the path names."""
-        for endpoint in self._endpoints:
-            if match := endpoint.path.fullmatch(call.path):
-                return endpoint, match.groups()
-        return None, ()
 
 
 _LOGIN = re.compile(r"/([^/]+)/oauth2/v2\.0/token")
@@ -154,40 +134,3 @@ def _endpoints(api: Api) -> list[Endpoint]:
             ),
         )
     ]
-
-
-@contextmanager
-def running(
-    tenant: Tenant,
-    *,
-    port: int = 0,
-    apps: Iterable[App] = (APP,),
-    limits: Limits | None = None,
-    faults: Iterable[Fault] = (),
-    latency: float = 0.0,
-    clock_skew: float = 0.0,
-    token_lifetime: float = LIFETIME,
-) -> Iterator[Simulator]:
-    """Serve a tenant on 127.0.0.1 from a thread while the context lasts.
-
-    Args:
-        tenant: What to serve.
-        port: The port to listen on; 0 takes any free one.
-        apps: The applications that the tenant knows.
-        limits: How many resource units an app may use; by default what its size gives.
-        faults: What goes wrong.
-        latency: Seconds that every answer takes.
-        clock_skew: Seconds by which the tenant's clock is ahead of this machine's.
-        token_lifetime: Seconds that an access token is good for.
-    """
-    simulator = Simulator(
-        tenant,
-        apps=apps,
-        limits=limits,
-        faults=faults,
-        latency=latency,
-        clock_skew=clock_skew,
-        token_lifetime=token_lifetime,
-    )
-    with served(simulator, port):
-        yield simulator

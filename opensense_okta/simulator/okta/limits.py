@@ -41,7 +41,6 @@ class Meter:
 
     def __init__(self, limits: Limits, clock: Clock) -> None:
         self.limits = limits
-        self.running = 0
         self.refused = 0
         self._clock = clock
         self._ends: dict[str, int] = {}
@@ -64,9 +63,9 @@ class Meter:
         self.refused += not allowed
         return allowed, _headers(limit, max(0, left - 1), self._ends[bucket])
 
-    def crowded(self) -> Headers | None:
-        """The headers of the refusal when too many requests run already."""
-        if self.limits.concurrent is None or self.running <= self.limits.concurrent:
+    def crowded(self, at_once: int) -> Headers | None:
+        """The headers of the refusal when too many requests run at the same time."""
+        if self.limits.concurrent is None or at_once <= self.limits.concurrent:
             return None
         self.refused += 1
         return _headers(0, 0, int(self._clock.now()) + CONCURRENCY_RESET)
