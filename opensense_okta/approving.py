@@ -11,11 +11,11 @@ from shlex import quote
 import click
 
 from opensense_okta.arguments import WrongUse, day_of, lake_of, organization_of
+from opensense_okta.config.environment import dagster_home
+from opensense_okta.config.models import Organization
 from opensense_okta.console import PlainWatcher, terminal
-from opensense_okta.environment import dagster_home
 from opensense_okta.lake import Lake
 from opensense_okta.orchestration.in_process import JobRun, run_approval, tell_people
-from opensense_okta.organization import Organization
 from opensense_okta.publishing.approval import Approval, approval_of
 from opensense_okta.publishing.exported import undelivered
 from opensense_okta.publishing.guards import examples

@@ -3,15 +3,12 @@
 from datetime import UTC, date, datetime
 from difflib import get_close_matches
 
-from opensense_okta.environment import data_root, organizations_folder
+from opensense_okta.config.environment import data_root, organizations_folder
+from opensense_okta.config.load import load_organizations
+from opensense_okta.config.models import Organization
+from opensense_okta.config.secret import Secret, SecretMissing
+from opensense_okta.config.yaml_file import OrganizationFileError
 from opensense_okta.lake import Lake
-from opensense_okta.organization import (
-    Organization,
-    OrganizationFileError,
-    Secret,
-    SecretMissing,
-    load_organizations,
-)
 
 
 class WrongUse(Exception):

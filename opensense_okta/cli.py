@@ -7,8 +7,8 @@ from contextlib import contextmanager
 import click
 
 from opensense_okta.arguments import WrongUse, lake_of, organization_of
-from opensense_okta.environment import EnvironmentMistake, keep_private
-from opensense_okta.organization import OrganizationsFolderMissing
+from opensense_okta.config.environment import EnvironmentMistake, keep_private
+from opensense_okta.config.load import OrganizationsFolderMissing
 from opensense_okta.simulator.command import simulate
 
 WRONG_USE = 2

@@ -1,9 +1,9 @@
 """Dagster's front door: all organizations' definitions, merged."""
 
-from opensense_okta.environment import data_root, keep_private, organizations_folder
+from opensense_okta.config.environment import data_root, keep_private, organizations_folder
+from opensense_okta.config.load import load_organizations
 from opensense_okta.lake import Lake
 from opensense_okta.orchestration.organizations import build_definitions
-from opensense_okta.organization import load_organizations
 
 keep_private()
 defs = build_definitions(

@@ -5,9 +5,9 @@ from dataclasses import asdict
 
 import click
 
+from opensense_okta.config.models import Organization
 from opensense_okta.directories.doctor import examine
 from opensense_okta.lake import Lake
-from opensense_okta.organization import Organization
 from opensense_okta.resolution.rules_doctor import examine_rules
 
 MARKS = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}

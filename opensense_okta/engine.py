@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
-from opensense_okta.environment import EnvironmentMistake, memory_limit
+from opensense_okta.config.environment import EnvironmentMistake, memory_limit
 
 Value = str | int | float | bool | list[str] | None
 

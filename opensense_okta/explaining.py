@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from opensense_okta.arguments import WrongUse, day_of, lake_of, organization_of
+from opensense_okta.config.models import Organization
 from opensense_okta.lake import Lake
-from opensense_okta.organization import Organization
 from opensense_okta.publishing.explain import (
     Change,
     Conflict,

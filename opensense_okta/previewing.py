@@ -10,11 +10,9 @@ from pathlib import Path
 import click
 
 from opensense_okta.arguments import WrongUse, day_of, lake_of, organization_of
-from opensense_okta.organization import (
-    Organization,
-    OrganizationFileError,
-    load_organization,
-)
+from opensense_okta.config.load import load_organization
+from opensense_okta.config.models import Organization
+from opensense_okta.config.yaml_file import OrganizationFileError
 from opensense_okta.publishing.preview import Kind, PersonChange, Preview, preview
 from opensense_okta.publishing.standing import NotResolved
 from opensense_okta.resolution.sources import NothingToResolve, StaleDirectory

@@ -8,12 +8,12 @@ from datetime import UTC, date, datetime
 import click
 
 from opensense_okta.arguments import day_of, lake_of, organization_of, refuse_missing_secrets
+from opensense_okta.config.environment import dagster_home
+from opensense_okta.config.models import Organization
 from opensense_okta.console import terminal, watching
 from opensense_okta.directories.snapshot import SnapshotManifest, judge_snapshot
-from opensense_okta.environment import dagster_home
 from opensense_okta.lake import Lake
 from opensense_okta.orchestration.in_process import JobRun, run_sync, tell_people
-from opensense_okta.organization import Organization
 from opensense_okta.publishing.standing import Published, published
 from opensense_okta.resolution.resolve import ResolvedManifest
 

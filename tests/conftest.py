@@ -4,8 +4,9 @@ from pathlib import Path
 import certifi
 import pytest
 
+from opensense_okta.config.load import load_organization
+from opensense_okta.config.models import Organization
 from opensense_okta.lake import Lake
-from opensense_okta.organization import Organization, load_organization
 from opensense_okta.simulator.okta.server import TOKEN
 
 Write = Callable[..., Organization]

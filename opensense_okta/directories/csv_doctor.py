@@ -7,13 +7,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from opensense_okta import engine
+from opensense_okta.config.attributes import STANDARD_ATTRIBUTES
+from opensense_okta.config.models import CsvDirectory
 from opensense_okta.directories import csv
 from opensense_okta.directories.csv_copy import Copy
 from opensense_okta.directories.diagnosis import Diagnosis
 from opensense_okta.directories.errors import DirectoryError, Unreachable
 from opensense_okta.directories.progress import unheard
 from opensense_okta.directories.spool import Spool
-from opensense_okta.organization import STANDARD_ATTRIBUTES, CsvDirectory
 
 SIGNS = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "vertical bar", " ": "space"}
 

@@ -15,6 +15,8 @@ from urllib.parse import quote
 import duckdb
 
 from opensense_okta import engine
+from opensense_okta.config.attributes import mapping, pointer_to
+from opensense_okta.config.models import EntraDirectory
 from opensense_okta.directories import entra_errors, entra_token_errors
 from opensense_okta.directories.certificates import read_certificate
 from opensense_okta.directories.entra_records import following, read_count, read_members, read_page
@@ -25,7 +27,6 @@ from opensense_okta.directories.errors import (
     IncompleteListing,
     first_of,
 )
-from opensense_okta.directories.fields import pointer_to
 from opensense_okta.directories.http import Api, Auth, Protocol, connect
 from opensense_okta.directories.listing import Listing, Pages, cost_of, each
 from opensense_okta.directories.oauth import ClientCredentials, client_secret, private_key_jwt
@@ -34,8 +35,6 @@ from opensense_okta.directories.progress import Listener, Progress
 from opensense_okta.directories.reader import Before
 from opensense_okta.directories.snapshot import Cost
 from opensense_okta.directories.spool import Page, Spool
-from opensense_okta.organization import EntraDirectory
-from opensense_okta.vocabulary import mapping
 
 PROTOCOL = Protocol(
     entra_errors.error, entra_errors.allowance, entra_errors.busy, setting=entra_errors.SETTING

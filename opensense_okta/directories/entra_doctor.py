@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+from opensense_okta.config.models import EntraDirectory
+from opensense_okta.config.secret import SecretMissing
 from opensense_okta.directories import entra, entra_errors
 from opensense_okta.directories.certificates import read_certificate
 from opensense_okta.directories.diagnosis import (
@@ -18,7 +20,6 @@ from opensense_okta.directories.errors import DirectoryError, Gone
 from opensense_okta.directories.http import Answer, Api, connect
 from opensense_okta.directories.pacing import Governor
 from opensense_okta.directories.records import Records
-from opensense_okta.organization import EntraDirectory, SecretMissing
 
 PROTOCOL = without_waiting(entra.PROTOCOL)
 SOON = timedelta(days=30)  # a certificate takes a company some weeks to renew

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from opensense_okta.config.models import Directory
 from opensense_okta.directories import (
     csv,
     csv_doctor,
@@ -12,7 +13,6 @@ from opensense_okta.directories import (
     okta_doctor,
 )
 from opensense_okta.directories.reader import Kind
-from opensense_okta.organization import Directory
 
 KINDS: Mapping[str, Kind[Any]] = {
     "okta": Kind(

@@ -13,6 +13,8 @@ from urllib.parse import quote, urlencode
 import duckdb
 
 from opensense_okta import engine
+from opensense_okta.config.attributes import mapping, pointer_to
+from opensense_okta.config.models import OktaDirectory
 from opensense_okta.directories import okta_errors, okta_token_errors
 from opensense_okta.directories.errors import (
     CredentialsRejected,
@@ -22,7 +24,6 @@ from opensense_okta.directories.errors import (
     Unreachable,
     first_of,
 )
-from opensense_okta.directories.fields import pointer_to
 from opensense_okta.directories.http import Answer, Api, Auth, HeaderAuth, Protocol, connect
 from opensense_okta.directories.keys import read_key
 from opensense_okta.directories.listing import Listing, Pages, cost_of, each
@@ -33,8 +34,6 @@ from opensense_okta.directories.reader import Before
 from opensense_okta.directories.records import Records, read_identifiers, read_records
 from opensense_okta.directories.snapshot import Cost
 from opensense_okta.directories.spool import Page, Spool
-from opensense_okta.organization import OktaDirectory
-from opensense_okta.vocabulary import mapping
 
 PROTOCOL = Protocol(okta_errors.error, okta_errors.allowance, okta_errors.busy)
 SCOPES = "okta.users.read okta.groups.read"

@@ -4,6 +4,8 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from opensense_okta.config.models import OktaDirectory
+from opensense_okta.config.secret import SecretMissing
 from opensense_okta.directories import okta, okta_errors
 from opensense_okta.directories.diagnosis import (
     Diagnosis,
@@ -16,7 +18,6 @@ from opensense_okta.directories.errors import DirectoryError
 from opensense_okta.directories.http import Answer, Api, connect
 from opensense_okta.directories.pacing import Governor
 from opensense_okta.directories.records import Records, read_records
-from opensense_okta.organization import OktaDirectory, SecretMissing
 
 SAMPLE = "/api/v1/users?limit=200"
 BUILT_IN = "/api/v1/groups?" + urlencode(

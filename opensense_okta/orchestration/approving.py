@@ -12,9 +12,9 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 from pydantic import Field
 
+from opensense_okta.config.models import Organization
 from opensense_okta.lake import Lake
 from opensense_okta.orchestration import tables, tags
-from opensense_okta.organization import Organization
 from opensense_okta.publishing.approval import approval_of, approve
 from opensense_okta.publishing.judging import Judgement, judge
 from opensense_okta.publishing.publish import resolved_day

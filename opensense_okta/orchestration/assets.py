@@ -7,15 +7,15 @@ from typing import get_args
 import dagster as dg
 from pydantic import Field
 
+from opensense_okta.config.environment import data_root
+from opensense_okta.config.models import Organization
 from opensense_okta.directories.reading import Run, take_snapshot
 from opensense_okta.directories.snapshot import CHECKS, TABLES, judge_snapshot
-from opensense_okta.environment import data_root
 from opensense_okta.lake import Lake
 from opensense_okta.orchestration import failures, tables, tags
 from opensense_okta.orchestration.approving import Publishing, let_through, show_held
 from opensense_okta.orchestration.resources import PROGRESS, lock_key
 from opensense_okta.orchestration.tables import RULES_MATTER
-from opensense_okta.organization import Organization
 from opensense_okta.publishing.exported import export_published
 from opensense_okta.publishing.guards import GUARD_QUESTIONS, Guard
 from opensense_okta.publishing.judging import judge

@@ -5,10 +5,10 @@ from contextlib import contextmanager
 
 import dagster as dg
 
+from opensense_okta.config.environment import EnvironmentMistake
+from opensense_okta.config.secret import SecretMissing
 from opensense_okta.directories.errors import DirectoryError
-from opensense_okta.environment import EnvironmentMistake
 from opensense_okta.orchestration import tags
-from opensense_okta.organization import SecretMissing
 from opensense_okta.publishing.export_failure import ExportFailed
 from opensense_okta.publishing.publish import Held
 from opensense_okta.publishing.standing import NotResolved

@@ -7,7 +7,8 @@ from types import MappingProxyType
 
 import dagster as dg
 
-from opensense_okta.environment import EnvironmentMistake, dagster_home
+from opensense_okta.config.environment import EnvironmentMistake, dagster_home
+from opensense_okta.config.models import Organization
 from opensense_okta.lake import Lake
 from opensense_okta.orchestration import tags
 from opensense_okta.orchestration.approving import approve_job, configured
@@ -16,7 +17,6 @@ from opensense_okta.orchestration.notices import tell_after_run
 from opensense_okta.orchestration.organizations import build_definitions
 from opensense_okta.orchestration.resources import Watcher
 from opensense_okta.orchestration.retries import resolve_job, sync_job
-from opensense_okta.organization import Organization
 
 INTERRUPTED = (
     "The sync was interrupted. The published directory is as it was; the next sync within the hour goes on"

@@ -18,9 +18,9 @@ from typing import Final
 
 import dagster as dg
 
+from opensense_okta.config.models import Organization
 from opensense_okta.lake import Lake
 from opensense_okta.orchestration.outcomes import news_of
-from opensense_okta.organization import Organization
 from opensense_okta.publishing.notice_delivery import PATIENCE, Delivery, deliver
 from opensense_okta.publishing.notices import Memory, Post, alone, memory, remember, to_be_told
 

@@ -18,6 +18,7 @@ from typing import Final
 
 import dagster as dg
 
+from opensense_okta.config.models import Organization
 from opensense_okta.lake import Lake
 from opensense_okta.orchestration import tags
 from opensense_okta.orchestration.approving import approve_job
@@ -31,7 +32,6 @@ from opensense_okta.orchestration.retries import (
     runs_of,
     sync_job,
 )
-from opensense_okta.organization import Organization
 from opensense_okta.publishing.judging import stored_judgement
 from opensense_okta.publishing.notices import News, Trouble, held_back
 from opensense_okta.publishing.standing import marked, published

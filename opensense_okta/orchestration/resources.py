@@ -7,8 +7,8 @@ from typing import Protocol
 
 import dagster as dg
 
+from opensense_okta.config.environment import data_root
 from opensense_okta.directories.progress import Listener, Progress, in_words
-from opensense_okta.environment import data_root
 from opensense_okta.lake import Lake
 from opensense_okta.orchestration import lock, tags
 

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import fsspec  # type: ignore[import-untyped]  # comes without types
 
-from opensense_okta.export_path import LOCAL, SSH
+from opensense_okta.config.export_path import LOCAL, SSH
 from opensense_okta.lake import make_private, move_whole
 from opensense_okta.publishing import export_sftp
 from opensense_okta.publishing.export_failure import ExportFailed

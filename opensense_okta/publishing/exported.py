@@ -10,9 +10,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from opensense_okta.export_path import EXPORTED
+from opensense_okta.config.export_path import EXPORTED
+from opensense_okta.config.models import Organization
 from opensense_okta.lake import Lake, write_whole
-from opensense_okta.organization import Organization
 from opensense_okta.publishing.export_delivery import deliver
 from opensense_okta.publishing.export_failure import failure_of
 from opensense_okta.publishing.exports import Exported, Known, export, headers_of

@@ -17,12 +17,12 @@ import duckdb
 from duckdb import ColumnExpression, ConstantExpression, Expression, FunctionExpression
 
 from opensense_okta import engine
-from opensense_okta.export_path import DAY, LAKES_OWN, LOCAL, SSH
+from opensense_okta.config.attributes import STANDARD_ATTRIBUTES, attributes
+from opensense_okta.config.export_path import DAY, LAKES_OWN, LOCAL, SSH
+from opensense_okta.config.models import CsvExport, Organization
 from opensense_okta.lake import Lake
-from opensense_okta.organization import STANDARD_ATTRIBUTES, CsvExport, Organization
 from opensense_okta.publishing.export_delivery import deliver, public
 from opensense_okta.publishing.export_failure import ExportFailed, failure_of
-from opensense_okta.vocabulary import attributes
 
 __all__ = ["ExportFailed", "Exported", "Known", "export", "headers_of"]
 

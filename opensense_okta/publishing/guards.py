@@ -12,7 +12,7 @@ import duckdb
 from pydantic import BaseModel, ConfigDict
 
 from opensense_okta import engine
-from opensense_okta.organization import Guards, RemovedGuard
+from opensense_okta.config.models import Guards, RemovedGuard
 from opensense_okta.publishing.causes import Case
 from opensense_okta.publishing.losses import HALF_OF, Loss, limit_of
 from opensense_okta.publishing.verdicts import (

@@ -16,9 +16,9 @@ import duckdb
 from pydantic import BaseModel, ConfigDict
 
 from opensense_okta import engine
+from opensense_okta.config.models import Organization
 from opensense_okta.directories.snapshot import SnapshotManifest, judge_snapshot
 from opensense_okta.lake import Lake, move_whole, write_whole
-from opensense_okta.organization import Organization
 from opensense_okta.publishing import guards
 from opensense_okta.publishing.guards import Circumstances, Verdict
 from opensense_okta.publishing.guards import Source as GuardedSource

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict
 
-from opensense_okta.organization import BlankedGuard, Guards, RemovedGuard, RewrittenGuard
+from opensense_okta.config.models import BlankedGuard, Guards, RemovedGuard, RewrittenGuard
 from opensense_okta.publishing.verdicts import BY_ATTRIBUTE, Guard
 
 Limit = RemovedGuard | BlankedGuard | RewrittenGuard

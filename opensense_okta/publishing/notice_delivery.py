@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from opensense_okta.organization import Secret, SecretMissing
+from opensense_okta.config.secret import Secret, SecretMissing
 from opensense_okta.publishing.notices import Post
 
 if TYPE_CHECKING:

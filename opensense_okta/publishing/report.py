@@ -16,9 +16,9 @@ from unicodedata import category
 import jinja2
 
 from opensense_okta import engine
+from opensense_okta.config.models import Organization
 from opensense_okta.directories.snapshot import SnapshotManifest, judge_snapshot
 from opensense_okta.lake import Lake, make_private, write_whole
-from opensense_okta.organization import Organization
 from opensense_okta.publishing.guards import Verdict
 from opensense_okta.publishing.judging import Judgement, stored_judgement
 from opensense_okta.publishing.standing import Published, marked, published_days

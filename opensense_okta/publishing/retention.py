@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+from opensense_okta.config.models import Organization
 from opensense_okta.lake import MANIFEST, PUBLISHED, Lake
-from opensense_okta.organization import Organization
 from opensense_okta.publishing.standing import published
 
 

@@ -12,8 +12,8 @@ from itertools import product
 import duckdb
 
 from opensense_okta import engine
+from opensense_okta.config.models import AttributeRule, Organization
 from opensense_okta.lake import Lake
-from opensense_okta.organization import AttributeRule, Organization
 from opensense_okta.resolution import rules
 from opensense_okta.resolution.resolve import ResolvedManifest
 

@@ -7,9 +7,9 @@ from datetime import date
 
 import duckdb
 
-from opensense_okta.organization import AttributeRule, Organization
-from opensense_okta.organization_rules import joined
-from opensense_okta.vocabulary import attributes, mapping, pointer
+from opensense_okta.config.attributes import attributes, mapping, pointer
+from opensense_okta.config.consistency import joined
+from opensense_okta.config.models import AttributeRule, Organization
 
 
 def digest(organization: Organization) -> str:

@@ -1,8 +1,8 @@
 """What the doctor says of an organization's rules."""
 
+from opensense_okta.config.models import Organization
 from opensense_okta.directories.diagnosis import Diagnosis
 from opensense_okta.lake import Lake
-from opensense_okta.organization import Organization
 from opensense_okta.resolution.lint import lint
 from opensense_okta.resolution.resolve import ResolvedManifest
 

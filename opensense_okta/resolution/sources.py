@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from opensense_okta.config.models import Organization
 from opensense_okta.directories.snapshot import SnapshotManifest, newest_snapshot
 from opensense_okta.lake import Lake
-from opensense_okta.organization import Organization
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ from uuid import uuid4
 import msgspec
 import time_machine
 
+from opensense_okta.config.models import Organization
 from opensense_okta.directories.progress import Listener, unheard
 from opensense_okta.directories.reading import Run, take_snapshot
 from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.lake import Lake
-from opensense_okta.organization import Organization
 from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.faults import Answer, Fault
 from opensense_okta.simulator.messages import Call, Reply

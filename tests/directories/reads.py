@@ -11,13 +11,13 @@ from typing import Any
 import duckdb
 
 from opensense_okta import engine
+from opensense_okta.config.models import OktaDirectory
 from opensense_okta.directories import okta
 from opensense_okta.directories.errors import DirectoryError
 from opensense_okta.directories.http import Auth, HeaderAuth, connect
 from opensense_okta.directories.progress import Listener, unheard
 from opensense_okta.directories.snapshot import TABLES, Cost
 from opensense_okta.directories.spool import Spool
-from opensense_okta.organization import OktaDirectory
 from opensense_okta.simulator.okta.server import TOKEN
 from tests.directories.virtual_time import Impatience
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from opensense_okta.config.models import CsvDirectory
 from opensense_okta.directories.csv_doctor import examine
 from opensense_okta.directories.diagnosis import Diagnosis
-from opensense_okta.organization import CsvDirectory
 
 
 def examined(

@@ -9,12 +9,12 @@ from uuid import uuid4
 import pytest
 import time_machine
 
+from opensense_okta.config.models import Organization
 from opensense_okta.directories.errors import IncompleteListing
 from opensense_okta.directories.progress import unheard
 from opensense_okta.directories.reading import Run, take_snapshot
 from opensense_okta.directories.snapshot import SnapshotManifest, judge_snapshot
 from opensense_okta.lake import Lake
-from opensense_okta.organization import Organization
 from tests.directories.reads import failure
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

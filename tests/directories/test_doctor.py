@@ -13,9 +13,9 @@ import time_machine
 from click.testing import CliRunner, Result
 
 from opensense_okta.cli import main
+from opensense_okta.config.models import Organization
 from opensense_okta.directories.diagnosis import Diagnosis
 from opensense_okta.directories.doctor import examine
-from opensense_okta.organization import Organization
 from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.faults import Fault
 from opensense_okta.simulator.okta.faults import Empty, RestrictedAdmin, make_fault

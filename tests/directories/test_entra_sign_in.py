@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives import serialization
 from joserfc import jws, jwt
 from joserfc.jwk import RSAKey
 
+from opensense_okta.config.models import EntraDirectory
 from opensense_okta.directories import entra, errors
 from opensense_okta.directories.oauth import ClientCredentials
-from opensense_okta.organization import EntraDirectory
 from tests.directories import app
 from tests.directories.reads import failure
 from tests.directories.tenant import APP, SECRET, TENANT

@@ -7,8 +7,8 @@ from tempfile import mkdtemp
 
 import pytest
 
+from opensense_okta.config.models import EntraDirectory
 from opensense_okta.directories import errors
-from opensense_okta.organization import EntraDirectory
 from opensense_okta.simulator.entra.apps import App
 from opensense_okta.simulator.entra.faults import make_fault
 from opensense_okta.simulator.entra.limits import Limits

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 import time_machine
 
+from opensense_okta.config.models import Organization
 from opensense_okta.directories import errors
 from opensense_okta.directories.diagnosis import Diagnosis
 from opensense_okta.directories.doctor import examine
@@ -15,7 +16,6 @@ from opensense_okta.directories.progress import unheard
 from opensense_okta.directories.reading import Run, take_snapshot
 from opensense_okta.directories.snapshot import SnapshotManifest, judge_snapshot
 from opensense_okta.lake import Lake
-from opensense_okta.organization import Organization
 from tests.directories import app
 from tests.directories.reads import failure
 from tests.directories.replay import Reply

@@ -22,6 +22,7 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from opensense_okta import engine
+from opensense_okta.config.models import Organization
 from opensense_okta.directories import errors, http, okta
 from opensense_okta.directories.errors import DirectoryError
 from opensense_okta.directories.http import Api, Auth, Protocol
@@ -30,7 +31,6 @@ from opensense_okta.directories.progress import Listener, Progress, unheard
 from opensense_okta.directories.reading import Run, take_snapshot
 from opensense_okta.directories.snapshot import TABLES, SnapshotManifest
 from opensense_okta.lake import Lake
-from opensense_okta.organization import Organization
 from opensense_okta.simulator import clock as simulator_clock
 from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.faults import (

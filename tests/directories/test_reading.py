@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 import time_machine
 
+from opensense_okta.config.environment import keep_private
+from opensense_okta.config.secret import SecretMissing
 from opensense_okta.directories import errors
 from opensense_okta.directories.errors import DirectoryError
 from opensense_okta.directories.okta import FILES
 from opensense_okta.directories.progress import Listener, Progress, unheard
 from opensense_okta.directories.reading import Run, take_snapshot
 from opensense_okta.directories.snapshot import TABLES, SnapshotManifest
-from opensense_okta.environment import keep_private
 from opensense_okta.lake import Lake
-from opensense_okta.organization import SecretMissing
 from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.faults import Fault
 from opensense_okta.simulator.okta.faults import Empty, Failure, make_fault

@@ -82,9 +82,9 @@ import json, os, signal, sys
 from datetime import date
 from opensense_okta.directories import reading
 from opensense_okta.directories.progress import unheard
-from opensense_okta.environment import keep_private
+from opensense_okta.config.environment import keep_private
 from opensense_okta.lake import Lake, Shelf
-from opensense_okta.organization import Organization
+from opensense_okta.config.models import Organization
 from pathlib import Path
 
 settings, root, day, dies_at = sys.argv[1:]

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from opensense_okta.config.attributes import mapping
+from opensense_okta.config.models import OktaDirectory
 from opensense_okta.directories.errors import IncompleteListing
 from opensense_okta.directories.snapshot import judge_snapshot
-from opensense_okta.organization import OktaDirectory
 from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.company.people import dice
 from opensense_okta.simulator.okta.faults import RestrictedAdmin
-from opensense_okta.vocabulary import mapping
 from tests.directories.days import DAY, Company, Tables, a_company, truth
 from tests.directories.reads import failure
 from tests.scratch import scratch

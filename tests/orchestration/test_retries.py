@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 import time_machine
 
+from opensense_okta.config.models import Organization
 from opensense_okta.orchestration import tags
 from opensense_okta.orchestration.lock import organization_lock
 from opensense_okta.orchestration.retries import (
@@ -23,7 +24,6 @@ from opensense_okta.orchestration.retries import (
     build_retry_sensor,
     decide,
 )
-from opensense_okta.organization import Organization
 from tests.orchestration.run_records import fail, launch, record_run, start, succeed
 
 DAY = date(2026, 11, 23)

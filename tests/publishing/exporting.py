@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
+from opensense_okta.config.attributes import STANDARD_ATTRIBUTES
+from opensense_okta.config.load import load_organization
+from opensense_okta.config.models import Organization
 from opensense_okta.lake import Lake
-from opensense_okta.organization import STANDARD_ATTRIBUTES, Organization, load_organization
 from tests.scratch import scratch
 
 DAY = date(2026, 11, 23)

@@ -13,8 +13,8 @@ from datetime import date
 from itertools import count
 from pathlib import Path
 
+from opensense_okta.config.models import Organization
 from opensense_okta.lake import Lake
-from opensense_okta.organization import Organization
 from opensense_okta.publishing.exported import export_published
 from opensense_okta.publishing.publish import publish
 from opensense_okta.publishing.report import write_report

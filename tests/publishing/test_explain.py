@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import pytest
 
+from opensense_okta.config.models import Organization
 from opensense_okta.lake import Lake
-from opensense_okta.organization import Organization
 from opensense_okta.publishing.explain import Change, Explanation, Value, explain
 from opensense_okta.publishing.explain_find import (
     Found,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from opensense_okta.config.yaml_file import OrganizationFileError
 from opensense_okta.lake import Lake
-from opensense_okta.organization import OrganizationFileError
 from opensense_okta.publishing.exports import Exported, ExportFailed, export
 from tests.publishing.exporting import DAY, Person, acme, ada, bob, resolved, rows
 from tests.publishing.ssh_server import SshServer, new_key, serve

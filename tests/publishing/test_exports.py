@@ -9,8 +9,9 @@ import duckdb
 import fsspec  # type: ignore[import-untyped]  # comes without types
 import pytest
 
+from opensense_okta.config.attributes import STANDARD_ATTRIBUTES
+from opensense_okta.config.yaml_file import OrganizationFileError
 from opensense_okta.lake import Lake
-from opensense_okta.organization import STANDARD_ATTRIBUTES, OrganizationFileError
 from opensense_okta.publishing.exports import Exported, ExportFailed, Known, export, headers_of
 from tests.publishing.exporting import DAY, Person, acme, ada, bob, resolved, rows
 

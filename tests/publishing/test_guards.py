@@ -8,7 +8,7 @@ from typing import NamedTuple
 import duckdb
 import pytest
 
-from opensense_okta.organization import Guards
+from opensense_okta.config.models import Guards
 from opensense_okta.publishing.guards import (
     COMPARING,
     Circumstances,

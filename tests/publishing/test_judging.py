@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from opensense_okta.config.models import Organization
 from opensense_okta.lake import Lake
-from opensense_okta.organization import Organization
 from opensense_okta.publishing.approval import approve
 from opensense_okta.publishing.judging import JUDGEMENT, judge, stored_judgement
 from opensense_okta.publishing.publish import Held, Publication, publish, resolved_day

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from opensense_okta.config.secret import Secret
 from opensense_okta.lake import Lake
-from opensense_okta.organization import Secret
 from opensense_okta.publishing.notice_delivery import Delivery, deliver
 from opensense_okta.publishing.notices import (
     REMINDER,

@@ -18,9 +18,9 @@ import duckdb
 import pytest
 import time_machine
 
+from opensense_okta.config.models import Organization
 from opensense_okta.directories.snapshot import CHECKS, Table
 from opensense_okta.lake import Lake
-from opensense_okta.organization import Organization
 from opensense_okta.publishing.approval import APPROVAL, approvals, approve
 from opensense_okta.publishing.exported import export_published
 from opensense_okta.publishing.publish import Held, Publication, publish, published_since

@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from opensense_okta.config.models import Organization
 from opensense_okta.lake import Lake, make_private, write_whole
-from opensense_okta.organization import Organization
 from opensense_okta.publishing.guards import Verdict
 from opensense_okta.publishing.judging import JUDGEMENT, Judgement
 from opensense_okta.publishing.publish import publish

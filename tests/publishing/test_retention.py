@@ -8,8 +8,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from opensense_okta.config.models import Organization, Retention
 from opensense_okta.lake import Lake
-from opensense_okta.organization import Organization, Retention
 from opensense_okta.publishing.publish import Held, publish
 from opensense_okta.publishing.retention import Removed, let_go
 from opensense_okta.publishing.standing import published

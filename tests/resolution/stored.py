@@ -7,9 +7,9 @@ from pathlib import Path
 
 import duckdb
 
+from opensense_okta.config.models import Organization
 from opensense_okta.directories.snapshot import Cost, SnapshotManifest, Table
 from opensense_okta.lake import MANIFEST, Lake, write_whole
-from opensense_okta.organization import Organization
 from opensense_okta.resolution.resolve import ResolvedManifest
 from tests.scratch import scratch
 

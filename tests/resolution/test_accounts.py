@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from opensense_okta.config.attributes import ATTRIBUTES
 from opensense_okta.lake import Lake
 from opensense_okta.resolution.resolve import resolve
-from opensense_okta.vocabulary import ATTRIBUTES
 from tests.resolution.stored import (
     DAY,
     Profile,

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from opensense_okta.config.attributes import ATTRIBUTES
 from opensense_okta.lake import Lake
 from opensense_okta.resolution import rules
 from opensense_okta.resolution.resolve import TABLES, ResolvedManifest, resolve
 from opensense_okta.resolution.sources import NothingToResolve
-from opensense_okta.vocabulary import ATTRIBUTES
 from tests.resolution.stored import (
     DAY,
     OKTA,

@@ -13,8 +13,8 @@ from itertools import combinations
 
 from hypothesis import strategies as st
 
+from opensense_okta.config.models import Organization
 from opensense_okta.lake import Lake
-from opensense_okta.organization import Organization
 from opensense_okta.resolution.resolve import resolve
 from tests.resolution import csv_snapshots
 from tests.resolution.csv_snapshots import Tables, tables_of

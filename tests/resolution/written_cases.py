@@ -30,8 +30,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 from ruamel.yaml import YAML
 
+from opensense_okta.config.load import load_organization
+from opensense_okta.config.models import Organization
 from opensense_okta.lake import Lake
-from opensense_okta.organization import Organization, load_organization
 from opensense_okta.resolution.resolve import resolve
 from tests.publishing.through import let_through
 from tests.resolution.csv_snapshots import account, store

@@ -1,6 +1,6 @@
 """From an organization file's text to data that knows its lines, and to mistakes in plain words.
 
-Nothing here knows what the keys mean; `opensense_okta.organization` does. Here a file that people
+Nothing here knows what the keys mean; `opensense_okta.config.models` does. Here a file that people
 edit is read so that all its mistakes are found at once, each told with its line.
 """
 

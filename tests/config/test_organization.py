@@ -12,22 +12,23 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticUndefined
 from ruamel.yaml import YAML
 
-from opensense_okta.organization import (
-    STANDARD_ATTRIBUTES,
+from opensense_okta.config.attributes import STANDARD_ATTRIBUTES
+from opensense_okta.config.load import (
+    OrganizationsFolderMissing,
+    load_organization,
+    load_organizations,
+)
+from opensense_okta.config.models import (
     BlankedGuard,
     CsvDirectory,
     EntraDirectory,
     OktaDirectory,
     Organization,
-    OrganizationFileError,
-    OrganizationsFolderMissing,
     RemovedGuard,
     RewrittenGuard,
-    Secret,
-    SecretMissing,
-    load_organization,
-    load_organizations,
 )
+from opensense_okta.config.secret import Secret, SecretMissing
+from opensense_okta.config.yaml_file import OrganizationFileError
 
 SMALLEST = """\
 timezone: America/New_York

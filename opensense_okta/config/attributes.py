@@ -3,13 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from opensense_okta.organization import (
-    STANDARD_ATTRIBUTES,
-    CsvDirectory,
-    Directory,
-    EntraDirectory,
-    Organization,
+from opensense_okta.config.models import CsvDirectory, Directory, EntraDirectory, Organization
+
+# fmt: off
+STANDARD_ATTRIBUTES = (
+    "user_name", "given_name", "family_name", "display_name", "email",
+    "title", "department", "division", "organization", "cost_center",
+    "employee_number", "manager", "work_phone", "mobile_phone",
+    "street_address", "locality", "region", "postal_code", "country",
+    "preferred_language", "locale", "timezone", "user_type", "active",
 )
+# fmt: on
+"""The attributes every organization has: SCIM's (RFC 7643), in snake_case."""
 
 ATTRIBUTES = tuple(name for name in STANDARD_ATTRIBUTES if name != "active")
 """All text, or lists of it. `active`, the boolean one, follows from the account's status."""
@@ -117,3 +122,9 @@ def attributes(organization: Organization) -> list[str]:
     declared = [name for d in organization.directories.values() for name in d.attributes]
     lists = [name for name, rule in organization.resolution.attributes.items() if rule.merge]
     return [n for n in dict.fromkeys([*ATTRIBUTES, *declared, *lists]) if n != "active"]
+
+
+def pointer_to(directory: Directory, attribute: str) -> str:
+    """The JSON pointer (RFC 6901) to where a profile keeps an attribute first of all."""
+    field = next(one.field for one in mapping(directory) if one.attribute == attribute)
+    return pointer(directory, field)

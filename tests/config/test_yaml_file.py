@@ -7,8 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from opensense_okta.organization import OktaDirectory, Organization, Resolution, load_organization
-from opensense_okta.organization_file import OrganizationFileError, read_document
+from opensense_okta.config.load import load_organization
+from opensense_okta.config.models import OktaDirectory, Organization, Resolution
+from opensense_okta.config.yaml_file import OrganizationFileError, read_document
 
 anything_goes = settings(
     max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

@@ -7,18 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from urllib.parse import urlsplit
 
-from opensense_okta.organization_file import Finding, Location, did_you_mean
-
-# fmt: off
-STANDARD_ATTRIBUTES = (
-    "user_name", "given_name", "family_name", "display_name", "email",
-    "title", "department", "division", "organization", "cost_center",
-    "employee_number", "manager", "work_phone", "mobile_phone",
-    "street_address", "locality", "region", "postal_code", "country",
-    "preferred_language", "locale", "timezone", "user_type", "active",
-)
-# fmt: on
-"""The attributes every organization has: SCIM's (RFC 7643), in snake_case."""
+from opensense_okta.config.attributes import STANDARD_ATTRIBUTES
+from opensense_okta.config.yaml_file import Finding, Location, did_you_mean
 
 
 def contradictions(data: dict[str, object]) -> Iterator[Finding]:

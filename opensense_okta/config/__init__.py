@@ -1,0 +1,1 @@
+"""What the organization file and the environment say."""

@@ -1,0 +1,77 @@
+"""Loads the organization files: every mistake of a file is reported at once."""
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from opensense_okta.config.consistency import contradictions
+from opensense_okta.config.models import Organization
+from opensense_okta.config.yaml_file import (
+    Document,
+    Finding,
+    Mistake,
+    OrganizationFileError,
+    findings_of,
+    read_document,
+)
+
+
+class OrganizationsFolderMissing(Exception):
+    """The folder that should hold the organizations' files is not there."""
+
+
+def load_organizations(folder: Path) -> dict[str, Organization | OrganizationFileError]:
+    """Every organization of a folder by name, sorted; for a file with mistakes, the mistakes.
+
+    Raises:
+        OrganizationsFolderMissing: There is no such folder.
+    """
+    if not folder.is_dir():
+        raise OrganizationsFolderMissing(
+            f"{folder} is not a folder; it should hold one YAML file for each organization"
+        )
+    organizations: dict[str, Organization | OrganizationFileError] = {}
+    # Hidden files are an editor's, not an operator's.
+    files = [path for path in folder.glob("[!.]*") if path.suffix in {".yaml", ".yml"}]
+    for path in sorted(files, key=lambda path: (path.stem, path.suffix)):
+        if path.stem in organizations:
+            twice = f"the organization has two files, {path.stem}.yaml and {path.name}; keep one"
+            organizations[path.stem] = OrganizationFileError(path, [Mistake(1, "", twice)])
+            continue
+        try:
+            organizations[path.stem] = load_organization(path)
+        except OrganizationFileError as error:
+            organizations[path.stem] = error
+    return organizations
+
+
+def load_organization(path: Path, *, name: str | None = None) -> Organization:
+    """The organization that a file describes.
+
+    Args:
+        path: The file.
+        name: The organization's name, when the file is not called after it.
+
+    Raises:
+        OrganizationFileError: The file cannot be used; the error holds all its mistakes.
+    """
+    document = read_document(path)
+    organization, findings = _validated(
+        document, name=name or path.stem, folder=path.absolute().parent
+    )
+    mistakes = list(document.mistakes([*findings, *contradictions(document.data)]))
+    if mistakes or organization is None:
+        raise OrganizationFileError(path, mistakes)
+    return organization
+
+
+def _validated(
+    document: Document, *, name: str, folder: Path
+) -> tuple[Organization | None, list[Finding]]:
+    """The organization, or what its models find wrong."""
+    try:
+        data = document.data | {"name": name}
+        organization = Organization.model_validate(data, context={"folder": folder})
+    except ValidationError as error:
+        return None, list(findings_of(Organization, error, not_in_file={"name"}))
+    return organization, []

@@ -1,0 +1,80 @@
+"""Where a secret is stored; a secret itself is never in the organization file."""
+
+import os
+import re
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
+
+_ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class SecretMissing(Exception):
+    """A secret is not where the file says; the words name the place, never a value."""
+
+
+class Section(BaseModel):
+    """What all parts of the file share: they never change, and have no keys but the contract's."""
+
+    # Pydantic would quote a wrong value, and it may be a secret that somebody wrote in plain text.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Secret(Section):
+    """Where a secret lies: in an environment variable or in a file, looked up when it is needed.
+
+    A file's relative path starts at the organization file's folder.
+    """
+
+    env: str | None = None
+    file: Path | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_a_place(cls, written: object, info: ValidationInfo) -> object:
+        match written:
+            case {"env": str(name), **rest} if not rest and _ENVIRONMENT_NAME.fullmatch(name):
+                return {"env": name}
+            case {"file": str() | Path() as path, **rest} if not rest and _is_path(str(path)):
+                return {"file": Path((info.context or {}).get("folder", ""), path)}
+            case Secret():
+                return written
+        raise ValueError(
+            "must say where the secret lies: write {env: NAME} or {file: PATH}; "
+            "a secret is never in this file"
+        )
+
+    def __str__(self) -> str:
+        return f"environment variable {self.env}" if self.env else f"file {self.file}"
+
+    def reveal(self) -> str:
+        """The secret itself, read at this moment, without line breaks at its end.
+
+        Raises:
+            SecretMissing: There is nothing at its place, or nothing but white space.
+        """
+        if self.file is None:
+            value, fault = os.environ.get(self.env or ""), "is not set"
+            remedy = "set it where the commands and Dagster's processes start"
+        else:
+            value, fault = _content(self.file)
+            remedy = "put the secret there, readable for the user who runs this"
+        if value is None or not value.strip():
+            fault = fault if value is None else "is empty"
+            raise SecretMissing(f"the secret's {self} {fault}; {remedy}")
+        return value.rstrip("\r\n")
+
+
+def _is_path(text: str) -> bool:
+    """Not blank, and not the secret itself, such as a key of several lines."""
+    return bool(text.strip()) and text.isprintable()
+
+
+def _content(path: Path) -> tuple[str | None, str]:
+    """The file's text, or None and what is wrong; an exception would carry the bytes read."""
+    try:
+        return path.read_text(encoding="utf-8"), ""
+    except OSError as error:
+        return None, f"cannot be read ({error.strerror})"
+    except ValueError:
+        return None, "is not UTF-8 text (a key or certificate must be PEM, not PFX or DER)"
