@@ -19,14 +19,14 @@ from tempfile import TemporaryDirectory
 import click
 import duckdb
 
-from opensense_okta import engine
 from opensense_okta.config.attributes import ATTRIBUTES
 from opensense_okta.config.environment import memory_limit
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.snapshot import TABLES, SnapshotManifest
 from opensense_okta.directories.snapshot import Cost as ReadCost
-from opensense_okta.lake import Lake
 from opensense_okta.resolution.resolve import resolve
+from opensense_okta.storage import engine
+from opensense_okta.storage.lake import Lake
 
 HERE = Path(__file__).parent
 DAY = date(2026, 11, 23)

@@ -14,7 +14,6 @@ from opensense_okta.arguments import WrongUse, day_of, lake_of, organization_of
 from opensense_okta.config.environment import dagster_home
 from opensense_okta.config.models import Organization
 from opensense_okta.console import PlainWatcher, terminal
-from opensense_okta.lake import Lake
 from opensense_okta.orchestration.in_process import JobRun, run_approval, tell_people
 from opensense_okta.publishing.approval import Approval, approval_of
 from opensense_okta.publishing.exported import undelivered
@@ -31,6 +30,7 @@ from opensense_okta.publishing.seen import (
 from opensense_okta.publishing.standing import NotResolved, named, published
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.rows import show_rows
+from opensense_okta.storage.lake import Lake
 
 DONE, FAILED, HELD = 0, 1, 3
 

@@ -8,7 +8,7 @@ from opensense_okta.config.load import load_organizations
 from opensense_okta.config.models import Organization
 from opensense_okta.config.secret import Secret, SecretMissing
 from opensense_okta.config.yaml_file import OrganizationFileError
-from opensense_okta.lake import Lake
+from opensense_okta.storage.lake import Lake
 
 
 class WrongUse(Exception):

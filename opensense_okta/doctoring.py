@@ -7,8 +7,8 @@ import click
 
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.doctor import examine
-from opensense_okta.lake import Lake
 from opensense_okta.resolution.rules_doctor import examine_rules
+from opensense_okta.storage.lake import Lake
 
 MARKS = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}
 

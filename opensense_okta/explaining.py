@@ -16,7 +16,6 @@ from rich.table import Table
 
 from opensense_okta.arguments import WrongUse, day_of, lake_of, organization_of
 from opensense_okta.config.models import Organization
-from opensense_okta.lake import Lake
 from opensense_okta.publishing.explain import (
     Change,
     Conflict,
@@ -35,6 +34,7 @@ from opensense_okta.publishing.explain_find import (
     stored_day,
     stored_days,
 )
+from opensense_okta.storage.lake import Lake
 
 LISTED = 20  # of several who fit
 MATCH_KINDS = {

@@ -12,10 +12,10 @@ from opensense_okta.config.environment import dagster_home
 from opensense_okta.config.models import Organization
 from opensense_okta.console import terminal, watching
 from opensense_okta.directories.snapshot import SnapshotManifest, judge_snapshot
-from opensense_okta.lake import Lake
 from opensense_okta.orchestration.in_process import JobRun, run_sync, tell_people
 from opensense_okta.publishing.standing import Published, published
 from opensense_okta.resolution.resolve import ResolvedManifest
+from opensense_okta.storage.lake import Lake
 
 DONE, FAILED, HELD = 0, 1, 3
 

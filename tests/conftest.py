@@ -6,8 +6,8 @@ import pytest
 
 from opensense_okta.config.load import load_organization
 from opensense_okta.config.models import Organization
-from opensense_okta.lake import Lake
 from opensense_okta.simulator.okta.server import TOKEN
+from opensense_okta.storage.lake import Lake
 
 Write = Callable[..., Organization]
 

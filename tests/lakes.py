@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-from opensense_okta.lake import Lake
+from opensense_okta.storage.lake import Lake
 
 
 def copied(lake: Lake, root: Path) -> Lake:

@@ -15,11 +15,11 @@ import pytest
 import time_machine
 
 from opensense_okta.cli import main
-from opensense_okta.lake import Lake
 from opensense_okta.publishing.approval import APPROVAL, approve
 from opensense_okta.publishing.judging import JUDGEMENT, judge
 from opensense_okta.publishing.publish import publish, resolved_day
 from opensense_okta.resolution.resolve import ResolvedManifest, resolve
+from opensense_okta.storage.lake import Lake
 from tests.e2e.home import make_home
 from tests.orchestration.company import DAY, NOON
 from tests.orchestration.events import keep_events_in_memory

@@ -16,10 +16,10 @@ from click.testing import CliRunner, Result
 
 from opensense_okta.cli import main
 from opensense_okta.config.load import load_organization
-from opensense_okta.lake import Lake
 from opensense_okta.publishing.explain_find import find, standing_day
 from opensense_okta.publishing.publish import publish
 from opensense_okta.resolution.resolve import resolve
+from opensense_okta.storage.lake import Lake
 from tests.resolution.csv_snapshots import account, store
 from tests.resolution.stored import DAY
 

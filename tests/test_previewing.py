@@ -12,11 +12,11 @@ import pytest
 import time_machine
 
 from opensense_okta.cli import main
-from opensense_okta.lake import Lake
 from opensense_okta.publishing.preview import preview
 from opensense_okta.publishing.publish import publish
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import resolve
+from opensense_okta.storage.lake import Lake
 from tests.e2e.home import make_home
 from tests.lakes import copied
 from tests.orchestration.company import DAY, NOON

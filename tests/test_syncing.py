@@ -14,11 +14,11 @@ import pytest
 import time_machine
 
 from opensense_okta.approving import approve_now
-from opensense_okta.lake import Lake
 from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.okta.faults import make_fault
 from opensense_okta.simulator.okta.server import TOKEN, Simulator
 from opensense_okta.simulator.serving import running
+from opensense_okta.storage.lake import Lake
 from opensense_okta.syncing import sync_now
 from tests.e2e.home import make_home, write_organization
 from tests.orchestration.company import DAY, NOON, UNHURRIED, an_org

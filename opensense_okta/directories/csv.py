@@ -16,7 +16,6 @@ from itertools import zip_longest
 
 import duckdb
 
-from opensense_okta import engine
 from opensense_okta.config.models import CsvDirectory
 from opensense_okta.directories import csv_errors
 from opensense_okta.directories.csv_copy import DELIMITERS, Copy, copy_file, with_even_line_ends
@@ -26,6 +25,7 @@ from opensense_okta.directories.progress import Listener, Progress
 from opensense_okta.directories.reader import Before
 from opensense_okta.directories.snapshot import Cost
 from opensense_okta.directories.spool import Spool
+from opensense_okta.storage import engine
 
 FILES: tuple[str, ...] = ()
 """Of the spool: none; whole files are copied, and read again by whoever starts anew."""

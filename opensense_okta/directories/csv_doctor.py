@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from opensense_okta import engine
 from opensense_okta.config.attributes import STANDARD_ATTRIBUTES
 from opensense_okta.config.models import CsvDirectory
 from opensense_okta.directories import csv
@@ -15,6 +14,7 @@ from opensense_okta.directories.diagnosis import Diagnosis
 from opensense_okta.directories.errors import DirectoryError, Unreachable
 from opensense_okta.directories.progress import unheard
 from opensense_okta.directories.spool import Spool
+from opensense_okta.storage import engine
 
 SIGNS = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "vertical bar", " ": "space"}
 

@@ -10,7 +10,7 @@ import fsspec  # type: ignore[import-untyped]  # it ships no types
 
 from opensense_okta.directories import csv_errors, csv_sftp
 from opensense_okta.directories.errors import DirectoryError, Unreachable
-from opensense_okta.ssh import SshTrouble
+from opensense_okta.storage.sftp import SshTrouble
 
 CHUNK = 1 << 20  # bytes read at once
 

@@ -10,10 +10,10 @@ from itertools import islice
 
 import duckdb
 
-from opensense_okta import engine
 from opensense_okta.directories import csv_errors
 from opensense_okta.directories.csv_copy import Copy
 from opensense_okta.directories.csv_errors import ROWS_NAMED
+from opensense_okta.storage import engine
 
 FLAGS = frozenset(
     ("", "true", "yes", "y", "1", "t", "active", "false", "no", "n", "0", "f", "inactive")

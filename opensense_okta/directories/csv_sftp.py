@@ -7,7 +7,7 @@ from weakref import finalize
 import fsspec  # type: ignore[import-untyped]  # it ships no types
 from fsspec.implementations.sftp import SFTPFileSystem  # type: ignore[import-untyped]  # neither
 
-from opensense_okta.ssh import connect, find_server, path_of
+from opensense_okta.storage.sftp import connect, find_server, path_of
 
 
 class KnownServer(SFTPFileSystem):  # type: ignore[misc]  # fsspec has no types

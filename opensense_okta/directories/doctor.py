@@ -3,14 +3,14 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from opensense_okta import engine
 from opensense_okta.config.attributes import mapping, pointer
 from opensense_okta.config.models import Directory, Organization
 from opensense_okta.directories.diagnosis import Diagnosis
 from opensense_okta.directories.kinds import kind_of
 from opensense_okta.directories.reading import settings_digest
 from opensense_okta.directories.snapshot import SnapshotManifest, judge_snapshot, newest_snapshot
-from opensense_okta.lake import Lake
+from opensense_okta.storage import engine
+from opensense_okta.storage.lake import Lake
 
 LATE = timedelta(hours=26)
 

@@ -14,7 +14,6 @@ from urllib.parse import quote
 
 import duckdb
 
-from opensense_okta import engine
 from opensense_okta.config.attributes import mapping, pointer_to
 from opensense_okta.config.models import EntraDirectory
 from opensense_okta.directories import entra_errors, entra_token_errors
@@ -35,6 +34,7 @@ from opensense_okta.directories.progress import Listener, Progress
 from opensense_okta.directories.reader import Before
 from opensense_okta.directories.snapshot import Cost
 from opensense_okta.directories.spool import Page, Spool
+from opensense_okta.storage import engine
 
 PROTOCOL = Protocol(
     entra_errors.error, entra_errors.allowance, entra_errors.busy, setting=entra_errors.SETTING

@@ -12,7 +12,6 @@ from urllib.parse import quote, urlencode
 
 import duckdb
 
-from opensense_okta import engine
 from opensense_okta.config.attributes import mapping, pointer_to
 from opensense_okta.config.models import OktaDirectory
 from opensense_okta.directories import okta_errors, okta_token_errors
@@ -34,6 +33,7 @@ from opensense_okta.directories.reader import Before
 from opensense_okta.directories.records import Records, read_identifiers, read_records
 from opensense_okta.directories.snapshot import Cost
 from opensense_okta.directories.spool import Page, Spool
+from opensense_okta.storage import engine
 
 PROTOCOL = Protocol(okta_errors.error, okta_errors.allowance, okta_errors.busy)
 SCOPES = "okta.users.read okta.groups.read"

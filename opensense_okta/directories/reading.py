@@ -18,7 +18,6 @@ from time import process_time
 import duckdb
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from opensense_okta import engine
 from opensense_okta.config.models import Directory, Organization
 from opensense_okta.directories.errors import DirectoryError, PastDay, StorageTrouble
 from opensense_okta.directories.kinds import kind_of
@@ -26,7 +25,8 @@ from opensense_okta.directories.progress import Listener
 from opensense_okta.directories.reader import Before
 from opensense_okta.directories.snapshot import TABLES, SnapshotManifest, newest_snapshot
 from opensense_okta.directories.spool import Spool
-from opensense_okta.lake import Draft, Lake, Shelf, make_private, write_whole
+from opensense_okta.storage import engine
+from opensense_okta.storage.lake import Draft, Lake, Shelf, make_private, write_whole
 
 OPEN_FOR = timedelta(minutes=60)
 OPEN = "open.json"

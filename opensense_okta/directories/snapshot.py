@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from opensense_okta.directories import csv_checks, entra_checks, okta_checks
 from opensense_okta.directories.checks import TABLES, Check, Finding, Table
-from opensense_okta.lake import Lake, Manifest
+from opensense_okta.storage.lake import Lake, Manifest
 
 __all__ = [
     "CHECKS",

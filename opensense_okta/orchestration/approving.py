@@ -13,7 +13,6 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from pydantic import Field
 
 from opensense_okta.config.models import Organization
-from opensense_okta.lake import Lake
 from opensense_okta.orchestration import tables, tags
 from opensense_okta.publishing.approval import approval_of, approve
 from opensense_okta.publishing.judging import Judgement, judge
@@ -28,6 +27,7 @@ from opensense_okta.publishing.seen import (
     refuse_unseen,
 )
 from opensense_okta.publishing.standing import published
+from opensense_okta.storage.lake import Lake
 
 NOBODY = "Nobody is named who approves: fill in `by`. The day stays as it was."
 

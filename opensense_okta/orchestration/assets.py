@@ -11,7 +11,6 @@ from opensense_okta.config.environment import data_root
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.reading import Run, take_snapshot
 from opensense_okta.directories.snapshot import CHECKS, TABLES, judge_snapshot
-from opensense_okta.lake import Lake
 from opensense_okta.orchestration import failures, tables, tags
 from opensense_okta.orchestration.approving import Publishing, let_through, show_held
 from opensense_okta.orchestration.resources import PROGRESS, lock_key
@@ -26,6 +25,7 @@ from opensense_okta.resolution.graph import GRAPH_CHECKS, judge_graph
 from opensense_okta.resolution.lint import lint
 from opensense_okta.resolution.resolve import TABLES as RESOLVED_TABLES
 from opensense_okta.resolution.resolve import resolve
+from opensense_okta.storage.lake import Lake
 
 OVERDUE = timedelta(hours=26)  # a daily sync that takes two hours and is still late by none
 LATE = timedelta(hours=30)

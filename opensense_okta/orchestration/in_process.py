@@ -9,7 +9,6 @@ import dagster as dg
 
 from opensense_okta.config.environment import EnvironmentMistake, dagster_home
 from opensense_okta.config.models import Organization
-from opensense_okta.lake import Lake
 from opensense_okta.orchestration import tags
 from opensense_okta.orchestration.approving import approve_job, configured
 from opensense_okta.orchestration.assets import read_op
@@ -17,6 +16,7 @@ from opensense_okta.orchestration.notices import tell_after_run
 from opensense_okta.orchestration.organizations import build_definitions
 from opensense_okta.orchestration.resources import Watcher
 from opensense_okta.orchestration.retries import resolve_job, sync_job
+from opensense_okta.storage.lake import Lake
 
 INTERRUPTED = (
     "The sync was interrupted. The published directory is as it was; the next sync within the hour goes on"

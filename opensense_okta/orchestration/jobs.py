@@ -8,11 +8,11 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.doctor import examine
-from opensense_okta.lake import Lake
 from opensense_okta.orchestration import tags
 from opensense_okta.orchestration.assets import resolving
 from opensense_okta.orchestration.retries import resolve_job, sync_job
 from opensense_okta.resolution.rules_doctor import examine_rules
+from opensense_okta.storage.lake import Lake
 
 
 def build_jobs(organization: Organization) -> list[UnresolvedAssetJobDefinition]:

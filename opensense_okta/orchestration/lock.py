@@ -20,8 +20,8 @@ from typing import Final
 import dagster as dg
 from filelock import BaseFileLock, FileLock, Timeout
 
-from opensense_okta.lake import make_private
 from opensense_okta.orchestration import tags
+from opensense_okta.storage.lake import make_private
 
 IN_PROGRESS: Final = [
     dg.DagsterRunStatus.STARTING,

@@ -19,10 +19,10 @@ from typing import Final
 import dagster as dg
 
 from opensense_okta.config.models import Organization
-from opensense_okta.lake import Lake
 from opensense_okta.orchestration.outcomes import news_of
 from opensense_okta.publishing.notice_delivery import PATIENCE, Delivery, deliver
 from opensense_okta.publishing.notices import Memory, Post, alone, memory, remember, to_be_told
+from opensense_okta.storage.lake import Lake
 
 DOWN_AFTER: Final = timedelta(hours=1)
 """After how long without a look the daemon must have been down."""

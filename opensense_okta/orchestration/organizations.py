@@ -9,7 +9,6 @@ import dagster as dg
 
 from opensense_okta.config.models import Organization
 from opensense_okta.config.yaml_file import OrganizationFileError
-from opensense_okta.lake import Lake
 from opensense_okta.orchestration import lock
 from opensense_okta.orchestration.approving import build_approve
 from opensense_okta.orchestration.assets import build_assets
@@ -24,6 +23,7 @@ from opensense_okta.orchestration.resources import (
 )
 from opensense_okta.orchestration.retention import build_retention, build_retention_schedule
 from opensense_okta.orchestration.retries import build_retry_sensor
+from opensense_okta.storage.lake import Lake
 
 
 def build_definitions(

@@ -19,7 +19,6 @@ from typing import Final
 import dagster as dg
 
 from opensense_okta.config.models import Organization
-from opensense_okta.lake import Lake
 from opensense_okta.orchestration import tags
 from opensense_okta.orchestration.approving import approve_job
 from opensense_okta.orchestration.retries import (
@@ -35,6 +34,7 @@ from opensense_okta.orchestration.retries import (
 from opensense_okta.publishing.judging import stored_judgement
 from opensense_okta.publishing.notices import News, Trouble, held_back
 from opensense_okta.publishing.standing import marked, published
+from opensense_okta.storage.lake import Lake
 
 LATE_AFTER: Final = timedelta(hours=6)
 """After the schedule's tick. A long sync with all its retries takes four hours."""

@@ -9,8 +9,8 @@ import dagster as dg
 
 from opensense_okta.config.environment import data_root
 from opensense_okta.directories.progress import Listener, Progress, in_words
-from opensense_okta.lake import Lake
 from opensense_okta.orchestration import lock, tags
+from opensense_okta.storage.lake import Lake
 
 PROGRESS = "progress"
 EVERY = 10.0  # seconds between two lines of progress in a run's log

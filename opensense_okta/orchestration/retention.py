@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from opensense_okta.config.models import Organization
-from opensense_okta.lake import Lake
 from opensense_okta.orchestration import tags
 from opensense_okta.orchestration.resources import lock_key
 from opensense_okta.publishing.retention import Removed, let_go
+from opensense_okta.storage.lake import Lake
 
 
 def retention_job(organization: str) -> str:

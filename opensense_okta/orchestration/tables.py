@@ -7,12 +7,12 @@ import dagster as dg
 import duckdb
 
 from opensense_okta.directories.snapshot import Finding, SnapshotManifest, Table
-from opensense_okta.lake import Lake
 from opensense_okta.publishing.exports import Exported
 from opensense_okta.publishing.judging import Judgement
 from opensense_okta.publishing.publish import Publication, published_since, way_through
 from opensense_okta.publishing.standing import named, published
 from opensense_okta.resolution.lint import Advice
+from opensense_okta.storage.lake import Lake
 
 RULES_MATTER = "rules_matter"  # the check of the rules
 

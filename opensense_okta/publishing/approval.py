@@ -10,8 +10,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter
 
-from opensense_okta.lake import Lake, write_whole
 from opensense_okta.publishing.judging import Judgement
+from opensense_okta.storage.lake import Lake, write_whole
 
 APPROVAL = "approval.json"
 

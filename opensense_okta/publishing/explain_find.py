@@ -9,11 +9,11 @@ import duckdb
 from duckdb import ColumnExpression, ConstantExpression, Expression, FunctionExpression
 from pydantic import BaseModel, ConfigDict
 
-from opensense_okta import engine
-from opensense_okta.lake import Lake
 from opensense_okta.publishing.history import read_days
 from opensense_okta.publishing.standing import Base, marked, published, published_days
 from opensense_okta.resolution.resolve import ResolvedManifest
+from opensense_okta.storage import engine
+from opensense_okta.storage.lake import Lake
 
 TEXTS = ("email", "user_name", "employee_number", "display_name", "given_name", "family_name")
 """What people are found and named by."""

@@ -10,9 +10,9 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import fsspec  # type: ignore[import-untyped]  # comes without types
 
 from opensense_okta.config.export_path import LOCAL, SSH
-from opensense_okta.lake import make_private, move_whole
 from opensense_okta.publishing import export_sftp
 from opensense_okta.publishing.export_failure import ExportFailed
+from opensense_okta.storage.lake import make_private, move_whole
 
 OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "r2"}
 """An object appears whole when its upload ends; renaming it would only copy it once more."""

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import paramiko  # type: ignore[import-untyped]  # comes without types
 
 from opensense_okta.publishing.export_failure import ExportFailed
-from opensense_okta.ssh import Server, SshTrouble, broken, connect, find_server, path_of
+from opensense_okta.storage.sftp import Server, SshTrouble, broken, connect, find_server, path_of
 
 
 def upload(files: Sequence[Path], url: str) -> None:

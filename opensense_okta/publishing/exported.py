@@ -12,11 +12,11 @@ from pydantic import BaseModel, ConfigDict
 
 from opensense_okta.config.export_path import EXPORTED
 from opensense_okta.config.models import Organization
-from opensense_okta.lake import Lake, write_whole
 from opensense_okta.publishing.export_delivery import deliver
 from opensense_okta.publishing.export_failure import failure_of
 from opensense_okta.publishing.exports import Exported, Known, export, headers_of
 from opensense_okta.publishing.standing import published
+from opensense_okta.storage.lake import Lake, write_whole
 
 STATE = "exported.json"
 PEOPLE = "people.parquet"

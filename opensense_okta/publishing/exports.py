@@ -16,13 +16,13 @@ from urllib.parse import unquote, urlsplit
 import duckdb
 from duckdb import ColumnExpression, ConstantExpression, Expression, FunctionExpression
 
-from opensense_okta import engine
 from opensense_okta.config.attributes import STANDARD_ATTRIBUTES, attributes
 from opensense_okta.config.export_path import DAY, LAKES_OWN, LOCAL, SSH
 from opensense_okta.config.models import CsvExport, Organization
-from opensense_okta.lake import Lake
 from opensense_okta.publishing.export_delivery import deliver, public
 from opensense_okta.publishing.export_failure import ExportFailed, failure_of
+from opensense_okta.storage import engine
+from opensense_okta.storage.lake import Lake
 
 __all__ = ["ExportFailed", "Exported", "Known", "export", "headers_of"]
 

@@ -11,7 +11,6 @@ from typing import get_args
 import duckdb
 from pydantic import BaseModel, ConfigDict
 
-from opensense_okta import engine
 from opensense_okta.config.models import Guards, RemovedGuard
 from opensense_okta.publishing.causes import Case
 from opensense_okta.publishing.losses import HALF_OF, Loss, limit_of
@@ -25,6 +24,7 @@ from opensense_okta.publishing.verdicts import (
     Source,
     Verdict,
 )
+from opensense_okta.storage import engine
 
 __all__ = [
     "COMPARING",

@@ -17,10 +17,10 @@ from duckdb import (
     FunctionExpression,
 )
 
-from opensense_okta import engine
-from opensense_okta.lake import Lake
 from opensense_okta.publishing.standing import Base, marked, published, published_days
 from opensense_okta.resolution.resolve import ResolvedManifest
+from opensense_okta.storage import engine
+from opensense_okta.storage.lake import Lake
 
 DAY = "_day"  # no attribute's name begins with an underscore
 FILE = "_file"

@@ -15,10 +15,8 @@ from pathlib import Path
 import duckdb
 from pydantic import BaseModel, ConfigDict
 
-from opensense_okta import engine
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.snapshot import SnapshotManifest, judge_snapshot
-from opensense_okta.lake import Lake, move_whole, write_whole
 from opensense_okta.publishing import guards
 from opensense_okta.publishing.guards import Circumstances, Verdict
 from opensense_okta.publishing.guards import Source as GuardedSource
@@ -34,6 +32,8 @@ from opensense_okta.resolution import changes, rules
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.graph import judge_graph
 from opensense_okta.resolution.resolve import ResolvedManifest
+from opensense_okta.storage import engine
+from opensense_okta.storage.lake import Lake, move_whole, write_whole
 
 COMPARED = ("people", "accounts", "groups", "memberships")
 JUDGEMENT = "judgement.json"

@@ -20,10 +20,10 @@ from filelock import FileLock, Timeout
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from opensense_okta.config.secret import Secret
-from opensense_okta.lake import Lake, write_whole
 from opensense_okta.publishing.judging import Judgement
 from opensense_okta.publishing.publish import Held
 from opensense_okta.publishing.standing import Published, published
+from opensense_okta.storage.lake import Lake, write_whole
 
 Kind = Literal["failed", "held", "late"]
 

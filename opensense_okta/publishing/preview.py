@@ -15,10 +15,8 @@ from typing import Literal
 import duckdb
 from pydantic import BaseModel, ConfigDict
 
-from opensense_okta import engine
 from opensense_okta.config.attributes import ATTRIBUTES, attributes
 from opensense_okta.config.models import Organization
-from opensense_okta.lake import Draft, Lake
 from opensense_okta.publishing.guards import Verdict
 from opensense_okta.publishing.judging import Findings, compared, look
 from opensense_okta.publishing.standing import Base, Place, Published, published
@@ -26,6 +24,8 @@ from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import ResolvedManifest, make
 from opensense_okta.resolution.rules import digest
 from opensense_okta.resolution.sources import choose
+from opensense_okta.storage import engine
+from opensense_okta.storage.lake import Draft, Lake
 
 SIGNATURE = (
     "display_name",

@@ -12,10 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from opensense_okta import engine
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.snapshot import TABLES as RAW_TABLES
-from opensense_okta.lake import Lake, make_private, move_whole, write_whole
 from opensense_okta.publishing import history
 from opensense_okta.publishing.approval import approval_of
 from opensense_okta.publishing.judging import Judgement, judge
@@ -31,6 +29,8 @@ from opensense_okta.publishing.standing import (
 from opensense_okta.resolution import ledger
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import TABLES, ResolvedManifest
+from opensense_okta.storage import engine
+from opensense_okta.storage.lake import Lake, make_private, move_whole, write_whole
 
 # So that people's older DuckDB shells and BI drivers can open the file.
 STORAGE_VERSION = "v1.0.0"

@@ -15,15 +15,15 @@ from unicodedata import category
 
 import jinja2
 
-from opensense_okta import engine
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.snapshot import SnapshotManifest, judge_snapshot
-from opensense_okta.lake import Lake, make_private, write_whole
 from opensense_okta.publishing.guards import Verdict
 from opensense_okta.publishing.judging import Judgement, stored_judgement
 from opensense_okta.publishing.standing import Published, marked, published_days
 from opensense_okta.resolution.graph import judge_graph
 from opensense_okta.resolution.resolve import ResolvedManifest
+from opensense_okta.storage import engine
+from opensense_okta.storage.lake import Lake, make_private, write_whole
 
 DAYS = 90  # of history, at most
 DEPARTMENTS = 15  # with a row of their own

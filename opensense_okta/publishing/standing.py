@@ -12,9 +12,9 @@ from pathlib import Path
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from opensense_okta.directories.snapshot import SnapshotManifest
-from opensense_okta.lake import PUBLISHED, Lake, Manifest, write_whole
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import ResolvedManifest
+from opensense_okta.storage.lake import PUBLISHED, Lake, Manifest, write_whole
 
 
 class NotResolved(Exception):

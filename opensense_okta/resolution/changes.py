@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import duckdb
 from pydantic import BaseModel, ConfigDict
 
-from opensense_okta import engine
+from opensense_okta.storage import engine
 
 
 class Difference(BaseModel):

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import duckdb
 
-from opensense_okta import engine
-from opensense_okta.lake import Lake
+from opensense_okta.storage import engine
+from opensense_okta.storage.lake import Lake
 
 
 def load(connection: duckdb.DuckDBPyConnection, lake: Lake, day: date) -> date | None:

@@ -11,11 +11,11 @@ from itertools import product
 
 import duckdb
 
-from opensense_okta import engine
 from opensense_okta.config.models import AttributeRule, Organization
-from opensense_okta.lake import Lake
 from opensense_okta.resolution import rules
 from opensense_okta.resolution.resolve import ResolvedManifest
+from opensense_okta.storage import engine
+from opensense_okta.storage.lake import Lake
 
 ENOUGH = 10  # accounts, people or values for what may look so by chance; facts need no number
 ALWAYS = 0.9  # of the people of whom several accounts have a value

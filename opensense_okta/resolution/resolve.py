@@ -19,12 +19,12 @@ from duckdb import (
 )
 from pydantic import BaseModel, ConfigDict
 
-from opensense_okta import engine
 from opensense_okta.config.attributes import ACTIVE
 from opensense_okta.config.models import Organization
-from opensense_okta.lake import Draft, Lake, Manifest
 from opensense_okta.resolution import ledger, phones, rules
 from opensense_okta.resolution.sources import Chosen, choose
+from opensense_okta.storage import engine
+from opensense_okta.storage.lake import Draft, Lake, Manifest
 
 ROOMY = 1 / 3
 """Up to which share of the memory's bound tables may have taken for accounts to be gathered together."""

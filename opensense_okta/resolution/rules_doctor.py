@@ -2,9 +2,9 @@
 
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.diagnosis import Diagnosis
-from opensense_okta.lake import Lake
 from opensense_okta.resolution.lint import lint
 from opensense_okta.resolution.resolve import ResolvedManifest
+from opensense_okta.storage.lake import Lake
 
 
 def examine_rules(organization: Organization, lake: Lake) -> list[Diagnosis]:

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.snapshot import SnapshotManifest, newest_snapshot
-from opensense_okta.lake import Lake
+from opensense_okta.storage.lake import Lake
 
 
 @dataclass(frozen=True)

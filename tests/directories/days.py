@@ -18,7 +18,6 @@ from opensense_okta.config.models import Organization
 from opensense_okta.directories.progress import Listener, unheard
 from opensense_okta.directories.reading import Run, take_snapshot
 from opensense_okta.directories.snapshot import SnapshotManifest
-from opensense_okta.lake import Lake
 from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.faults import Answer, Fault
 from opensense_okta.simulator.messages import Call, Reply
@@ -26,6 +25,7 @@ from opensense_okta.simulator.okta.faults import Stage
 from opensense_okta.simulator.okta.limits import Limits
 from opensense_okta.simulator.okta.server import TOKEN, Simulator
 from opensense_okta.simulator.serving import running
+from opensense_okta.storage.lake import Lake
 from tests.directories.reads import Row, rows
 from tests.directories.test_recordings import group_row, user_row, without_capture
 from tests.scratch import scratch

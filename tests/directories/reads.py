@@ -10,7 +10,6 @@ from typing import Any
 
 import duckdb
 
-from opensense_okta import engine
 from opensense_okta.config.models import OktaDirectory
 from opensense_okta.directories import okta
 from opensense_okta.directories.errors import DirectoryError
@@ -19,6 +18,7 @@ from opensense_okta.directories.progress import Listener, unheard
 from opensense_okta.directories.snapshot import TABLES, Cost
 from opensense_okta.directories.spool import Spool
 from opensense_okta.simulator.okta.server import TOKEN
+from opensense_okta.storage import engine
 from tests.directories.virtual_time import Impatience
 
 Row = dict[str, Any]

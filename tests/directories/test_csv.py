@@ -19,13 +19,13 @@ from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opensense_okta import engine
 from opensense_okta.config.models import CsvDirectory
 from opensense_okta.directories import csv as kind
 from opensense_okta.directories.errors import DirectoryError, IncompleteListing, Unreachable
 from opensense_okta.directories.progress import Progress, unheard
 from opensense_okta.directories.snapshot import TABLES, Cost
 from opensense_okta.directories.spool import Spool
+from opensense_okta.storage import engine
 
 
 @dataclass(frozen=True)

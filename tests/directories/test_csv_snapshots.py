@@ -14,7 +14,7 @@ from opensense_okta.directories.errors import IncompleteListing
 from opensense_okta.directories.progress import unheard
 from opensense_okta.directories.reading import Run, take_snapshot
 from opensense_okta.directories.snapshot import SnapshotManifest, judge_snapshot
-from opensense_okta.lake import Lake
+from opensense_okta.storage.lake import Lake
 from tests.directories.reads import failure
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

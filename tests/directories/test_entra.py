@@ -12,13 +12,13 @@ from urllib.parse import unquote
 
 import pytest
 
-from opensense_okta import engine
 from opensense_okta.config.models import EntraDirectory
 from opensense_okta.directories import entra, errors
 from opensense_okta.directories.http import connect
 from opensense_okta.directories.progress import unheard
 from opensense_okta.directories.snapshot import CHECKS, TABLES, Cost
 from opensense_okta.directories.spool import Spool
+from opensense_okta.storage import engine
 from tests.directories.reads import Row, failure, rows
 from tests.directories.replay import Reply
 from tests.directories.tenant import (

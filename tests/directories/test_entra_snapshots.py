@@ -15,7 +15,7 @@ from opensense_okta.directories.doctor import examine
 from opensense_okta.directories.progress import unheard
 from opensense_okta.directories.reading import Run, take_snapshot
 from opensense_okta.directories.snapshot import SnapshotManifest, judge_snapshot
-from opensense_okta.lake import Lake
+from opensense_okta.storage.lake import Lake
 from tests.directories import app
 from tests.directories.reads import failure
 from tests.directories.replay import Reply

@@ -21,7 +21,6 @@ import httpx
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from opensense_okta import engine
 from opensense_okta.config.models import Organization
 from opensense_okta.directories import errors, http, okta
 from opensense_okta.directories.errors import DirectoryError
@@ -30,7 +29,6 @@ from opensense_okta.directories.pacing import Clock
 from opensense_okta.directories.progress import Listener, Progress, unheard
 from opensense_okta.directories.reading import Run, take_snapshot
 from opensense_okta.directories.snapshot import TABLES, SnapshotManifest
-from opensense_okta.lake import Lake
 from opensense_okta.simulator import clock as simulator_clock
 from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.faults import (
@@ -59,6 +57,8 @@ from opensense_okta.simulator.okta.faults import (
 from opensense_okta.simulator.okta.limits import Limits
 from opensense_okta.simulator.okta.server import Simulator
 from opensense_okta.simulator.serving import running
+from opensense_okta.storage import engine
+from opensense_okta.storage.lake import Lake
 from tests.directories import app, virtual_time
 from tests.directories.reads import failure, rows
 from tests.directories.test_okta import DEPROVISIONED, GROUPS, LARGE_MEMBERS, USERS

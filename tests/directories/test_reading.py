@@ -20,13 +20,13 @@ from opensense_okta.directories.okta import FILES
 from opensense_okta.directories.progress import Listener, Progress, unheard
 from opensense_okta.directories.reading import Run, take_snapshot
 from opensense_okta.directories.snapshot import TABLES, SnapshotManifest
-from opensense_okta.lake import Lake
 from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.faults import Fault
 from opensense_okta.simulator.okta.faults import Empty, Failure, make_fault
 from opensense_okta.simulator.okta.limits import Limits
 from opensense_okta.simulator.okta.server import Simulator
 from opensense_okta.simulator.serving import running
+from opensense_okta.storage.lake import Lake
 from tests.conftest import Write
 from tests.directories.reads import failure
 from tests.directories.test_http import everything_told

@@ -83,7 +83,7 @@ from datetime import date
 from opensense_okta.directories import reading
 from opensense_okta.directories.progress import unheard
 from opensense_okta.config.environment import keep_private
-from opensense_okta.lake import Lake, Shelf
+from opensense_okta.storage.lake import Lake, Shelf
 from opensense_okta.config.models import Organization
 from pathlib import Path
 

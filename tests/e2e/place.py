@@ -10,8 +10,8 @@ from unittest import mock
 
 import dagster as dg
 
-from opensense_okta.lake import Lake
 from opensense_okta.simulator.okta.server import TOKEN, Simulator
+from opensense_okta.storage.lake import Lake
 from tests.e2e.home import make_home
 
 COMMANDS = Path(sys.executable).parent

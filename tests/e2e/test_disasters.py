@@ -14,7 +14,6 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from opensense_okta.lake import Lake
 from opensense_okta.publishing.approval import approve
 from opensense_okta.publishing.guards import Verdict
 from opensense_okta.publishing.judging import Judgement
@@ -24,6 +23,7 @@ from opensense_okta.publishing.standing import published
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.simulator.entra.faults import make_fault as entra_fault
 from opensense_okta.simulator.okta.faults import make_fault as okta_fault
+from opensense_okta.storage.lake import Lake
 from tests.e2e.place import Place
 from tests.e2e.three_directories import (
     TUESDAY,

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from opensense_okta.lake import Lake
 from opensense_okta.resolution.resolve import resolve
+from opensense_okta.storage.lake import Lake
 from tests.publishing.through import let_through
 from tests.resolution.stored import DAY, group, organization, store, user
 

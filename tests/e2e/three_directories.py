@@ -23,7 +23,6 @@ from opensense_okta.config.attributes import ACTIVE
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.errors import DirectoryError
 from opensense_okta.directories.reading import Run, take_snapshot
-from opensense_okta.lake import Lake
 from opensense_okta.publishing.publish import Held, Publication, publish
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.simulator.company.changes import Rates
@@ -33,6 +32,7 @@ from opensense_okta.simulator.entra import server as entra_server
 from opensense_okta.simulator.entra.tenant import TENANT_ID, Tenant
 from opensense_okta.simulator.okta import server as okta_server
 from opensense_okta.simulator.serving import running
+from opensense_okta.storage.lake import Lake
 from tests.lakes import copied
 from tests.orchestration.company import UNHURRIED
 

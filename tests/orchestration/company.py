@@ -15,7 +15,6 @@ import dagster as dg
 import time_machine
 
 from opensense_okta.config.models import Organization
-from opensense_okta.lake import Lake
 from opensense_okta.orchestration import tags
 from opensense_okta.orchestration.organizations import build_definitions
 from opensense_okta.orchestration.resources import Watcher
@@ -23,6 +22,7 @@ from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.okta.limits import Limits
 from opensense_okta.simulator.okta.server import TOKEN, Simulator
 from opensense_okta.simulator.serving import running
+from opensense_okta.storage.lake import Lake
 from tests.resolution.stored import group, store, user
 
 DAY = date(2026, 11, 23)

@@ -9,13 +9,13 @@ import dagster as dg
 import duckdb
 import pytest
 
-from opensense_okta.lake import Lake
 from opensense_okta.orchestration import tags
 from opensense_okta.publishing.approval import APPROVAL, approvals
 from opensense_okta.publishing.approval import approve as record
 from opensense_okta.publishing.judging import judge
 from opensense_okta.publishing.publish import publish, resolved_day
 from opensense_okta.resolution.resolve import resolve
+from opensense_okta.storage.lake import Lake
 from tests.orchestration.company import (
     DAY,
     Company,

@@ -11,12 +11,12 @@ import time_machine
 
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.errors import CredentialsRejected, DirectoryError, Unreachable
-from opensense_okta.lake import Lake
 from opensense_okta.orchestration import tags
 from opensense_okta.orchestration.notices import build_notice_sensor, tell_after_run
 from opensense_okta.orchestration.retries import DELAYS
 from opensense_okta.publishing.notices import alone
 from opensense_okta.simulator.okta.faults import make_fault
+from opensense_okta.storage.lake import Lake
 from tests.orchestration.company import a_company
 from tests.orchestration.run_records import fail, record_run, start, succeed
 from tests.publishing.noticeboard import (

@@ -9,7 +9,7 @@ from pathlib import Path
 from opensense_okta.config.attributes import STANDARD_ATTRIBUTES
 from opensense_okta.config.load import load_organization
 from opensense_okta.config.models import Organization
-from opensense_okta.lake import Lake
+from opensense_okta.storage.lake import Lake
 from tests.scratch import scratch
 
 DAY = date(2026, 11, 23)

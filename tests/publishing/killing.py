@@ -14,10 +14,10 @@ from itertools import count
 from pathlib import Path
 
 from opensense_okta.config.models import Organization
-from opensense_okta.lake import Lake
 from opensense_okta.publishing.exported import export_published
 from opensense_okta.publishing.publish import publish
 from opensense_okta.publishing.report import write_report
+from opensense_okta.storage.lake import Lake
 from tests.lakes import copied
 
 CHANGING = {"os.rename", "os.remove", "os.chmod", "os.mkdir", "os.rmdir"}

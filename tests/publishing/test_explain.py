@@ -7,7 +7,6 @@ from typing import NamedTuple
 import pytest
 
 from opensense_okta.config.models import Organization
-from opensense_okta.lake import Lake
 from opensense_okta.publishing.explain import Change, Explanation, Value, explain
 from opensense_okta.publishing.explain_find import (
     Found,
@@ -20,6 +19,7 @@ from opensense_okta.publishing.explain_find import (
 )
 from opensense_okta.publishing.publish import publish
 from opensense_okta.resolution.resolve import resolve
+from opensense_okta.storage.lake import Lake
 from tests.resolution.csv_snapshots import Record, account, store
 from tests.resolution.stored import DAY
 

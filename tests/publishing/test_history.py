@@ -7,10 +7,10 @@ from typing import NamedTuple
 import duckdb
 import pytest
 
-from opensense_okta.lake import Lake
 from opensense_okta.publishing import history
 from opensense_okta.publishing.standing import Published, mark
 from opensense_okta.resolution.resolve import ResolvedManifest, resolve
+from opensense_okta.storage.lake import Lake
 from tests.publishing.through import let_through
 from tests.resolution.stored import Row, fetched, organization, store, typed_columns, user
 from tests.scratch import scratch

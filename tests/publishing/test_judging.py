@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from opensense_okta.config.models import Organization
-from opensense_okta.lake import Lake
 from opensense_okta.publishing.approval import approve
 from opensense_okta.publishing.judging import JUDGEMENT, judge, stored_judgement
 from opensense_okta.publishing.publish import Held, Publication, publish, resolved_day
@@ -15,6 +14,7 @@ from opensense_okta.publishing.seen import numbers
 from opensense_okta.publishing.standing import NotResolved, published
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import resolve
+from opensense_okta.storage.lake import Lake
 from tests.publishing.through import let_through
 from tests.resolution.stored import DAY, OKTA, company, group, organization, store, user
 

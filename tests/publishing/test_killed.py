@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import duckdb
 import pytest
 
-from opensense_okta.lake import Lake
 from opensense_okta.publishing.standing import published
 from opensense_okta.resolution.resolve import resolve
+from opensense_okta.storage.lake import Lake
 from tests.lakes import copied
 from tests.publishing.killing import acme, put_out
 from tests.resolution.stored import DAY, group, store, user

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from opensense_okta.config.secret import Secret
-from opensense_okta.lake import Lake
 from opensense_okta.publishing.notice_delivery import Delivery, deliver
 from opensense_okta.publishing.notices import (
     REMINDER,
@@ -21,6 +20,7 @@ from opensense_okta.publishing.notices import (
     to_be_told,
 )
 from opensense_okta.publishing.standing import published
+from opensense_okta.storage.lake import Lake
 from tests.publishing.noticeboard import (
     DAY,
     SECRET,

@@ -20,13 +20,13 @@ import time_machine
 
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.snapshot import CHECKS, Table
-from opensense_okta.lake import Lake
 from opensense_okta.publishing.approval import APPROVAL, approvals, approve
 from opensense_okta.publishing.exported import export_published
 from opensense_okta.publishing.publish import Held, Publication, publish, published_since
 from opensense_okta.publishing.standing import NotResolved, marked, published, published_days
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import resolve
+from opensense_okta.storage.lake import Lake
 from tests.lakes import copied
 from tests.publishing.through import let_through
 from tests.resolution.stored import (
@@ -930,7 +930,7 @@ PUBLISH = """
 import itertools, sys
 from datetime import date
 from pathlib import Path
-from opensense_okta.lake import Lake
+from opensense_okta.storage.lake import Lake
 from opensense_okta.publishing.publish import publish
 from tests.resolution.stored import organization
 

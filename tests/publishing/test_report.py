@@ -11,7 +11,6 @@ from xml.etree import ElementTree
 import pytest
 
 from opensense_okta.config.models import Organization
-from opensense_okta.lake import Lake, make_private, write_whole
 from opensense_okta.publishing.guards import Verdict
 from opensense_okta.publishing.judging import JUDGEMENT, Judgement
 from opensense_okta.publishing.publish import publish
@@ -28,6 +27,7 @@ from opensense_okta.publishing.report import (
 from opensense_okta.publishing.standing import Base, Published, mark
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import ResolvedManifest, Source, resolve
+from opensense_okta.storage.lake import Lake, make_private, write_whole
 from tests.resolution.stored import DAY, group, store, user
 from tests.resolution.stored import organization as acme
 from tests.scratch import scratch

@@ -9,11 +9,11 @@ import duckdb
 import pytest
 
 from opensense_okta.config.models import Organization, Retention
-from opensense_okta.lake import Lake
 from opensense_okta.publishing.publish import Held, publish
 from opensense_okta.publishing.retention import Removed, let_go
 from opensense_okta.publishing.standing import published
 from opensense_okta.resolution.resolve import resolve
+from opensense_okta.storage.lake import Lake
 from tests.resolution.stored import DAY, group, organization, store, user
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

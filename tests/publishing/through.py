@@ -3,9 +3,9 @@
 from datetime import date
 
 from opensense_okta.config.models import Organization
-from opensense_okta.lake import Lake
 from opensense_okta.publishing.approval import approve
 from opensense_okta.publishing.publish import Held, Publication, publish
+from opensense_okta.storage.lake import Lake
 
 
 def let_through(

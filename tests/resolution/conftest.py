@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from opensense_okta.lake import Lake
+from opensense_okta.storage.lake import Lake
 
 
 @pytest.fixture

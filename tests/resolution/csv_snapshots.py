@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 
 from opensense_okta.directories.snapshot import Cost, SnapshotManifest, Table
-from opensense_okta.lake import Lake
 from opensense_okta.resolution.resolve import TABLES, ResolvedManifest
+from opensense_okta.storage.lake import Lake
 from tests.resolution.stored import DAY, GOOD_EVIDENCE, RAW_TABLES, Row, fetched
 from tests.scratch import scratch
 

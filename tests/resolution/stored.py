@@ -9,8 +9,8 @@ import duckdb
 
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.snapshot import Cost, SnapshotManifest, Table
-from opensense_okta.lake import MANIFEST, Lake, write_whole
 from opensense_okta.resolution.resolve import ResolvedManifest
+from opensense_okta.storage.lake import MANIFEST, Lake, write_whole
 from tests.scratch import scratch
 
 DAY = date(2026, 11, 23)

@@ -8,9 +8,9 @@ from hashlib import sha256
 
 import pytest
 
-from opensense_okta.lake import Lake
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.resolution.sources import NothingToResolve, StaleDirectory
+from opensense_okta.storage.lake import Lake
 from tests.resolution.csv_snapshots import Tables, tables_of
 from tests.resolution.stored import DAY, Row
 from tests.resolution.written_cases import (

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opensense_okta import engine
 from opensense_okta.resolution.changes import Difference, compare
+from opensense_okta.storage import engine
 
 Value = str | list[str] | None
 Row = tuple[str | None, str, str | None, str | None, str | None]

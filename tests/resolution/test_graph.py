@@ -4,9 +4,9 @@ from datetime import date
 import pytest
 
 from opensense_okta.directories.checks import Finding
-from opensense_okta.lake import Lake
 from opensense_okta.resolution.graph import GRAPH_CHECKS, judge_graph
 from opensense_okta.resolution.resolve import ResolvedManifest, Source, resolve
+from opensense_okta.storage.lake import Lake
 from tests.resolution.stored import DAY, organization, store, user
 
 GOOD = {

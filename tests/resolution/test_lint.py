@@ -7,9 +7,9 @@ from datetime import date, timedelta
 import pytest
 
 from opensense_okta.config.models import Organization
-from opensense_okta.lake import Lake
 from opensense_okta.resolution.lint import Advice, lint
 from opensense_okta.resolution.resolve import resolve
+from opensense_okta.storage.lake import Lake
 from tests.resolution.csv_snapshots import account, store
 from tests.resolution.stored import DAY, group
 

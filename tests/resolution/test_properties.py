@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from opensense_okta.lake import Lake
 from opensense_okta.resolution.resolve import resolve
+from opensense_okta.storage.lake import Lake
 from tests.publishing.through import let_through
 from tests.resolution.csv_snapshots import Tables, tables_of
 from tests.resolution.stored import DAY, Row

@@ -14,8 +14,8 @@ from itertools import combinations
 from hypothesis import strategies as st
 
 from opensense_okta.config.models import Organization
-from opensense_okta.lake import Lake
 from opensense_okta.resolution.resolve import resolve
+from opensense_okta.storage.lake import Lake
 from tests.resolution import csv_snapshots
 from tests.resolution.csv_snapshots import Tables, tables_of
 from tests.resolution.stored import DAY, Row

@@ -14,7 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
-from opensense_okta.lake import (
+from opensense_okta.storage.lake import (
     MANIFEST,
     UNNAMED_FILES_KEPT,
     Draft,
@@ -162,7 +162,7 @@ KILLED = """
 import os, random, signal, sys, time
 from datetime import date
 from pathlib import Path
-from opensense_okta.lake import Lake, Manifest
+from opensense_okta.storage.lake import Lake, Manifest
 
 shelf = Lake(Path(sys.argv[1]), "acme").snapshot("okta", date(2026, 11, 23))
 

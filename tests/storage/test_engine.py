@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from opensense_okta import engine
+from opensense_okta.storage import engine
 
 Package = Callable[[str], str]
 
