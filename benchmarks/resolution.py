@@ -22,8 +22,9 @@ import duckdb
 from opensense_okta.config.attributes import ATTRIBUTES
 from opensense_okta.config.environment import memory_limit
 from opensense_okta.config.models import Organization
-from opensense_okta.directories.snapshot import TABLES, SnapshotManifest
+from opensense_okta.directories.checks import TABLES
 from opensense_okta.directories.snapshot import Cost as ReadCost
+from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake

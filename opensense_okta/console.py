@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import rich.progress
 from rich.console import Console
 
-from opensense_okta.directories.progress import Listener, Progress, in_words
+from opensense_okta.directories.protocol import Listener, Progress, in_words
 
 if TYPE_CHECKING:
     import dagster as dg

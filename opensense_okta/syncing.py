@@ -11,7 +11,8 @@ from opensense_okta.arguments import day_of, lake_of, organization_of, refuse_mi
 from opensense_okta.config.environment import dagster_home
 from opensense_okta.config.models import Organization
 from opensense_okta.console import terminal, watching
-from opensense_okta.directories.snapshot import SnapshotManifest, judge_snapshot
+from opensense_okta.directories.snapshot import SnapshotManifest
+from opensense_okta.directories.snapshot_checks import judge_snapshot
 from opensense_okta.orchestration.in_process import JobRun, run_sync, tell_people
 from opensense_okta.publishing.standing import Published, published
 from opensense_okta.resolution.resolve import ResolvedManifest

@@ -12,7 +12,7 @@ import time_machine
 from click.testing import CliRunner, Result
 
 from opensense_okta.cli import main
-from tests.e2e.home import make_home
+from tests.support.home import make_home
 
 NOON = "2026-11-23T12:00+00:00"
 

@@ -29,11 +29,11 @@ from opensense_okta.simulator.okta.faults import (
 )
 from opensense_okta.simulator.okta.server import Simulator
 from opensense_okta.simulator.serving import running
-from tests.directories import app
-from tests.directories.test_faults import impatience
-from tests.directories.test_okta import GROUPS, USERS
-from tests.e2e.place import Place
-from tests.orchestration.company import UNHURRIED, Company, Run, a_company, an_organization
+from tests.directories.okta.test_okta_faults import impatience
+from tests.directories.okta.test_okta_reader import GROUPS, USERS
+from tests.support import app
+from tests.support.company import UNHURRIED, Company, Run, a_company, an_organization
+from tests.support.place import Place
 
 API_TOKEN = "00-this-Is-a-Secret-api-TOKEN_42"
 PEM = app.pem(app.key("P-256"))

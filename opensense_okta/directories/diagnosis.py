@@ -20,7 +20,7 @@ from opensense_okta.directories.errors import (
     UntrustedLink,
     WrongAddress,
 )
-from opensense_okta.directories.http import Answer, Protocol, http_date
+from opensense_okta.directories.http.client import Answer, Protocol, http_date
 
 Level = Literal["ok", "warn", "fail"]
 

@@ -7,8 +7,9 @@ from opensense_okta.config.attributes import mapping, pointer
 from opensense_okta.config.models import Directory, Organization
 from opensense_okta.directories.diagnosis import Diagnosis
 from opensense_okta.directories.kinds import kind_of
-from opensense_okta.directories.reading import settings_digest
-from opensense_okta.directories.snapshot import SnapshotManifest, judge_snapshot, newest_snapshot
+from opensense_okta.directories.read import settings_digest
+from opensense_okta.directories.snapshot import SnapshotManifest, newest_snapshot
+from opensense_okta.directories.snapshot_checks import judge_snapshot
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake
 

@@ -4,15 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from opensense_okta.config.models import Directory
-from opensense_okta.directories import (
-    csv,
-    csv_doctor,
-    entra,
-    entra_doctor,
-    okta,
-    okta_doctor,
-)
-from opensense_okta.directories.reader import Kind
+from opensense_okta.directories.csv import doctor as csv_doctor
+from opensense_okta.directories.csv import reader as csv
+from opensense_okta.directories.entra import doctor as entra_doctor
+from opensense_okta.directories.entra import reader as entra
+from opensense_okta.directories.okta import doctor as okta_doctor
+from opensense_okta.directories.okta import reader as okta
+from opensense_okta.directories.protocol import Kind
 
 KINDS: Mapping[str, Kind[Any]] = {
     "okta": Kind(

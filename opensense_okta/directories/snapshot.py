@@ -6,21 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from opensense_okta.directories import csv_checks, entra_checks, okta_checks
-from opensense_okta.directories.checks import TABLES, Check, Finding, Table
+from opensense_okta.directories.checks import Table
 from opensense_okta.storage.lake import Lake, Manifest
-
-__all__ = [
-    "CHECKS",
-    "TABLES",
-    "Check",
-    "Cost",
-    "Finding",
-    "SnapshotManifest",
-    "Table",
-    "judge_snapshot",
-    "newest_snapshot",
-]
 
 
 class Cost(BaseModel):
@@ -88,31 +75,3 @@ def newest_snapshot(lake: Lake, directory: str, day: date) -> SnapshotManifest |
         if stored <= day:
             return lake.snapshot(directory, stored).manifest(SnapshotManifest)
     return None
-
-
-CHECKS: Mapping[str, tuple[Check, ...]] = {
-    "okta": okta_checks.CHECKS,
-    "entra": entra_checks.CHECKS,
-    "csv": csv_checks.CHECKS,
-}
-"""The questions put to every snapshot, by the kind of its directory."""
-
-
-LACKED: Mapping[str, int] = {"files_unended": 0, "groups_hidden": 0, "stale_after_days": 3}
-"""What manifests of earlier versions do not have, and what it is taken for."""
-
-
-def judge_snapshot(manifest: SnapshotManifest) -> list[Finding]:
-    """Every check of a snapshot; publishing is held back by those that hold and did not pass."""
-    before = str(manifest.before or "none yet")
-    return [check.judge(_numbers(manifest, check.table), before) for check in CHECKS[manifest.kind]]
-
-
-def _numbers(manifest: SnapshotManifest, table: Table) -> dict[str, int]:
-    """What a check of a table is judged by."""
-    return {
-        **LACKED,
-        **manifest.evidence,
-        "set_aside": manifest.set_aside[table],
-        "rows": manifest.rows[table],
-    }

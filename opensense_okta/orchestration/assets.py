@@ -9,8 +9,9 @@ from pydantic import Field
 
 from opensense_okta.config.environment import data_root
 from opensense_okta.config.models import Organization
-from opensense_okta.directories.reading import Run, take_snapshot
-from opensense_okta.directories.snapshot import CHECKS, TABLES, judge_snapshot
+from opensense_okta.directories.checks import TABLES
+from opensense_okta.directories.read import Run, take_snapshot
+from opensense_okta.directories.snapshot_checks import CHECKS, judge_snapshot
 from opensense_okta.orchestration import failures, tables, tags
 from opensense_okta.orchestration.approving import Publishing, let_through, show_held
 from opensense_okta.orchestration.resources import PROGRESS, lock_key

@@ -6,7 +6,8 @@ from pathlib import Path
 import dagster as dg
 import duckdb
 
-from opensense_okta.directories.snapshot import Finding, SnapshotManifest, Table
+from opensense_okta.directories.checks import Finding, Table
+from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.publishing.exports import Exported
 from opensense_okta.publishing.judging import Judgement
 from opensense_okta.publishing.publish import Publication, published_since, way_through

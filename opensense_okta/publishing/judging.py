@@ -16,7 +16,8 @@ import duckdb
 from pydantic import BaseModel, ConfigDict
 
 from opensense_okta.config.models import Organization
-from opensense_okta.directories.snapshot import SnapshotManifest, judge_snapshot
+from opensense_okta.directories.snapshot import SnapshotManifest
+from opensense_okta.directories.snapshot_checks import judge_snapshot
 from opensense_okta.publishing import guards
 from opensense_okta.publishing.guards import Circumstances, Verdict
 from opensense_okta.publishing.guards import Source as GuardedSource

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from opensense_okta.config.models import Organization
-from opensense_okta.directories.snapshot import TABLES as RAW_TABLES
+from opensense_okta.directories.checks import TABLES as RAW_TABLES
 from opensense_okta.publishing import history
 from opensense_okta.publishing.approval import approval_of
 from opensense_okta.publishing.judging import Judgement, judge

@@ -16,7 +16,8 @@ from unicodedata import category
 import jinja2
 
 from opensense_okta.config.models import Organization
-from opensense_okta.directories.snapshot import SnapshotManifest, judge_snapshot
+from opensense_okta.directories.snapshot import SnapshotManifest
+from opensense_okta.directories.snapshot_checks import judge_snapshot
 from opensense_okta.publishing.guards import Verdict
 from opensense_okta.publishing.judging import Judgement, stored_judgement
 from opensense_okta.publishing.standing import Published, marked, published_days

@@ -21,9 +21,9 @@ from opensense_okta.simulator.faults import Fault
 from opensense_okta.simulator.okta.faults import Empty, RestrictedAdmin, make_fault
 from opensense_okta.simulator.okta.limits import Limits
 from opensense_okta.simulator.okta.server import TOKEN
-from tests.directories.days import DAY, Company, a_company
 from tests.directories.test_resume import NOON
-from tests.e2e.home import make_home
+from tests.support.days import DAY, Company, a_company
+from tests.support.home import make_home
 
 WELL = [
     "dns",

@@ -1,6 +1,6 @@
 import pytest
 
-from opensense_okta.directories.progress import Progress, in_words
+from opensense_okta.directories.protocol import Progress, in_words
 
 
 @pytest.mark.parametrize(

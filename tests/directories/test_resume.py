@@ -14,17 +14,17 @@ from typing import Any
 
 import pytest
 
+from opensense_okta.directories.checkpoint import JOURNAL, Spool
 from opensense_okta.directories.errors import CursorLost, PastDay
-from opensense_okta.directories.okta import FILES
-from opensense_okta.directories.progress import Progress
+from opensense_okta.directories.okta.reader import FILES
+from opensense_okta.directories.protocol import Progress
 from opensense_okta.directories.records import Records
-from opensense_okta.directories.spool import JOURNAL, Spool
 from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.company.people import dice
 from opensense_okta.simulator.faults import Fault
 from opensense_okta.simulator.okta.faults import Failure, make_fault
-from tests.directories.days import DAY, Company, a_company, truth
-from tests.directories.reads import failure
+from tests.support.days import DAY, Company, a_company, truth
+from tests.support.reads import failure
 
 IN_FLIGHT = 10
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -80,8 +80,8 @@ def leftovers(acme: Company) -> set[str]:
 SYNC = """\
 import json, os, signal, sys
 from datetime import date
-from opensense_okta.directories import reading
-from opensense_okta.directories.progress import unheard
+from opensense_okta.directories import read as reading
+from opensense_okta.directories.protocol import unheard
 from opensense_okta.config.environment import keep_private
 from opensense_okta.storage.lake import Lake, Shelf
 from opensense_okta.config.models import Organization
@@ -287,7 +287,7 @@ def test_an_open_snapshot_too_old_is_not_finished_after_midnight(acme: Company) 
 def test_what_time_heals_is_gone_on_with_and_what_it_does_not_leaves_nothing(
     acme: Company, monkeypatch: pytest.MonkeyPatch, fault: Fault, *, resumed: bool
 ) -> None:
-    monkeypatch.setattr("opensense_okta.directories.http.TRIES", 1)
+    monkeypatch.setattr("opensense_okta.directories.http.client.TRIES", 1)
     acme.okta.faults.append(fault)
     error = failure(acme.take)
     assert error.heals is resumed

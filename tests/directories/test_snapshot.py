@@ -3,14 +3,9 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from opensense_okta.directories.snapshot import (
-    CHECKS,
-    Cost,
-    Finding,
-    SnapshotManifest,
-    Table,
-    judge_snapshot,
-)
+from opensense_okta.directories.checks import Finding, Table
+from opensense_okta.directories.snapshot import Cost, SnapshotManifest
+from opensense_okta.directories.snapshot_checks import CHECKS, judge_snapshot
 
 GOOD = {
     "users": 5000,

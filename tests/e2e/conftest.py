@@ -5,8 +5,8 @@ import pytest
 from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.okta.server import Simulator
 from opensense_okta.simulator.serving import running
-from tests.e2e.place import Place
-from tests.orchestration.company import UNHURRIED
+from tests.support.company import UNHURRIED
+from tests.support.place import Place
 
 
 @pytest.fixture(scope="module")

@@ -24,8 +24,9 @@ from opensense_okta.resolution.changes import Difference
 from opensense_okta.simulator.entra.faults import make_fault as entra_fault
 from opensense_okta.simulator.okta.faults import make_fault as okta_fault
 from opensense_okta.storage.lake import Lake
-from tests.e2e.place import Place
-from tests.e2e.three_directories import (
+from tests.support.lakes import copied
+from tests.support.place import Place
+from tests.support.three_directories import (
     TUESDAY,
     WEDNESDAY,
     Company,
@@ -35,7 +36,6 @@ from tests.e2e.three_directories import (
     digest,
     working,
 )
-from tests.lakes import copied
 
 pytestmark = pytest.mark.slow
 

@@ -18,8 +18,8 @@ import pytest
 
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
-from tests.publishing.through import let_through
 from tests.resolution.stored import DAY, group, organization, store, user
+from tests.support.through import let_through
 
 pytestmark = pytest.mark.slow
 
@@ -69,7 +69,7 @@ def whole(day: date) -> Look:
 def reading(how: str, lake: Lake) -> Iterator[list[Look]]:
     """Everything that a reader has seen, once the context is over; the reader has begun by then."""
     looks: list[Look] = []
-    command = [sys.executable, "-m", "tests.e2e.reading", how, str(lake.database)]
+    command = [sys.executable, "-m", "tests.support.reading", how, str(lake.database)]
     pipe = subprocess.PIPE
     with (
         subprocess.Popen(

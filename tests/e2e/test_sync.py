@@ -18,8 +18,8 @@ import pytest
 
 from opensense_okta.resolution.resolve import TABLES
 from opensense_okta.simulator.okta.server import TOKEN
-from tests.e2e.place import COMMANDS, Place
 from tests.orchestration.test_assets import found_in, personal
+from tests.support.place import COMMANDS, Place
 
 pytestmark = pytest.mark.slow
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.orchestration.company import Company, a_company
+from tests.support.company import Company, a_company
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from urllib.parse import unquote, urlsplit
 import dagster as dg
 import pytest
 
-from opensense_okta.directories.snapshot import CHECKS, SnapshotManifest
+from opensense_okta.directories.snapshot import SnapshotManifest
+from opensense_okta.directories.snapshot_checks import CHECKS
 from opensense_okta.orchestration import tags
 from opensense_okta.publishing.guards import Guard
 from opensense_okta.publishing.standing import published
@@ -19,7 +20,7 @@ from opensense_okta.resolution.graph import GRAPH_CHECKS
 from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.okta.faults import make_fault
 from opensense_okta.simulator.okta.server import TOKEN
-from tests.orchestration.company import DAY, NOON, Company, Run, a_company
+from tests.support.company import DAY, NOON, Company, Run, a_company
 
 RESOLVED = ["accounts", "people", "provenance", "conflicts", "groups", "memberships"]
 RAW = ["okta/raw_users", "okta/raw_groups", "okta/memberships"]

@@ -13,7 +13,7 @@ from opensense_okta.config.load import OrganizationsFolderMissing, load_organiza
 from opensense_okta.config.yaml_file import OrganizationFileError
 from opensense_okta.orchestration.organizations import build_definitions
 from opensense_okta.storage.lake import Lake
-from tests.orchestration.company import an_organization
+from tests.support.company import an_organization
 
 ACME = """\
 timezone: America/New_York

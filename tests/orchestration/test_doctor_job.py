@@ -5,7 +5,7 @@ import logging
 import dagster as dg
 
 from opensense_okta.simulator.okta.faults import make_fault
-from tests.orchestration.company import Company, Run
+from tests.support.company import Company, Run
 
 
 def lines(run: Run, level: str) -> list[str]:

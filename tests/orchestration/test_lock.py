@@ -18,7 +18,7 @@ from opensense_okta.orchestration.lock import (
     organization_lock,
     orphaned_runs,
 )
-from tests.orchestration.run_records import record_run
+from tests.support.run_records import record_run
 
 STARTED, CANCELING = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING
 

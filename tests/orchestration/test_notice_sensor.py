@@ -17,16 +17,9 @@ from opensense_okta.orchestration.retries import DELAYS
 from opensense_okta.publishing.notices import alone
 from opensense_okta.simulator.okta.faults import make_fault
 from opensense_okta.storage.lake import Lake
-from tests.orchestration.company import a_company
-from tests.orchestration.run_records import fail, record_run, start, succeed
-from tests.publishing.noticeboard import (
-    SECRET,
-    Noticeboard,
-    a_noticeboard,
-    judged,
-    judgement,
-    put_out,
-)
+from tests.support.company import a_company
+from tests.support.noticeboard import SECRET, Noticeboard, a_noticeboard, judged, judgement, put_out
+from tests.support.run_records import fail, record_run, start, succeed
 
 DAY, TOMORROW = date(2026, 11, 23), date(2026, 11, 24)
 TWO = datetime(2026, 11, 23, 7, tzinfo=UTC)  # two o'clock in New York: the schedule's tick

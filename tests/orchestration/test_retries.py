@@ -24,7 +24,7 @@ from opensense_okta.orchestration.retries import (
     build_retry_sensor,
     decide,
 )
-from tests.orchestration.run_records import fail, launch, record_run, start, succeed
+from tests.support.run_records import fail, launch, record_run, start, succeed
 
 DAY = date(2026, 11, 23)
 ZONE = ZoneInfo("America/New_York")

@@ -9,8 +9,8 @@ import pytest
 from opensense_okta.config.yaml_file import OrganizationFileError
 from opensense_okta.publishing.exports import Exported, ExportFailed, export
 from opensense_okta.storage.lake import Lake
-from tests.publishing.exporting import DAY, Person, acme, ada, bob, resolved, rows
-from tests.publishing.ssh_server import SshServer, new_key, serve
+from tests.support.exporting import DAY, Person, acme, ada, bob, resolved, rows
+from tests.support.ssh_server import SshServer, new_key, serve
 
 Exports = Callable[[Sequence[Person], str], list[Exported]]
 

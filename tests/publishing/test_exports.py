@@ -13,7 +13,7 @@ from opensense_okta.config.attributes import STANDARD_ATTRIBUTES
 from opensense_okta.config.yaml_file import OrganizationFileError
 from opensense_okta.publishing.exports import Exported, ExportFailed, Known, export, headers_of
 from opensense_okta.storage.lake import Lake
-from tests.publishing.exporting import DAY, Person, acme, ada, bob, resolved, rows
+from tests.support.exporting import DAY, Person, acme, ada, bob, resolved, rows
 
 Exports = Callable[..., list[Exported]]
 

@@ -11,9 +11,9 @@ from opensense_okta.publishing import history
 from opensense_okta.publishing.standing import Published, mark
 from opensense_okta.resolution.resolve import ResolvedManifest, resolve
 from opensense_okta.storage.lake import Lake
-from tests.publishing.through import let_through
 from tests.resolution.stored import Row, fetched, organization, store, typed_columns, user
-from tests.scratch import scratch
+from tests.support.scratch import scratch
+from tests.support.through import let_through
 
 FIRST = date(2026, 11, 1)
 PEOPLE = "person_id varchar, title varchar"

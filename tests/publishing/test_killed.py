@@ -15,9 +15,9 @@ import pytest
 from opensense_okta.publishing.standing import published
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
-from tests.lakes import copied
-from tests.publishing.killing import acme, put_out
 from tests.resolution.stored import DAY, group, store, user
+from tests.support.killing import acme, put_out
+from tests.support.lakes import copied
 
 pytestmark = pytest.mark.slow
 
@@ -102,7 +102,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     seen[DAY], exported = content(whole), exports(whole)
     sync(whole, TOMORROW)
     seen[TOMORROW] = content(whole)
-    command = [sys.executable, "-m", "tests.publishing.killing"]
+    command = [sys.executable, "-m", "tests.support.killing"]
     told = subprocess.run(
         [*command, str(base.folder.parent), str(root / "tries"), str(DAY)],
         capture_output=True,

@@ -21,14 +21,7 @@ from opensense_okta.publishing.notices import (
 )
 from opensense_okta.publishing.standing import published
 from opensense_okta.storage.lake import Lake
-from tests.publishing.noticeboard import (
-    DAY,
-    SECRET,
-    Noticeboard,
-    a_noticeboard,
-    judgement,
-    put_out,
-)
+from tests.support.noticeboard import DAY, SECRET, Noticeboard, a_noticeboard, judgement, put_out
 
 THREE = datetime(2026, 11, 23, 3, tzinfo=UTC)
 PAGER, CHAT = Secret(env="ACME_PAGER"), Secret(env="ACME_CHAT")

@@ -19,7 +19,8 @@ import pytest
 import time_machine
 
 from opensense_okta.config.models import Organization
-from opensense_okta.directories.snapshot import CHECKS, Table
+from opensense_okta.directories.checks import Table
+from opensense_okta.directories.snapshot_checks import CHECKS
 from opensense_okta.publishing.approval import APPROVAL, approvals, approve
 from opensense_okta.publishing.exported import export_published
 from opensense_okta.publishing.publish import Held, Publication, publish, published_since
@@ -27,8 +28,6 @@ from opensense_okta.publishing.standing import NotResolved, marked, published, p
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
-from tests.lakes import copied
-from tests.publishing.through import let_through
 from tests.resolution.stored import (
     DAY,
     OKTA,
@@ -46,6 +45,8 @@ from tests.resolution.stored import (
     user,
 )
 from tests.resolution.test_people import COLUMNS
+from tests.support.lakes import copied
+from tests.support.through import let_through
 
 YESTERDAY, TOMORROW = DAY - timedelta(days=1), DAY + timedelta(days=1)
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

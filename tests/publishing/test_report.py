@@ -30,7 +30,7 @@ from opensense_okta.resolution.resolve import ResolvedManifest, Source, resolve
 from opensense_okta.storage.lake import Lake, make_private, write_whole
 from tests.resolution.stored import DAY, group, store, user
 from tests.resolution.stored import organization as acme
-from tests.scratch import scratch
+from tests.support.scratch import scratch
 
 ACME: Organization = acme()
 EVERYONE = group("g1", "Everyone")

@@ -7,11 +7,12 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 
-from opensense_okta.directories.snapshot import Cost, SnapshotManifest, Table
+from opensense_okta.directories.checks import Table
+from opensense_okta.directories.snapshot import Cost, SnapshotManifest
 from opensense_okta.resolution.resolve import TABLES, ResolvedManifest
 from opensense_okta.storage.lake import Lake
 from tests.resolution.stored import DAY, GOOD_EVIDENCE, RAW_TABLES, Row, fetched
-from tests.scratch import scratch
+from tests.support.scratch import scratch
 
 Record = Mapping[str, object]
 Tables = Mapping[str, list[Row]]

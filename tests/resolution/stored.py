@@ -8,10 +8,11 @@ from pathlib import Path
 import duckdb
 
 from opensense_okta.config.models import Organization
-from opensense_okta.directories.snapshot import Cost, SnapshotManifest, Table
+from opensense_okta.directories.checks import Table
+from opensense_okta.directories.snapshot import Cost, SnapshotManifest
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage.lake import MANIFEST, Lake, write_whole
-from tests.scratch import scratch
+from tests.support.scratch import scratch
 
 DAY = date(2026, 11, 23)
 

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
-from tests.publishing.through import let_through
 from tests.resolution.csv_snapshots import Tables, tables_of
 from tests.resolution.stored import DAY, Row
 from tests.resolution.worlds import (
@@ -27,6 +26,7 @@ from tests.resolution.worlds import (
     resolve_in,
     worlds,
 )
+from tests.support.through import let_through
 
 FIRST, SECOND, THIRD = (DAY - timedelta(days=ago) for ago in (2, 1, 0))
 

@@ -1,0 +1,113 @@
+"""Examines a directory's files: reads them as a sync would, and tells what was understood."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from opensense_okta.config.attributes import STANDARD_ATTRIBUTES
+from opensense_okta.config.models import CsvDirectory
+from opensense_okta.directories.checkpoint import Spool
+from opensense_okta.directories.csv import reader as csv
+from opensense_okta.directories.csv.normalize import Copy
+from opensense_okta.directories.diagnosis import Diagnosis
+from opensense_okta.directories.errors import DirectoryError, Unreachable
+from opensense_okta.directories.protocol import unheard
+from opensense_okta.storage import engine
+
+SIGNS = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "vertical bar", " ": "space"}
+
+
+async def examine(directory: CsvDirectory, stale_after_days: int) -> list[Diagnosis]:
+    """What a sync would meet: the files, their age, their header, and their rows."""
+    with TemporaryDirectory(prefix="opensense-doctor-") as folder:
+        place = Path(folder)
+        with Spool(place, csv.FILES) as spool, engine.start(place) as connection:
+            read = csv.Read(directory, spool, connection, None, True, unheard)
+            try:
+                await read.run()
+                found = _rows(directory, read.weigh())
+            except DirectoryError as error:
+                there = read.users and not isinstance(error, Unreachable)
+                stage = "rows" if there else "files"
+                found = [Diagnosis(stage, "fail", error.what, error.remedy)]
+            return [*_understood(directory, read.users, stale_after_days), *found]
+
+
+def _understood(
+    directory: CsvDirectory, files: Sequence[Copy], stale_after_days: int
+) -> list[Diagnosis]:
+    if not files:
+        return []
+    size = sum(file.size for file in files)
+    names = files[0].name if len(files) == 1 else f"{len(files)} files, {files[0].name} the first"
+    found = Diagnosis("files", "ok", f"{names}; {size:,} bytes of users.")
+    return [found, *_end(files), _age(files, stale_after_days), _header(directory, files[0])]
+
+
+def _end(files: Sequence[Copy]) -> list[Diagnosis]:
+    """Nothing where every file ends with a line break, as most do."""
+    unended = [file.name for file in files if not file.ended]
+    if not unended:
+        return []
+    says = f"{unended[0]} ends without a line break, so nobody can tell whether its last cell is whole."
+    return [Diagnosis("end", "warn", says, "Let the export end every row with a line break.")]
+
+
+def _age(files: Sequence[Copy], stale_after_days: int) -> Diagnosis:
+    written = [file.modified for file in files if file.modified]
+    if not written:
+        says = "the place where the files lie does not tell when they were written."
+        return Diagnosis("age", "warn", says, "Nobody will be told when the export stops.")
+    days = csv.age_in_days(files, datetime.now(UTC))
+    says = f"last written {min(written):%Y-%m-%d %H:%M %Z}, {days} days ago; stale after {stale_after_days}."
+    if days <= stale_after_days:
+        return Diagnosis("age", "ok", says)
+    return Diagnosis(
+        "age", "warn", says, "Ask whoever makes the file whether the export has stopped."
+    )
+
+
+def _header(directory: CsvDirectory, file: Copy) -> Diagnosis:
+    used = [
+        f"{name} ({directory.attributes[name]})" if name in directory.attributes else name
+        for name in dict.fromkeys((*STANDARD_ATTRIBUTES, *directory.attributes))
+        if directory.attributes.get(name, name) in file.headers
+    ]
+    sign = SIGNS.get(file.delimiter, file.delimiter)
+    says = (
+        f"{len(file.headers)} columns, delimiter {sign}; attributes: {', '.join(used) or 'none'}."
+    )
+    if nearly := _nearly_attributes(directory, file):
+        says += f" Not taken for attributes, though nearly called so: {', '.join(nearly)}."
+    if used and not nearly:
+        return Diagnosis("header", "ok", says)
+    remedy = "Map columns to attributes: `attributes: {title: COLUMN}`."
+    return Diagnosis("header", "warn", says, remedy)
+
+
+def _nearly_attributes(directory: CsvDirectory, file: Copy) -> list[str]:
+    """The columns that nothing is made of, but would be, were they written like attributes."""
+    mapped = directory.attributes
+    return [
+        f"{header} ({name})"
+        for header in file.named
+        if (name := re.sub(r"[\s_-]+", "_", header.lower())) in STANDARD_ATTRIBUTES
+        and not {name, header} & {*mapped, *mapped.values()}
+        and name not in file.headers
+    ]
+
+
+def _rows(directory: CsvDirectory, evidence: Mapping[str, int]) -> list[Diagnosis]:
+    says = f"{evidence['users']:,} users, {evidence['users_inactive']:,} of them inactive."
+    found = [Diagnosis("rows", "ok", says)]
+    if directory.groups is None and directory.memberships is None:
+        return found
+    unknown = evidence["members_unknown"] + evidence["groups_unknown"]
+    says = f"{evidence['groups']:,} groups, {evidence['memberships']:,} memberships."
+    if not unknown:
+        return [*found, Diagnosis("groups", "ok", says)]
+    remedy = "Let one export make all files; `user_id` must be what `id` is among the users."
+    says += f" {unknown:,} times a user or a group is named that no file lists."
+    return [*found, Diagnosis("groups", "warn", says, remedy)]

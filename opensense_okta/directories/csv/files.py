@@ -1,0 +1,189 @@
+"""Where a directory's files lie: a path, a pattern or any fsspec URL, and their bytes."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+from weakref import finalize
+
+import fsspec  # type: ignore[import-untyped]  # it ships no types
+from fsspec.implementations.sftp import SFTPFileSystem  # type: ignore[import-untyped]  # neither
+
+from opensense_okta.directories.csv import errors as csv_errors
+from opensense_okta.directories.errors import DirectoryError, Unreachable
+from opensense_okta.storage.sftp import SshTrouble, connect, find_server, path_of
+
+CHUNK = 1 << 20  # bytes read at once
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What changes when a file is written; None where the place does not tell."""
+
+    size: int | None
+    modified: datetime | None
+
+
+@dataclass(frozen=True)
+class File:
+    """One file where it lies.
+
+    Attributes:
+        system: that has it.
+        path: in the system.
+        name: for people, without the credentials that an address may have.
+    """
+
+    system: Any
+    path: str
+    name: str
+
+    def stamp(self) -> Stamp:
+        """Its size and when it was last written, as of now.
+
+        Raises:
+            Unreachable: the place does not answer, or not to us.
+        """
+        try:
+            self.system.invalidate_cache()
+            size = self.system.info(self.path).get("size")
+        except Exception as error:  # noqa: BLE001 - each file system has errors of its own
+            raise _unreachable(self.name, error) from None
+        return Stamp(size if isinstance(size, int) else None, self._modified())
+
+    def chunks(self) -> Iterator[bytes]:
+        """Its bytes.
+
+        Raises:
+            Unreachable: the place does not answer, or not to us.
+        """
+        try:
+            with self.system.open(self.path, "rb") as file:
+                while chunk := file.read(CHUNK):
+                    yield chunk
+        except Exception as error:  # noqa: BLE001 - each file system has errors of its own
+            raise _unreachable(self.name, error) from None
+
+    def _modified(self) -> datetime | None:
+        try:
+            when = self.system.modified(self.path)
+        except Exception:  # noqa: BLE001 - not every file system tells
+            return None
+        if not isinstance(when, datetime):
+            return None
+        return when if when.tzinfo else when.replace(tzinfo=UTC)
+
+
+def find_files(location: str, key: str) -> list[File]:
+    """The file at a location, or all that match it, by name.
+
+    Args:
+        location: a path, a pattern, or a URL of either.
+        key: that names the location in the organization file.
+
+    Raises:
+        Unreachable: there is none, or the place does not answer.
+        FileTrouble: what is there is no file, or nothing installed reads such addresses.
+    """
+    shown = without_secrets(location)
+    register()
+    try:
+        system, path = fsspec.core.url_to_fs(location, use_listings_cache=False)
+    except ImportError as error:
+        raise csv_errors.unsupported(shown, key, str(error)) from None
+    except ValueError:
+        raise csv_errors.unsupported(shown, key, "such addresses are not known here") from None
+    except Exception as error:  # noqa: BLE001 - each file system has errors of its own
+        raise _unreachable(shown, error) from None
+    pattern = re.search(r"[*?\[]", without_secrets(path)) is not None
+    try:
+        system.invalidate_cache()
+        found = _found(system, path, pattern=pattern)
+        readable = [path for path, kind in sorted(found.items()) if _is_file(system, path, kind)]
+    except Exception as error:  # noqa: BLE001 - each file system has errors of its own
+        raise _unreachable(shown, error) from None
+    if not found:
+        raise csv_errors.missing(shown, key, pattern=pattern)
+    if not readable:
+        raise csv_errors.folder(shown, key)
+    return [File(system, each, _name(system, each)) for each in readable]
+
+
+def without_secrets(location: str) -> str:
+    """A location as it may be shown: no user, password, or signature."""
+    if "://" not in location:
+        return location
+    return re.sub(r"(?<=://)[^/@]*@", "", re.sub(r"(https?://[^?#]*)[?#].*", r"\1", location))
+
+
+def _found(system: Any, path: str, *, pattern: bool) -> dict[str, str]:  # noqa: ANN401 - fsspec has no types
+    """The paths that exist, and what each is. A name that really has such signs is no pattern."""
+    try:
+        return {path: str(system.info(path).get("type"))}
+    except FileNotFoundError as error:
+        cause = error.__cause__  # over HTTP everything that goes wrong is said to be no file
+        if isinstance(cause, Exception) and not isinstance(cause, FileNotFoundError):
+            raise cause from None
+        if not pattern:
+            return {}
+    matching = system.glob(path, detail=True)
+    return {str(each): str(info.get("type")) for each, info in matching.items()}
+
+
+def _is_file(system: Any, path: str, kind: str) -> bool:  # noqa: ANN401 - fsspec has no types
+    """Also of a link, whose kind is neither; one that leads nowhere counts, to be told as missing."""
+    link = kind not in {"file", "directory"}
+    return kind == "file" or (link and bool(system.isfile(path) or not system.exists(path)))
+
+
+def _name(system: Any, path: str) -> str:  # noqa: ANN401 - fsspec has no types
+    protocols = (system.protocol,) if isinstance(system.protocol, str) else system.protocol
+    return path if "file" in protocols else without_secrets(str(system.unstrip_protocol(path)))
+
+
+def _unreachable(name: str, error: Exception) -> DirectoryError:
+    """What a file system's error means; its own words may quote an address with its password."""
+    if isinstance(error, SshTrouble):
+        remedy = error.remedy[0].upper() + error.remedy[1:]
+        return Unreachable(error.what, remedy=remedy, heals=error.heals)
+    reason = type(error).__name__
+    if isinstance(error, OSError) and error.strerror:
+        reason = error.strerror
+    elif isinstance(status := getattr(error, "status", None), int):
+        reason = f"the server answers with {status}"
+    return csv_errors.unreachable(name, reason)
+
+
+class KnownServer(SFTPFileSystem):  # type: ignore[misc]  # fsspec has no types
+    """The files of one server, over a connection that is closed when nobody needs it any more."""
+
+    cachable = False
+
+    def __init__(self, url: str, **_ways_to_cache: Any) -> None:  # noqa: ANN401 - fsspec has no types
+        self.url = url
+        super().__init__(url)
+
+    def _connect(self) -> None:
+        self.client, self.ftp = connect(find_server(self.url))
+        finalize(self, self.client.close)
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return str(path_of(path)) if "://" in path else path
+
+    def unstrip_protocol(self, name: str) -> str:
+        """The address of a file here."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc}/{name.removeprefix('/')}"
+
+    @staticmethod
+    def _get_kwargs_from_urls(url: str) -> dict[str, str]:
+        return {"url": url}
+
+
+def register() -> None:
+    """From now on fsspec reads `sftp:` and `ssh:` addresses this way."""
+    for protocol in KnownServer.protocol:
+        fsspec.register_implementation(protocol, KnownServer, clobber=True)

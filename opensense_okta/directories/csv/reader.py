@@ -1,0 +1,235 @@
+"""Reads files, as a human-resources system exports them: users, and optionally groups and memberships.
+
+Every cell is text and stays as it is written, leading zeros and dates included; only what identifies a
+row is stripped of white space. A file that is not whole, or not right in every row, is refused: a file
+cannot say "ask again", so half of one would be taken for people who left (invariant 2).
+
+Files come to a private folder first (`csv_copy.py`): what is read cannot change any more, and DuckDB
+meets one encoding. Nothing is carried over from the snapshot before, and nothing is resumed.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import zip_longest
+
+import duckdb
+
+from opensense_okta.config.models import CsvDirectory
+from opensense_okta.directories.checkpoint import Spool
+from opensense_okta.directories.csv import errors as csv_errors
+from opensense_okta.directories.csv.files import find_files, without_secrets
+from opensense_okta.directories.csv.normalize import (
+    DELIMITERS,
+    Copy,
+    copy_file,
+    with_even_line_ends,
+)
+from opensense_okta.directories.csv.parse import Keys, read_rows
+from opensense_okta.directories.protocol import Before, Listener, Progress
+from opensense_okta.directories.snapshot import Cost
+from opensense_okta.storage import engine
+
+FILES: tuple[str, ...] = ()
+"""Of the spool: none; whole files are copied, and read again by whoever starts anew."""
+
+COPIES = "files"
+COMPARED = ("files_unended",)
+"""Counts of the snapshot before that the checks compare with."""
+
+DIGITS = 12  # of the digest that evidence keeps: as many as any reader of JSON keeps of a number
+
+
+def reach(directory: CsvDirectory) -> dict[str, object]:
+    """What decides what is read: the files, and what identifies a row."""
+    locations = (directory.users, directory.groups, directory.memberships)
+    return {
+        "files": [location and without_secrets(location) for location in locations],
+        "id": directory.id,
+    }
+
+
+class Read:
+    """One read of one directory's files into tables.
+
+    Args:
+        directory: its settings.
+        spool: its folder takes the copies.
+        connection: where the tables are made, by their names.
+        before: not used: everything is read.
+        everything: not used: everything is read.
+        listener: told how far the read has come.
+    """
+
+    def __init__(
+        self,
+        directory: CsvDirectory,
+        spool: Spool,
+        connection: duckdb.DuckDBPyConnection,
+        before: Before | None,  # noqa: ARG002 - the protocol's
+        everything: bool,  # noqa: ARG002 - the protocol's
+        listener: Listener,
+    ) -> None:
+        self._directory = directory
+        self._folder = spool.folder / COPIES
+        self._connection = connection
+        self._listener = listener
+        self._started = datetime.now(UTC)
+        self._users: list[Copy] = []
+        self._others: list[Copy] = []
+        self._rows = 0
+
+    @property
+    def users(self) -> Sequence[Copy]:
+        """The files of users, once they are read."""
+        return self._users
+
+    async def run(self) -> Cost:
+        """Copies the files and makes the raw tables.
+
+        Raises:
+            DirectoryError: a file is missing, half-written, or not right in every row.
+        """
+        shutil.rmtree(self._folder, ignore_errors=True)  # of an earlier try
+        self._folder.mkdir(mode=0o700)
+        directory = self._directory
+        # All are copied before any is read, so that they are of one moment.
+        self._users = self._copies("users", directory.users)
+        groups = self._copies("groups", directory.groups)
+        memberships = self._copies("memberships", directory.memberships)
+        self._others = [*groups, *memberships]
+        self._sql("no_memberships.sql", captured_at=self._started.isoformat())
+        self._read_memberships(memberships)
+        self._read_groups(groups)
+        self._read_users()
+        copies = [*self._users, *self._others]
+        return Cost(pages=len(copies), received=sum(copy.size for copy in copies))
+
+    def weigh(self) -> dict[str, int]:
+        """The evidence for and against the raw tables as they are stored, by name.
+
+        Raises:
+            IncompleteListing: not as many users are stored as were counted in the files.
+        """
+        found = self._sql("evidence.sql")
+        evidence = {str(row["name"]): int(str(row["count"])) for row in found}
+        if evidence["users"] != self._rows:
+            raise csv_errors.lost_rows(self._users[0].name, self._rows, evidence["users"])
+        return {**evidence, **self._about_files()}
+
+    def _copies(self, key: str, location: str | None) -> list[Copy]:
+        if location is None:
+            return []
+        directory = self._directory
+        copies: list[Copy] = []
+        for number, file in enumerate(find_files(location, key), start=1):
+            path = self._folder / f"{key}-{number}.csv"
+            copy = copy_file(file, path, directory.delimiter, directory.encoding)
+            _check_header(copy, copies, self._needed(key))
+            copies.append(copy)
+            self._listener(Progress(f"files of {key}", number))
+        if len({copy.line_end for copy in copies}) > 1:
+            return [with_even_line_ends(copy) for copy in copies]
+        return copies
+
+    def _needed(self, key: str) -> dict[str, str]:
+        """The columns that a file must have, each with where it is said so."""
+        directory = self._directory
+        if key == "groups":
+            return dict.fromkeys(("id", "name"), "the header of `groups`")
+        if key == "memberships":
+            return dict.fromkeys(("group_id", "user_id"), "the header of `memberships`")
+        mapped = {
+            header: f"`attributes.{attribute}`"
+            for attribute, header in directory.attributes.items()
+        }
+        return {directory.id: "`id`", **mapped}
+
+    def _read_memberships(self, copies: list[Copy]) -> None:
+        if copies:
+            rows = read_rows(self._connection, copies, Keys("group_id", "user_id", unique=False))
+            self._sql("memberships.sql")
+            self._listener(Progress("memberships", rows))
+
+    def _read_groups(self, copies: list[Copy]) -> None:
+        if copies:
+            rows = read_rows(self._connection, copies, Keys("id"))
+            self._sql("groups.sql", has_description="description" in copies[0].headers)
+            self._listener(Progress("groups", rows))
+        else:
+            self._sql("groups_of_memberships.sql")
+        self._sql("member_reads.sql")
+
+    def _read_users(self) -> None:
+        keys = Keys(
+            self._directory.id,
+            active=self._column("active"),
+            login=self._column("user_name"),
+            email=self._column("email"),
+        )
+        self._rows = read_rows(self._connection, self._users, keys)
+        self._sql("users.sql")
+        self._listener(Progress("users", self._rows))
+
+    def _column(self, attribute: str) -> str | None:
+        """Which column of the users has an attribute; None: no one."""
+        header = self._directory.attributes.get(attribute, attribute)
+        return header if header in self._users[0].headers else None
+
+    def _about_files(self) -> dict[str, int]:
+        copies = [*self._users, *self._others]
+        return {
+            "rows_read": self._rows,
+            "files": len(copies),
+            "files_unended": sum(not copy.ended for copy in copies),
+            "bytes": sum(copy.size for copy in copies),
+            "files_digest": _digest_number(copies),
+            "files_undated": sum(copy.modified is None for copy in copies),
+            "file_age_days": age_in_days(self._users, self._started),
+        }
+
+    def _sql(self, name: str, **variables: engine.Value) -> list[dict[str, object]]:
+        return engine.run(self._connection, __package__, name, **variables)
+
+
+def age_in_days(copies: Sequence[Copy], now: datetime) -> int:
+    """Whole days since the day on which the oldest of the files was written; 0 where none tells.
+
+    Each of several files has people of its own, so one whose export has stopped makes the whole stale.
+    """
+    oldest = min((copy.modified for copy in copies if copy.modified), default=now)
+    return max((now.date() - oldest.astimezone(UTC).date()).days, 0)
+
+
+def _digest_number(copies: Sequence[Copy]) -> int:
+    """A number that is another one when a byte of a file is."""
+    digests = "".join(sorted(copy.digest for copy in copies))
+    return int(hashlib.sha256(digests.encode()).hexdigest()[:DIGITS], 16)
+
+
+def _check_header(copy: Copy, before: Sequence[Copy], needed: Mapping[str, str]) -> None:
+    """Refuses a file whose header lacks a column, has one twice, or is not as the other files'."""
+    if before:
+        _check_same_header(copy, before[0])
+        return
+    for column, key in needed.items():
+        if column in copy.headers:
+            continue
+        likely = max(DELIMITERS, key=copy.headers[0].count)
+        if len(copy.headers) == 1 and likely in copy.headers[0]:
+            raise csv_errors.one_column(copy.name, copy.delimiter, likely)
+        raise csv_errors.no_header(copy.name, column, key, copy.named)
+    positions: dict[bytes, int] = {}
+    for position, header in enumerate(copy.headers, start=1):
+        # DuckDB tells names apart as bytes.lower does: by all but the case of A to Z.
+        first = positions.setdefault(header.encode().lower(), position)
+        if first != position:
+            raise csv_errors.doubled_header(copy.name, header, (first, position))
+
+
+def _check_same_header(copy: Copy, first: Copy) -> None:
+    pairs = zip_longest(copy.headers, first.headers)
+    for position, (header, expected) in enumerate(pairs, start=1):
+        if header != expected or copy.delimiter != first.delimiter:
+            raise csv_errors.other_headers(copy.name, first.name, position, expected)

@@ -1,0 +1,1 @@
+"""Reads a Microsoft Entra tenant over Microsoft Graph."""

@@ -1,0 +1,111 @@
+"""Examines an Entra tenant: a handful of requests that show what a sync would meet."""
+
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+from opensense_okta.config.models import EntraDirectory
+from opensense_okta.config.secret import SecretMissing
+from opensense_okta.directories.diagnosis import (
+    Diagnosis,
+    examine_address,
+    examine_clock,
+    finding_of,
+    without_waiting,
+)
+from opensense_okta.directories.entra import errors as entra_errors
+from opensense_okta.directories.entra import reader as entra
+from opensense_okta.directories.entra.records import read_members, read_page
+from opensense_okta.directories.errors import DirectoryError, Gone
+from opensense_okta.directories.http.client import Answer, Api, connect
+from opensense_okta.directories.http.keys import read_certificate
+from opensense_okta.directories.http.rate_limit import Governor
+from opensense_okta.directories.records import Records
+
+PROTOCOL = without_waiting(entra.PROTOCOL)
+SOON = timedelta(days=30)  # a certificate takes a company some weeks to renew
+
+
+async def examine(directory: EntraDirectory, _stale_after_days: int) -> list[Diagnosis]:
+    """What a sync would meet: addresses, clock, credentials, permissions, budget, and a sample."""
+    findings: list[Diagnosis] = []
+    for origin in dict.fromkeys((entra.login_root(directory), entra.graph_root(directory))):
+        found = await examine_address(origin, entra_errors.SETTING)
+        findings += found
+        if found[-1].level == "fail":
+            return findings
+    try:
+        auth = entra.authorization(directory)
+        async with connect(entra.graph_root(directory), auth, PROTOCOL) as api:
+            async for finding in _read(api, directory):
+                findings.append(finding)
+    except SecretMissing as missing:
+        findings.append(Diagnosis("credentials", "fail", f"{missing}.", "Then try again."))
+    except DirectoryError as error:
+        if all(one.name != "credentials" for one in findings):
+            findings += _credentials_expiring(directory)
+        findings.append(finding_of(error))
+    return findings
+
+
+async def _read(api: Api, directory: EntraDirectory) -> AsyncIterator[Diagnosis]:
+    """What the first pages of users, groups and members say."""
+    answer, users = await _page(api, entra.users_url(directory))
+    yield examine_clock(answer, "Microsoft Graph")
+    for credentials in _credentials(directory):
+        yield credentials
+    yield (
+        Diagnosis("sample", "ok", f"{len(users.ids)} users on the first page.")
+        if users.ids
+        else Diagnosis("sample", "fail", "Graph lists no users at all.", entra_errors.GRANT)
+    )
+    _, groups = await _page(api, entra.GROUPS)
+    for group in groups.ids[:1]:
+        with suppress(Gone):  # it was deleted since it was listed
+            await _page(api, entra.members_url(group), members=True)
+    yield Diagnosis("role", "ok", "the app may read users, groups and members.")
+    yield Diagnosis(
+        "rate limit",
+        "ok",
+        f"Graph does not say what is left; we make at most {entra.CALLS_A_SECOND} calls a second, under half"
+        " of what the smallest tenants allow an app.",
+    )
+
+
+async def _page(api: Api, url: str, *, members: bool = False) -> tuple[Answer, Records]:
+    def parse(answer: Answer) -> tuple[Answer, Records]:
+        return answer, read_members(answer) if members else read_page(answer)
+
+    return await api.get(url, Governor(1.0, api.clock), parse, entra.HEADERS, tries=2)
+
+
+def _credentials(directory: EntraDirectory) -> list[Diagnosis]:
+    if directory.certificate is not None:
+        return _credentials_expiring(directory)
+    says = (
+        "the client secret is valid; when it expires stands in the Entra admin center (Certificates &"
+        " secrets)."
+    )
+    return [Diagnosis("credentials", "ok", says)]
+
+
+def _credentials_expiring(directory: EntraDirectory) -> list[Diagnosis]:
+    """How long the certificate is good, which it tells itself."""
+    if directory.certificate is None:
+        return []
+    try:
+        expires = read_certificate(directory.certificate.reveal()).expires
+    except DirectoryError:  # that is told already
+        return []
+    left = expires - datetime.now(UTC)
+    remedy = (
+        "Make a new certificate, upload its public half to the app (Certificates & secrets), and store it"
+        " with its key where `certificate` points."
+    )
+    if left <= timedelta():
+        says = f"the certificate expired on {expires:%Y-%m-%d}."
+        return [Diagnosis("credentials", "fail", says, remedy)]
+    says = f"the certificate is good until {expires:%Y-%m-%d}."
+    if left < SOON:
+        return [Diagnosis("credentials", "warn", says, remedy)]
+    return [Diagnosis("credentials", "ok", says)]

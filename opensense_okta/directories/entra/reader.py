@@ -1,0 +1,284 @@
+"""Reads a Microsoft Entra tenant over Microsoft Graph: users, groups and their direct members.
+
+One listing of users, with each one's manager expanded; one of groups; one of members for each group in
+scope (entra-api.md §4). Only direct members are read: a group within a group is counted as evidence, and
+its own members are members of it alone.
+
+Graph says nothing of what is left of its budget. A fixed share of what the smallest tenant has (§6) is
+never exceeded, and a 429 halves the requests that run at once.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from urllib.parse import quote
+
+import duckdb
+
+from opensense_okta.config.attributes import mapping, pointer_to
+from opensense_okta.config.models import EntraDirectory
+from opensense_okta.directories.checkpoint import Page, Spool
+from opensense_okta.directories.entra import errors as entra_errors
+from opensense_okta.directories.entra import token_errors as entra_token_errors
+from opensense_okta.directories.entra.records import following, read_count, read_members, read_page
+from opensense_okta.directories.errors import (
+    CredentialsRejected,
+    DirectoryError,
+    Gone,
+    IncompleteListing,
+    first_of,
+)
+from opensense_okta.directories.http.client import Api, Auth, Protocol, connect
+from opensense_okta.directories.http.keys import read_certificate
+from opensense_okta.directories.http.oauth import ClientCredentials, client_secret, private_key_jwt
+from opensense_okta.directories.http.paging import Listing, Pages, cost_of, each
+from opensense_okta.directories.http.rate_limit import Governor
+from opensense_okta.directories.protocol import SHARED_SQL, Before, Listener, Progress
+from opensense_okta.directories.snapshot import Cost
+from opensense_okta.storage import engine
+
+PROTOCOL = Protocol(
+    entra_errors.error, entra_errors.allowance, entra_errors.busy, setting=entra_errors.SETTING
+)
+FILES = ("users", "groups", "members")
+
+CLOUDS: Mapping[str, tuple[str, str]] = {
+    "global": ("https://login.microsoftonline.com", "https://graph.microsoft.com"),
+    "us_gov": ("https://login.microsoftonline.us", "https://graph.microsoft.us"),
+    "us_gov_dod": ("https://login.microsoftonline.us", "https://dod-graph.microsoft.us"),
+    "china": ("https://login.chinacloudapi.cn", "https://microsoftgraph.chinacloudapi.cn"),
+}
+"""Where each cloud gives tokens, and where its Graph is (entra-api.md §8)."""
+
+HEADERS = {"x-ms-throttle-priority": "low"}  # whoever waits for an answer goes first (§6)
+A_PAGE = 999  # the most (§4)
+WORKERS = 8
+CALLS_A_SECOND = (
+    50  # of 3 resource units: under half of the 3,500 in 10 s that the smallest have (§6)
+)
+
+OF_A_USER = ("id", "accountEnabled", "userType", "createdDateTime")
+"""What is asked for of users whatever is mapped."""
+
+OF_A_GROUP = (
+    "id",
+    "displayName",
+    "description",
+    "createdDateTime",
+    "groupTypes",
+    "securityEnabled",
+    "mailEnabled",
+    "mail",
+    "mailNickname",
+    "membershipRule",
+    "visibility",
+    "onPremisesSyncEnabled",
+)
+GROUPS = f"/v1.0/groups?$select={','.join(OF_A_GROUP)}&$top={A_PAGE}"
+COUNT = "/v1.0/users/$count"
+COUNTING = {**HEADERS, "ConsistencyLevel": "eventual", "Accept": "text/plain"}  # §4
+
+
+def login_root(directory: EntraDirectory) -> str:
+    """Where the tenant's tokens come from."""
+    return directory.authority or CLOUDS[directory.cloud][0]
+
+
+def graph_root(directory: EntraDirectory) -> str:
+    """Where Microsoft Graph is for the tenant."""
+    return directory.graph or CLOUDS[directory.cloud][1]
+
+
+def reach(directory: EntraDirectory) -> dict[str, object]:
+    """What decides what is read: which tenant, where, and what is in scope."""
+    return {
+        "tenant": directory.tenant_id,
+        "graph": graph_root(directory),
+        "scope": directory.scope.model_dump(mode="json"),
+    }
+
+
+def authorization(directory: EntraDirectory) -> Auth:
+    """How requests prove who sends them.
+
+    Raises:
+        SecretMissing: the secret is not where the organization file says.
+        CredentialsRejected: what is there cannot be a secret or a certificate.
+    """
+    token_url = f"{login_root(directory)}/{directory.tenant_id}/oauth2/v2.0/token"
+    if directory.certificate is not None:
+        identity = _by_certificate(directory, directory.certificate.reveal(), token_url)
+    else:
+        secret = directory.client_secret.reveal() if directory.client_secret else ""
+        if not secret.isprintable():
+            raise CredentialsRejected(
+                "What is stored as the client secret contains characters that no secret has.",
+                remedy="Store the secret's value alone: no line breaks, nothing before or after it.",
+            )
+        identity = client_secret(directory.client_id, secret)
+    return ClientCredentials(
+        token_url,
+        f"{graph_root(directory)}/.default",
+        identity,
+        entra_token_errors.token_error,
+        entra_token_errors.token_lost,
+    )
+
+
+def users_url(directory: EntraDirectory) -> str:
+    """The first page of users, with exactly the properties that the mapping needs."""
+    fields = [field for one in mapping(directory) for field in (one.field, one.and_field) if field]
+    asked = [*OF_A_USER, *(field.partition("/")[0] for field in fields)]
+    chosen = ",".join(quote(name) for name in dict.fromkeys(asked) if name != "manager")
+    of_managers = ["id", *(rest for name, _, rest in map(_parted, fields) if name == "manager")]
+    managers = ",".join(quote(name) for name in dict.fromkeys(of_managers) if name)
+    expand = f"&$expand=manager($select={managers})" if "manager" in asked else ""
+    return f"/v1.0/users?$select={chosen}{expand}&$top={A_PAGE}"
+
+
+def members_url(group: str) -> str:
+    """The first page of a group's direct members; their types come with them."""
+    return f"/v1.0/groups/{quote(group, safe='')}/members?$select=id&$top={A_PAGE}"
+
+
+class Read:
+    """One read of one Entra tenant: into a spool, and from there into tables.
+
+    Args:
+        directory: its settings.
+        spool: what was read so far is in it and is not read again.
+        connection: where the tables are made, as views by their names.
+        before: not needed: Graph does not tell which groups have changed, so all are read.
+        everything: as it is in any case.
+        listener: told how far the read has come.
+    """
+
+    def __init__(
+        self,
+        directory: EntraDirectory,
+        spool: Spool,
+        connection: duckdb.DuckDBPyConnection,
+        before: Before | None,  # noqa: ARG002 - the protocol's
+        everything: bool,  # noqa: ARG002 - the protocol's
+        listener: Listener,
+    ) -> None:
+        self._directory = directory
+        self._spool = spool
+        self._connection = connection
+        self._listener = listener
+        self._counted = 0
+
+    async def run(self) -> Cost:
+        """Connects to Graph and reads what the spool lacks.
+
+        Raises:
+            DirectoryError: what was read until then stays in the spool.
+        """
+        auth = authorization(self._directory)
+        async with connect(graph_root(self._directory), auth, PROTOCOL) as api:
+            return await self.read(api)
+
+    async def read(self, api: Api) -> Cost:
+        """Reads what the spool lacks and makes the raw tables."""
+        budget = Governor(1.0, api.clock, self._wait, fastest=CALLS_A_SECOND)
+        engine.run(self._connection, SHARED_SQL, "journal.sql", journal=str(self._spool.journal))
+        pages = Pages(api, self._spool, following, HEADERS, self._tell)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._read_users(pages, budget))
+                tasks.create_task(self._read_groups_and_members(pages, budget))
+        except* Exception as failed:  # noqa: BLE001 - whatever it was, the first is what happened
+            raise first_of(failed) from None
+        self._sql("tables.sql", members_records=str(self._spool.path("members")))
+        return cost_of(pages, (budget,))
+
+    def weigh(self) -> dict[str, int]:
+        """The evidence for and against the raw tables as they are stored, by name."""
+        engine.run(
+            self._connection,
+            SHARED_SQL,
+            "evidence.sql",
+            login=pointer_to(self._directory, "user_name"),
+            email=pointer_to(self._directory, "email"),
+            statuses_gone=["DISABLED"],  # rooms and shared mailboxes among them
+        )
+        evidence = self._sql("evidence.sql", users_counted=self._counted)
+        return {str(row["name"]): int(str(row["count"])) for row in evidence}
+
+    async def _read_users(self, pages: Pages, budget: Governor) -> None:
+        url = users_url(self._directory)
+        # By its address: pages with other properties are another listing, not one to go on with.
+        place = await pages.complete(Listing(url, "users", url, budget, read_page))
+        if not sum(page.rows for page in place.pages):
+            raise IncompleteListing(
+                "Microsoft Graph answered, but listed no users at all.",
+                remedy="A tenant always has users: the app lacks a permission. "
+                + entra_errors.GRANT,
+            )
+        self._counted = await self._count(pages.api, budget)
+        self._sql("users.sql", users_records=str(self._spool.path("users")), users_listing=url)
+
+    async def _count(self, api: Api, budget: Governor) -> int:
+        """How many users the tenant counts; 0 when it does not say, which is no reason to fail."""
+        try:
+            return await api.get(COUNT, budget, read_count, COUNTING, tries=1)
+        except DirectoryError:
+            return 0
+
+    async def _read_groups_and_members(self, pages: Pages, budget: Governor) -> None:
+        await pages.complete(Listing("groups", "groups", GROUPS, budget, read_page))
+        scope = self._directory.scope.groups
+        self._sql("groups.sql", groups_records=str(self._spool.path("groups")))
+        engine.run(
+            self._connection,
+            SHARED_SQL,
+            "scope.sql",
+            scope_groups=list(scope) if scope is not None else None,
+        )
+        in_scope = [str(row["id"]) for row in self._sql("groups_in_scope.sql")]
+        if scope is not None and not in_scope:
+            raise IncompleteListing(
+                f"None of the tenant's groups is in scope: {', '.join(scope)}.",
+                remedy="Correct `scope.groups` in the organization file: names, with * for any"
+                " characters, or ids.",
+            )
+        done = 0
+
+        async def act(group: str) -> None:
+            nonlocal done
+            await self._read_members(pages, budget, group)
+            done += 1
+            self._listener(Progress("groups' members", done, len(in_scope)))
+
+        await each(in_scope, WORKERS, act)
+
+    async def _read_members(self, pages: Pages, budget: Governor, group: str) -> None:
+        try:
+            await pages.complete(
+                Listing(group, "members", members_url(group), budget, read_members)
+            )
+        except Gone:
+            self._spool.add_gone("members", group)
+
+    def _sql(self, name: str, **variables: engine.Value) -> list[dict[str, object]]:
+        return engine.run(self._connection, __package__, name, **variables)
+
+    def _wait(self, seconds: float) -> None:
+        self._listener(Progress("requests", 0, note=f"waiting {seconds:.0f} s for the rate limit"))
+
+    def _tell(self, page: Page) -> None:
+        if page.file != "members":
+            self._listener(Progress(page.file, self._spool.rows(page.file)))
+
+
+def _by_certificate(
+    directory: EntraDirectory, stored: str, token_url: str
+) -> Callable[[int], dict[str, str]]:
+    """What proves the app's identity with its certificate (entra-api.md §1)."""
+    certificate = read_certificate(stored)
+    named = {"x5t#S256": certificate.thumbprint}
+    prove = private_key_jwt(certificate.key, directory.client_id, token_url, named)
+    return lambda when: {"client_id": directory.client_id, **prove(when)}
+
+
+def _parted(field: str) -> tuple[str, str, str]:
+    return field.partition("/")

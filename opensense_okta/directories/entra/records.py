@@ -1,0 +1,113 @@
+"""Pages of Microsoft Graph as records (entra-api.md §4)."""
+
+import json
+
+import msgspec
+
+from opensense_okta.directories.errors import ServerTrouble
+from opensense_okta.directories.http.client import Answer
+from opensense_okta.directories.records import Records, read_records
+
+USER = "user"
+_OF_GRAPH = "#microsoft.graph."
+
+
+class _Page(msgspec.Struct):
+    value: msgspec.Raw
+    following: str | None = msgspec.field(name="@odata.nextLink", default=None)
+
+
+class _Member(msgspec.Struct):
+    id: str
+    type: str | None = msgspec.field(name="@odata.type", default=None)
+
+
+_MEMBERS = msgspec.json.Decoder(list[_Member])
+
+
+def read_page(answer: Answer) -> Records:
+    """The records of a page whose whole content matters.
+
+    Raises:
+        ServerTrouble: the page has no list of records; that is not an empty one.
+    """
+    return read_records(bytes(_page(answer).value))
+
+
+def read_members(answer: Answer) -> Records:
+    """The ids on a page of members: a user's as it is, another's as `type/id`.
+
+    A member whose type is not told is `/id`: it is no user for certain.
+
+    Raises:
+        ServerTrouble: the page has no list of records.
+    """
+    value = bytes(_page(answer).value)
+    try:
+        members, set_aside = _MEMBERS.decode(value), 0
+        if not all(member.id for member in members):
+            raise msgspec.ValidationError("a member without an id")
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        found = read_records(value)
+        members = [_leniently(row) for row in found.rows]
+        set_aside = found.set_aside
+    return Records((), [_named(member) for member in members], set_aside)
+
+
+def read_count(answer: Answer) -> int:
+    """The number that a count is, which comes as plain text.
+
+    Raises:
+        ServerTrouble: it is none.
+    """
+    try:
+        return int(answer.body.decode("utf-8-sig"))
+    except ValueError:
+        raise _trouble("a count that is no number") from None
+
+
+def following(answer: Answer, _records: Records) -> str | None:
+    """Where the next page is, as the page itself says; None at the end."""
+    return _page(answer).following
+
+
+def _page(answer: Answer) -> _Page:
+    try:
+        page = msgspec.json.decode(answer.body, type=_Page)
+    except msgspec.ValidationError:
+        raise _trouble("a page without its list of records (`value`)") from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        page = _leniently_page(answer.body)
+    if page.following == "":
+        raise _trouble("a page whose next link is empty")
+    return page
+
+
+def _leniently_page(body: bytes) -> _Page:
+    """What strict JSON does not allow, such as half of a surrogate pair, is for `read_records`."""
+    try:
+        parsed = json.loads(body.decode("utf-8", errors="replace"))
+    except ValueError:
+        raise _trouble("a broken or cut-off page") from None
+    link = parsed.get("@odata.nextLink") if isinstance(parsed, dict) else None
+    if not isinstance(parsed, dict) or "value" not in parsed or not isinstance(link, str | None):
+        raise _trouble("a page without its list of records (`value`)")
+    return _Page(msgspec.Raw(json.dumps(parsed["value"]).encode()), link)
+
+
+def _leniently(row: bytes | msgspec.Raw) -> _Member:
+    member = msgspec.json.decode(row)
+    kind = member.get("@odata.type")
+    return _Member(member["id"], kind if isinstance(kind, str) else None)
+
+
+def _named(member: _Member) -> str:
+    kind = (member.type or "").removeprefix(_OF_GRAPH)
+    return member.id if kind == USER else f"{kind}/{member.id}"
+
+
+def _trouble(what: str) -> ServerTrouble:
+    return ServerTrouble(
+        f"Microsoft Graph sent {what}.",
+        remedy="It is tried again by itself; if it stays, look for a proxy that changes answers.",
+    )

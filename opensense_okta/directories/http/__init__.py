@@ -1,0 +1,1 @@
+"""HTTP for every API: requests, rate limits, paging, sign-in."""

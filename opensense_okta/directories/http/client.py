@@ -1,0 +1,340 @@
+"""Paced, retried, host-pinned reads over HTTP: the only module that knows the HTTP library.
+
+A request goes out when its bucket's governor lets it, carries credentials to the configured host
+only, is never redirected, and is repeated with back-off when that may help.
+"""
+
+import asyncio
+import email.utils
+import logging
+import ssl
+from collections.abc import AsyncIterator, Callable, Generator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+from urllib.parse import urljoin
+
+import httpx
+import tenacity
+
+from opensense_okta.directories.errors import (
+    CursorLost,
+    DirectoryError,
+    RateLimited,
+    ServerTrouble,
+    Unreachable,
+    UntrustedLink,
+)
+from opensense_okta.directories.http.rate_limit import Allowance, Clock, Governor, Slots, jittered
+
+USER_AGENT = "opensense_okta"
+CONNECTIONS = 10  # "bulk jobs rarely require more than 10 simultaneous" (okta-api.md §3.2)
+TRIES = 6  # with back-off about a minute of trouble is sat out; more is the retry sensor's
+FIRST_BACK_OFF, LONGEST_BACK_OFF = 0.5, 30.0  # seconds
+LONGEST_ANSWER = 120.0  # seconds for one answer in all, however slowly it drips
+LONGEST_WAIT = 300.0  # seconds that a Retry-After is waited for within a run
+
+P = TypeVar("P")
+Headers = Mapping[str, str]
+Auth = httpx.Auth
+Request = httpx.Request
+Response = httpx.Response
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer, read to its end."""
+
+    url: str
+    status: int
+    headers: Headers
+    body: bytes
+    links: Mapping[str, str]
+
+    def header(self, name: str) -> str:
+        """A header's value, or an empty string."""
+        return self.headers.get(name, "")
+
+
+@dataclass
+class Usage:
+    """What a read has cost so far."""
+
+    requests: int = 0
+    received: int = 0  # bytes of bodies, unpacked
+    retries: int = 0
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What differs from API to API.
+
+    Attributes:
+        error: the typed error that an answer means, or None when it is a good one.
+        allowance: what an answer says of its rate-limit budget, or None.
+        busy: whether an answer says that too many requests run at once.
+        setting: the key of the organization file that says where the API is.
+    """
+
+    error: Callable[[Answer], DirectoryError | None]
+    allowance: Callable[[Answer], Allowance | None]
+    busy: Callable[[Answer], bool]
+    setting: str = "endpoint"
+
+
+@dataclass
+class Api:
+    """One API at one origin, read politely."""
+
+    origin: str
+    client: httpx.AsyncClient
+    protocol: Protocol
+    usage: Usage = field(default_factory=Usage)
+    slots: Slots = field(default_factory=lambda: Slots(CONNECTIONS))
+    clock: Clock = field(default_factory=Clock)
+
+    async def get(
+        self,
+        url: str,
+        governor: Governor,
+        parse: Callable[[Answer], P],
+        headers: Headers | None = None,
+        tries: int | None = None,
+    ) -> P:
+        """Reads one page, repeating what is retryable.
+
+        Args:
+            url: a path below the origin, or an absolute address that must lie at the origin.
+            governor: of the bucket that the address draws from.
+            parse: makes a page of an answer; raises `ServerTrouble` for one that cannot be read.
+            headers: beside the usual ones.
+            tries: when the answer may be too much to ask for, because it is an error or does not come;
+                None for the usual number.
+
+        Raises:
+            DirectoryError: typed; after the last try, if it was retryable.
+        """
+        address = self._trusted(url)
+
+        async def once() -> P:
+            return parse(await self._once(address, governor, headers or {}))
+
+        return await tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception(_worth_repeating),
+            stop=_enough(tries or TRIES),
+            wait=_back_off,
+            sleep=self.clock.sleep,
+            before_sleep=self._count_retry,
+            reraise=True,
+        )(once)
+
+    def _trusted(self, url: str) -> str:
+        address, target = _target(self.origin + "/", url)
+        if target != _origin(self.origin):
+            raise UntrustedLink(
+                f"The API pointed to another host: {target} instead of {self.origin}.",
+                remedy=f"Check that `{self.protocol.setting}` is the organization's own (not a former"
+                " name, a custom domain's twin or a proxy). The token was not sent there.",
+            )
+        return address
+
+    async def _once(self, url: str, governor: Governor, headers: Headers) -> Answer:
+        await governor.turn()
+        try:
+            async with self.slots.slot():
+                answer = await self._ask(url, headers)
+        except BaseException as failed:
+            governor.forget()
+            _obey(failed, governor)  # the token endpoint has limits, too
+            raise
+        if self.protocol.busy(answer):
+            governor.forget()
+            self.slots.narrow()
+        else:
+            governor.learn(self.protocol.allowance(answer))
+            self.slots.widen()
+        self.usage.received += len(answer.body)
+        error = self.protocol.error(answer)
+        if error is None:
+            return answer
+        _obey(error, governor)
+        raise error
+
+    async def _ask(self, url: str, headers: Headers) -> Answer:
+        try:
+            async with asyncio.timeout(LONGEST_ANSWER):
+                response = await self.client.get(url, headers=dict(headers))
+        except (httpx.TransportError, TimeoutError) as error:
+            # Its text may quote a header.
+            raise _unreachable(self.origin, self.protocol.setting, error) from None
+        except httpx.HTTPError as error:
+            raise ServerTrouble(
+                f"{self.origin} sent an answer that cannot be unpacked ({type(error).__name__}).",
+                remedy="It is tried again by itself; if it stays, look for a proxy in between.",
+            ) from None
+        if response.is_redirect:
+            _, target = _target(url, response.headers.get("location", ""))
+            raise UntrustedLink(
+                f"{self.origin} redirects to {target}; redirects are not followed with a token.",
+                remedy=f"Set `{self.protocol.setting}` to where the organization really is.",
+            )
+        return answer_of(response)
+
+    def _count_retry(self, _state: tenacity.RetryCallState) -> None:
+        self.usage.retries += 1
+
+
+@asynccontextmanager
+async def connect(origin: str, auth: Auth, protocol: Protocol) -> AsyncIterator[Api]:
+    """Connections to one API, closed at the end.
+
+    Raises:
+        Unreachable: the certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be read.
+    """
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log every address
+    timeout = httpx.Timeout(60.0, connect=15.0, pool=None)
+    limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
+    headers = {"Accept": "application/json", "User-Agent": USER_AGENT}
+    async with httpx.AsyncClient(
+        auth=auth,
+        headers=headers,
+        timeout=timeout,
+        limits=limits,
+        verify=_trusted_certificates(),
+        follow_redirects=False,
+    ) as client:
+        api = Api(origin, client, protocol)
+
+        async def count(_request: Request) -> None:
+            api.usage.requests += 1
+
+        client.event_hooks = {"request": [count]}  # those of the authorization, too
+        yield api
+
+
+def answer_of(response: Response) -> Answer:
+    """An answer that has been read to its end."""
+    links = {name: link["url"] for name, link in response.links.items() if name and "url" in link}
+    return Answer(
+        str(response.request.url), response.status_code, response.headers, response.content, links
+    )
+
+
+class HeaderAuth(httpx.Auth):
+    """Authorization by a header that stays the same."""
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Adds the header."""
+        request.headers["Authorization"] = self._value
+        yield request
+
+
+def http_date(text: str) -> datetime | None:
+    """The time that a Date or Retry-After header names, or None."""
+    try:
+        return email.utils.parsedate_to_datetime(text).astimezone(UTC)
+    except ValueError:
+        return None
+
+
+def retry_after(answer: Answer) -> datetime | None:
+    """When a Retry-After header (seconds, whole or not, or a date; RFC 9110 §10.2.3) says to come back."""
+    text = answer.header("retry-after").strip()
+    try:
+        return datetime.now(UTC) + timedelta(seconds=max(float(text), 0.0))
+    except (ValueError, OverflowError):
+        return http_date(text)
+
+
+def _obey(error: BaseException, governor: Governor) -> None:
+    """Lets no call go before the time that the API named."""
+    if isinstance(error, RateLimited) and error.retry_at is not None:
+        governor.block(_seconds_until(error.retry_at))
+
+
+def _worth_repeating(error: BaseException) -> bool:
+    if not isinstance(error, DirectoryError) or not error.heals:
+        return False
+    if isinstance(error, CursorLost):  # the same address leads nowhere again
+        return False
+    far = error.retry_at is not None and _seconds_until(error.retry_at) > LONGEST_WAIT
+    return not far
+
+
+def _enough(tries: int) -> Callable[[tenacity.RetryCallState], bool]:
+    def enough(state: tenacity.RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        too_much = isinstance(error, ServerTrouble | Unreachable)
+        return state.attempt_number >= (tries if too_much else TRIES)
+
+    return enough
+
+
+def _back_off(state: tenacity.RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    growing = min(FIRST_BACK_OFF * 2 ** (state.attempt_number - 1), LONGEST_BACK_OFF)
+    if isinstance(error, RateLimited) and error.retry_at is not None:
+        return jittered(1.0)  # the governor waits for the budget itself
+    if isinstance(error, RateLimited):
+        return jittered(5.0)  # too many at once: "back off 1-5 s with jitter" (okta-api.md §3.2)
+    if isinstance(error, DirectoryError) and error.retry_at is not None:
+        return _seconds_until(error.retry_at) + jittered(growing)
+    return jittered(growing)
+
+
+def _seconds_until(moment: datetime) -> float:
+    return max((moment - datetime.now(UTC)).total_seconds(), 0.0)
+
+
+def _target(base: str, link: str) -> tuple[str, str]:
+    """The address a link leads to and that address's origin, or words when it is no address."""
+    try:
+        address = urljoin(base, link)
+        return address, _origin(address)
+    except (ValueError, httpx.InvalidURL):
+        return link, "something that is no address"
+
+
+def _origin(url: str) -> str:
+    parsed = httpx.URL(url)  # judged by whoever sends the request
+    return f"{parsed.scheme}://{parsed.netloc.decode()}"
+
+
+def _trusted_certificates() -> ssl.SSLContext:
+    try:
+        return httpx.create_ssl_context()
+    except OSError as error:
+        unreadable = Unreachable(
+            f"The certificates to trust cannot be read ({error.strerror or error}).",
+            remedy="Set SSL_CERT_FILE or SSL_CERT_DIR to certificates in PEM form, or unset them.",
+        )
+        unreadable.heals = False
+        raise unreadable from None
+
+
+def _unreachable(origin: str, setting: str, error: Exception) -> DirectoryError:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            refused = Unreachable(
+                f"The certificate of {origin} is not trusted ({cause.verify_message}).",
+                remedy=f"Check `{setting}`; where a company proxy re-signs traffic, set SSL_CERT_FILE to"
+                " its certificate.",
+            )
+            refused.heals = False
+            return refused
+        cause = cause.__cause__ or cause.__context__
+    return Unreachable(
+        f"{origin} could not be reached or broke off ({type(error).__name__}{_reason(error)}).",
+        remedy=f"It is tried again by itself. If it stays: check `{setting}`, DNS, the firewall and the"
+        " proxy from this machine.",
+    )
+
+
+def _reason(error: Exception) -> str:
+    text = "" if isinstance(error, httpx.LocalProtocolError) else str(error).strip()
+    return f": {text}" if text else ""

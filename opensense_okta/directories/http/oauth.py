@@ -1,0 +1,284 @@
+"""OAuth 2.0 client credentials: private_key_jwt (RFC 7523), client secrets and DPoP (RFC 9449).
+
+The flow is written without a network: requests go out of it and answers come in, so the HTTP client
+sends them, and the same flow serves every request, page and retry.
+
+- A token is fetched when the first request needs one, renewed before it expires, and renewed once
+  when the API suddenly refuses it.
+- Each attempt at the token endpoint carries a new assertion, since an assertion is burnt by a refused
+  attempt, too.
+- DPoP is used where the server asks for it: tokens are then bound to a key of this process, and each
+  request carries a proof of its own.
+"""
+
+import asyncio
+import base64
+import hashlib
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from math import floor
+from time import monotonic
+from typing import Annotated
+
+import msgspec
+
+from opensense_okta.directories.errors import AccessDenied, DirectoryError
+from opensense_okta.directories.http import keys
+from opensense_okta.directories.http.client import (
+    Answer,
+    Auth,
+    Request,
+    Response,
+    answer_of,
+    http_date,
+)
+from opensense_okta.directories.http.keys import SigningKey
+
+RENEW_BEFORE = 300.0  # seconds before a token expires
+RENEW_AT_MOST = 0.2  # of a token's life, for those that live shorter
+ASSERTION_LIFE = 300  # seconds; Okta allows an hour (okta-api.md §1.2)
+SKEW_TOLERATED = 2.0  # seconds between the server's clock and ours; a time in the future is refused
+ATTEMPTS = 4  # at the token endpoint: plain, with DPoP, with its nonce, with the clock corrected
+
+
+class _Token(msgspec.Struct):
+    access_token: Annotated[str, msgspec.Meta(pattern=r"\A[\x21-\x7e]+\Z")]
+    token_type: str = "Bearer"  # noqa: S105 - a kind of token
+    expires_in: float = 3600
+    scope: str | None = None
+
+
+class _Refusal(msgspec.Struct):
+    error: str = ""
+    error_description: str = ""
+
+
+@dataclass(frozen=True)
+class Grant:
+    """An access token and how long it is good for."""
+
+    token: str
+    bound: bool
+    renew_at: float
+
+    @property
+    def stale(self) -> bool:
+        """Whether it is time for a new one."""
+        return monotonic() >= self.renew_at
+
+
+@dataclass
+class Proofs:
+    """Proofs that we hold the key a token is bound to; the key lives as long as the process."""
+
+    key: SigningKey = field(default_factory=keys.new_key)
+    nonce: str | None = None
+
+    def proof(self, method: str, url: str, when: int, token: str | None = None) -> str:
+        """A proof for one request (RFC 9449 §4.2)."""
+        claims: dict[str, object] = {"htm": method, "htu": _bare(url), "iat": when}
+        claims["jti"] = keys.unique()
+        if token is not None:
+            claims["ath"] = _digest(token)
+        elif self.nonce is not None:
+            claims["nonce"] = self.nonce
+        return self.key.sign(claims, typ="dpop+jwt", jwk=self.key.public())
+
+
+class ClientCredentials(Auth):
+    """Authorizes requests with a token that it fetches and renews itself.
+
+    Args:
+        token_url: the token endpoint.
+        scope: what is asked for, blank-separated.
+        identity: what proves who the client is, as form fields, for a time in seconds since 1970;
+            called anew for each attempt.
+        explain: makes a typed error of the endpoint's answer, its error code and its description.
+        lost: whether the API's answer says that the token no longer counts.
+    """
+
+    def __init__(
+        self,
+        token_url: str,
+        scope: str,
+        identity: Callable[[int], Mapping[str, str]],
+        explain: Callable[[Answer, str, str], DirectoryError],
+        lost: Callable[[Answer], bool],
+    ) -> None:
+        self._token_url = token_url
+        self._scope = scope
+        self._identity = identity
+        self._explain = explain
+        self._lost = lost
+        self._proofs: Proofs | None = None
+        self._grant: Grant | None = None
+        self._skew = 0.0  # seconds that the server's clock is ahead of ours
+        self._renewing = asyncio.Lock()
+
+    async def async_auth_flow(self, request: Request) -> AsyncGenerator[Request, Response]:
+        """Authorizes one request, and once more where a new token or proof may help."""
+        for last in (False, True):
+            async with self._renewing:
+                if self._grant is None or self._grant.stale:
+                    fetch = self._fetch()
+                    token_request: Request | None = next(fetch)
+                    while token_request is not None:
+                        response = yield token_request
+                        await response.aread()
+                        token_request = _next(fetch, response)
+                grant = self._grant
+            if grant is None:
+                raise RuntimeError("the token endpoint's flow ended without a token")
+            self._authorize(request, grant)
+            response = yield request
+            if last or response.status_code not in {400, 401, 403}:
+                return
+            await response.aread()
+            if not self._may_help(answer_of(response), grant):
+                return
+
+    def _fetch(self) -> Generator[Request, Response, None]:
+        """Asks for a token until there is one or a person has to act."""
+        for _ in range(ATTEMPTS):
+            answer = answer_of((yield self._token_request()))
+            if self._proofs is not None:
+                self._proofs.nonce = answer.header("dpop-nonce") or self._proofs.nonce
+            if answer.status == 200:
+                self._grant = self._granted(answer)
+                return
+            refusal = _refusal(answer)
+            if not self._learned_from(answer, refusal):
+                break
+        raise self._explain(answer, refusal.error, refusal.error_description)
+
+    def _token_request(self) -> Request:
+        when = self._now()
+        form = {"grant_type": "client_credentials", "scope": self._scope, **self._identity(when)}
+        headers = {}
+        if self._proofs is not None:
+            headers["DPoP"] = self._proofs.proof("POST", self._token_url, when)
+        return Request("POST", self._token_url, data=form, headers=headers)
+
+    def _granted(self, answer: Answer) -> Grant:
+        try:
+            token = msgspec.json.decode(answer.body, type=_Token)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise self._explain(answer, "", "") from None
+        asked = set(self._scope.split())
+        missing = asked - set(token.scope.split()) if token.scope is not None else set()
+        if missing:
+            raise AccessDenied(
+                f"The app was granted only a part of what was asked for: {', '.join(sorted(missing))} is"
+                " missing.",
+                remedy="Grant the missing scopes to the app, then start the sync again.",
+            )
+        early = min(RENEW_BEFORE, RENEW_AT_MOST * token.expires_in)
+        bound = token.token_type.lower() == "dpop"
+        return Grant(token.access_token, bound, monotonic() + token.expires_in - early)
+
+    def _learned_from(self, answer: Answer, refusal: _Refusal) -> bool:
+        """Whether the refusal told something that makes another attempt worthwhile."""
+        if refusal.error == "invalid_dpop_proof" and self._proofs is None:
+            self._proofs = Proofs()
+            return True
+        if refusal.error == "use_dpop_nonce":
+            return self._proofs is not None and self._proofs.nonce is not None
+        used = "already been used" in refusal.error_description
+        return used or self._corrected_clock(answer)
+
+    def _authorize(self, request: Request, grant: Grant) -> None:
+        if not grant.bound:
+            request.headers["Authorization"] = f"Bearer {grant.token}"
+            return
+        self._proofs = self._proofs or Proofs()
+        url = str(request.url)
+        request.headers["Authorization"] = f"DPoP {grant.token}"
+        request.headers["DPoP"] = self._proofs.proof(
+            request.method, url, self._now(), token=grant.token
+        )
+
+    def _may_help(self, answer: Answer, grant: Grant) -> bool:
+        """Whether the API's refusal may be one of this token or proof alone."""
+        if "invalid_dpop_proof" in answer.header("www-authenticate"):
+            self._corrected_clock(answer)
+            return True
+        if not self._lost(answer):
+            return False
+        if self._grant is grant:
+            self._grant = None
+        return True
+
+    def _now(self) -> int:
+        return keys.now() + floor(self._skew)
+
+    def _corrected_clock(self, answer: Answer) -> bool:
+        """Takes over the server's time where ours is far from it; assertions and proofs carry it."""
+        server = http_date(answer.header("date"))
+        if server is None:
+            return False
+        skew = (server - datetime.now(UTC)).total_seconds()
+        corrected = abs(skew - self._skew) > SKEW_TOLERATED
+        if corrected:
+            self._skew = skew
+        return corrected
+
+
+def private_key_jwt(
+    key: SigningKey, client_id: str, token_url: str, header: Mapping[str, str] | None = None
+) -> Callable[[int], dict[str, str]]:
+    """What proves a client's identity with its private key (RFC 7523 §2.2), anew for each attempt.
+
+    Args:
+        key: the client's.
+        client_id: the client's name.
+        token_url: whom it is proved to.
+        header: of the assertion, beside its type and algorithm.
+    """
+
+    def identity(when: int) -> dict[str, str]:
+        claims = {
+            "iss": client_id,
+            "sub": client_id,
+            "aud": token_url,
+            "iat": when,
+            "nbf": when,
+            "exp": when + ASSERTION_LIFE,
+            "jti": keys.unique(),
+        }
+        kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+        return {
+            "client_assertion_type": kind,
+            "client_assertion": key.sign(claims, typ="JWT", **(header or {})),
+        }
+
+    return identity
+
+
+def client_secret(client_id: str, secret: str) -> Callable[[int], dict[str, str]]:
+    """What proves a client's identity with a secret it shares with the server (RFC 6749 §2.3.1)."""
+    return lambda _when: {"client_id": client_id, "client_secret": secret}
+
+
+def _next(fetch: Generator[Request, Response, None], response: Response) -> Request | None:
+    try:
+        return fetch.send(response)
+    except StopIteration:
+        return None
+
+
+def _refusal(answer: Answer) -> _Refusal:
+    try:
+        return msgspec.json.decode(answer.body, type=_Refusal)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _Refusal()
+
+
+def _bare(url: str) -> str:
+    """A URL without query and fragment (RFC 9449 §4.2, htu)."""
+    return url.partition("#")[0].partition("?")[0]
+
+
+def _digest(token: str) -> str:
+    digest = hashlib.sha256(token.encode("ascii")).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")

@@ -1,0 +1,149 @@
+"""Reads listings page by page: what every API with pages has in common.
+
+A listing is proven whole by its chain of pages: each leads to the next, none comes twice, and the
+last one says that it is the last. It is begun anew once when the API loses the place, and goes on
+where an earlier run stopped.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from urllib.parse import urljoin
+
+from opensense_okta.directories.checkpoint import Page, Place, Spool
+from opensense_okta.directories.errors import CursorLost, IncompleteListing
+from opensense_okta.directories.http.client import Answer, Api, http_date
+from opensense_okta.directories.http.rate_limit import Governor
+from opensense_okta.directories.records import Records
+from opensense_okta.directories.snapshot import Cost
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What is to be listed and how.
+
+    Attributes:
+        name: unique in a read, such as `users` or a group's id.
+        file: of the spool that takes its records.
+        url: of the first page.
+        bucket: that its requests draw from.
+        parse: makes records of an answer.
+        tries: of a page when it is an error or does not come; None for the usual number.
+    """
+
+    name: str
+    file: str
+    url: str
+    bucket: Governor
+    parse: Callable[[Answer], Records]
+    tries: int | None = None
+
+
+@dataclass
+class Pages:
+    """Reads listings of one API into a spool.
+
+    Attributes:
+        following: where the next page is, by an answer and its records; None at the end.
+        read: pages read by this process, those of before not counted.
+        told: what is told of each page.
+    """
+
+    api: Api
+    spool: Spool
+    following: Callable[[Answer, Records], str | None]
+    headers: Mapping[str, str] = field(default_factory=dict)
+    told: Callable[[Page], None] = lambda _page: None
+    read: int = 0
+
+    async def complete(self, listing: Listing) -> Place:
+        """Reads what is missing of a listing; its pages are in the spool then.
+
+        Raises:
+            IncompleteListing: the pages run in a circle.
+            DirectoryError: a page could not be read.
+        """
+        place = self.spool.place(listing.name)
+        attempt = place.last.attempt if place else 1
+        try:
+            return await self._chain(listing, attempt)
+        except CursorLost:
+            return await self._chain(listing, attempt + 1)
+
+    async def anew(self, listing: Listing) -> Place:
+        """Reads a listing from its first page, whatever is there of it."""
+        place = self.spool.place(listing.name)
+        return await self._chain(listing, place.last.attempt + 1 if place else 1)
+
+    async def _chain(self, listing: Listing, attempt: int) -> Place:
+        place = self.spool.place(listing.name)
+        begun = place.pages if place and place.last.attempt == attempt else ()
+        first = urljoin(self.api.origin + "/", listing.url)
+        seen = {first, *(page.next for page in begun)}
+        following = begun[-1].next if begun else first
+        number = len(begun)
+        while following is not None:
+            number += 1
+            records, following, at = await self.api.get(
+                following, listing.bucket, self._parser(listing), self.headers, listing.tries
+            )
+            following = following and urljoin(first, following)
+            if following in seen:  # judged before the page counts: a resumed read asks for it again
+                raise IncompleteListing(
+                    f"The pages of {listing.url.partition('?')[0]} run in a circle: a next link came"
+                    " twice.",
+                    remedy="It is tried again by itself; if it stays, report it to whoever runs the API.",
+                    heals=True,
+                )
+            seen.add(following)
+            self.read += 1
+            page = self.spool.add(
+                listing.file, listing.name, attempt, number, records, following, at
+            )
+            self.told(page)
+        done = self.spool.place(listing.name)
+        if done is None:
+            raise RuntimeError("a listing that was read is not in the spool")
+        return done
+
+    def _parser(self, listing: Listing) -> Callable[[Answer], tuple[Records, str | None, datetime]]:
+        def parse(answer: Answer) -> tuple[Records, str | None, datetime]:
+            at = http_date(answer.header("date")) or datetime.now(UTC)
+            records = listing.parse(answer)
+            return records, self.following(answer, records), at
+
+        return parse
+
+
+async def each(things: Sequence[str], workers: int, act: Callable[[str], Awaitable[None]]) -> None:
+    """Acts on each of the things, on so many at once.
+
+    Raises:
+        ExceptionGroup: of what the first act that failed ended in.
+    """
+    waiting = iter(things)
+
+    async def work() -> None:
+        for thing in waiting:
+            await act(thing)
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(min(workers, len(things))):
+            tasks.create_task(work())
+
+
+def cost_of(pages: Pages, buckets: Sequence[Governor]) -> Cost:
+    """What reading the pages has cost so far."""
+    usage = pages.api.usage
+    headroom = [bucket.headroom for bucket in buckets if bucket.headroom is not None]
+    return Cost(
+        requests=usage.requests,
+        retries=usage.retries,
+        pages=pages.read,
+        resumed_pages=pages.spool.resumed_pages,
+        received=usage.received,
+        waits=sum(bucket.waits for bucket in buckets),
+        waited=round(sum(bucket.waited for bucket in buckets), 1),
+        headroom=min(headroom, default=None),
+    )

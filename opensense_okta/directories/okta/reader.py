@@ -1,0 +1,296 @@
+"""Reads an Okta organization: users, groups and the members of groups (okta-api.md).
+
+Users are two strongly consistent listings, the plain one and then the DEPROVISIONED, because the
+plain one leaves those out (§5.1); in this order a user deactivated meanwhile is in one of them.
+
+Members are the cost (§3.3): one call for each group at least. `okta_plan.sql` says which groups need
+it; the others' members are carried over from the snapshot before, or are known to be none.
+"""
+
+import asyncio
+from urllib.parse import quote, urlencode
+
+import duckdb
+
+from opensense_okta.config.attributes import mapping, pointer_to
+from opensense_okta.config.models import OktaDirectory
+from opensense_okta.directories.checkpoint import Page, Spool
+from opensense_okta.directories.errors import (
+    CredentialsRejected,
+    Gone,
+    IncompleteListing,
+    ServerTrouble,
+    Unreachable,
+    first_of,
+)
+from opensense_okta.directories.http.client import Answer, Api, Auth, HeaderAuth, Protocol, connect
+from opensense_okta.directories.http.keys import read_key
+from opensense_okta.directories.http.oauth import ClientCredentials, private_key_jwt
+from opensense_okta.directories.http.paging import Listing, Pages, cost_of, each
+from opensense_okta.directories.http.rate_limit import Governor
+from opensense_okta.directories.okta import errors as okta_errors
+from opensense_okta.directories.okta import token_errors as okta_token_errors
+from opensense_okta.directories.protocol import SHARED_SQL, Before, Listener, Progress
+from opensense_okta.directories.records import Records, read_identifiers, read_records
+from opensense_okta.directories.snapshot import Cost
+from opensense_okta.storage import engine
+
+PROTOCOL = Protocol(okta_errors.error, okta_errors.allowance, okta_errors.busy)
+SCOPES = "okta.users.read okta.groups.read"
+FILES = ("users", "groups", "members")
+
+USERS = "/api/v1/users?limit=200"
+DEPROVISIONED = "/api/v1/users?" + urlencode(
+    {"limit": 200, "filter": 'status eq "DEPROVISIONED"'}, quote_via=quote
+)
+GROUPS = "/api/v1/groups?limit=200&expand=stats"
+# Leaner records that avoid the delegated-authentication bottleneck; only all three together do (§5.1).
+LEAN = {
+    "Content-Type": "application/json;"
+    ' okta-response="omitCredentials,omitCredentialsLinks,omitTransitioningToStatus"'
+}
+MEMBERS_A_PAGE = (1000, 200)  # the most, and what to fall back to where that fails (§4, §8)
+WORKERS = 8  # "4-8 workers saturate 250/min at 1-2 s per call" (§3.2)
+TRIES_OF_A_LARGE_PAGE = 2  # before smaller pages are asked for
+FULL_PAGE = 200  # the fewest rows of a page that may have another one after it
+
+
+def reach(directory: OktaDirectory) -> dict[str, object]:
+    """What decides what is read: where, and what is in scope."""
+    return {"endpoint": directory.endpoint, "scope": directory.scope.model_dump(mode="json")}
+
+
+def full_read_days(directory: OktaDirectory) -> int:
+    """After how many days all memberships are read, the unchanged ones, too; 0: every day."""
+    return 0 if directory.memberships == "full" else directory.full_read_days
+
+
+def authorization(directory: OktaDirectory) -> Auth:
+    """How requests prove who sends them.
+
+    Raises:
+        SecretMissing: the secret is not where the organization file says.
+        CredentialsRejected: what is there cannot be a token or a key.
+    """
+    if directory.client_id is not None and directory.private_key is not None:
+        token_url = f"{directory.endpoint}/oauth2/v1/token"
+        key = read_key(directory.private_key.reveal(), directory.key_id)
+        identity = private_key_jwt(key, directory.client_id, token_url)
+        return ClientCredentials(
+            token_url,
+            SCOPES,
+            identity,
+            okta_token_errors.token_error,
+            okta_token_errors.token_lost,
+        )
+    token = directory.api_token.reveal() if directory.api_token else ""
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise CredentialsRejected(
+            "What is stored as the API token contains characters that no token has.",
+            remedy="Store the token alone: no quotes, no spaces, no line breaks in between.",
+        )
+    return HeaderAuth(f"SSWS {token}")
+
+
+class Read:
+    """One read of one Okta organization: into a spool, and from there into tables.
+
+    Args:
+        directory: its settings.
+        spool: what was read so far is in it and is not read again.
+        connection: where the tables are made, as views by their names.
+        before: the snapshot before; None when there is none.
+        everything: whether the members of every group are read anew.
+        listener: told how far the read has come.
+    """
+
+    def __init__(
+        self,
+        directory: OktaDirectory,
+        spool: Spool,
+        connection: duckdb.DuckDBPyConnection,
+        before: Before | None,
+        everything: bool,
+        listener: Listener,
+    ) -> None:
+        self._directory = directory
+        self._spool = spool
+        self._connection = connection
+        self._before = before
+        self._everything = everything
+        self._listener = listener
+        self._groups_left = 0
+
+    async def run(self) -> Cost:
+        """Connects to the organization and reads what the spool lacks.
+
+        Raises:
+            DirectoryError: what was read until then stays in the spool.
+        """
+        auth = authorization(self._directory)
+        async with connect(self._directory.endpoint, auth, PROTOCOL) as api:
+            return await self.read(api)
+
+    async def read(self, api: Api) -> Cost:
+        """Reads what the spool lacks and makes the raw tables."""
+        # Members of groups draw from the bucket of groups (§3.1).
+        users, groups = self._governor(api, "users"), self._governor(api, "groups")
+        engine.run(self._connection, SHARED_SQL, "journal.sql", journal=str(self._spool.journal))
+        pages = Pages(api, self._spool, _following, LEAN, self._tell)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._read_users(pages, users))
+                tasks.create_task(self._read_groups_and_members(pages, groups))
+            await self._settle_everyone(pages, groups)
+        except* Exception as failed:  # noqa: BLE001 - whatever it was, the first is what happened
+            raise first_of(failed) from None
+        self._sql(
+            "tables.sql",
+            members_records=str(self._spool.path("members")),
+            profile_fields=_fields(self._directory),
+        )
+        return cost_of(pages, (users, groups))
+
+    def weigh(self) -> dict[str, int]:
+        """The evidence for and against the raw tables as they are stored, by name."""
+        engine.run(
+            self._connection,
+            SHARED_SQL,
+            "evidence.sql",
+            login=pointer_to(self._directory, "user_name"),
+            email=pointer_to(self._directory, "email"),
+            statuses_gone=["DEPROVISIONED"],
+        )
+        evidence = self._sql("evidence.sql")
+        return {str(row["name"]): int(str(row["count"])) for row in evidence}
+
+    async def _read_users(self, pages: Pages, bucket: Governor) -> None:
+        listed = 0
+        for name, url in (("users", USERS), ("deprovisioned", DEPROVISIONED)):
+            place = await pages.complete(Listing(name, "users", url, bucket, _records))
+            listed += sum(page.rows for page in place.pages)
+            if not listed:
+                raise IncompleteListing(
+                    "Okta answered, but listed no users at all.",
+                    remedy="An organization always has users: the credentials lack a role. "
+                    + okta_errors.GRANT,
+                )
+        self._sql("users.sql", users_records=str(self._spool.path("users")))
+
+    async def _read_groups_and_members(self, pages: Pages, bucket: Governor) -> None:
+        place = await pages.complete(Listing("groups", "groups", GROUPS, bucket, _records))
+        if not sum(page.rows for page in place.pages):
+            raise IncompleteListing(
+                "Okta answered, but listed no groups at all, not even Everyone.",
+                remedy="The credentials lack a role. " + okta_errors.GRANT,
+            )
+        to_read = [group for group, how in self._plan() if how == "read"]
+        self._groups_left = len(to_read)
+
+        async def act(group: str) -> None:
+            await self._read_members(pages, bucket, group)
+            self._groups_left -= 1
+            done = len(to_read) - self._groups_left
+            self._listener(Progress("groups' members", done, len(to_read)))
+
+        await each(to_read, WORKERS, act)
+
+    def _plan(self) -> list[tuple[str, str]]:
+        """How the members of each group are to be had."""
+        scope, statuses = self._directory.scope.groups, self._directory.scope.statuses
+        self._sql(
+            "groups.sql",
+            groups_records=str(self._spool.path("groups")),
+            scope_groups=list(scope) if scope is not None else None,
+        )
+        engine.run(self._connection, SHARED_SQL, "scope.sql")
+        self._view_before()
+        planned = self._sql(
+            "plan.sql",
+            everything=self._everything,
+            scope_statuses=list(statuses) if statuses is not None else None,
+        )
+        if not planned:
+            raise IncompleteListing(
+                f"None of Okta's groups is in scope: {', '.join(scope or ())}.",
+                remedy="Correct `scope.groups` in the organization file: names, with * for any"
+                " characters, or ids.",
+            )
+        return [(str(row["group_id"]), str(row["how"])) for row in planned]
+
+    def _view_before(self) -> None:
+        self._sql("nothing_before.sql")
+        if self._before is not None:
+            engine.view(self._connection, "before_groups", self._before.groups)
+            engine.view(self._connection, "before_members", self._before.memberships)
+            engine.view(self._connection, "before_reads", self._before.member_reads)
+
+    async def _read_members(self, pages: Pages, bucket: Governor, group: str) -> None:
+        large, small = MEMBERS_A_PAGE
+        url = f"/api/v1/groups/{quote(group, safe='')}/users?limit="
+        first = Listing(
+            group, "members", f"{url}{large}", bucket, _identifiers, TRIES_OF_A_LARGE_PAGE
+        )
+        try:
+            try:
+                await pages.complete(first)
+            except (ServerTrouble, Unreachable):  # it cannot make the page, or not in time
+                await pages.anew(Listing(group, "members", f"{url}{small}", bucket, _identifiers))
+        except Gone:
+            self._spool.add_gone("members", group)
+
+    async def _settle_everyone(self, pages: Pages, bucket: Governor) -> None:
+        """Derives who is in Everyone, or reads it where the API's count fits no derivation."""
+        found = self._sql("everyone.sql")
+        derived = [row["everyone"] for row in found]
+        for row in found:
+            if row["everyone"] is None:
+                await self._read_members(pages, bucket, str(row["group_id"]))
+        self._connection.execute(
+            "set variable everyone = $how", {"how": derived[0] if derived else None}
+        )
+
+    def _sql(self, name: str, **variables: engine.Value) -> list[dict[str, object]]:
+        return engine.run(self._connection, __package__, name, **variables)
+
+    def _governor(self, api: Api, bucket: str) -> Governor:
+        governor = Governor(self._directory.rate_limit_share, api.clock)
+
+        def tell(seconds: float) -> None:
+            note = f"waiting {seconds:.0f} s for the rate limit"
+            if bucket == "groups" and governor.a_minute and self._groups_left:
+                note += f"; about {self._groups_left / governor.a_minute:.0f} min to go"
+            self._listener(Progress(bucket, 0, note=note))
+
+        governor.waiting = tell
+        return governor
+
+    def _tell(self, page: Page) -> None:
+        if page.file != "members":
+            self._listener(Progress(page.file, self._spool.rows(page.file)))
+
+
+def _fields(directory: OktaDirectory) -> list[str] | None:
+    """Which fields of profiles are stored; None: all."""
+    if directory.store_profile == "all":
+        return None
+    fields = {field for one in mapping(directory) for field in (one.field, one.and_field)}
+    return sorted(field for field in fields if field)
+
+
+def _following(answer: Answer, records: Records) -> str | None:
+    if not answer.links and len(records.ids) >= FULL_PAGE:
+        raise IncompleteListing(
+            "A full page came without any Link header, so it cannot be told whether there are more.",
+            remedy="Look for a proxy that drops headers between this machine and Okta.",
+            heals=True,
+        )
+    return answer.links.get("next")
+
+
+def _records(answer: Answer) -> Records:
+    return read_records(answer.body)
+
+
+def _identifiers(answer: Answer) -> Records:
+    return read_identifiers(answer.body)

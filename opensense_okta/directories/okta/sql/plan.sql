@@ -1,0 +1,39 @@
+-- How the members of each group are to be had: read, carried over from the snapshot before, or known to
+-- be none. What `lastMembershipUpdated` is worth: okta-api.md §6.
+--
+-- tables groups_listed, groups_in_scope            of groups.sql and scope.sql
+-- tables before_groups, before_members, before_reads    of the snapshot before; empty when there is none
+-- set variable scope_statuses = ['ACTIVE'];        NULL: all
+-- set variable everything = false;                 true: read all of them
+
+create or replace temp table unchanged as
+with had as (select group_id as id, count(*) as members from before_members group by group_id)
+select g.id, g.members_count, coalesce(had.members, 0) as had
+from groups_listed g
+join before_groups b using (id)
+join before_reads r on r.group_id = g.id
+left join had using (id)
+where not (g.type = 'BUILT_IN' and g.name = 'Everyone') -- whose stamp is unreliable
+and g.created = b.created
+and g.members_count = b.members_count
+and g.last_membership_updated = b.last_membership_updated
+-- A stamp is written late and back-dated: one that was young when the group was read proves nothing.
+and g.last_membership_updated <= r.read_at - interval 1 hour
+-- Who was out of scope, or for a day not listed, is not stored, and would be missing once back: no stamp
+-- tells, but the count does.
+and coalesce(had.members, 0) = g.members_count;
+
+create or replace temp table plan as
+select
+    g.id as group_id,
+    case
+        when g.type = 'BUILT_IN' and g.name = 'Everyone' then 'everyone'
+        when g.members_count = 0 and not exists (from before_members m where m.group_id = g.id) then 'empty'
+        when u.id is not null and not getvariable('everything') then 'carry'
+        else 'read'
+    end as how
+from groups_listed g
+semi join groups_in_scope using (id)
+left join unchanged u using (id);
+
+select group_id, how from plan order by group_id;

@@ -1,0 +1,87 @@
+-- The raw tables of one Okta snapshot.
+--
+-- views and tables of groups.sql, users.sql and plan.sql
+-- set variable members_records = 'members.jsonl';  ids of users; the listing is the group's id
+-- tables before_members, before_reads     of the snapshot before; empty when there is none
+-- set variable profile_fields = ['login'];         what is kept of profiles; NULL: all
+-- set variable everyone = 'present';      who is in Everyone: `present` (all but DEPROVISIONED) or `all`;
+--                                         NULL when its members were read
+
+create or replace temp view members_read as
+select listing as group_id, unnest(ids) as user_id
+from read_json(
+    getvariable('members_records'),
+    format = 'newline_delimited',
+    columns = {listing: 'VARCHAR', attempt: 'INTEGER', page: 'INTEGER', ids: 'VARCHAR[]'}
+)
+semi join last_attempts using (listing, attempt);
+
+-- A group deleted between its listing and the reading of its members is no group any more.
+create or replace temp table groups_gone as
+select listing as id from journal where gone;
+
+create or replace temp table members_found as
+select distinct group_id, user_id
+from members_read
+anti join groups_gone on groups_gone.id = group_id
+union all
+-- Who vanished from the users' listing is in no group any more, though a stamp may not say so.
+select group_id, user_id
+from before_members
+semi join (from plan where how = 'carry') using (group_id)
+semi join users_youngest on user_id = users_youngest.id
+union all
+select group_id, id
+from plan
+join users_youngest on getvariable('everyone') = 'all' or status is distinct from 'DEPROVISIONED'
+where how = 'everyone' and getvariable('everyone') is not null;
+
+create or replace temp table users_in_scope as
+select id
+from users_youngest
+where (getvariable('scope_statuses') is null or list_contains(getvariable('scope_statuses'), status))
+and (getvariable('scope_groups') is null or id in (select user_id from members_found));
+
+-- A member who was not listed at all stays: the checks count them.
+create or replace view memberships as
+select group_id, user_id
+from members_found
+where user_id in (select id from users_in_scope) or user_id not in (select id from users_youngest);
+
+create or replace view raw_groups as
+from groups_listed
+semi join groups_in_scope using (id)
+anti join groups_gone using (id);
+
+create or replace view raw_users as
+select
+    id,
+    record.status as status,
+    try_cast(record.created as timestamptz) as created,
+    try_cast(record.activated as timestamptz) as activated,
+    try_cast(record."statusChanged" as timestamptz) as status_changed,
+    try_cast(record."lastLogin" as timestamptz) as last_login,
+    try_cast(record."lastUpdated" as timestamptz) as last_updated,
+    try_cast(record."passwordChanged" as timestamptz) as password_changed,
+    json_extract_string(record.type, '$.id') as type_id,
+    case
+        when record.profile is null then '{}'::json
+        when getvariable('profile_fields') is null then record.profile
+        when json_type(record.profile) <> 'OBJECT' then '{}'::json
+        else to_json(map_from_entries(list_filter(
+            map_entries(record.profile::map(varchar, json)),
+            lambda entry: list_contains(getvariable('profile_fields'), entry.key)
+        )))
+    end as profile,
+    captured_at
+from users_read
+semi join users_youngest using (id, listing, page)
+semi join users_in_scope using (id);
+
+-- When the members of each group were really read, which the next snapshot has to know.
+create or replace view member_reads as
+select group_id, coalesce(min(journal.read_at), any_value(before_reads.read_at)) as read_at, any_value(plan.how) as how
+from plan
+left join journal on journal.listing = group_id
+left join before_reads using (group_id)
+group by group_id;

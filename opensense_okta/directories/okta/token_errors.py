@@ -1,0 +1,140 @@
+"""What refusals of Okta's token endpoint mean (okta-api.md §1.3), worded for the person who must act."""
+
+from dataclasses import dataclass
+
+from opensense_okta.directories import errors
+from opensense_okta.directories.http.client import Answer
+from opensense_okta.directories.okta.errors import CHECK_ENDPOINT, GRANT, WAIT, error, said
+
+CLIENT = (
+    "Compare `client_id` in the organization file with the app's page in the Admin Console (Applications >"
+    " the app > General): the app must be active and of the kind API Services."
+)
+KEY = (
+    "Compare the app's public keys (General > Client Credentials > Public key / Private key) with"
+    " `private_key`, and its `key_id` where the app has several; or add a new key to the app and store its"
+    " private half."
+)
+CLOCK = "Set this machine's clock: it must agree with the world's to within five minutes (chrony or ntpd)."
+METHOD = (
+    "In the Admin Console set the app's client authentication to Public key / Private key (General >"
+    " Client Credentials), and make sure that it is an API Services app."
+)
+
+
+@dataclass(frozen=True)
+class _Meaning:
+    error: type[errors.DirectoryError]
+    words: tuple[str, ...]
+    what: str
+    remedy: str
+
+
+# The error's name is the same for many causes; only its description tells them apart.
+_BY_DESCRIPTION = (
+    _Meaning(
+        errors.CredentialsRejected,
+        ("issuer claim", "not a valid client_id", "client_id"),
+        "Okta does not know the app",
+        CLIENT,
+    ),
+    _Meaning(
+        errors.CredentialsRejected,
+        ("audience claim", "'htu' claim"),
+        "Okta is called by another name",
+        CHECK_ENDPOINT,
+    ),
+    _Meaning(
+        errors.CredentialsRejected,
+        ("expired", "expiration", "issued before", "issued more than", "in the future"),
+        "Okta finds the request out of time: this machine's clock is wrong",
+        CLOCK,
+    ),
+    _Meaning(
+        errors.ServerTrouble,
+        ("already been used",),
+        "Okta took a fresh assertion for a used one",
+        WAIT,
+    ),
+    _Meaning(
+        errors.CredentialsRejected,
+        ("signature", "kid", "JWKSet", "jwks"),
+        "Okta does not accept the private key",
+        KEY,
+    ),
+    _Meaning(
+        errors.CredentialsRejected,
+        ("private_key_jwt", "token_endpoint_auth_method", "grant type", "application_type"),
+        "The app is not one that signs in with a private key",
+        METHOD,
+    ),
+)
+_BY_ERROR = {
+    "invalid_scope": _Meaning(
+        errors.AccessDenied, (), "Okta does not know a scope that was asked for", GRANT
+    ),
+    "consent_required": _Meaning(
+        errors.AccessDenied,
+        (),
+        "None of the scopes that were asked for is granted to the app",
+        GRANT,
+    ),
+    "invalid_client": _Meaning(
+        errors.CredentialsRejected, (), "Okta does not accept the app's credentials", KEY
+    ),
+    "unauthorized_client": _Meaning(
+        errors.CredentialsRejected, (), "The app may not ask for tokens", METHOD
+    ),
+    "invalid_dpop_proof": _Meaning(
+        errors.CredentialsRejected,
+        (),
+        "Okta does not accept the proof of the token's key (DPoP)",
+        CLOCK,
+    ),
+    "use_dpop_nonce": _Meaning(
+        errors.ServerTrouble, (), "Okta asks for a DPoP nonce again and again", WAIT
+    ),
+}
+
+
+def token_error(answer: Answer, code: str, description: str) -> errors.DirectoryError:
+    """The typed error that a refusal of the token endpoint means.
+
+    Args:
+        answer: of the endpoint.
+        code: OAuth's `error`.
+        description: OAuth's `error_description`.
+    """
+    if not code and answer.status == 401:
+        return errors.CredentialsRejected(
+            f"Okta does not accept the app's credentials ({said(answer)}).", remedy=CLIENT
+        )
+    if not code or answer.status == 429 or answer.status >= 500:
+        return error(answer) or errors.ServerTrouble(
+            f"The token endpoint answered with no token ({said(answer)}).",
+            remedy="It is tried again by itself; if it stays, look for a proxy in between.",
+        )
+    meaning = _by_description(description) or _BY_ERROR.get(code)
+    request = answer.header("x-okta-request-id")
+    told = ", ".join(text for text in (str(answer.status), code, description, request) if text)
+    if meaning is None:
+        return errors.CredentialsRejected(f"Okta gives the app no token ({told}).", remedy=CLIENT)
+    return meaning.error(f"{meaning.what} ({told}).", remedy=meaning.remedy)
+
+
+def token_lost(answer: Answer) -> bool:
+    """Whether the API no longer takes a token that it took before.
+
+    An expired one is a 401; under OAuth "Invalid session" comes now and then, too (okta-api.md §2).
+    """
+    feature = b"E0000015" in answer.body
+    return (answer.status == 401 and not feature) or (
+        answer.status == 403 and b"E0000005" in answer.body
+    )
+
+
+def _by_description(description: str) -> _Meaning | None:
+    for meaning in _BY_DESCRIPTION:
+        if any(word in description for word in meaning.words):
+            return meaning
+    return None

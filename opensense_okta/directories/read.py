@@ -1,0 +1,269 @@
+"""Reads a directory into a snapshot: what every kind has in common.
+
+A read that stops half-way leaves an open snapshot: a draft with the pages read so far. Whichever sync
+of the day comes next goes on there, for an hour; after that what was read is too old to be one picture
+with the rest, and it begins anew.
+"""
+
+import asyncio
+import errno
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from time import process_time
+
+import duckdb
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from opensense_okta.config.models import Directory, Organization
+from opensense_okta.directories.checkpoint import Spool
+from opensense_okta.directories.checks import TABLES
+from opensense_okta.directories.errors import DirectoryError, PastDay, StorageTrouble
+from opensense_okta.directories.kinds import kind_of
+from opensense_okta.directories.protocol import Before, Listener
+from opensense_okta.directories.snapshot import SnapshotManifest, newest_snapshot
+from opensense_okta.storage import engine
+from opensense_okta.storage.lake import Draft, Lake, Shelf, make_private, write_whole
+
+OPEN_FOR = timedelta(minutes=60)
+OPEN = "open.json"
+
+
+@dataclass(frozen=True)
+class Run:
+    """Who reads: the run, and the chain of the day's sync and its retries that it belongs to.
+
+    Attributes:
+        everything: whether all memberships are to be read, the unchanged ones, too.
+    """
+
+    id: str
+    chain: str
+    everything: bool = False
+
+
+class OpenSnapshot(BaseModel):
+    """What a read set out to do, so that whoever goes on with it does the same.
+
+    Attributes:
+        settings: digest of what decides what is read.
+        before: the snapshot from which unchanged memberships are carried over: its day and id.
+        everything: whether all memberships are read.
+        full_read: the day on which they were last all read.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    started: datetime
+    settings: str
+    before: tuple[date, str] | None
+    everything: bool
+    full_read: date
+
+
+def take_snapshot(
+    organization: Organization, directory: str, day: date, lake: Lake, run: Run, listener: Listener
+) -> SnapshotManifest:
+    """The directory's snapshot of the day: read now, or kept when the day or the chain has one.
+
+    Raises:
+        DirectoryError: there is none; the one that stood before still stands.
+    """
+    shelf, now = lake.snapshot(directory, day), datetime.now(UTC)
+    with _whose(f"{organization.name}/{directory}"):
+        stored = shelf.manifest(SnapshotManifest)
+        if stored is not None and (stored.chain == run.chain or day != organization.today(now)):
+            return stored
+        settings = organization.directories[directory]
+        before = newest_snapshot(lake, directory, day)
+        wanted = _wanted(settings, before, day, run, now)
+        found = _open_snapshot(shelf, wanted, now)
+        if found is None:
+            _refuse_another_day(organization, directory, day, lake)
+            found = _begin(shelf, wanted), wanted
+        draft, opened = found
+        try:
+            manifest = _read(organization, directory, lake, day, run, draft, opened, listener)
+            shelf.commit(draft, manifest)
+        except Exception as error:
+            if not (isinstance(error, DirectoryError) and error.heals):
+                shelf.discard(draft)
+            raise
+        return manifest
+
+
+def settings_digest(settings: Directory) -> str:
+    """What identifies a reach: where is read, and what is in scope."""
+    reach = kind_of(settings).reach(settings)
+    return hashlib.sha256(json.dumps(reach, sort_keys=True).encode()).hexdigest()[:16]
+
+
+@contextmanager
+def _whose(directory: str) -> Iterator[None]:
+    """Makes every error one that is typed and says whose directory it is about."""
+    try:
+        yield
+    except DirectoryError as error:
+        error.directory = directory
+        raise
+    except (OSError, duckdb.IOException) as error:
+        trouble = _storage_trouble(error)
+        trouble.directory = directory
+        raise trouble from error
+
+
+def _wanted(
+    settings: Directory, before: SnapshotManifest | None, day: date, run: Run, now: datetime
+) -> OpenSnapshot:
+    """What a read that begins now sets out to do."""
+    digest = settings_digest(settings)
+    if before is None or before.settings != digest:
+        return OpenSnapshot(
+            started=now, settings=digest, before=None, everything=True, full_read=day
+        )
+    due = day - before.full_read >= timedelta(days=kind_of(settings).full_read_days(settings))
+    everything = run.everything or due
+    return OpenSnapshot(
+        started=now,
+        settings=digest,
+        before=(before.day, before.id),
+        everything=everything,
+        full_read=day if everything else before.full_read,
+    )
+
+
+def _open_snapshot(
+    shelf: Shelf, wanted: OpenSnapshot, now: datetime
+) -> tuple[Draft, OpenSnapshot] | None:
+    """The youngest open snapshot that does what is wanted, or more."""
+    found = []
+    for draft in shelf.open_drafts():
+        try:
+            opened = OpenSnapshot.model_validate_json((draft.pages / OPEN).read_bytes())
+        except (FileNotFoundError, ValidationError):
+            continue
+        same = (opened.settings, opened.before) == (wanted.settings, wanted.before)
+        enough = opened.everything or not wanted.everything
+        if same and enough and now - opened.started < OPEN_FOR:
+            found.append((draft, opened))
+    youngest = max(found, key=lambda pair: pair[1].started, default=None)
+    if youngest is not None:
+        youngest[0].forget_all_but_pages()
+    return youngest
+
+
+def _begin(shelf: Shelf, wanted: OpenSnapshot) -> Draft:
+    draft = shelf.draft()
+    make_private(draft.pages)
+    write_whole(draft.pages / OPEN, wanted.model_dump_json(indent=2))
+    return draft
+
+
+def _refuse_another_day(organization: Organization, directory: str, day: date, lake: Lake) -> None:
+    today = organization.today(datetime.now(UTC))
+    if day == today:
+        return
+    if day > today:
+        raise PastDay(f"{day} has not begun: today is {today}.", remedy="Ask for today.")
+    earlier = [stored for stored in lake.snapshot_days(directory) if stored < day]
+    remedy = (
+        f"Start the job {organization.name}__resolve for {day}: it resolves the newest snapshot before"
+        f" it, of {earlier[-1]}."
+        if earlier
+        else f"Choose a later day: nothing is stored up to {day}, and the first day that can be resolved is"
+        " the day of the first snapshot."
+    )
+    raise PastDay(
+        f"There is no snapshot of {day}, and an API only tells the present, which is {today}.",
+        means="Nothing was read, and nothing that is stored was touched.",
+        remedy=remedy,
+    )
+
+
+def _read(
+    organization: Organization,
+    directory: str,
+    lake: Lake,
+    day: date,
+    run: Run,
+    draft: Draft,
+    opened: OpenSnapshot,
+    listener: Listener,
+) -> SnapshotManifest:
+    carried, begun = _before(lake, directory, opened), process_time()
+    # Of an earlier day, so that a second read of a day is judged as the first one was.
+    before = newest_snapshot(lake, directory, day - timedelta(days=1))
+    settings = organization.directories[directory]
+    kind = kind_of(settings)
+    with Spool(draft.pages, kind.files) as spool, engine.start(draft.folder) as connection:
+        read = kind.read(settings, spool, connection, carried, opened.everything, listener)
+        cost = asyncio.run(read.run())
+        rows = {table: engine.store(connection, table, draft.table(table)) for table in TABLES}
+        engine.store(connection, "member_reads", draft.table("member_reads"))
+        for table in TABLES:
+            engine.view(connection, table, draft.table(table))
+        evidence = {
+            **read.weigh(),
+            **_compared(before, opened, kind.compared),
+            "stale_after_days": organization.resolution.stale_after_days,
+        }
+        files = dict(zip(TABLES, kind.files, strict=False))
+        set_aside = {
+            table: spool.set_aside(files[table]) if table in files else 0 for table in TABLES
+        }
+    return SnapshotManifest(
+        id=draft.id,
+        organization=organization.name,
+        directory=directory,
+        kind=settings.kind,
+        day=day,
+        run_id=run.id,
+        chain=run.chain,
+        mode="full" if opened.everything else "incremental",
+        settings=opened.settings,
+        full_read=opened.full_read,
+        before=before.day if before else None,
+        started=opened.started,
+        finished=datetime.now(UTC),
+        cost=cost.model_copy(update={"cpu": round(process_time() - begun, 2)}),
+        rows=rows,
+        set_aside=set_aside,
+        evidence=evidence,
+    )
+
+
+def _before(lake: Lake, directory: str, opened: OpenSnapshot) -> Before | None:
+    if opened.before is None:
+        return None
+    day, snapshot = opened.before
+    folder = lake.snapshot(directory, day).folder / snapshot
+    return Before(
+        groups=folder / "raw_groups.parquet",
+        memberships=folder / "memberships.parquet",
+        member_reads=folder / "member_reads.parquet",
+    )
+
+
+def _compared(
+    before: SnapshotManifest | None, opened: OpenSnapshot, names: Sequence[str]
+) -> dict[str, int]:
+    """What a loss of people may come from, beside those who left."""
+    known = before.evidence if before else {}
+    return {
+        **{f"{name}_before": known[name] for name in names if name in known},
+        "users_before": before.rows["raw_users"] if before else 0,
+        "scope_changed": int(before is not None and before.settings != opened.settings),
+    }
+
+
+def _storage_trouble(error: OSError | duckdb.IOException) -> StorageTrouble:
+    full = getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error)
+    reason = "the disk is full" if full else str(error)
+    return StorageTrouble(
+        f"What was read could not be written: {reason}.",
+        remedy="Free space where OPENSENSE_DATA lies, or let its owner write there; then start the sync"
+        " again.",
+    )

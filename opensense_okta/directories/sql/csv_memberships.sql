@@ -1,8 +1,0 @@
--- The memberships of a file; one that is written twice is one.
---
--- table csv_keys                                   of csv_keys.sql
-
-create or replace table csv_memberships as
-select distinct key as group_id, other as user_id from csv_keys where key <> '';
-
-create or replace view memberships as from csv_memberships;

@@ -1,0 +1,160 @@
+"""Files that lie elsewhere: on an SSH server, on a web server, in an archive."""
+
+import os
+import shutil
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from opensense_okta.directories.errors import DirectoryError, Unreachable
+from tests.directories.csv.test_csv_reader import failure, read
+from tests.support.replay import Reply, serving
+from tests.support.ssh_server import SshServer, new_key, serve
+
+CONTENT = "id,name\n1,Ada\n"
+ADA = {"1": {"id": "1", "name": "Ada"}}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
+    folder = tmp_path_factory.mktemp("ssh")
+    (folder / "files").mkdir()
+    with serve(folder, options=f"-d {folder / 'files'}") as server:
+        yield server
+
+
+@pytest.fixture
+def home(server: SshServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The home of whoever reads, who is known to the server and knows it."""
+    home = tmp_path / "home"
+    shutil.copytree(server.home, home)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    return home
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "people.csv"
+    path.write_text(CONTENT)
+    return path
+
+
+@pytest.mark.usefixtures("home")
+def test_a_file_on_an_ssh_server_is_read(server: SshServer, file: Path) -> None:
+    os.utime(file, (0, 0))
+
+    found = read(server.url(file))
+
+    assert found.profiles == ADA
+    assert found.evidence["file_age_days"] > 20_000
+    assert read(server.url(file.with_name("*.csv"))).profiles == ADA
+
+
+@pytest.mark.usefixtures("home")
+def test_a_path_may_start_at_the_users_home_there(server: SshServer) -> None:
+    (server.home.parent / "files" / "people.csv").write_text(CONTENT)
+
+    assert read(server.url(Path("/~/people.csv"))).profiles == ADA
+
+
+@pytest.mark.usefixtures("home")
+def test_a_file_that_an_ssh_server_does_not_have_is_named_by_its_address(
+    server: SshServer, tmp_path: Path
+) -> None:
+    error = failure(server.url(tmp_path / "staff.csv"))
+
+    assert f"There is no file sftp://127.0.0.1:{server.port}{tmp_path}/staff.csv." in error.what
+
+    (tmp_path / "empty.csv").touch()
+    error = failure(server.url(tmp_path / "empty.csv"))
+
+    assert f"sftp://127.0.0.1:{server.port}{tmp_path}/empty.csv is empty." in error.what
+
+
+def test_an_ssh_server_that_is_not_known_is_not_believed(
+    server: SshServer, file: Path, home: Path, tmp_path: Path
+) -> None:
+    known = home / ".ssh" / "known_hosts"
+
+    known.write_text("")
+    error = failure(server.url(file))
+    assert type(error) is Unreachable
+    assert not error.heals
+    assert "no known_hosts file has a key" in error.what
+    assert "ssh-keyscan" in error.remedy
+
+    known.write_text(f"[127.0.0.1]:{server.port} {new_key(tmp_path / 'other')}")
+    assert "known_hosts has another one" in failure(server.url(file)).what
+
+
+def test_an_ssh_server_that_does_not_know_us_says_where_keys_belong(
+    server: SshServer, file: Path, home: Path
+) -> None:
+    (home / ".ssh" / "id_ed25519").unlink()
+
+    error = failure(server.url(file))
+
+    assert "accepts none of the keys at hand" in error.what
+    assert not error.heals
+
+
+@pytest.mark.usefixtures("home")
+def test_an_ssh_server_that_is_away_may_be_back_later() -> None:
+    error = failure("sftp://127.0.0.1:1/people.csv")
+
+    assert error.heals
+    assert "The connection to the SSH server 127.0.0.1:1 failed" in error.what
+
+
+def web_failure(reply: Reply) -> DirectoryError:
+    with serving(lambda _target: reply) as peer:
+        return failure(f"{peer.url}/people.csv?sig=hunter2")
+
+
+def test_a_file_on_a_web_server_is_read() -> None:
+    with serving(lambda _target: Reply(200, CONTENT.encode())) as peer:
+        assert read(f"{peer.url}/people.csv?sig=1").profiles == ADA
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (Reply(404), "cannot be read: the server answers with 404"),
+        (Reply(403), "cannot be read: the server answers with 403"),
+        (Reply(503), "cannot be read: the server answers with 503"),
+        (Reply(200, b"<!DOCTYPE html><html>"), "is a web page, not CSV"),
+    ],
+)
+def test_what_a_web_server_answers_instead_is_told(reply: Reply, words: str) -> None:
+    error = web_failure(reply)
+
+    assert words in error.what
+    assert "hunter2" not in str(error)
+
+
+def test_a_web_server_that_is_away_is_not_said_to_lack_the_file() -> None:
+    error = failure("http://127.0.0.1:1/people.csv")
+
+    assert "http://127.0.0.1:1/people.csv cannot be read: " in error.what
+    assert error.heals
+
+
+def test_links_of_a_pattern_are_followed_and_never_passed_over(tmp_path: Path, file: Path) -> None:
+    links = tmp_path / "links"
+    links.mkdir()
+    (links / "east.csv").symlink_to(file)
+    (links / "folder.csv").symlink_to(tmp_path)
+    assert read(links / "*.csv").profiles == ADA
+
+    (links / "west.csv").symlink_to(tmp_path / "gone.csv")
+    assert f"{links}/west.csv cannot be read: No such file" in failure(links / "*.csv").what
+
+
+def test_a_file_in_an_archive_is_read(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "hr.zip", "w") as archive:
+        archive.writestr("people.csv", CONTENT)
+
+    assert read(f"zip://people.csv::{tmp_path}/hr.zip").profiles == ADA

@@ -1,0 +1,129 @@
+"""Snapshots of files, taken day after day, and what the checks say of them."""
+
+import os
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import time_machine
+
+from opensense_okta.config.models import Organization
+from opensense_okta.directories.errors import IncompleteListing
+from opensense_okta.directories.protocol import unheard
+from opensense_okta.directories.read import Run, take_snapshot
+from opensense_okta.directories.snapshot import SnapshotManifest
+from opensense_okta.directories.snapshot_checks import judge_snapshot
+from opensense_okta.storage.lake import Lake
+from tests.support.reads import failure
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+Take = Callable[..., SnapshotManifest]
+
+
+@pytest.fixture
+def take(tmp_path: Path, lake: Lake) -> Take:
+    """Takes the snapshot of a day of a file with this content, written some days before."""
+
+    def take_it(
+        content: str, *, later: int = 0, age: int = 0, rules: Mapping[str, object] | None = None
+    ) -> SnapshotManifest:
+        file, moment = tmp_path / "people.csv", NOON + timedelta(days=later)
+        file.write_text(content)
+        written = (moment - timedelta(days=age)).timestamp()
+        os.utime(file, (written, written))
+        organization = Organization.model_validate(
+            {
+                "name": "acme",
+                "timezone": "UTC",
+                "first_day": "2026-11-01",
+                "directories": {"hr": {"kind": "csv", "users": str(file)}},
+                "resolution": rules or {},
+            }
+        )
+        with time_machine.travel(moment, tick=True):
+            run = Run("run", uuid4().hex)
+            return take_snapshot(organization, "hr", moment.date(), lake, run, unheard)
+
+    return take_it
+
+
+def complaints(manifest: SnapshotManifest) -> dict[str, bool]:
+    """The checks that did not pass, and whether each holds publishing back."""
+    return {found.name: found.holds for found in judge_snapshot(manifest) if not found.passed}
+
+
+HOLDS, WARNS = True, False
+WHOLE = "id,name\n1,Ada\n2,Bob\n3,Cy\n"
+CUT = "id,name\n1,Ada\n2,Bo"
+
+
+def test_a_whole_file_gives_no_reason_to_complain(take: Take) -> None:
+    assert complaints(take(WHOLE)) == {}
+
+
+def test_a_file_without_a_line_break_at_its_end_may_be_cut_off(take: Take) -> None:
+    assert complaints(take(CUT)) == {"files_ended": WARNS}
+
+
+def test_a_file_that_once_ended_with_a_line_break_and_has_fewer_rows_is_held(take: Take) -> None:
+    take(WHOLE)
+
+    assert complaints(take(CUT, later=1)) == {
+        "files_whole": HOLDS,
+        "files_ended": WARNS,
+        "size_like_before": WARNS,
+    }
+
+
+def test_reading_a_cut_file_again_does_not_make_it_whole(take: Take) -> None:
+    take(WHOLE)
+    take(CUT, later=1)
+
+    assert "files_whole" in complaints(take(CUT, later=1))
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        pytest.param(WHOLE.rstrip(), CUT, id="an export that never writes one"),
+        pytest.param(WHOLE, WHOLE + "4,Di", id="an export that no longer writes one"),
+        pytest.param(WHOLE, WHOLE[:-1], id="the same rows"),
+    ],
+)
+def test_no_line_break_alone_holds_nothing(take: Take, before: str, now: str) -> None:
+    take(before)
+
+    assert HOLDS not in complaints(take(now, later=1)).values()
+
+
+def test_a_cut_file_is_no_snapshot_and_may_be_whole_at_the_next_try(take: Take, lake: Lake) -> None:
+    before = take(WHOLE)
+
+    for cut in ("", "id,na", "id,name\n", "id,name\n1,Ada\n2", 'id,name\n1,Ada\n2,"Bo'):
+        error = failure(lambda cut=cut: take(cut, later=1))  # type: ignore[misc]  # bound now
+        assert type(error) is IncompleteListing
+        assert error.heals
+    assert lake.snapshot_days("hr") == [before.day]
+    assert complaints(take(WHOLE, later=1)) == {}
+
+
+@pytest.mark.parametrize(
+    ("age", "stale_after_days", "stale"), [(3, 3, False), (4, 3, True), (4, 7, False), (2, 1, True)]
+)
+def test_a_file_is_old_when_the_organization_says_so(
+    take: Take, age: int, stale_after_days: int, stale: bool
+) -> None:
+    manifest = take(WHOLE, age=age, rules={"stale_after_days": stale_after_days})
+
+    assert complaints(manifest) == ({"files_fresh": WARNS} if stale else {})
+
+
+def test_a_snapshot_of_an_earlier_version_is_judged_by_what_it_has(take: Take) -> None:
+    manifest = take(WHOLE)
+    lacking = {"files_unended", "stale_after_days"}
+    evidence = {name: count for name, count in manifest.evidence.items() if name not in lacking}
+
+    assert complaints(manifest.model_copy(update={"evidence": evidence})) == {}

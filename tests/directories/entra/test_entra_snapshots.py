@@ -1,0 +1,264 @@
+"""Snapshots of an Entra tenant, taken as those of every kind, and what the doctor says of the tenant."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import time_machine
+
+from opensense_okta.config.models import Organization
+from opensense_okta.directories import errors
+from opensense_okta.directories.diagnosis import Diagnosis
+from opensense_okta.directories.doctor import examine
+from opensense_okta.directories.protocol import unheard
+from opensense_okta.directories.read import Run, take_snapshot
+from opensense_okta.directories.snapshot import SnapshotManifest
+from opensense_okta.directories.snapshot_checks import judge_snapshot
+from opensense_okta.storage.lake import Lake
+from tests.directories.http.test_certificates import certificate
+from tests.support import app
+from tests.support.reads import failure
+from tests.support.replay import Reply
+from tests.support.tenant import APP, SECRET, TENANT, Tenant, a_tenant, refusal, reply, user
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+TODAY = NOON.date()
+WELL = ["dns", "tls", "clock", "credentials", "sample", "role", "rate limit", "last snapshot"]
+
+Take = Callable[..., SnapshotManifest]
+
+
+@pytest.fixture
+def tenant(monkeypatch: pytest.MonkeyPatch) -> Iterator[Tenant]:
+    monkeypatch.setenv("ACME_ENTRA_SECRET", SECRET)
+    with a_tenant(Tenant(page=99)) as tenant:  # few requests, since they are spread in real time
+        yield tenant
+
+
+def acme(tenant: Tenant, **settings: object) -> Organization:
+    """A company whose one directory is the tenant."""
+    directory = {
+        "kind": "entra",
+        "tenant_id": TENANT,
+        "client_id": APP,
+        "authority": tenant.url,
+        "graph": tenant.url,
+        **({} if "certificate" in settings else {"client_secret": {"env": "ACME_ENTRA_SECRET"}}),
+        **settings,
+    }
+    return Organization.model_validate(
+        {
+            "name": "acme",
+            "timezone": "UTC",
+            "first_day": "2026-11-01",
+            "directories": {"entra": directory},
+        }
+    )
+
+
+@pytest.fixture
+def take(tenant: Tenant, lake: Lake) -> Take:
+    """Takes the snapshot of a day at its noon."""
+
+    def take_it(
+        later: int = 0, *, chain: str | None = None, minutes: int = 0, **settings: object
+    ) -> SnapshotManifest:
+        moment = NOON + timedelta(days=later, minutes=minutes)
+        with time_machine.travel(moment, tick=True):
+            run = Run("run", chain or uuid4().hex)
+            return take_snapshot(
+                acme(tenant, **settings), "entra", moment.date(), lake, run, unheard
+            )
+
+    return take_it
+
+
+def complaints(manifest: SnapshotManifest) -> set[str]:
+    return {found.name for found in judge_snapshot(manifest) if not found.passed}
+
+
+def test_a_snapshot_is_committed_with_what_proves_it(take: Take, lake: Lake) -> None:
+    manifest = take()
+    assert lake.snapshot("entra", TODAY).manifest(SnapshotManifest) == manifest
+    assert (manifest.kind, manifest.mode) == ("entra", "full")
+    assert manifest.rows == {"raw_users": 5, "raw_groups": 3, "memberships": 4}
+    assert manifest.set_aside == {"raw_users": 0, "raw_groups": 0, "memberships": 0}
+    assert complaints(manifest) == set()
+    assert manifest.cost.headroom is None
+
+
+def test_everything_is_read_every_day(take: Take, tenant: Tenant) -> None:
+    take()
+    tenant.users.append(user(6))
+    tenant.members["group-1"].pop()
+    second = take(1)
+    assert (second.mode, second.full_read) == ("full", TODAY + timedelta(days=1))
+    assert second.rows == {"raw_users": 6, "raw_groups": 3, "memberships": 3}
+    assert complaints(second) == set()
+
+
+def test_a_read_that_fails_goes_on_where_it_stopped(take: Take, tenant: Tenant) -> None:
+    tenant.page = 2
+    tenant.always["/groups?$skiptoken"] = refusal(429, "TooManyRequests", ("retry-after", "900"))
+    assert type(failure(lambda: take(chain="first"))) is errors.RateLimited
+    tenant.always.clear()
+    tenant.peer.asked.clear()
+    manifest = take(chain="first", minutes=20)
+    assert manifest.cost.resumed_pages > 0
+    assert not any(target.startswith("/v1.0/groups?$select") for target in tenant.asked)
+    assert manifest.rows == {"raw_users": 5, "raw_groups": 3, "memberships": 4}
+
+
+def test_zero_users_leave_the_snapshot_before_as_it_was(
+    take: Take, tenant: Tenant, lake: Lake
+) -> None:
+    before = take()
+    tenant.users.clear()
+    error = failure(take)
+    assert type(error) is errors.IncompleteListing
+    assert error.directory == "acme/entra"
+    assert "User.Read.All" in error.remedy
+    assert lake.snapshot("entra", TODAY).manifest(SnapshotManifest) == before
+
+
+@pytest.mark.parametrize(
+    ("users", "complaint"),
+    [
+        ([user(n, accountEnabled=None) for n in range(5)], {"statuses_known"}),
+        ([user(1, mail=None), user(2, mail="nobody")], {"emails_well_formed", "size_like_before"}),
+        ([user(n, accountEnabled=False, mail=None) for n in range(5)], set()),
+        ([user(n, userPrincipalName="") for n in range(5)], {"logins_present"}),
+    ],
+    ids=["no status", "no e-mail", "rooms", "no login"],
+)
+def test_what_is_odd_about_users_is_told(
+    take: Take, tenant: Tenant, users: list[dict[str, object]], complaint: set[str]
+) -> None:
+    take()
+    tenant.users[:] = users
+    tenant.members.clear()
+    assert complaints(take(1)) == complaint
+
+
+def test_a_count_far_from_the_listing_is_told(take: Take, tenant: Tenant) -> None:
+    tenant.always["/users/$count"] = Reply(200, b"893")
+    assert complaints(take()) == {"users_counted"}
+
+
+def test_a_group_that_hides_its_members_and_shows_none_is_told(take: Take, tenant: Tenant) -> None:
+    tenant.groups[0]["visibility"] = "HiddenMembership"
+    assert complaints(take()) == set()
+    del tenant.members["group-1"]
+    assert complaints(take(1)) == {"hidden_members_read"}
+
+
+def test_a_change_of_scope_is_told(take: Take) -> None:
+    take()
+    assert "scope_like_before" in complaints(take(1, scope={"groups": ["Group 1"]}))
+
+
+# -- the doctor -------------------------------------------------------------------------------
+
+
+def findings(tenant: Tenant, lake: Lake, **settings: object) -> list[Diagnosis]:
+    """What is found of the tenant an hour after noon; its server's clock stands at noon."""
+    with time_machine.travel(NOON + timedelta(seconds=20), tick=True):
+        return examine(acme(tenant, **settings), lake)["entra"]
+
+
+def bad(found: list[Diagnosis]) -> dict[str, str]:
+    for one in found:
+        assert "\n" not in one.says + one.remedy
+        assert one.level == "ok" or one.remedy or one.name == "proof", one
+        assert SECRET not in one.says + one.remedy
+    return {one.name: one.level for one in found if one.level != "ok"}
+
+
+def test_when_all_is_well_every_line_says_so(take: Take, tenant: Tenant, lake: Lake) -> None:
+    take()
+    found = findings(tenant, lake)
+    assert bad(found) == {}
+    assert [one.name for one in found] == [*WELL, "proof", "attributes"]
+    attributes = found[-1].says
+    assert "mail 100%" in attributes
+    assert "department 0%" in attributes
+
+
+def test_a_mapped_field_that_nobody_has_is_told(take: Take, tenant: Tenant, lake: Lake) -> None:
+    mapped = {"pronouns": "onPremisesExtensionAttributes/extensionAttribute1", "boss": "manager/id"}
+    tenant.users[0]["manager"] = {"id": "user-2"}
+    take(attributes=mapped)
+    found = findings(tenant, lake, attributes=mapped)
+    assert bad(found) == {"attributes": "warn"}
+    assert "pronouns (onPremisesExtensionAttributes/extensionAttribute1)" in found[-1].says
+    assert "boss" not in found[-1].says
+
+
+NO_TOKEN = {"error": "invalid_client", "error_codes": [7000222], "error_description": "AADSTS"}
+PAGE = Reply(200, b"<html>", (("content-type", "text/html"),))
+
+
+@pytest.mark.parametrize(
+    ("target", "given", "expected"),
+    [
+        ("/token", reply(NO_TOKEN, 401), {"credentials": "fail"}),
+        ("/token", PAGE, {"endpoint": "fail"}),
+        ("/users?", refusal(401, "Authorization_IdentityNotFound"), {"role": "fail"}),
+        ("/users?", refusal(403, "Authorization_RequestDenied"), {"role": "fail"}),
+        ("/groups?", refusal(403, "Authorization_RequestDenied"), {"role": "fail"}),
+        ("/members", refusal(403, "Authorization_RequestDenied"), {"role": "fail"}),
+        ("/users?", reply({"value": []}), {"sample": "fail"}),
+        (
+            "/users?",
+            refusal(429, "TooManyRequests", ("retry-after", "100")),
+            {"rate limit": "warn"},
+        ),
+        ("/users?", refusal(401, "InvalidAuthenticationToken"), {"credentials": "fail"}),
+        ("/users?", Reply(302, b"", (("location", "/login"),)), {"endpoint": "fail"}),
+        ("/users?", refusal(400, "BadRequest"), {"request": "fail"}),
+        ("/users?", reply({}), {"connection": "fail"}),
+        ("/members", refusal(404, "Request_ResourceNotFound"), {}),
+    ],
+)
+def test_what_microsoft_answers_is_understood(
+    take: Take, tenant: Tenant, lake: Lake, target: str, given: Reply, expected: dict[str, str]
+) -> None:
+    take()
+    tenant.always[target] = given
+    assert bad(findings(tenant, lake)) == expected
+
+
+def test_what_was_found_before_a_request_failed_is_told_too(
+    take: Take, tenant: Tenant, lake: Lake
+) -> None:
+    take()
+    tenant.always["/groups?"] = Reply(500)
+    found = findings(tenant, lake)
+    names = [one.name for one in found]
+    assert names[:6] == ["dns", "tls", "clock", "credentials", "sample", "connection"]
+
+
+@pytest.mark.parametrize(
+    ("days", "level", "words"),
+    [(365, "ok", "good until"), (29, "warn", "good until"), (-1, "fail", "expired on")],
+)
+def test_a_certificate_tells_how_long_it_is_good(
+    tenant: Tenant, lake: Lake, tmp_path: Path, days: int, level: str, words: str
+) -> None:
+    pem = tmp_path / "app.pem"
+    pem.write_text(app.pem(app.key()) + certificate(app.key(), NOON + timedelta(days=days)))
+    found = findings(tenant, lake, certificate={"file": str(pem)})
+    (credentials,) = [one for one in found if one.name == "credentials"]
+    assert credentials.level == level
+    assert words in credentials.says
+
+
+def test_a_missing_secret_is_told_by_its_place(
+    tenant: Tenant, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ACME_ENTRA_SECRET")
+    found = findings(tenant, lake)
+    assert bad(found)["credentials"] == "fail"
+    assert any("ACME_ENTRA_SECRET" in one.says for one in found)
