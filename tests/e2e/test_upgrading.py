@@ -18,7 +18,6 @@ import time_machine
 from opensense_okta.simulator.company.people import dice
 from opensense_okta.simulator.entra.server import Simulator as EntraSimulator
 from opensense_okta.simulator.okta.server import Simulator as OktaSimulator
-from tests.publishing.noticeboard import Noticeboard, a_noticeboard
 from tests.support.lake_0_1 import (
     ACME_ENTRA,
     ACME_OKTA,
@@ -30,6 +29,7 @@ from tests.support.lake_0_1 import (
     left_behind,
     write_file,
 )
+from tests.support.noticeboard import Noticeboard, a_noticeboard
 
 pytestmark = pytest.mark.slow
 
