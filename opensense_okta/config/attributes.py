@@ -70,7 +70,7 @@ ENTRA: Mapping[str, tuple[Fields, ...]] = {
     "preferred_language": (("preferredLanguage",),),
     "user_type": (("userType",),),
 }
-"""The properties of a Graph user (entra-api.md §7), with OData's slash into a complex one."""
+"""The properties of a Graph user (docs/entra-api.md, "User properties"); a slash leads into a complex one."""
 
 ACTIVE: Mapping[str, tuple[str, ...]] = {
     "okta": ("ACTIVE", "PROVISIONED", "PASSWORD_EXPIRED", "LOCKED_OUT", "RECOVERY"),

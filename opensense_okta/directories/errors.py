@@ -60,7 +60,7 @@ class AccessDenied(DirectoryError):
 
 
 class SessionLost(DirectoryError):
-    """The API suddenly refuses a token that it took before (okta-api.md §2, E0000005)."""
+    """The API suddenly refuses a token that it took before (docs/okta-api.md, "Errors", E0000005)."""
 
     heals = True
 

@@ -69,7 +69,7 @@ class Read(Protocol):
     async def run(self) -> Cost:
         """Reads what the spool lacks and makes the raw tables.
 
-        They are views or tables named `raw_users`, `raw_groups`, `memberships` (design.md) and
+        They are views or tables named `raw_users`, `raw_groups`, `memberships` (docs/architecture.md) and
         `member_reads` (group_id, read_at, how): when each group's members were really read.
 
         Raises:

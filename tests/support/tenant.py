@@ -146,7 +146,7 @@ class Tenant:
         if rows is None:
             return refusal(404, "Request_ResourceNotFound")
         body: Record = {"@odata.context": "…", "value": rows[start : start + self.page]}
-        # The last page is empty after an exact multiple (entra-api.md §4).
+        # The last page is empty after an exact multiple (docs/entra-api.md, "Paging").
         if rows and start + self.page <= len(rows):
             token = f"place-{len(self._places)}"
             self._places[token] = (first, start + self.page)

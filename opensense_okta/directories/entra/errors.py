@@ -1,4 +1,7 @@
-"""What Microsoft Graph's answers mean: the table of entra-api.md §3, worded for the person who must act."""
+"""What Microsoft Graph's answers mean, worded for the person who must act.
+
+The table is that of docs/entra-api.md, "Errors".
+"""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -39,7 +42,7 @@ WAIT = (
 TELL_US = (
     "Time does not heal this. Update opensense_okta; if it stays, report it with the request id."
 )
-BUDGET_RENEWED = 10.0  # seconds: the window of Graph's budget (entra-api.md §6)
+BUDGET_RENEWED = 10.0  # seconds: the window of Graph's budget (docs/entra-api.md, "Throttling")
 
 _LOST_CURSOR = Meaning(errors.CursorLost, "Microsoft Graph lost the place in a listing", WAIT)
 _TROUBLE = Meaning(errors.ServerTrouble, "Microsoft Graph has trouble of its own", WAIT)
@@ -56,7 +59,7 @@ _WEB_PAGE = Meaning(
     " between this machine and Microsoft.",
 )
 
-# Only the status and the code are stable, never the message (§3); the code comes first.
+# Only the status and the code are stable, never the message. The code comes first.
 _BY_CODE: Mapping[str, Meaning] = {
     "Directory_ExpiredPageToken": _LOST_CURSOR,
     "InvalidAuthenticationToken": Meaning(
@@ -123,12 +126,15 @@ def error(answer: Answer) -> errors.DirectoryError | None:
 
 
 def busy(answer: Answer) -> bool:
-    """Whether fewer requests should run at once: there is no other sign of a budget used up (§6)."""
+    """Whether fewer requests should run at once.
+
+    There is no other sign of a budget that is used up (docs/entra-api.md, "Throttling").
+    """
     return answer.status == 429
 
 
 def allowance(_answer: Answer) -> Allowance | None:
-    """Graph says nothing of what is left of its budget (§6)."""
+    """Graph says nothing of what is left of its budget (docs/entra-api.md, "Throttling")."""
     return None
 
 

@@ -1,11 +1,11 @@
 """Reads a Microsoft Entra tenant over Microsoft Graph: users, groups and their direct members.
 
 One listing of users, with each one's manager expanded; one of groups; one of members for each group in
-scope (entra-api.md §4). Only direct members are read: a group within a group is counted as evidence, and
-its own members are members of it alone.
+scope (docs/entra-api.md, "Endpoints"). Only direct members are read: a group within a group is counted as
+evidence, and its own members are members of it alone.
 
-Graph says nothing of what is left of its budget. A fixed share of what the smallest tenant has (§6) is
-never exceeded, and a 429 halves the requests that run at once.
+Graph says nothing of what is left of its budget. A fixed share of what the smallest tenant has is
+never exceeded, and a 429 halves the requests that run at once (docs/entra-api.md, "Throttling").
 """
 
 import asyncio
@@ -47,14 +47,12 @@ CLOUDS: Mapping[str, tuple[str, str]] = {
     "us_gov_dod": ("https://login.microsoftonline.us", "https://dod-graph.microsoft.us"),
     "china": ("https://login.chinacloudapi.cn", "https://microsoftgraph.chinacloudapi.cn"),
 }
-"""Where each cloud gives tokens, and where its Graph is (entra-api.md §8)."""
+"""Where each cloud gives tokens, and where its Graph is (docs/entra-api.md, "Clouds")."""
 
-HEADERS = {"x-ms-throttle-priority": "low"}  # whoever waits for an answer goes first (§6)
-A_PAGE = 999  # the most (§4)
+HEADERS = {"x-ms-throttle-priority": "low"}  # clients that wait for an answer go first
+A_PAGE = 999  # the most (docs/entra-api.md, "Paging")
 WORKERS = 8
-CALLS_A_SECOND = (
-    50  # of 3 resource units: under half of the 3,500 in 10 s that the smallest have (§6)
-)
+CALLS_A_SECOND = 50  # of 3 resource units: under half of the 3,500 in 10 s that the smallest have
 
 OF_A_USER = ("id", "accountEnabled", "userType", "createdDateTime")
 """What is asked for of users whatever is mapped."""
@@ -75,7 +73,7 @@ OF_A_GROUP = (
 )
 GROUPS = f"/v1.0/groups?$select={','.join(OF_A_GROUP)}&$top={A_PAGE}"
 COUNT = "/v1.0/users/$count"
-COUNTING = {**HEADERS, "ConsistencyLevel": "eventual", "Accept": "text/plain"}  # §4
+COUNTING = {**HEADERS, "ConsistencyLevel": "eventual", "Accept": "text/plain"}
 
 
 def login_root(directory: EntraDirectory) -> str:
@@ -273,7 +271,7 @@ class Read:
 def _by_certificate(
     directory: EntraDirectory, stored: str, token_url: str
 ) -> Callable[[int], dict[str, str]]:
-    """What proves the app's identity with its certificate (entra-api.md §1)."""
+    """What proves the app's identity with its certificate (docs/entra-api.md, "Token")."""
     certificate = read_certificate(stored)
     named = {"x5t#S256": certificate.thumbprint}
     prove = private_key_jwt(certificate.key, directory.client_id, token_url, named)

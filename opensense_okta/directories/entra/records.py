@@ -1,4 +1,4 @@
-"""Pages of Microsoft Graph as records (entra-api.md §4)."""
+"""Pages of Microsoft Graph as records (docs/entra-api.md, "Paging" and "Members")."""
 
 import json
 

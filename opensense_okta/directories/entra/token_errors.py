@@ -1,4 +1,7 @@
-"""What refusals of Microsoft's token endpoint mean (entra-api.md §1), worded for the person who must act."""
+"""What refusals of Microsoft's token endpoint mean, worded for the person who must act.
+
+The table is that of docs/entra-api.md, "Token endpoint errors".
+"""
 
 import re
 from collections.abc import Mapping
@@ -44,7 +47,7 @@ _OTHER_CLOUD = Meaning(
 _BUSY = Meaning(errors.ServerTrouble, "Microsoft's sign-in service is busy", WAIT)
 _BLOCKED = Meaning(errors.AccessDenied, "The app may not sign in", POLICY)
 
-# For the words only: `error` and the status say what to do next (§1).
+# For the words only: `error` and the status say what to do next.
 _BY_NUMBER: Mapping[int, Meaning] = {
     7000215: Meaning(
         errors.CredentialsRejected,
@@ -109,7 +112,7 @@ def token_error(answer: Answer, code: str, description: str) -> errors.Directory
         description: OAuth's `error_description`.
     """
     refusal = _refusal(answer)
-    # Lines until 2021, blanks since 2024 (§1); the trace is told once.
+    # Lines until 2021, blanks since 2024; the trace is told once.
     words = " ".join(_TRAILER.sub("", description).split()).rstrip(".")
     trace = refusal.trace_id or answer.header("x-ms-request-id")
     parts = (str(answer.status), code, words, f"trace {trace}" if trace else "")
@@ -127,7 +130,7 @@ def token_error(answer: Answer, code: str, description: str) -> errors.Directory
 
 
 def token_lost(answer: Answer) -> bool:
-    """Whether the API no longer takes a token; worth a new one, once (§3)."""
+    """Whether the API no longer takes a token; worth a new one, once (docs/entra-api.md, "Errors")."""
     return answer.status == 401
 
 

@@ -29,7 +29,7 @@ from opensense_okta.directories.errors import (
 from opensense_okta.directories.http.rate_limit import Allowance, Clock, Governor, Slots, jittered
 
 USER_AGENT = "opensense_okta"
-CONNECTIONS = 10  # "bulk jobs rarely require more than 10 simultaneous" (okta-api.md §3.2)
+CONNECTIONS = 10  # bulk jobs rarely need more at once (docs/okta-api.md, "Concurrency")
 TRIES = 6  # with back-off about a minute of trouble is sat out; more is the retry sensor's
 FIRST_BACK_OFF, LONGEST_BACK_OFF = 0.5, 30.0  # seconds
 LONGEST_ANSWER = 120.0  # seconds for one answer in all, however slowly it drips
@@ -280,7 +280,7 @@ def _back_off(state: tenacity.RetryCallState) -> float:
     if isinstance(error, RateLimited) and error.retry_at is not None:
         return jittered(1.0)  # the governor waits for the budget itself
     if isinstance(error, RateLimited):
-        return jittered(5.0)  # too many at once: "back off 1-5 s with jitter" (okta-api.md §3.2)
+        return jittered(5.0)  # too many at once (docs/okta-api.md, "Concurrency")
     if isinstance(error, DirectoryError) and error.retry_at is not None:
         return _seconds_until(error.retry_at) + jittered(growing)
     return jittered(growing)

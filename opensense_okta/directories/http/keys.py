@@ -18,7 +18,7 @@ from joserfc.jwk import ECKey, RSAKey, import_key
 
 from opensense_okta.directories.errors import CredentialsRejected
 
-SMALLEST_RSA = 2048  # bits; Okta takes no smaller one (okta-api.md §1.2)
+SMALLEST_RSA = 2048  # bits; Okta takes no smaller one (docs/okta-api.md, "Service app")
 CURVES = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}
 RSA_ALGORITHMS = ("RS256", "RS384", "RS512")  # the first, unless a JWK names another
 
@@ -128,7 +128,7 @@ def _unusable(why: str) -> CredentialsRejected:
 
 
 _BLOCK = re.compile(r"-----BEGIN (?P<kind>[A-Z0-9 ]+)-----.*?-----END (?P=kind)-----", re.DOTALL)
-ALGORITHM = "PS256"  # what Entra documents (entra-api.md §1)
+ALGORITHM = "PS256"  # what Entra documents (docs/entra-api.md, "Token")
 
 
 @dataclass(frozen=True)

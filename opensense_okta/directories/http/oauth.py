@@ -37,7 +37,7 @@ from opensense_okta.directories.http.keys import SigningKey
 
 RENEW_BEFORE = 300.0  # seconds before a token expires
 RENEW_AT_MOST = 0.2  # of a token's life, for those that live shorter
-ASSERTION_LIFE = 300  # seconds; Okta allows an hour (okta-api.md §1.2)
+ASSERTION_LIFE = 300  # seconds; Okta allows an hour (docs/okta-api.md, "Service app")
 SKEW_TOLERATED = 2.0  # seconds between the server's clock and ours; a time in the future is refused
 ATTEMPTS = 4  # at the token endpoint: plain, with DPoP, with its nonce, with the clock corrected
 

@@ -1,9 +1,9 @@
 """Keeps the calls of one rate-limit bucket within our share of it, evenly spread.
 
 The API says in headers how many calls a bucket allows in its window, how many are left and when the
-window ends (okta-api.md §3). A governor believes the smallest count it saw in a window, since
-counters and answers arrive out of order, knows a window by the name the server gives it, and measures
-it by the server's own clock, since ours may be wrong.
+window ends (docs/okta-api.md, "Rate limits"). A governor believes the smallest count it saw in a
+window, since counters and answers arrive out of order, knows a window by the name the server gives it,
+and measures it by the server's own clock, since ours may be wrong.
 """
 
 import asyncio
@@ -14,8 +14,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from time import monotonic
 
-WINDOW = 60.0  # seconds; recorded windows are never longer (okta-api.md §3)
-MARGIN = 1.0  # seconds after the announced end of a window (rl-best-practices: Reset - Date + 1)
+WINDOW = 60.0  # seconds; recorded windows are never longer (docs/okta-api.md, "Rate limits")
+MARGIN = 1.0  # seconds after the announced end of a window (the same section)
 SAME_WINDOW = 2.0  # seconds; ends that differ by less name the same window
 CATCH_UP = 0.9  # of the even spacing, so that a slow minute does not end in a burst
 

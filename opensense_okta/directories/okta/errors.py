@@ -1,4 +1,7 @@
-"""What Okta's answers mean: the table of okta-api.md §2, worded for the person who must act."""
+"""What Okta's answers mean, worded for the person who must act.
+
+The table is that of docs/okta-api.md, "Errors".
+"""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -116,7 +119,7 @@ def error(answer: Answer) -> errors.DirectoryError | None:
 
 
 def busy(answer: Answer) -> bool:
-    """Whether too many requests run at once: a 429 whose limit is 0 (okta-api.md §3.2)."""
+    """Whether too many requests run at once: a 429 whose limit is 0 (docs/okta-api.md, "Concurrency")."""
     return answer.status == 429 and answer.header("x-rate-limit-limit") == "0"
 
 

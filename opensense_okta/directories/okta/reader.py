@@ -1,9 +1,9 @@
-"""Reads an Okta organization: users, groups and the members of groups (okta-api.md).
+"""Reads an Okta organization: users, groups and the members of groups (docs/okta-api.md).
 
 Users are two strongly consistent listings, the plain one and then the DEPROVISIONED, because the
-plain one leaves those out (§5.1); in this order a user deactivated meanwhile is in one of them.
+plain one leaves those out ("Users"); in this order a user deactivated meanwhile is in one of them.
 
-Members are the cost (§3.3): one call for each group at least. `okta_plan.sql` says which groups need
+Members are the cost ("Rate limits"): one call for each group at least. `plan.sql` says which groups need
 it; the others' members are carried over from the snapshot before, or are known to be none.
 """
 
@@ -44,13 +44,13 @@ DEPROVISIONED = "/api/v1/users?" + urlencode(
     {"limit": 200, "filter": 'status eq "DEPROVISIONED"'}, quote_via=quote
 )
 GROUPS = "/api/v1/groups?limit=200&expand=stats"
-# Leaner records that avoid the delegated-authentication bottleneck; only all three together do (§5.1).
+# Leaner records that avoid the delegated-authentication bottleneck; only all three together do.
 LEAN = {
     "Content-Type": "application/json;"
     ' okta-response="omitCredentials,omitCredentialsLinks,omitTransitioningToStatus"'
 }
-MEMBERS_A_PAGE = (1000, 200)  # the most, and what to fall back to where that fails (§4, §8)
-WORKERS = 8  # "4-8 workers saturate 250/min at 1-2 s per call" (§3.2)
+MEMBERS_A_PAGE = (1000, 200)  # the most, and the fallback (docs/okta-api.md, "Paging")
+WORKERS = 8  # enough for 250 a minute at 1-2 s each (docs/okta-api.md, "Concurrency")
 TRIES_OF_A_LARGE_PAGE = 2  # before smaller pages are asked for
 FULL_PAGE = 200  # the fewest rows of a page that may have another one after it
 
@@ -133,7 +133,7 @@ class Read:
 
     async def read(self, api: Api) -> Cost:
         """Reads what the spool lacks and makes the raw tables."""
-        # Members of groups draw from the bucket of groups (§3.1).
+        # Members of groups draw from the bucket of groups (docs/okta-api.md, "Rate limits").
         users, groups = self._governor(api, "users"), self._governor(api, "groups")
         engine.run(self._connection, SHARED_SQL, "journal.sql", journal=str(self._spool.journal))
         pages = Pages(api, self._spool, _following, LEAN, self._tell)

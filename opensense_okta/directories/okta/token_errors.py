@@ -1,4 +1,7 @@
-"""What refusals of Okta's token endpoint mean (okta-api.md §1.3), worded for the person who must act."""
+"""What refusals of Okta's token endpoint mean, worded for the person who must act.
+
+The table is that of docs/okta-api.md, "Token endpoint errors".
+"""
 
 from dataclasses import dataclass
 
@@ -125,7 +128,8 @@ def token_error(answer: Answer, code: str, description: str) -> errors.Directory
 def token_lost(answer: Answer) -> bool:
     """Whether the API no longer takes a token that it took before.
 
-    An expired one is a 401; under OAuth "Invalid session" comes now and then, too (okta-api.md §2).
+    An expired one is a 401; under OAuth "Invalid session" comes now and then, too
+    (docs/okta-api.md, "Errors").
     """
     feature = b"E0000015" in answer.body
     return (answer.status == 401 and not feature) or (

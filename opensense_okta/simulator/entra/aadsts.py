@@ -1,7 +1,7 @@
 """The login endpoint's refusals: AADSTS codes with their status, `error` and words.
 
-Status and `error` are those recorded or documented (entra-api.md §1); the words of codes that
-nobody has recorded are their documentation's.
+Status and `error` are those recorded or documented (docs/entra-api.md, "Token endpoint errors"); the
+words of codes that nobody has recorded are their documentation's.
 """
 
 from datetime import UTC, datetime

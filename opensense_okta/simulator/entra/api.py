@@ -24,7 +24,7 @@ from opensense_okta.simulator.entra.tenant import TENANT_ID, Tenant
 from opensense_okta.simulator.messages import Call, RefusedError, Reply
 
 UNITS = {"users": 2, "groups": 1, "members": 3, "other": 1}
-"""Resource units of each call, as recorded: `$select` made none cheaper (entra-api.md §6)."""
+"""Resource units of each call, as recorded: `$select` made none cheaper (docs/entra-api.md, "Throttling")."""
 
 Row = TypeVar("Row", str, Member)
 

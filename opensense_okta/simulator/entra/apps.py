@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 READS = frozenset({"User.Read.All", "GroupMember.Read.All"})
-"""The least that a reader of users, groups and members needs (entra-api.md §2)."""
+"""The least that a reader of users, groups and members needs (docs/entra-api.md, "Permissions")."""
 
 _EVERYTHING = frozenset({"Directory.Read.All", "Directory.ReadWrite.All"})
 _SUFFICIENT = {

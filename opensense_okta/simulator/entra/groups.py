@@ -41,7 +41,7 @@ KINDS: dict[str, Json] = {
         "membershipRuleProcessingState": "On",
     },
 }
-"""The kinds of groups, by what tells them apart (entra-api.md §4)."""
+"""The kinds of groups, by what tells them apart (docs/entra-api.md, "Groups")."""
 
 SYNCED = {"onPremisesSyncEnabled": True, "onPremisesDomainName": "corp.acme.example"}
 

@@ -1,6 +1,6 @@
 """Graph's throttling of directory calls: a bucket of resource units for an app in a tenant.
 
-Nothing tells a caller how much is left (entra-api.md §6).
+Nothing tells a caller how much is left (docs/entra-api.md, "Throttling").
 """
 
 from dataclasses import dataclass

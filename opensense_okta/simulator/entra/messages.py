@@ -11,7 +11,7 @@ ODATA = (
     "application/json;odata.metadata=minimal;odata.streaming=true;"
     "IEEE754Compatible=false;charset=utf-8"
 )
-"""The content type of what Graph answers (entra-api.md §3)."""
+"""The content type of what Graph answers (docs/entra-api.md, "Errors")."""
 
 NOT_FOUND = (
     "Resource '{}' does not exist or one of its queried reference-property objects are not present."

@@ -18,7 +18,7 @@ USER_DEFAULT = (
     "userPrincipalName",
     "id",
 )
-"""What a user shows without `$select` (entra-api.md §4), in the recorded order."""
+"""What a user shows without `$select` (docs/entra-api.md, "Users"), in the recorded order."""
 
 MEMBER_DEFAULT = ("id", *USER_DEFAULT[:-1])
 """The same in a listing of members, where the id was recorded first."""

@@ -1,4 +1,4 @@
-"""Every row of okta-api.md §2, sent over HTTP: which error it is, whether time heals it, what to do."""
+"""The errors of docs/okta-api.md, "Errors", over HTTP: their type, whether they are transient, the remedy."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Every refusal of the token endpoint (okta-api.md §1.3): which error it is and what is to be done."""
+"""The refusals of docs/okta-api.md, "Token endpoint errors": which error each is, and the remedy."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
--- The groups that an Entra tenant listed. What their types mean: entra-api.md §4.
+-- The groups that an Entra tenant listed. What their types mean: docs/entra-api.md, "Groups".
 --
 -- view last_attempts                               of journal.sql
 -- set variable groups_records = 'groups.jsonl';    full group records

@@ -1,6 +1,6 @@
 -- Who is in the group Everyone, so that it need not be read: every user, with or without those who are
--- DEPROVISIONED (not documented; okta-api.md §5.3). The API's own count tells; where it fits neither,
--- the members have to be read.
+-- DEPROVISIONED (not documented; docs/okta-api.md, "Memberships"). The API's own count shows which; where it
+-- fits neither, the members have to be read.
 --
 -- tables of groups.sql, users.sql and plan.sql
 select

@@ -3,7 +3,7 @@
 -- view last_attempts                               of journal.sql
 -- set variable groups_records = 'groups.jsonl';    full group records
 --
--- Paging is no snapshot (okta-api.md §4): a record that changes meanwhile may come twice, so the
+-- Paging is no snapshot (docs/okta-api.md, "Paging"): a record that changes meanwhile may come twice, so the
 -- youngest version counts.
 
 create or replace temp view groups_read as

@@ -1,5 +1,5 @@
 -- How the members of each group are to be had: read, carried over from the snapshot before, or known to
--- be none. What `lastMembershipUpdated` is worth: okta-api.md §6.
+-- be none. What `lastMembershipUpdated` is worth: docs/okta-api.md, "Incremental reads".
 --
 -- tables groups_listed, groups_in_scope            of groups.sql and scope.sql
 -- tables before_groups, before_members, before_reads    of the snapshot before; empty when there is none
