@@ -36,5 +36,5 @@ def write(lake: Lake, day: date, accounts: Path, unfinished: Path) -> None:
     with engine.start(lake.folder) as connection:
         load(connection, lake, day)
         engine.view(connection, "accounts", accounts)
-        engine.run(connection, __package__, "given.sql", day=str(day))
-        engine.store(connection, "given", unfinished)
+        engine.run(connection, __package__, "new_ledger_rows.sql", day=str(day))
+        engine.store(connection, "new_ledger_rows", unfinished)

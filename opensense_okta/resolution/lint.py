@@ -147,9 +147,9 @@ def _counted(
     engine.run(
         connection,
         __package__,
-        "lint.sql",
+        "rule_statistics.sql",
         match=list(resolution.match),
-        by_hand=_accounts_by_hand(organization, read),
+        account_rules=_accounts_by_hand(organization, read),
     )
     blank_wins = [name for name, rule in resolution.attributes.items() if rule.blank == "wins"]
     lists = [name for name, rule in resolution.attributes.items() if rule.merge]
@@ -158,9 +158,9 @@ def _counted(
         read,
         frozenset(stale) if resolution.when_stale == "yield" else frozenset(),
         connection.table("people").filter("len(directories) > 1").shape[0],
-        {(d, a): _Values(*n) for d, a, *n in connection.table("values_of_directories").fetchall()},
-        dict(connection.table("differing_values").fetchall()),
-        dict(connection.table("members_of_directories").fetchall()),
+        {(d, a): _Values(*n) for d, a, *n in connection.table("attribute_statistics").fetchall()},
+        dict(connection.table("value_conflicts").fetchall()),
+        dict(connection.table("group_statistics").fetchall()),
         {
             (rule, number): (n, u)
             for rule, number, n, u in connection.table("named_accounts").fetchall()
@@ -190,7 +190,7 @@ def _blanked(
     rows = engine.run(
         connection,
         __package__,
-        "lint_blanks.sql",
+        "blanked_people.sql",
         attributes=attributes,
         inactive_count=inactive_count,
     )
@@ -202,7 +202,7 @@ def _lists(
 ) -> dict[str, tuple[int, int]]:
     if not attributes:
         return {}
-    rows = engine.run(connection, __package__, "lint_lists.sql", attributes=attributes)
+    rows = engine.run(connection, __package__, "list_lengths.sql", attributes=attributes)
     return {
         str(row["attribute"]): (int(str(row["people"])), int(str(row["longest"]))) for row in rows
     }

@@ -1,7 +1,8 @@
 """Resolves one day: the newest snapshots not after it, under today's rules, into tables of people.
 
-Correlation decides which accounts are one person (`keys.sql`, `correlate.sql`), the identity ledger
-which id the person has (`identities.sql`), precedence which values win (`lineups.sql`, `people.sql`).
+Correlation decides which accounts are one person (`match_keys.sql`, `correlate.sql`), the identity ledger
+which id the person has (`person_ids.sql`), precedence which values win (`account_combinations.sql`,
+`people.sql`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,8 +27,11 @@ from opensense_okta.resolution.sources import Chosen, choose
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Draft, Lake, Manifest
 
-ROOMY = 1 / 3
-"""Up to which share of the memory's bound tables may have taken for accounts to be gathered together."""
+EXTRA_MEMORY = 1 / 3
+"""The share of the memory limit that tables may use for values to be collected in larger batches."""
+
+BATCH_SIZE = 3
+"""Accounts per person in a larger batch: half the time of one at a time, three times the memory."""
 
 TABLES = ("accounts", "people", "provenance", "conflicts", "groups", "memberships")
 
@@ -96,14 +100,14 @@ def make(
         _read(connection, organization, chosen, lake)
         known = ledger.load(connection, lake, day)
         _correlate(connection, organization.resolution.match)
-        _gather(connection, organization.resolution.inactive_accounts)
+        _collect_values(connection, organization.resolution.inactive_accounts)
         engine.run(
             connection,
             __package__,
             "people.sql",
             merge_groups=organization.resolution.groups.merge_by == "name",
         )
-        _spread(connection)
+        _write_columns(connection)
         rows = _store(connection, draft)
         for table in TABLES:
             engine.view(connection, f"resolved_{table}", draft.table(table))
@@ -152,63 +156,71 @@ def _read(
 
 
 def _correlate(connection: duckdb.DuckDBPyConnection, match: Sequence[str]) -> None:
-    """Decides who is who, key by key, and which id everyone has."""
-    engine.run(connection, __package__, "keys.sql", match=list(match))
+    """Finds the accounts of each person, key by key, and the person's id."""
+    engine.run(connection, __package__, "match_keys.sql", match=list(match))
     for strength in range(1, len(match) + 1):
         engine.run(connection, __package__, "correlate.sql", strength=strength)
-    engine.run(connection, __package__, "claims.sql")
-    while engine.run(connection, __package__, "kept.sql")[0]["kept"]:
+    engine.run(connection, __package__, "id_candidates.sql")
+    while engine.run(connection, __package__, "assigned_ids.sql")[0]["assigned"]:
         pass
-    engine.run(connection, __package__, "identities.sql")
+    engine.run(connection, __package__, "person_ids.sql")
 
 
-def _gather(connection: duckdb.DuckDBPyConnection, inactive_accounts: str) -> None:
-    """Gathers what everyone's accounts say, and in which order they are asked.
-
-    Three accounts at a time take half as long as one at a time, and thrice the memory.
-    """
-    engine.run(connection, __package__, "lineups.sql", inactive_accounts=inactive_accounts)
-    together = 3 if engine.held(connection) < ROOMY else 1
-    for place in count(1, together):
-        (left,) = engine.run(connection, __package__, "values.sql", place=place, together=together)
-        if not left["people"]:
+def _collect_values(connection: duckdb.DuckDBPyConnection, inactive_accounts: str) -> None:
+    """Collects the values of each person's accounts, and the order in which the accounts supply them."""
+    engine.run(
+        connection, __package__, "account_combinations.sql", inactive_accounts=inactive_accounts
+    )
+    batch_size = BATCH_SIZE if engine.held(connection) < EXTRA_MEMORY else 1
+    for first_member in count(1, batch_size):
+        (pending,) = engine.run(
+            connection,
+            __package__,
+            "people_values.sql",
+            first_member=first_member,
+            batch_size=batch_size,
+        )
+        if not pending["people"]:
             break
 
 
-def _spread(connection: duckdb.DuckDBPyConnection) -> None:
-    """Gives accounts and people a column for each attribute, of its own name."""
-    known = connection.execute(
+def _write_columns(connection: duckdb.DuckDBPyConnection) -> None:
+    """Makes the views `accounts` and `people`, with one column for each attribute."""
+    attributes = connection.execute(
         "select attribute, position, merges from attributes where position > 0 order by position"
     ).fetchall()
-    columns = [_text(position, merges).alias(attribute) for attribute, position, merges in known]
-    texts = StarExpression(exclude=["texts"])
-    accounts = connection.table("accounts_whole").select(texts, *columns)
+    columns = [_value(position, merges).alias(name) for name, position, merges in attributes]
+    accounts = connection.table("accounts_with_texts").select(
+        StarExpression(exclude=["texts"]), *columns
+    )
     accounts.create_view("accounts")
-    after = ("manager_id", "directories", "accounts")
-    people = connection.table("people_whole").select(
-        StarExpression(exclude=["texts", *after]), *columns, *map(ColumnExpression, after)
+    last = ("manager_id", "directories", "accounts")
+    people = connection.table("people_with_texts").select(
+        StarExpression(exclude=["texts", *last]), *columns, *map(ColumnExpression, last)
     )
     people.create_view("people")
 
 
-def _text(place: int, merges: bool) -> Expression:
-    """The text at a place of the list `texts`; of attributes that merge, the list it stands for."""
-    text = FunctionExpression("list_extract", ColumnExpression("texts"), ConstantExpression(place))
-    return FunctionExpression("listed", text) if merges else text
+def _value(position: int, merges: bool) -> Expression:
+    """The value of the attribute at a position of the list `texts`; a list if the attribute is merged."""
+    text = FunctionExpression(
+        "list_extract", ColumnExpression("texts"), ConstantExpression(position)
+    )
+    return FunctionExpression("as_list", text) if merges else text
 
 
 def _store(connection: duckdb.DuckDBPyConnection, draft: Draft) -> Mapping[str, int]:
     """Stores the tables and returns how many rows each has.
 
-    Whether phone numbers differ, which may be written in many ways, is for Python to say. It takes one
-    processor, so DuckDB stores what does not depend on it in the meantime.
+    Only table `conflicts` needs the phone numbers that Python parses. Python uses one processor, so DuckDB
+    stores the other tables in the meantime.
     """
     spelled = [
         phones.Spelled(str(row["value"]), str(row["country"]))
-        for row in engine.run(connection, __package__, "disputes.sql")
+        for row in engine.run(connection, __package__, "differing_texts.sql")
     ]
-    with ThreadPoolExecutor(max_workers=1) as aside:
-        parsing = aside.submit(phones.parse, spelled)
+    with ThreadPoolExecutor(max_workers=1) as executor:
+        parsing = executor.submit(phones.parse, spelled)
         rows = {
             table: engine.store(connection, table, draft.table(table))
             for table in TABLES

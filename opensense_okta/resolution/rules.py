@@ -35,9 +35,9 @@ def fill(
 
     Args:
         connection: with the tables of `schema.sql`.
-        organization: whose rules.
-        present: each directory that has a snapshot: the day its data is of, and whether it has lowest
-            precedence because it is stale.
+        organization: with the rules.
+        present: for each directory that has a snapshot: the date of its data, and whether it has the lowest
+            precedence because the data is stale.
     """
     names = list(present)
     _insert(
@@ -46,7 +46,7 @@ def fill(
         [(name, rank, *present[name]) for rank, name in enumerate(names, start=1)],
     )
     rules = organization.resolution.attributes
-    each = [
+    attribute_rules = [
         (name, rules.get(name, AttributeRule())) for name in ("active", *attributes(organization))
     ]
     _insert(
@@ -54,20 +54,20 @@ def fill(
         "attributes",
         [
             (name, position, list(rule.precedence), rule.blank == "wins", bool(rule.merge))
-            for position, (name, rule) in enumerate(each)
+            for position, (name, rule) in enumerate(attribute_rules)
         ],
     )
     _insert(
         connection,
-        "turns",
+        "attribute_precedence",
         [
-            (position, directory, turn)
-            for position, (_, rule) in enumerate(each)
-            for turn, directory in enumerate(_order(rule, names), start=1)
+            (position, directory, precedence)
+            for position, (_, rule) in enumerate(attribute_rules)
+            for precedence, directory in enumerate(_order(rule, names), start=1)
         ],
     )
-    _insert(connection, "pins", _accounts(joined(organization.resolution.pin)))
-    _insert(connection, "parts", _accounts(organization.resolution.part))
+    _insert(connection, "always_same_rules", _accounts(joined(organization.resolution.pin)))
+    _insert(connection, "never_same_rules", _accounts(organization.resolution.part))
 
 
 def fill_mapping(

@@ -240,7 +240,7 @@ def test_a_value_is_explained_by_its_directory_its_account_and_its_rule(lake: La
 def test_each_of_a_persons_many_accounts_is_heard(
     lake: Lake, roomy: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("opensense_okta.resolution.resolve.ROOMY", roomy)
+    monkeypatch.setattr("opensense_okta.resolution.resolve.EXTRA_MEMORY", roomy)
     names = [f"d{number}" for number in range(1, 8)]
     for number, name in enumerate(names, start=1):
         # E1 is in the first only, E2 in the first two; only the last of each one's says a division.

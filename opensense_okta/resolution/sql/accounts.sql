@@ -1,4 +1,4 @@
--- The accounts of one directory, with their values in the common vocabulary.
+-- The accounts of one directory, with their values by attribute.
 --
 -- tables raw_users      of the directory's snapshot
 -- table mapping         of the directory
@@ -6,29 +6,37 @@
 -- table accounts_read   rows are added to it
 -- set variable directory = 'okta';
 -- set variable active_statuses = ['ACTIVE'];
+--
+-- All JSON pointers of the directory are extracted at once: `raw_texts`. Then each attribute takes its text from
+-- an index of that list. Attributes that need more than one raw text are computed for each account and follow
+-- after the raw texts in the list.
 
 set variable pointers = (
     select list(distinct pointer order by pointer)
-    from (select pointer from mapping union all select and_pointer from mapping where and_pointer is not null)
+    from (
+        select pointer from mapping
+        union all
+        select second_pointer from mapping where second_pointer is not null
+    )
 );
--- Where each attribute's values are found, first choice first: the places of one field among the pointers,
--- or of two that are one value only together, or none for the record's own id. What is not one field alone
--- is made for each account; so are lists, as a list of nothing is no value.
-create or replace temp table sought as
+-- One row for each attribute. `choices` are its sources, first choice first. A source is a list of indexes of
+-- `pointers`: of one field, of two fields that make one value together, or empty for the record's own id.
+-- Values that are not simply one field are computed. So are lists, because an empty list counts as no value.
+create or replace temp table attribute_sources as
 select
-    position, merges, coalesce(found, []) as choices,
-    merges or len(choices) <> 1 or len(choices[1]) <> 1 as made
+    position, merges, coalesce(sources, []) as choices,
+    merges or len(choices) <> 1 or len(choices[1]) <> 1 as is_computed
 from attributes
 left join (
-    select position, flatten(list(choices order by choice)) as found
+    select position, flatten(list(choices order by choice)) as sources
     from (
         select
             position, choice,
             list_transform(
-                list_filter([pointer, and_pointer], lambda x: x is not null),
+                list_filter([pointer, second_pointer], lambda x: x is not null),
                 lambda x: list_position(getvariable('pointers'), x)
             ) as fields,
-            -- A record's own id is a field like any other, for keys that link directories.
+            -- A profile field can be named `id`; if it is blank, the record's own id counts.
             if(pointer = '/id', [fields, []], [fields]) as choices
         from mapping
     )
@@ -36,33 +44,34 @@ left join (
 ) using (position)
 where position > 0; -- `active` follows from the status
 
-set variable made = (
-    select coalesce(list(struct_pack(choices, merges) order by position), []) from sought where made
+set variable computed_attributes = (
+    select coalesce(list(struct_pack(choices, merges) order by position), [])
+    from attribute_sources where is_computed
 );
--- For each attribute, in their order: where its value is. What is made comes after what the pointers lead to.
-set variable places = (
-    select list(place order by position)
+-- For each attribute: the index of its text in the list of raw texts and computed texts.
+set variable text_indexes = (
+    select list(text_index order by position)
     from (
         select
             position,
             if(
-                made,
-                len(getvariable('pointers')) + count(*) filter (made) over (order by position),
+                is_computed,
+                len(getvariable('pointers')) + count(*) filter (is_computed) over (order by position),
                 choices[1][1]
-            ) as place
-        from sought
+            ) as text_index
+        from attribute_sources
     )
 );
 
 insert into accounts_read by name
-with read as (
+with users as (
     select
         id, status,
         -- A value is published as it was written.
         list_transform(
             json_extract_string(coalesce(profile, '{}'), getvariable('pointers')),
-            lambda text: if(filled(text), text, null)
-        ) as texts
+            lambda text: if(is_filled(text), text, null)
+        ) as raw_texts
     from raw_users
 ),
 numbered as (
@@ -74,20 +83,22 @@ select
     id, status,
     coalesce(list_contains(getvariable('active_statuses'), status), false) as active,
     list_select(
-        texts || list_transform(getvariable('made'), lambda one: list_filter(
-            list_transform(one.choices, lambda fields: case len(fields)
+        raw_texts || list_transform(getvariable('computed_attributes'), lambda attribute: list_filter(
+            list_transform(attribute.choices, lambda fields: case len(fields)
                 when 0 then id
-                when 1 then texts[fields[1]]
-                else stripped(concat_ws(' ', stripped(texts[fields[1]]), stripped(texts[fields[2]])))
+                when 1 then raw_texts[fields[1]]
+                else stripped(concat_ws(' ', stripped(raw_texts[fields[1]]), stripped(raw_texts[fields[2]])))
             end),
-            lambda text: if(one.merges, len(listed(text)) > 0, text is not null)
+            lambda text: if(attribute.merges, len(as_list(text)) > 0, text is not null)
         )[1]),
-        getvariable('places')
+        getvariable('text_indexes')
     ) as texts
-from read
+from users
 join numbered using (id);
 
--- An id that comes twice is one account; the snapshot's own check holds the day for it.
+-- An id that occurs twice is one account. The snapshot's own check prevents publishing such a day.
 delete from accounts_read
-using (select account, min(rowid) as first from accounts_read group by account having count(*) > 1) doubled
-where accounts_read.account = doubled.account and accounts_read.rowid <> doubled.first;
+using (
+    select account, min(rowid) as first_row from accounts_read group by account having count(*) > 1
+) repeated
+where accounts_read.account = repeated.account and accounts_read.rowid <> repeated.first_row;

@@ -1,11 +1,11 @@
--- What differs between two directories of people, in full.
+-- All differences between two directories of people.
 --
--- tables old_people, old_accounts, old_groups, old_memberships   of the one day
--- tables new_people, …                                           of the other one
--- makes table changes
+-- tables old_people, old_accounts, old_groups, old_memberships   of the earlier day
+-- tables new_people, …                                           of the later day
+-- Result: table changes.
 
--- A row as texts, lists as JSON: the two days may have other attributes, and other types of them. No
--- attribute's name begins with an underscore.
+-- Each row as texts, lists as JSON: the attributes of the two days, and their types, can differ. No attribute's
+-- name begins with an underscore.
 create or replace temp macro people_as_texts(people) as table
 select
     person_id as _key,
@@ -18,8 +18,8 @@ select true as _old, * from people_as_texts('old_people')
 union all by name
 select false as _old, * from people_as_texts('new_people');
 
--- The texts that differ between the rows of one key. Rows are compared by hash first: on most days a
--- few differ, and only their values are held in memory.
+-- The texts that differ between the two rows of a key. Rows are compared by hash first: on most days few differ,
+-- and only their values are kept in memory.
 create or replace temp macro differences(both_days, attributes) as table
 with hashed as (
     select _old, _key, hash([*columns(* exclude (_old, _key))]) as content
@@ -55,7 +55,7 @@ select person_id from old_people anti join new_people using (person_id);
 create or replace temp table people_begun as
 select person_id from new_people anti join old_people using (person_id);
 
--- Accounts that are another person's now.
+-- Accounts that belong to another person now.
 create or replace temp view accounts_moved as
 select o.person_id as before, n.person_id as after, count(*) as accounts
 from old_accounts o
@@ -63,7 +63,7 @@ join new_accounts n using (directory, id)
 where o.person_id <> n.person_id
 group by all;
 
--- Who ended goes on as the person who has the most of the accounts now.
+-- A person whose id ended was merged into the person who has most of the accounts now.
 create or replace temp table people_merged as
 select before, arg_min(after, (-accounts, after)) as after
 from accounts_moved
@@ -78,7 +78,8 @@ group by after;
 
 create or replace table changes as
 with memberships_as_before as (
-    -- As the ended ones' would be had they been the survivors' all along.
+    -- With the memberships of merged people given to the person they were merged into, so that these do not
+    -- count as changes.
     select person_id, group_id from old_memberships
     union all
     select m.after, group_id

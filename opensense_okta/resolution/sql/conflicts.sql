@@ -1,65 +1,69 @@
--- Where directories disagree: on a value, or on who is who. One row for each person concerned.
+-- Conflicts: directories disagree on a value, or correlation is ambiguous. One row for each person concerned.
 --
--- table phones_spelled    of disputes.sql
--- table phone_numbers     value, country, number: the disputed phone numbers that are valid, as E.164
--- tables disputed, refusals, keys, match_keys, managers, accounts_read, persons, person_ids    see the files before
+-- tables differing_texts, differing_phones    see differing_texts.sql
+-- table phone_numbers     value, country, number: the differing phone numbers that are valid, as E.164
+-- tables match_conflicts, account_keys, match_keys, managers, accounts_read, account_person, person_ids    see the files before
 
-create view differing as
-select person, attribute, said
-from disputed
+-- The differing texts that are different values, too.
+create view value_conflicts as
+select person, attribute, account_values
+from differing_texts
 where case
     when attribute in ('work_phone', 'mobile_phone') then (person, attribute) in (
         select person, attribute
-        from phones_spelled s
+        from differing_phones d
         left join phone_numbers n using (value, country)
         group by person, attribute
-        having count(distinct coalesce(n.number, tidied(s.value))) > 1
+        having count(distinct coalesce(n.number, cleaned(d.value))) > 1
     )
-    when attribute = 'manager' then (person, attribute) in ( -- an id here, a number there
+    when attribute = 'manager' then (person, attribute) in ( -- one account may have an id, another one a number
         select d.person, d.attribute
-        from (select person, attribute, unnest(said, recursive := true) from disputed where attribute = 'manager') d
+        from (
+            select person, attribute, unnest(account_values, recursive := true)
+            from differing_texts where attribute = 'manager'
+        ) d
         left join managers m using (account)
         group by d.person, d.attribute
-        having count(distinct coalesce(m.manager_id, tidied(d.value))) > 1
+        having count(distinct coalesce(m.manager_id, cleaned(d.value))) > 1
     )
     when attribute in ('email', 'user_name')
-    then list_unique(list_transform(said, lambda x: normalized(x.value))) > 1
-    else list_unique(list_transform(said, lambda x: tidied(x.value))) > 1
+    then list_unique(list_transform(account_values, lambda x: normalized(x.value))) > 1
+    else list_unique(list_transform(account_values, lambda x: cleaned(x.value))) > 1
 end;
 
--- The evidence of a case: every account of it with all its keys.
-create view cases as
-with values_of as (
+-- The evidence of each match conflict: all its accounts with all their keys.
+create view match_evidence as
+with key_texts as (
     select
         account, attribute,
         case when any_value(merges) then list_sort(list(value))::json else to_json(any_value(value)) end as value
-    from keys
+    from account_keys
     join match_keys using (strength)
     join attributes using (attribute)
-    semi join refusals using (account)
+    semi join match_conflicts using (account)
     group by account, attribute
 ),
-keys_of as (
+keys_by_account as (
     select account, map_from_entries(list_sort(list(struct_pack(key := attribute, value)))) as keys
-    from values_of group by account
+    from key_texts group by account
 )
 select
-    kind, strength, bundle,
+    kind, strength, evidence_group,
     map_from_entries(
         list_sort(list(struct_pack(key := directory || '/' || id, value := keys)))
     ) as accounts
-from (select distinct kind, strength, bundle, account from refusals)
+from (select distinct kind, strength, evidence_group, account from match_conflicts)
 join accounts_read using (account)
-join keys_of using (account)
-group by kind, strength, bundle;
+join keys_by_account using (account)
+group by kind, strength, evidence_group;
 
 create view conflicts as
 select
     person_id, 'value' as kind, attribute,
     to_json({values: map_from_entries(list_sort(
-        list_transform(said, lambda x: struct_pack(key := x.name, value := x.value))
+        list_transform(account_values, lambda x: struct_pack(key := x.name, value := x.value))
     ))}) as detail
-from differing
+from value_conflicts
 join person_ids using (person)
 union all
 select
@@ -67,11 +71,13 @@ select
     attribute,
     to_json({key: attribute, accounts: accounts}) as detail
 from (
-    select kind, strength, bundle, unnest(list_distinct(list(person) filter (concerned))) as person
-    from refusals join persons using (account)
-    group by kind, strength, bundle
-    having count(distinct person) > 1 -- else a weaker key has told them to be one
+    select
+        kind, strength, evidence_group,
+        unnest(list_distinct(list(person) filter (is_reported))) as person
+    from match_conflicts join account_person using (account)
+    group by kind, strength, evidence_group
+    having count(distinct person) > 1 -- else a weaker key joined them
 )
-join cases using (kind, strength, bundle)
+join match_evidence using (kind, strength, evidence_group)
 join match_keys using (strength)
 join person_ids using (person);

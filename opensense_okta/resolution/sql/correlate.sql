@@ -1,129 +1,146 @@
--- One step of correlation: joins persons by the key of one strength, where that leaves no doubt.
+-- One step of correlation: joins the persons who share a key of one strength, where the match is not ambiguous
+-- and nothing contradicts it.
 --
--- tables keys, persons, parted     of keys.sql; persons are joined, refusals are added to
--- table refusals
+-- tables account_keys, never_same    see match_keys.sql
+-- table account_person               persons are joined
+-- table match_conflicts              rows are added to it
 -- set variable strength = 1;
 
-create or replace temp table sharing as
-with held as (
+-- The values that accounts of several persons have, with these accounts.
+create or replace temp table shared_values as
+with keyed_accounts as (
     select value, account, person, rank
-    from keys join persons using (account)
+    from account_keys join account_person using (account)
     where strength = getvariable('strength')
 )
-from held
-semi join (select value from held group by value having min(person) <> max(person)) using (value);
+from keyed_accounts
+semi join (
+    select value from keyed_accounts group by value having min(person) <> max(person)
+) using (value);
 
--- An account that was parted by hand from all others of a value is no candidate any more.
-delete from sharing
+-- An account is no candidate for a value if `never_same` separates it from all accounts that other directories
+-- have with this value.
+delete from shared_values
 where (value, account) in (
     select s.value, s.account
-    from sharing s
-    join sharing other on other.value = s.value and other.rank <> s.rank
-    where s.account in (from (select account from parted))
+    from shared_values s
+    join shared_values other on other.value = s.value and other.rank <> s.rank
+    where s.account in (from (select account from never_same))
     group by s.value, s.account
     having bool_and(exists (
-        from parted p join parted q using (parted)
+        from never_same p join never_same q using (set_number)
         where p.account = s.account and q.account = other.account
     ))
 );
 
--- Two persons' accounts in one directory: the value tells nobody apart.
-create or replace temp table doubled as
-select value, rank from sharing group by value, rank having count(distinct person) > 1;
+-- A value is ambiguous if two persons have it in one directory: it does not identify a person.
+create or replace temp table ambiguous_values as
+select value, rank from shared_values group by value, rank having count(distinct person) > 1;
 
-insert into refusals by name
-with able as ( -- a person who has no account in that directory could be either of the two
+insert into match_conflicts by name
+with could_be_either as ( -- a person with the value has no account in that directory: either one could be theirs
     select distinct s.value
-    from sharing s join doubled d using (value)
-    where not exists (from persons p where p.person = s.person and p.rank = d.rank)
+    from shared_values s join ambiguous_values a using (value)
+    where not exists (from account_person p where p.person = s.person and p.rank = a.rank)
 )
 select
-    case when able.value is null then 'duplicate_in_directory' else 'ambiguous_match' end as kind,
-    getvariable('strength') as strength, s.value as bundle, s.account, true as concerned
-from sharing s
-semi join doubled using (value)
-left join able using (value);
+    case when could_be_either.value is null then 'duplicate_in_directory' else 'ambiguous_match' end as kind,
+    getvariable('strength') as strength, s.value as evidence_group, s.account, true as is_reported
+from shared_values s
+semi join ambiguous_values using (value)
+left join could_be_either using (value);
 
+-- Each person with the smallest person who has the same value.
 create or replace temp table links as
-select distinct person, min(person) over (partition by value) as linked
-from sharing anti join doubled using (value);
+select distinct person, min(person) over (partition by value) as linked_person
+from shared_values anti join ambiguous_values using (value);
 
--- Joins are transitive: the persons that hang together, each with the smallest of them.
-create or replace temp table together as
+-- Joins are transitive. A component is a set of persons who are connected by links; it is named by its smallest
+-- person.
+create or replace temp table components as
 with recursive
 edges as (
-    select person as a, linked as b from links where person <> linked
+    select person as a, linked_person as b from links where person <> linked_person
     union all
-    select linked, person from links where person <> linked
+    select linked_person, person from links where person <> linked_person
 ),
-hanging(person, least) using key (person) as (
+connected(person, smallest) using key (person) as (
     select a, min(least(a, b)) from edges group by a
     union
-    select e.b, min(h.least)
-    from hanging h
-    join edges e on e.a = h.person
-    join recurring.hanging known on known.person = e.b
-    where h.least < known.least
+    select e.b, min(c.smallest)
+    from connected c
+    join edges e on e.a = c.person
+    join recurring.connected known on known.person = e.b
+    where c.smallest < known.smallest
     group by e.b
 )
-select person, least as joined from hanging;
+select person, smallest as component from connected;
 
-create or replace temp table candidates as
-select joined, person, account, rank from together join persons using (person);
+create or replace temp table component_accounts as
+select component, person, account, rank from components join account_person using (person);
 
-create or replace temp table stronger as
-select joined, person, account, strength, list(value) as values
-from candidates join keys using (account)
+create or replace temp table stronger_keys as
+select component, person, account, strength, list(value) as values
+from component_accounts join account_keys using (account)
 where strength < getvariable('strength')
-group by joined, person, account, strength;
+group by component, person, account, strength;
 
--- What speaks against joining them: two accounts of one directory, a stronger key that is filled and
--- differs, or a word by hand.
-create or replace temp table refused as
-select joined, bool_and(by_hand) as by_hand
+-- Reasons not to join: two accounts of one directory; a stronger key differs; a `never_same` rule.
+create or replace temp table rejected_components as
+select component, bool_and(by_rule) as only_by_rule
 from (
-    select joined, false as by_hand from candidates
-    group by joined, rank having count(distinct person) > 1
+    select component, false as by_rule
+    from component_accounts
+    group by component, rank having count(distinct person) > 1
     union all
-    select joined, false
-    from stronger a
-    join stronger b using (joined, strength)
+    select component, false
+    from stronger_keys a
+    join stronger_keys b using (component, strength)
     where a.person < b.person and not list_has_any(a.values, b.values)
     union all
-    select joined, true
-    from candidates join parted using (account)
-    group by joined, parted having count(distinct person) > 1
+    select component, true
+    from component_accounts join never_same using (account)
+    group by component, set_number having count(distinct person) > 1
 )
-group by joined;
+group by component;
 
--- Two persons in it who share the value although a stronger key tells them apart.
-create or replace temp table contradicting as
+-- Accounts of two persons of a rejected component who share the value, although a stronger key of theirs differs.
+create or replace temp table contradictions as
 with shared as (
-    select joined, person, account, value
-    from refused join together using (joined) join sharing using (person) anti join doubled using (value)
+    select component, person, account, value
+    from rejected_components
+    join components using (component)
+    join shared_values using (person)
+    anti join ambiguous_values using (value)
 )
-select distinct mine.joined, mine.person, mine.account, mine.value
-from shared mine
-join shared other on other.value = mine.value and other.person <> mine.person
-join stronger a on a.person = mine.person
-join stronger b on b.person = other.person and b.strength = a.strength and not list_has_any(a.values, b.values);
+select distinct s.component, s.person, s.account, s.value
+from shared s
+join shared other on other.value = s.value and other.person <> s.person
+join stronger_keys a on a.person = s.person
+join stronger_keys b
+    on b.person = other.person and b.strength = a.strength and not list_has_any(a.values, b.values);
 
-insert into refusals by name
-select 'contradictory_match' as kind, getvariable('strength') as strength, value as bundle, account, true as concerned
-from contradicting;
-
--- The others of such a set; but two that were parted by hand are settled.
-insert into refusals by name
+insert into match_conflicts by name
 select
-    'bridged_match' as kind, getvariable('strength') as strength, joined::varchar as bundle, account,
-    (joined, person) not in (select joined, person from contradicting) as concerned
-from refused join candidates using (joined)
-where (by_hand, joined) not in (select true, joined from together group by joined having count(*) = 2)
-and joined in (
-    select joined from together
-    where (joined, person) not in (select joined, person from contradicting)
+    'contradictory_match' as kind, getvariable('strength') as strength, value as evidence_group, account,
+    true as is_reported
+from contradictions;
+
+-- The other persons of a rejected component are reported as bridged. Two persons whom only a `never_same` rule
+-- separates are no conflict: the rule settles it.
+insert into match_conflicts by name
+select
+    'bridged_match' as kind, getvariable('strength') as strength, component::varchar as evidence_group, account,
+    (component, person) not in (select component, person from contradictions) as is_reported
+from rejected_components join component_accounts using (component)
+where (only_by_rule, component) not in (
+    select true, component from components group by component having count(*) = 2
+)
+and component in (
+    select component from components
+    where (component, person) not in (select component, person from contradictions)
 );
 
-update persons set person = t.joined
-from together t
-where t.person = persons.person and t.joined not in (select joined from refused);
+update account_person set person = c.component
+from components c
+where c.person = account_person.person and c.component not in (select component from rejected_components);

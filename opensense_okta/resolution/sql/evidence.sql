@@ -1,8 +1,9 @@
--- What speaks for the tables of a resolved day and against them: counts by name.
+-- Counts of a resolved day, by name: the checks of the day are evaluated on them.
 --
--- tables resolved_accounts, resolved_people, resolved_conflicts    as stored; accounts_read, persons and pins of the files before
+-- tables resolved_accounts, resolved_people, resolved_conflicts    as stored
+-- tables accounts_read, account_person, directories, always_same_rules    see the files before
 
-create table holders as
+create table accounts_of_people as
 select person_id, unnest(accounts) as account from resolved_people;
 
 create table evidence (name varchar, count bigint);
@@ -17,24 +18,31 @@ insert into evidence select 'people_without_account', count(*) from resolved_peo
 insert into evidence select 'people_doubled', count(*) - count(distinct person_id) from resolved_people;
 insert into evidence
 select 'accounts_of_nobody', count(*)
-from resolved_accounts a anti join holders o on o.account = a.directory || '/' || a.id and o.person_id = a.person_id;
+from resolved_accounts a
+anti join accounts_of_people o on o.account = a.directory || '/' || a.id and o.person_id = a.person_id;
 insert into evidence
-select 'accounts_of_two', count(*) from (select account from holders group by account having count(*) > 1);
+select 'accounts_of_two', count(*)
+from (select account from accounts_of_people group by account having count(*) > 1);
+-- Persons with several accounts in one directory that no `always_same` rule names.
 insert into evidence
 select 'accounts_doubled', count(*)
 from (
-    select person, p.directory
-    from persons join accounts_read p using (account)
-    group by person, p.directory
-    having count(*) filter (where (p.directory, p.id) not in (select directory, id from pins)) > 0
+    select person, a.directory
+    from account_person join accounts_read a using (account)
+    group by person, a.directory
+    having count(*) filter (where (a.directory, a.id) not in (select directory, id from always_same_rules)) > 0
     and count(*) > 1
 );
 
 insert into evidence select 'emails_missing', count(*) from resolved_people where active and email is null;
 insert into evidence
-select 'emails_shared', coalesce(sum(sharing), 0)
-from (select count(*) as sharing from resolved_people where active and email is not null and typeof(email) = 'VARCHAR'
-      group by normalized(email::varchar) having count(*) > 1);
+select 'emails_shared', coalesce(sum(people), 0)
+from (
+    select count(*) as people
+    from resolved_people
+    where active and email is not null and typeof(email) = 'VARCHAR'
+    group by normalized(email::varchar) having count(*) > 1
+);
 
 insert into evidence select 'conflicts_' || kind, count(*) from resolved_conflicts group by kind;
 insert into evidence select 'people_in_conflict', count(distinct person_id) from resolved_conflicts;

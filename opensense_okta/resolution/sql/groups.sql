@@ -1,4 +1,4 @@
--- One directory's groups and who is in them.
+-- The groups and memberships of one directory.
 --
 -- tables raw_groups, raw_memberships       of the directory's snapshot
 -- tables groups_read, memberships_read     rows are added to them
@@ -6,8 +6,8 @@
 insert into groups_read by name
 select
     getvariable('directory') || '/' || id as group_id,
-    case when filled(name) then name end as name,
-    case when filled(description) then description end as description,
+    case when is_filled(name) then name end as name,
+    case when is_filled(description) then description end as description,
     type,
     getvariable('directory') as directory,
     id

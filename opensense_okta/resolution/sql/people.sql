@@ -1,148 +1,155 @@
--- People: everyone's accounts, values, manager and groups.
+-- People with their values, manager and groups, and the provenance of each value.
 --
--- tables accounts_read, persons, person_ids, directories, attributes    see the files before
--- tables holdings, asked, lineups    of lineups.sql and values.sql
+-- tables accounts_read, account_person, person_ids, directories, attributes    see the files before
+-- tables value_order, account_combinations, people_values    see account_combinations.sql, with a worked example
 -- tables groups_read, memberships_read
--- set variable merge_groups = false;    whether groups of one name are one
+-- set variable merge_groups = false;    whether groups of one name are one group
 
-
--- What an account writes as a manager is an id, a login, an e-mail or an employee number. It names a
--- person when it fits exactly one: in the account's own directory, or, when nobody fits there, anywhere.
--- Names are never matched.
-create table managers_written as
+-- Manager. An account refers to its manager by id, login, e-mail or employee number. The reference is resolved if
+-- it fits exactly one person of the account's own directory, or, where it fits nobody there, exactly one person of
+-- all directories. Names are never matched.
+create table manager_references as
 select account, rank, texts[(select position from attributes where attribute = 'manager')] as value
-from accounts_read join persons using (account);
+from accounts_read join account_person using (account);
 
-create table managers_sought as
+create table manager_lookup_keys as
 select rank, value, unnest(list_distinct([value, stripped(value), normalized(value)])) as key
-from (select distinct rank, value from managers_written where value is not null); -- many have the same
+from (select distinct rank, value from manager_references where value is not null); -- many accounts have the same
 
 create table manager_keys as
-with named as (
+with key_attributes as (
     select position, merges from attributes where attribute in ('user_name', 'email', 'employee_number')
 ),
-keys_of as (
-    select person, rank, id as key from accounts_read join persons using (account)
+all_keys as (
+    select person, rank, id as key from accounts_read join account_person using (account)
     union all
     select
         person, rank,
         unnest(if(
-            merges, list_transform(listed(texts[position]), lambda x: normalized(x)), [normalized(texts[position])]
+            merges, list_transform(as_list(texts[position]), lambda x: normalized(x)), [normalized(texts[position])]
         ))
-    from accounts_read join persons using (account) cross join named
+    from accounts_read join account_person using (account) cross join key_attributes
     where texts[position] is not null
 )
-from keys_of semi join managers_sought using (key);
+from all_keys semi join manager_lookup_keys using (key);
 
 create table managers as
-with near as (
-    select rank, value, list_distinct(list(person)) as fitting
-    from managers_sought join manager_keys using (rank, key) group by rank, value
+with same_directory as (
+    select rank, value, list_distinct(list(person)) as matching_people
+    from manager_lookup_keys join manager_keys using (rank, key)
+    group by rank, value
 ),
-far as (
-    select rank, value, list_distinct(list(person)) as fitting
-    from managers_sought anti join near using (rank, value) join manager_keys using (key) group by rank, value
+any_directory as (
+    select rank, value, list_distinct(list(person)) as matching_people
+    from manager_lookup_keys anti join same_directory using (rank, value) join manager_keys using (key)
+    group by rank, value
 )
 select account, person_ids.person_id as manager_id
-from (from near union all from far) found
-join managers_written using (rank, value)
-join person_ids on person_ids.person = fitting[1]
-where len(fitting) = 1;
+from (from same_directory union all from any_directory) matches
+join manager_references using (rank, value)
+join person_ids on person_ids.person = matching_people[1]
+where len(matching_people) = 1;
 
-create table same_groups as
+-- Groups. Each group of a directory with the group that it is part of: itself, unless groups are merged by name.
+create table merged_groups as
 select
     g.group_id as source,
-    case when getvariable('merge_groups') and filled(name)
+    case when getvariable('merge_groups') and is_filled(name)
         then first_value(g.group_id) over (partition by normalized(name) order by rank, id)
         else g.group_id
     end as group_id
 from groups_read g join directories using (directory);
 
 create table memberships as
-select distinct person_id, s.group_id
+select distinct person_id, g.group_id
 from memberships_read m
-join same_groups s on s.source = m.group_id
+join merged_groups g on g.source = m.group_id
 join accounts_read a on a.directory = m.directory and a.id = m.id
-join persons using (account)
+join account_person using (account)
 join person_ids using (person);
 
 create view groups as
 select g.*, sources, coalesce(members, 0) as members_count
 from groups_read g
 join (
-    select group_id, list_sort(list(source)) as sources from same_groups group by group_id
+    select group_id, list_sort(list(source)) as sources from merged_groups group by group_id
 ) using (group_id)
 left join (select group_id, count(*) as members from memberships group by group_id) using (group_id);
 
-create view accounts_whole as
+create view accounts_with_texts as
 select directory, id, person_id, status, active, texts
 from accounts_read
-join persons using (account)
+join account_person using (account)
 join person_ids using (person);
 
--- One row for each filled value of a person: who was asked, what they said (NULL: nothing), who of them has
--- the value that wins, and that value. Of a list of nothing, accounts.sql has made no value.
-create view weighed as
-with spoken as (
+-- One row for each filled value of a person. The lists are those of value_order, and in the same order:
+--   texts            what each member supplies, NULL where it has no value
+--   winner           the index in these lists of the member whose value is selected
+--   winning_value    that value, or the union of all lists
+create view selected_values as
+with with_values as (
     select
-        person, accounts, ids, asked.*,
-        if(position = 0, states, list_select(texts, texts_at)) as texts
-    from holdings
-    join asked using (lineup)
+        person, accounts, ids, value_order.*,
+        if(position = 0, active_texts, list_select(texts, text_indexes)) as texts
+    from people_values
+    join value_order using (combination)
 ),
-decided as (
-    select *, list_any_value(texts) as first, list_position(texts, first) as winner from spoken
+with_winner as (
+    select *, list_any_value(texts) as first_value, list_position(texts, first_value) as winner from with_values
 )
-select *, if(merges, united(texts), first) as winning
-from decided
-where first is not null and winner <= deciding;
+select *, if(merges, union_of_lists(texts), first_value) as winning_value
+from with_winner
+where first_value is not null and winner <= eligible_count;
 
-set variable merging = (select list(merges order by position) from attributes where position > 0);
+set variable merges = (select list(merges order by position) from attributes where position > 0);
 
--- Everyone's values, one for each attribute: the same that `weighed` has with the reasons for it.
-create view people_whole as
+-- `texts` has the person's value of each attribute: the same as in `selected_values`, computed without the lists
+-- that explain it.
+create view people_with_texts as
 select
     person_id, active,
-    list_transform(choices, lambda choice, position: case
-        when getvariable('merging')[position] then united(list_select(texts, choice))
-        else list_any_value(list_select(texts, choice))
+    list_transform(eligible_texts, lambda text_indexes, position: case
+        when getvariable('merges')[position] then union_of_lists(list_select(texts, text_indexes))
+        else list_any_value(list_select(texts, text_indexes))
     end) as texts,
-    manager_id, present as directories,
-    list_transform(list_zip(lineups.directories, ids), lambda x: x[1] || '/' || x[2]) as accounts
-from holdings
-join lineups using (lineup)
+    manager_id, distinct_directories as directories,
+    list_transform(list_zip(c.directories, ids), lambda x: x[1] || '/' || x[2]) as accounts
+from people_values
+join account_combinations c using (combination)
 join person_ids using (person)
 left join (
     select person, manager_id
-    from weighed join managers on account = accounts[places[winner]]
+    from selected_values join managers on account = accounts[member_indexes[winner]]
     where attribute = 'manager'
 ) using (person);
 
--- Whether a value would have come before the winner's, were it not for what makes it count last.
-create macro waited(text, turn, last, turn_of_winner, last_of_winner) as
-    text is not null and turn < turn_of_winner and last and not last_of_winner;
+-- Whether a value has higher precedence than the winner's, and lost only because its member counts last.
+create macro was_demoted(text, precedence, counts_last, winner_precedence, winner_counts_last) as
+    text is not null and precedence < winner_precedence and counts_last and not winner_counts_last;
 
 create view provenance as
 select
     person_id, attribute,
-    winning as value,
+    winning_value as value,
     directories[winner] as directory,
-    ids[places[winner]] as account_id,
+    ids[member_indexes[winner]] as account_id,
     case
         when merges then 'union'
         when list_count(texts) = 1 then 'only_value'
-        when list_bool_or(late) and list_bool_or(list_transform(
-            list_zip(texts, turns, late), lambda x: waited(x[1], x[2], x[3], turns[winner], late[winner])
+        when list_bool_or(inactive_last) and list_bool_or(list_transform(
+            list_zip(texts, precedences, inactive_last),
+            lambda x: was_demoted(x[1], x[2], x[3], precedences[winner], inactive_last[winner])
         )) then 'inactive_last'
-        when list_bool_or(stale) and list_bool_or(list_transform(
-            list_zip(texts, turns, stale), lambda x: waited(x[1], x[2], x[3], turns[winner], stale[winner])
+        when list_bool_or(stale_last) and list_bool_or(list_transform(
+            list_zip(texts, precedences, stale_last),
+            lambda x: was_demoted(x[1], x[2], x[3], precedences[winner], stale_last[winner])
         )) then 'stale_last'
-        else rules[winner]
+        else precedence_rules[winner]
     end as rule,
-    -- Of a list nothing loses: here is what each directory gave to it.
+    -- No value of a merged list loses: here are the values of each directory.
     list_filter(
-        list_zip(directories, texts), lambda x, place: x[2] is not null and (merges or place <> winner)
+        list_zip(directories, texts), lambda x, index: x[2] is not null and (merges or index <> winner)
     )::struct(directory directory_name, value varchar)[] as losing,
     days[winner] as as_of
-from weighed
+from selected_values
 join person_ids using (person);

@@ -1,43 +1,49 @@
--- What resolving one day works on.
+-- The tables and macros that resolving one day works with.
 --
--- Accounts and attributes are numbered. An account's number is its place in the order of the anchor: by
--- directory, highest first, then by id; so the smallest number of a person is that person's anchor.
+-- Accounts and attributes have numbers. Accounts are numbered by directory, highest precedence first, then by
+-- id. The smallest account number of a person is the person's number; that account is the person's anchor.
 
--- Else one thread would read 122,880 rows of a table, and here a row is all that a person's accounts say.
--- DuckDB has this for its own tests, and no other way for tables in memory; no result depends on it.
+-- Parallelism: a thread usually takes 122,880 rows of a table at a time. Here one row holds all values of a
+-- person, so that would be too many. DuckDB has this setting for its own tests, and no other one for tables in
+-- memory. No result depends on it.
 pragma verify_parallelism;
 
--- Blank is NULL or white space: Unicode's, and the control characters that separate lines and fields.
-create macro filled(text) as case
-    when text >= '!' and text < chr(127) then true -- it begins with a visible character of ASCII
+-- A text is blank if it is NULL or white space: Unicode's, and the control characters that separate lines and
+-- fields.
+create macro is_filled(text) as case
+    when text >= '!' and text < chr(127) then true -- the first character is a visible one of ASCII
     else regexp_matches(text, '[^\s\x0B\x1C-\x1F\x{85}\p{Z}]')
 end;
 create macro stripped(text) as nullif(
     regexp_replace(text, '^[\s\x0B\x1C-\x1F\x{85}\p{Z}]+|[\s\x0B\x1C-\x1F\x{85}\p{Z}]+$', '', 'g'), ''
 );
--- White space, invisible characters and the Unicode form never make a difference; case does not
--- between keys.
-create macro tidied(text) as case
-    when regexp_full_match(text, '[!-~]+( [!-~]+)*') then text -- as nearly all
+-- Two texts that differ in white space, invisible characters or Unicode form only are equal when cleaned. Match
+-- keys that differ in case only are equal, too: they are compared when normalized.
+create macro cleaned(text) as case
+    when regexp_full_match(text, '[!-~]+( [!-~]+)*') then text -- nearly all texts: nothing to clean
     else nfc_normalize(regexp_replace(
         stripped(regexp_replace(text, '\p{Cf}', '', 'g')), '[\s\x0B\x1C-\x1F\x{85}\p{Z}]+', ' ', 'g'
     ))
 end;
-create macro normalized(text) as nfc_normalize(lower(tidied(text)));
+create macro normalized(text) as nfc_normalize(lower(cleaned(text)));
 
--- The directories in the order of the organization file; `as_of` is the day of the snapshot.
-create table directories (directory varchar, rank integer, as_of date, yields boolean);
+-- The directories in the order of the organization file. `as_of` is the date of the data. `stale_last`: the
+-- data is stale, and the rules give it the lowest precedence.
+create table directories (directory varchar, rank integer, as_of date, stale_last boolean);
 
--- The attributes that people can have, and the rule of each; `precedence` is what it lists. `turns` has the
--- order of the directories for each; `active` has position 0.
+-- The attributes that people can have, and the rule of each. `listed_directories` are those that the rule's
+-- `precedence` names. `active` has position 0, the others have 1, 2, 3 …
 create table attributes (
-    attribute varchar, position integer, precedence varchar[], blank_wins boolean, merges boolean
+    attribute varchar, position integer, listed_directories varchar[], blank_wins boolean, merges boolean
 );
-create table turns (position integer, directory varchar, turn integer);
+-- The precedence of each directory for each attribute: 1 is the highest.
+create table attribute_precedence (position integer, directory varchar, precedence integer);
 
--- Where the values of one directory come from: of several fields the first filled one counts.
-create table mapping (position integer, choice integer, pointer varchar, and_pointer varchar);
+-- Where the values of one directory come from. The first filled field counts, in the order of `choice`. With
+-- a second pointer, a value is two fields joined.
+create table mapping (position integer, choice integer, pointer varchar, second_pointer varchar);
 
+-- `texts` has the account's text of each attribute, by the attribute's position.
 create table accounts_read (
     account integer, directory varchar, id varchar, status varchar, active boolean, texts varchar[]
 );
@@ -46,31 +52,33 @@ create table groups_read (
 );
 create table memberships_read (directory varchar, id varchar, group_id varchar);
 
--- Single cases settled by hand: accounts of one set are always, or never, one person.
-create table pins (pinned integer, directory varchar, id varchar);
-create table parts (parted integer, directory varchar, id varchar);
+-- The rules for single cases: accounts of one set are always, or never, one person.
+create table always_same_rules (set_number integer, directory varchar, id varchar);
+create table never_same_rules (set_number integer, directory varchar, id varchar);
 
--- A list is written as a JSON array or with semicolons between its values.
-create macro listed(text) as list_filter(
+-- A list is written as a JSON array, or with semicolons between its values.
+create macro as_list(text) as list_filter(
     list_transform(
         case
             when json_valid(text) and json_type(text) = 'ARRAY' then from_json(text, '["VARCHAR"]')
             else string_split(text, ';')
         end,
-        lambda x: stripped(x)
+        lambda item: stripped(item)
     ),
-    lambda x: x is not null
+    lambda item: item is not null
 );
--- The values of lists, each once, where they come first; NULL when there are none.
-create macro united(texts) as list_transform(
-    [flatten(list_transform(list_filter(texts, lambda x: x is not null), lambda x: listed(x)))],
-    lambda found: case when len(found) > 0 then
-        to_json(list_filter(found, lambda x, place: list_position(found, x) = place))::varchar
+-- The values of several lists in one, each at its first place only; NULL if there are none.
+create macro union_of_lists(texts) as list_transform(
+    [flatten(list_transform(list_filter(texts, lambda text: text is not null), lambda text: as_list(text)))],
+    lambda items: case when len(items) > 0 then
+        to_json(list_filter(items, lambda item, index: list_position(items, item) = index))::varchar
     end
 )[1];
 
--- Everyone's accounts, lowest number first; their texts, one account's after the other's.
-create table holdings (
-    person integer, lineup bigint, accounts integer[], ids varchar[], texts varchar[]
+-- The values of each person: `texts` of the first account, then those of the second one, and so on. Accounts
+-- are sorted by number. See people_values.sql.
+create table people_values (
+    person integer, combination integer, accounts integer[], ids varchar[], texts varchar[]
 );
+-- The phone numbers that are valid, as E.164.
 create table phone_numbers (value varchar, country varchar, number varchar);

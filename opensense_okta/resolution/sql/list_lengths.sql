@@ -1,4 +1,4 @@
--- How long the lists are that attributes with `merge: union` have.
+-- The lengths of the lists of attributes with `merge: union`.
 --
 -- view people                               of the day
 -- set variable attributes = ['aliases'];

@@ -1,9 +1,9 @@
--- What a published day adds to the ledger: accounts that are new, or another person's than before.
+-- The rows that a published day adds to the ledger: accounts that are new, or now belong to another person.
 --
 -- table ledger      what was published before the day
 -- table accounts    of the resolved day
 -- set variable day = '2026-11-23';
-create or replace temp view given as
+create or replace temp view new_ledger_rows as
 select a.directory, a.id, a.person_id, getvariable('day')::date as day
 from accounts a
 left join (

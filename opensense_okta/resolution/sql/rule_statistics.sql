@@ -1,11 +1,11 @@
--- What the rules of an organization are judged by: counts of a resolved day, without names.
+-- What the rules of an organization are evaluated by: counts of a resolved day, without names of people.
 --
 -- views accounts, people, provenance, conflicts, groups    of the day
--- macro normalized                  see schema.sql
+-- macro normalized                                         see schema.sql
 -- set variable match = ['employee_number', 'email'];
--- set variable by_hand = '[{"rule": "pin", "number": 1, "directory": "okta", "id": "00u1"}]';
+-- set variable account_rules = '[{"rule": "pin", "number": 1, "directory": "okta", "id": "00u1"}]';
 
--- How many accounts of each directory have each attribute.
+-- The number of accounts of each directory that have each attribute.
 create table filled_values as
 unpivot (
     select directory, count(*) as accounts, count(columns(* exclude (directory, id, person_id, status)))
@@ -13,13 +13,13 @@ unpivot (
 )
 on columns(* exclude (directory, accounts)) into name attribute value filled;
 
--- How often each directory's value was compared with others, and won.
+-- How often a value of each directory won, and how often others had a value, too.
 create table won_values as
 select attribute, directory, count(*) as won, count(*) filter (where contested) as contested
 from (
     select
         attribute, len(losing) > 0 as contested,
-        -- Of a list everybody who gave to it wins.
+        -- Every directory that has values in a merged list wins.
         unnest(if(
             rule = 'union', list_distinct(list_transform(losing, lambda x: x.directory)), [directory]
         )) as directory
@@ -27,10 +27,10 @@ from (
 )
 group by attribute, directory;
 
-create table differing_values as
+create table value_conflicts as
 select attribute, count(*) as differing from conflicts where kind = 'value' group by attribute;
 
--- The match keys, as they are compared.
+-- The values of the match keys, as they are compared.
 create table key_values as
 select directory, person_id, key, normalized(unnest(if(
     json_type(value) = 'ARRAY', from_json(value, '["VARCHAR"]'), [value ->> '$']
@@ -43,25 +43,25 @@ from (
     on columns(lambda c: list_contains(getvariable('match'), c)) into name key value value
 );
 
--- Pinned accounts of one person may share theirs.
-create table doubled_keys as
-select directory, key, count(*) as keys, count(*) filter (where people > 1) as doubled
+-- Values that several people of a directory have. The accounts of one person may share a value.
+create table repeated_keys as
+select directory, key, count(*) as keys, count(*) filter (where people > 1) as repeated
 from (
     select directory, key, value, count(distinct person_id) as people
     from key_values where value is not null group by directory, key, value
 )
 group by directory, key;
 
-create table values_of_directories as
+create table attribute_statistics as
 select
     filled_values.directory, attribute, accounts, filled,
     coalesce(won, 0) as won, coalesce(contested, 0) as contested,
-    coalesce(keys, 0) as keys, coalesce(doubled, 0) as doubled
+    coalesce(keys, 0) as keys, coalesce(repeated, 0) as repeated
 from filled_values
 left join won_values using (directory, attribute)
-left join doubled_keys on doubled_keys.directory = filled_values.directory and key = attribute;
+left join repeated_keys on repeated_keys.directory = filled_values.directory and key = attribute;
 
-create table members_of_directories as
+create table group_statistics as
 select directory, sum(members_count)::bigint as members
 from (
     select members_count, unnest(list_distinct(list_transform(sources, lambda x: split_part(x, '/', 1))))
@@ -70,12 +70,12 @@ from (
 )
 group by directory;
 
--- Accounts that pin and part name; the number is the place of the set in the organization file.
+-- The accounts that rules for single cases name. The number is the set's number in the organization file.
 create table named_accounts as
 select rule, number, count(*) as accounts, count(*) filter (where a.id is null) as unknown
 from (
     select unnest(from_json(
-        getvariable('by_hand'),
+        getvariable('account_rules'),
         '[{"rule": "varchar", "number": "integer", "directory": "varchar", "id": "varchar"}]'
     ), recursive := true)
 )
