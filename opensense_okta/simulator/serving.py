@@ -4,7 +4,7 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -52,8 +52,8 @@ def by_port(apps: Mapping[int, ASGIApp]) -> ASGIApp:
     return answer
 
 
-def make_server(app: ASGIApp) -> uvicorn.Server:
-    """The web server that serves an API, quietly."""
+def make_server(app: ASGIApp, announce: Callable[[], None] = lambda: None) -> uvicorn.Server:
+    """The web server of an application; it logs nothing, and calls `announce` when it serves."""
     config = uvicorn.Config(
         app,
         lifespan="off",
@@ -63,14 +63,19 @@ def make_server(app: ASGIApp) -> uvicorn.Server:
         server_header=False,
         date_header=False,
     )
-    return _Server(config)
+    return _Server(config, announce)
 
 
 class _Server(uvicorn.Server):
     """A web server that ends within milliseconds; uvicorn's own waits a tenth of a second twice."""
 
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
     async def main_loop(self) -> None:
-        """Serve until told to end."""
+        """Serve until `should_exit` is set."""
+        self._announce()
         while not self.should_exit:  # noqa: ASYNC110 - other threads set it
             await asyncio.sleep(0.005)
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from opensense_okta.simulator.company.cast import FRONT_DESK, NULL, Part
-from opensense_okta.simulator.company.hr import HEADER, hr_csv, write_hr_file
+from opensense_okta.simulator.company.hr import HEADER, hr_csv
 from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.company.people import Profile
 from opensense_okta.simulator.entra.tenant import Tenant
+from opensense_okta.simulator.files import atomic_write
 
 Row = dict[str, str]
 
@@ -117,7 +118,7 @@ def test_the_file_is_private_and_replaces_the_one_before(org: Org, tmp_path: Pat
     path = tmp_path / "people.csv"
     path.write_text("old")
     path.chmod(0o644)
-    write_hr_file(org, path)
+    atomic_write(path, hr_csv(org))
     assert path.read_bytes().decode() == hr_csv(org)
     assert path.stat().st_mode & 0o777 == 0o600
     assert list(tmp_path.iterdir()) == [path]

@@ -15,6 +15,7 @@ from joserfc.jwk import ECKey
 
 from opensense_okta.simulator.command import simulate
 from opensense_okta.simulator.entra.server import CLIENT_ID, CLIENT_SECRET, TENANT_ID
+from opensense_okta.simulator.vendors import VENDORS
 
 COMMAND = [sys.executable, "-m", "opensense_okta.simulator.command", "--port", "0"]
 
@@ -102,14 +103,24 @@ def test_a_port_in_use_is_said_so() -> None:
         (("--entra-fault", "gremlins"), "--entra-fault: no fault 'gremlins'; there are delay"),
         (("--entra-certificate", "/"), "Invalid value for '--entra-certificate'"),
         (("--hr-file", "/no/such/folder/people.csv"), "people.csv: No such file or directory"),
+        (("--ready-file", "/no/such/folder/ready"), "ready: No such file or directory"),
         (("--client-id", "0oa"), "--client-id and --public-key belong together"),
         (("--day", "tomorrow"), "does not match the format"),
     ],
 )
 def test_wrong_use_is_explained(arguments: tuple[str, ...], words: str) -> None:
-    code, output = refused("--users", "0", *arguments)
+    code, output = refused("--users", "0", "--port", "0", *arguments)
     assert code == 2
     assert words in " ".join(output.split())
+
+
+def test_each_vendor_has_options_and_a_port_of_its_own() -> None:
+    names = [parameter.name for parameter in simulate.params]
+    assert len(set(names)) == len(names)
+    assert len({vendor.port for vendor in VENDORS}) == len(VENDORS)
+    for vendor in VENDORS:
+        assert f"{vendor.prefix}_port" in names
+        assert all(str(option.name).startswith(f"{vendor.prefix}_") for option in vendor.options)
 
 
 def test_a_public_key_must_be_one(tmp_path: Path) -> None:

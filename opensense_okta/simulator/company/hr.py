@@ -6,9 +6,7 @@ mobile phones; `cast.py` says who is which special case.
 
 import csv
 import io
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
 from opensense_okta.simulator.company.cast import FRONT_DESK, NULL, Part, chance
 from opensense_okta.simulator.company.people import DEPARTMENTS, DOMAIN, Profile
@@ -43,15 +41,6 @@ def hr_csv(org: State) -> str:
     writer.writerow(HEADER)
     writer.writerows(sorted(_rows(org)))
     return text.getvalue()
-
-
-def write_hr_file(org: State, path: Path) -> None:
-    """Write the file, for its owner's eyes only, so that nobody ever sees it half written."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(descriptor, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123 - a descriptor
-        file.write(hr_csv(org))
-    draft.replace(path)
 
 
 def _rows(org: State) -> Iterator[Row]:
