@@ -24,12 +24,13 @@ ranked as (
     from supplied
 ),
 eligible as (
-    select *, not blank_wins or directory = first.directory as is_eligible
+    select
+        *,
+        not blank_wins or directory = first_value(directory) over (
+            partition by person_id, attribute order by number
+        ) as is_eligible
     from ranked
-    join (
-        select person_id, attribute, directory from ranked where number = 1
-    ) first using (person_id, attribute)
-    where not merges or is_eligible
+    qualify is_eligible or not merges
 ),
 filled as (
     from eligible where text is not null

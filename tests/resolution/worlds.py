@@ -8,7 +8,7 @@ import json
 import unicodedata
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from itertools import combinations
 
 from hypothesis import strategies as st
@@ -56,11 +56,15 @@ class Account:
 
 @dataclass(frozen=True)
 class World:
-    """An organization's directories, in the order of their precedence, and its rules."""
+    """An organization's directories, in the order of their precedence, and its rules.
+
+    The data of stale directories is older than `stale_after_days`.
+    """
 
     directories: tuple[str, ...]
     accounts: tuple[Account, ...]
     rules: Mapping[str, object] = field(default_factory=dict)
+    stale: frozenset[str] = frozenset()
 
     @property
     def organization(self) -> Organization:
@@ -83,7 +87,11 @@ class World:
                 for a in self.accounts
                 if a.directory == name
             ]
-            csv_snapshots.store(lake, name, day, rows)
+            csv_snapshots.store(lake, name, self.read_on(name, day), rows)
+
+    def read_on(self, directory: str, day: date = DAY) -> date:
+        """The date of a directory's snapshot."""
+        return day - timedelta(days=7) if directory in self.stale else day
 
     @property
     def pinned(self) -> set[str]:

@@ -17,15 +17,17 @@
 --
 --     accounts_read
 --     | account | directory | id | active | texts      |
---     | 1       | okta      | o1 | false  | [Engineer] |    Ada
---     | 2       | okta      | o2 | true   | [Manager]  |    Bob
---     | 3       | hr        | h1 | true   | [Poet]     |    Ada
+--     | 1       | okta      | o1 | false  | [Engineer] |
+--     | 2       | okta      | o2 | true   | [Manager]  |
+--     | 3       | hr        | h1 | true   | [Poet]     |
+--
+-- Accounts 1 and 3 are Ada's, account 2 is Bob's.
 --
 --     account_person
---     | account | person |
---     | 1       | 1      |
---     | 2       | 2      |
---     | 3       | 1      |
+--     | account | person | rank |
+--     | 1       | 1      | 1    |
+--     | 2       | 2      | 1    |
+--     | 3       | 1      | 2    |
 --
 -- First the accounts of each person, and the combinations that occur. Members are sorted by account.
 --
