@@ -1,7 +1,6 @@
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,10 +12,9 @@ from opensense_okta.simulator.entra.server import CLIENT_ID, CLIENT_SECRET, TENA
 from opensense_okta.simulator.entra.tenant import Tenant
 from opensense_okta.simulator.okta.server import TOKEN, Simulator
 from opensense_okta.simulator.serving import running
+from tests.support.simulators import LogIn, Read
 
 DAY = date(2026, 11, 23)
-
-Read = Callable[[str], list[Any]]
 
 
 @pytest.fixture
@@ -72,9 +70,6 @@ def anonymous(entra: entra_server.Simulator) -> Iterator[httpx.Client]:
         yield client
 
 
-LogIn = Callable[..., httpx.Response]
-
-
 @pytest.fixture
 def log_in(anonymous: httpx.Client, entra: entra_server.Simulator) -> LogIn:
     """Asks for an access token; None takes a field out of the usual request."""
@@ -114,12 +109,3 @@ def read_graph(graph: httpx.Client) -> Read:
         return rows
 
     return read_all
-
-
-@pytest.fixture(scope="session")
-def shared() -> Path:
-    """The reference material beside the repository."""
-    folder = Path(__file__).parents[3] / "shared"
-    if not folder.is_dir():
-        pytest.skip(f"{folder} is not there")
-    return folder

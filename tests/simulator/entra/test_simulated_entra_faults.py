@@ -9,7 +9,7 @@ import pytest
 from opensense_okta.simulator.entra.faults import KINDS, PRESETS, make_fault
 from opensense_okta.simulator.entra.server import Simulator
 from opensense_okta.simulator.entra.tenant import Tenant
-from tests.simulator.conftest import LogIn
+from tests.support.simulators import LogIn
 
 USERS = "/v1.0/users?$top=10"
 

@@ -10,7 +10,7 @@ from opensense_okta.simulator.entra.apps import READS, App
 from opensense_okta.simulator.entra.properties import EXTENSION, USER_DEFAULT
 from opensense_okta.simulator.entra.server import CLIENT_ID, CLIENT_SECRET, Simulator
 from opensense_okta.simulator.entra.tenant import TENANT_ID, Tenant
-from tests.simulator.conftest import LogIn, Read
+from tests.support.simulators import LogIn, Read
 
 
 def allow(entra: Simulator, *permissions: str, known: bool = True) -> None:

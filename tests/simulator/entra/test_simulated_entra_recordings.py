@@ -12,7 +12,7 @@ from opensense_okta.simulator.entra.apps import App
 from opensense_okta.simulator.entra.faults import make_fault
 from opensense_okta.simulator.entra.server import CLIENT_ID, CLIENT_SECRET, TENANT_ID, Simulator
 from opensense_okta.simulator.entra.tenant import Tenant
-from tests.simulator.conftest import LogIn, Read
+from tests.support.simulators import LogIn, Read
 
 Row = dict[str, Any]
 Exchange = dict[str, Any]

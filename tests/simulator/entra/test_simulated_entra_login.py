@@ -23,7 +23,7 @@ from joserfc.jwk import RSAKey
 from opensense_okta.simulator.entra.apps import App
 from opensense_okta.simulator.entra.login import ASSERTION_TYPE
 from opensense_okta.simulator.entra.server import CLIENT_ID, CLIENT_SECRET, TENANT_ID, Simulator
-from tests.simulator.conftest import LogIn
+from tests.support.simulators import LogIn
 
 
 def base64url(digest: bytes) -> str:
