@@ -15,7 +15,7 @@ from opensense_okta.directories.snapshot_checks import CHECKS, judge_snapshot
 from opensense_okta.orchestration import failures, tables, tags
 from opensense_okta.orchestration.approving import Publishing, let_through, show_held
 from opensense_okta.orchestration.resources import PROGRESS, lock_key
-from opensense_okta.orchestration.tables import RULES_MATTER
+from opensense_okta.orchestration.tables import RULES_EFFECTIVE
 from opensense_okta.publishing.exported import export_published
 from opensense_okta.publishing.guards import GUARD_QUESTIONS, Guard
 from opensense_okta.publishing.judging import judge
@@ -158,7 +158,7 @@ def _resolved(organization: Organization) -> dg.AssetsDefinition:
                 for check in GRAPH_CHECKS
             ),
             dg.AssetCheckSpec(
-                RULES_MATTER,
+                RULES_EFFECTIVE,
                 asset=tables.key(organization.name, "provenance"),
                 description="Does every rule of the organization file have an effect?",
             ),

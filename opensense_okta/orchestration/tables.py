@@ -15,7 +15,7 @@ from opensense_okta.publishing.standing import named, published
 from opensense_okta.resolution.lint import Advice
 from opensense_okta.storage.lake import Lake
 
-RULES_MATTER = "rules_matter"  # the check of the rules
+RULES_EFFECTIVE = "rules_effective"  # the check of the rules
 
 RAW: Mapping[Table, str] = {
     "raw_users": "One row per user, as the directory returned it on the partition's day: all statuses,"
@@ -237,7 +237,7 @@ def advice_result(advice: Sequence[Advice], asset: dg.AssetKey) -> dg.AssetCheck
     says = "\n".join(f"- {one.says} {one.remedy}" for one in advice)
     return dg.AssetCheckResult(
         asset_key=asset,
-        check_name=RULES_MATTER,
+        check_name=RULES_EFFECTIVE,
         passed=not advice,
         severity=dg.AssetCheckSeverity.WARN,
         description=says or "Every rule has an effect.",

@@ -131,7 +131,7 @@ GRAPH_CHECKS: tuple[GraphCheck, ...] = (
         " address in the directory, or pin the accounts if they are one person's.",
     ),
     GraphCheck(
-        "doubts_few",
+        "ambiguous_matches_low",
         "conflicts",
         holds=False,
         question="Is it clear for nearly everyone which accounts are theirs?",
@@ -146,7 +146,7 @@ GRAPH_CHECKS: tuple[GraphCheck, ...] = (
         " key mean that people share its values: choose a stricter key for `match`.",
     ),
     GraphCheck(
-        "conflicts_few",
+        "value_conflicts_low",
         "conflicts",
         holds=False,
         question="Do the directories agree on most people?",
@@ -158,7 +158,7 @@ GRAPH_CHECKS: tuple[GraphCheck, ...] = (
         " are matched. Look for the most frequent attribute in table conflicts.",
     ),
     GraphCheck(
-        "correlation_like_before",
+        "correlation_stable",
         "people",
         holds=False,
         question="Are nearly as many people linked across directories as before?",

@@ -196,7 +196,7 @@ def test_every_check_shows_its_result_and_whether_it_holds(synced: Synced) -> No
     asked += [(check.table, check.name, check.holds) for check in GRAPH_CHECKS]
     # A guard is an error when it holds the day back, a warning when it has a doubt.
     asked += [("changes", guard, False) for guard in get_args(Guard)]
-    asked += [("provenance", "rules_matter", False)]
+    asked += [("provenance", "rules_effective", False)]
     severity = {True: dg.AssetCheckSeverity.ERROR, False: dg.AssetCheckSeverity.WARN}
     assert found == {(table, name): (True, severity[holds]) for table, name, holds in asked}
 

@@ -96,14 +96,14 @@ CHECKS = {
     "acme/okta/memberships": ["members_known", "records_understood"],
     "acme/accounts": ["accounts_of_one_person"],
     "acme/people": [
-        "correlation_like_before",
+        "correlation_stable",
         "emails_unique",
         "one_account_a_directory",
         "people_have_accounts",
         "person_ids_unique",
     ],
-    "acme/provenance": ["rules_matter"],
-    "acme/conflicts": ["conflicts_few", "doubts_few"],
+    "acme/provenance": ["rules_effective"],
+    "acme/conflicts": ["ambiguous_matches_low", "value_conflicts_low"],
     "acme/changes": [
         "blanked",
         "correlation",

@@ -62,7 +62,7 @@ def test_a_good_day_passes_every_check_and_says_what_was_counted() -> None:
     assert findings["accounts_of_one_person"].says == (
         "Of 1,800 accounts, 0 belong to nobody and 0 to several people."
     )
-    assert findings["correlation_like_before"].says == (
+    assert findings["correlation_stable"].says == (
         "800 of 1,000 people are linked across directories (80 %); before, 800 of 1,000 were (80 %)."
     )
 
@@ -82,9 +82,9 @@ def test_the_checks_are_known_before_any_day_is_judged() -> None:
         ({"accounts_doubled": 1}, "one_account_a_directory"),
         ({"people_doubled": 1}, "person_ids_unique"),
         ({"emails_shared": 2}, "emails_unique"),
-        ({"people_in_doubt": 41, "people_in_conflict": 141}, "doubts_few"),
-        ({"people_in_conflict": 409}, "conflicts_few"),
-        ({"people_linked": 749}, "correlation_like_before"),
+        ({"people_in_doubt": 41, "people_in_conflict": 141}, "ambiguous_matches_low"),
+        ({"people_in_conflict": 409}, "value_conflicts_low"),
+        ({"people_linked": 749}, "correlation_stable"),
     ],
 )
 def test_what_is_wrong_fails_its_own_check_and_no_other(
@@ -127,9 +127,9 @@ def test_two_lost_links_of_a_small_organization_are_no_news() -> None:
 
 
 def test_doubts_of_a_single_directory_are_measured_by_all_its_people() -> None:
-    assert judged(people_linked=0, people_in_conflict=50, people_in_doubt=50)["doubts_few"].passed
+    assert judged(people_linked=0, people_in_conflict=50, people_in_doubt=50)["ambiguous_matches_low"].passed
     found = judged(people_linked=0, people_in_conflict=51, people_in_doubt=51)
-    assert not found["doubts_few"].passed
+    assert not found["ambiguous_matches_low"].passed
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_links_are_compared_with_a_day_of_the_same_directories_only(
 ) -> None:
     *_, found = judge_graph(day_of({**GOOD, "people_linked": 1}), before)
 
-    assert found.name == "correlation_like_before"
+    assert found.name == "correlation_stable"
     assert found.passed
     assert "no earlier day of the same directories" in found.says
 
