@@ -11,10 +11,12 @@ from pathlib import Path
 import httpx
 import pytest
 from click.testing import CliRunner
+from joserfc import jwt
 from joserfc.jwk import ECKey
 
 from opensense_okta.simulator.command import simulate
 from opensense_okta.simulator.entra.server import CLIENT_ID, CLIENT_SECRET, TENANT_ID
+from opensense_okta.simulator.okta.oauth import ASSERTION_TYPE, INVALID_CLIENT
 from opensense_okta.simulator.vendors import VENDORS
 
 COMMAND = [sys.executable, "-m", "opensense_okta.simulator.command", "--port", "0"]
@@ -55,21 +57,18 @@ def test_it_says_where_it_is_serves_and_ends_quietly(tmp_path: Path) -> None:
     assert (process.returncode, rest, complaints) == (0, "", "")
 
 
-def test_ctrl_c_ends_it_quietly_and_days_can_have_passed() -> None:
-    options = ("--since", "2026-11-20", "--day", "2026-11-23", "--fault", "reset", "--no-entra")
-    with simulating(*options) as (process, line):
-        assert "day 2026-11-23" in line
-        process.send_signal(signal.SIGINT)
-        rest, complaints = process.communicate(timeout=10)
-    assert (process.returncode, rest, complaints) == (0, "", "")
-
-
-def test_the_same_company_has_an_entra_tenant_and_an_hr_file(tmp_path: Path) -> None:
-    hr_file = tmp_path / "people.csv"
-    with simulating("--day", "2026-11-23", "--hr-file", str(hr_file)) as (process, line):
+def test_the_same_company_has_an_entra_tenant_an_hr_file_and_apps_until_ctrl_c(
+    tmp_path: Path,
+) -> None:
+    hr_file, key = tmp_path / "people.csv", tmp_path / "key.json"
+    key.write_text(json.dumps(ECKey.generate_key("P-256").as_dict(private=False)))
+    days = ("--since", "2026-11-20", "--day", "2026-11-23", "--fault", "reset,match=never")
+    more = ("--hr-file", str(hr_file), "--client-id", "0oa", "--public-key", str(key))
+    with simulating(*days, *more) as (process, line):
         assert process.stdout
         entra_line = process.stdout.readline()
         okta, entra = line.split()[3].rstrip(":"), entra_line.split()[3].rstrip(":")
+        assert "day 2026-11-23" in line
         assert entra_line.startswith("Entra simulator on http://127.0.0.1:")
         assert entra_line.endswith(f"client id {CLIENT_ID}, client secret {CLIENT_SECRET}\n")
         form = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
@@ -81,7 +80,14 @@ def test_the_same_company_has_an_entra_tenant_and_an_hr_file(tmp_path: Path) -> 
         httpx.post(f"{okta}/_simulator/day", json={"day": "2026-11-26"})
         assert httpx.get(f"{entra}/_simulator/day").json() == {"day": "2026-11-26"}
         assert hr_file.read_text(encoding="utf-8") != first
-        process.send_signal(signal.SIGTERM)
+        [fault] = httpx.get(f"{okta}/_simulator/faults").json()
+        assert (fault["kind"], fault["struck"]) == ("Reset", 0)
+        assertion = jwt.encode({"alg": "ES256"}, {"iss": "0oa"}, ECKey.generate_key("P-256"))
+        form = {"grant_type": "client_credentials", "client_assertion": assertion}
+        form["client_assertion_type"] = ASSERTION_TYPE
+        refusal = httpx.post(f"{okta}/oauth2/v1/token", data=form).json()
+        assert refusal["error_description"] == INVALID_CLIENT["signature"]  # it has a key
+        process.send_signal(signal.SIGINT)
         rest, complaints = process.communicate(timeout=10)
     assert (process.returncode, rest, complaints) == (0, "", "")
 
@@ -136,15 +142,6 @@ def test_a_certificate_must_be_one(tmp_path: Path) -> None:
     certificate.write_text("no certificate")
     code, output = refused("--users", "0", "--entra-certificate", str(certificate))
     assert (code, "--entra-certificate" in output) == (2, True)
-
-
-def test_a_service_app_can_be_registered(tmp_path: Path) -> None:
-    key = tmp_path / "key.json"
-    key.write_text(json.dumps(ECKey.generate_key("P-256").as_dict(private=False)))
-    with simulating("--client-id", "0oa", "--public-key", str(key)) as (_, line):
-        url = line.split()[3].rstrip(":")
-        answer = httpx.post(f"{url}/oauth2/v1/token", data={"grant_type": "client_credentials"})
-    assert answer.json()["error"] == "invalid_client"
 
 
 def test_the_command_is_imported_quickly_and_with_nothing_heavy() -> None:
