@@ -295,7 +295,9 @@ def _circumstances(
         scope_changed=tuple(
             name
             for name in names
-            if name in now and name in then and then[name].reach not in ("", now[name].reach)
+            if name in now
+            and name in then
+            and then[name].source_scope not in ("", now[name].source_scope)
         ),
         stale_after_days=organization.resolution.stale_after_days,
         when_stale=organization.resolution.when_stale,

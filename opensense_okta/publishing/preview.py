@@ -21,9 +21,9 @@ from opensense_okta.publishing.guards import Verdict
 from opensense_okta.publishing.judging import Findings, compared, look
 from opensense_okta.publishing.standing import Base, Place, Published, published
 from opensense_okta.resolution.changes import Difference
-from opensense_okta.resolution.resolve import ResolvedManifest, make
+from opensense_okta.resolution.resolve import ResolvedManifest, make_tables
 from opensense_okta.resolution.rules import digest
-from opensense_okta.resolution.sources import choose
+from opensense_okta.resolution.sources import select_snapshots
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Draft, Lake
 
@@ -204,7 +204,7 @@ def _made_alike(organization: Organization, lake: Lake, day: date, last: Publish
     """Whether what is published is what the organization's own rules make of the day now."""
     if last is None or last.day != day or last.resolved.rules != digest(organization):
         return False
-    chosen = choose(organization, day, lake)
+    chosen = select_snapshots(organization, day, lake)
     return {name: one.manifest.id for name, one in chosen.items()} == {
         name: source.id for name, source in last.resolved.sources.items()
     }
@@ -215,10 +215,10 @@ def _drafted(
     organization: Organization, lake: Lake, day: date
 ) -> Iterator[tuple[Path, ResolvedManifest]]:
     """The day's tables in a private folder that goes away again."""
-    chosen = choose(organization, day, lake)
+    chosen = select_snapshots(organization, day, lake)
     with TemporaryDirectory(prefix="opensense-preview-") as folder:
         draft = Draft("preview", Path(folder))
-        yield draft.folder, make(organization, day, lake, chosen, draft)
+        yield draft.folder, make_tables(organization, day, lake, chosen, draft)
 
 
 def _people(

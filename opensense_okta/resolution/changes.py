@@ -1,4 +1,4 @@
-"""What differs between two directories of people: who came, went, changed, merged and split."""
+"""Compares two directories of people: who was added, removed, changed, merged and split."""
 
 from collections.abc import Mapping
 
@@ -9,13 +9,14 @@ from opensense_okta.storage import engine
 
 
 class Difference(BaseModel):
-    """How much differs between two directories: numbers only, fit for manifests and events.
+    """The number of differences between two directories, without personal data.
 
     Attributes:
-        added, removed: people who came and went.
-        changed: people with at least one other value; merged: ended ids that went on in another one;
-            split: ids that came out of another one. None of these is also added or removed.
-        attributes: how many people's value of each attribute differs; those that differ for nobody
+        added, removed: people who are new, and people who are gone.
+        changed: people with at least one changed value.
+        merged: ids whose accounts now belong to another id; not counted as removed.
+        split: new ids whose accounts belonged to another id; not counted as added.
+        attributes: the number of people with a changed value, by attribute; attributes without changes
             are left out.
     """
 
@@ -35,24 +36,25 @@ class Difference(BaseModel):
 
 
 def compare(connection: duckdb.DuckDBPyConnection) -> Difference:
-    """Makes table `changes` (person_id, change, attribute, before, after) and counts its rows.
+    """Makes table `changes` (person_id, change, attribute, before, after) and returns its counts.
 
     | row | change | attribute | before, after |
     |---|---|---|---|
-    | a person who came or went | added, removed | | |
-    | one attribute of a person who is there on both days | changed | its name | its values, lists as JSON |
-    | an id that ended, as its accounts are another person's now | merged | | that id, the id that went on |
-    | an id that came out of another one | split | | the old id, the new id |
-    | a group | added, removed, changed | group | its id; of a changed one its names |
+    | a new person, a person who is gone | added, removed | | |
+    | one attribute of a person who is in both directories | changed | its name | its values, lists as JSON |
+    | an id whose accounts now belong to another id | merged | | that id, the other id |
+    | a new id whose accounts belonged to another id | split | | the other id, the new id |
+    | a group | added, removed, changed | group | its id; for a change, its names |
     | a membership | added, removed | membership | the group's id |
 
-    `active`, `manager_id` and `accounts` count as attributes, `directories` follows from `accounts`.
-    An attribute that only one of the days has is blank on the other. A group's row has no person. A
-    membership that went from an ended id to the one that goes on is no change. The order is any.
+    `active`, `manager_id` and `accounts` count as attributes; `directories` does not, because it follows
+    from `accounts`. An attribute that only one directory has is blank in the other one. A group's row has
+    no person. A membership of a merged id that the other id now has is no change. Rows have no order.
 
     Args:
         connection: with tables `old_people`, `old_accounts`, `old_groups` and `old_memberships` of the
-            day compared with, and `new_people` and so on. It keeps what the guards need.
+            earlier day, and `new_people` and so on of the later one. The tables that `changes.sql` makes
+            stay in the connection: the guards use them.
     """
     (counts,) = engine.run(connection, __package__, "changes.sql")
     return Difference.model_validate(counts)

@@ -1,6 +1,6 @@
-"""Which country is meant by what a directory calls it: ISO's codes, or a name as people write it.
+"""Finds the country for the text that a directory has: a code of ISO 3166-1, or a name.
 
-Okta asks for a code, Graph's `country` is free text, and HR's files say "Germany" or "Deutschland".
+Okta requires a code, Graph's `country` is free text, and HR's files have "Germany" or "Deutschland".
 """
 
 import re
@@ -12,7 +12,7 @@ from babel import Locale, localedata
 from babel.core import get_global
 from babel.languages import get_official_languages
 
-ALSO = {
+OTHER_NAMES = {
     "Great Britain": "GB",
     "England": "GB",
     "Scotland": "GB",
@@ -26,40 +26,45 @@ ALSO = {
     "Macedonia": "MK",
     "UAE": "AE",
 }
-"""Common names that the Unicode project's tables (CLDR) do not have, being no country's usual one."""
+"""Common names that are missing in the Unicode project's tables (CLDR), which have the usual names only."""
 
 
 @cache
-def country_code(written: str) -> str | None:
-    """The two-letter code (ISO 3166-1) of a country by its code of two or three letters or its name.
+def country_code(text: str) -> str | None:
+    """Returns the two-letter code (ISO 3166-1) of a country; None if no country is certain.
 
-    A name may be English or of any language that is official somewhere; case, accents and punctuation
-    do not matter. None: no country is certain.
+    Args:
+        text: the code of two or three letters, or the name in English or in any language that is official
+            in a country. Case, accents and punctuation do not matter.
     """
     # Windows and ISO write "Moldova, Republic of".
-    for name in (written, written.partition(",")[0]):
-        meant = _plain(name)
-        found = _by_code(meant.upper()) or _english().get(meant) or _of_all_languages().get(meant)
-        if found or not meant:
-            return found
+    for name in (text, text.partition(",")[0]):
+        letters = _letters(name)
+        code = (
+            _by_code(letters.upper())
+            or _english_names().get(letters)
+            or _official_names().get(letters)
+        )
+        if code or not letters:
+            return code
     return None
 
 
 def _by_code(code: str) -> str | None:
     if code in Locale("en").territories and re.fullmatch("[A-Z]{2}", code):
         return code
-    of_others = get_global("territory_aliases").get(code, [])  # such as DEU, and UK for GB
-    return of_others[0] if len(of_others) == 1 else None
+    aliases = get_global("territory_aliases").get(code, [])  # such as DEU for DE, UK for GB
+    return aliases[0] if len(aliases) == 1 else None
 
 
 @cache
-def _english() -> Mapping[str, str]:
-    return _by_name(["en"]) | {_plain(name): code for name, code in ALSO.items()}
+def _english_names() -> Mapping[str, str]:
+    return _by_name(["en"]) | {_letters(name): code for name, code in OTHER_NAMES.items()}
 
 
 @cache
-def _of_all_languages() -> Mapping[str, str]:
-    """Half a second's work, so only for a name that is not English."""
+def _official_names() -> Mapping[str, str]:
+    """The names in all official languages. It takes half a second, so English names are looked up first."""
     official = {
         language
         for country in _countries("en")
@@ -69,12 +74,12 @@ def _of_all_languages() -> Mapping[str, str]:
 
 
 def _by_name(languages: Iterable[str]) -> dict[str, str]:
-    """The code for each name that is one country's alone."""
-    found: dict[str, set[str]] = {}
+    """The code for each name that only one country has."""
+    codes_by_name: dict[str, set[str]] = {}
     for language in languages:
         for code, name in _countries(language).items():
-            found.setdefault(_plain(name), set()).add(code)
-    return {name: codes.pop() for name, codes in found.items() if len(codes) == 1}
+            codes_by_name.setdefault(_letters(name), set()).add(code)
+    return {name: codes.pop() for name, codes in codes_by_name.items() if len(codes) == 1}
 
 
 def _countries(language: str) -> Mapping[str, str]:
@@ -82,7 +87,7 @@ def _countries(language: str) -> Mapping[str, str]:
     return {code: name for code, name in territories.items() if len(code) == 2}
 
 
-def _plain(name: str) -> str:
-    """What is left when case, accents, punctuation and the article do not count."""
+def _letters(name: str) -> str:
+    """The letters and digits of a name, without case, accents and the article."""
     letters = unicodedata.normalize("NFKD", name.strip().casefold())
     return "".join(filter(str.isalnum, letters.removeprefix("the ")))

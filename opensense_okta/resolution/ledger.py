@@ -1,8 +1,7 @@
-"""The identity ledger: which person an account was given, and on which published day.
+"""The identity ledger: the person of each account, by published day. It is resolution's only memory.
 
-Resolution's only memory. A published day adds one file, with a row for each account that was not yet
-known or was given another person; so the newest row of an account counts, and a day knows only the
-files before it.
+Each published day adds one file. It has a row for each account that is new or now belongs to another
+person, so the newest row of an account counts. Resolving a day reads only the files of earlier days.
 """
 
 from datetime import date
@@ -15,7 +14,7 @@ from opensense_okta.storage.lake import Lake
 
 
 def load(connection: duckdb.DuckDBPyConnection, lake: Lake, day: date) -> date | None:
-    """Makes the table `ledger` of what was published before the day; returns the newest such day."""
+    """Makes table `ledger` from the days published before this day; returns the newest of them."""
     engine.run(connection, __package__, "ledger.sql")
     before = [published for published in lake.ledger_days() if published < day]
     if before:
@@ -25,13 +24,13 @@ def load(connection: duckdb.DuckDBPyConnection, lake: Lake, day: date) -> date |
 
 
 def write(lake: Lake, day: date, accounts: Path, unfinished: Path) -> None:
-    """Writes the day's rows to a file that is to be moved into the ledger.
+    """Writes the day's rows to a file, which the caller then moves into the ledger.
 
     Args:
         lake: of the organization.
-        day: that is published.
-        accounts: the resolved day's accounts.
-        unfinished: where to write.
+        day: the day that is published.
+        accounts: file of the resolved day's table `accounts`.
+        unfinished: the file to write.
     """
     with engine.start(lake.folder) as connection:
         load(connection, lake, day)

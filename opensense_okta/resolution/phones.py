@@ -1,4 +1,4 @@
-"""Whether two ways to write a phone number mean the same one."""
+"""Parses phone numbers, so that two spellings of one number can be compared."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,29 +10,33 @@ import phonenumbers
 from opensense_okta.resolution.countries import country_code
 
 
-class Spelled(NamedTuple):
-    """A number as a directory writes it, and the country whose way of writing it may be.
+class WrittenNumber(NamedTuple):
+    """A number as a directory writes it, and the country of the account.
 
-    The country is a code or a name, or blank: a number that is written internationally needs none.
+    Attributes:
+        country: a code or a name, or blank: an international number needs none.
     """
 
     value: str
     country: str
 
 
-def parse(written: Iterable[Spelled]) -> Sequence[tuple[Spelled, str]]:
-    """Those that are phone numbers, each with what it means: E.164 with the extension."""
-    return [(one, number) for one in written if (number := _number(*one)) is not None]
+def parse(written: Iterable[WrittenNumber]) -> Sequence[tuple[WrittenNumber, str]]:
+    """Returns the texts that are phone numbers, each with its number: E.164 with the extension."""
+    parsed = ((text, _number(text.value, text.country)) for text in written)
+    return [(text, number) for text, number in parsed if number is not None]
 
 
-def store(connection: duckdb.DuckDBPyConnection, parsed: Sequence[tuple[Spelled, str]]) -> None:
-    """Fills the table `phone_numbers`."""
+def store(
+    connection: duckdb.DuckDBPyConnection, parsed: Sequence[tuple[WrittenNumber, str]]
+) -> None:
+    """Fills table `phone_numbers`."""
     connection.execute(
         "insert into phone_numbers"
         " select unnest($1::varchar[]), unnest($2::varchar[]), unnest($3::varchar[])",
         [
-            [one.value for one, _ in parsed],
-            [one.country for one, _ in parsed],
+            [text.value for text, _ in parsed],
+            [text.country for text, _ in parsed],
             [number for _, number in parsed],
         ],
     )
@@ -43,13 +47,13 @@ def _number(text: str, country: str) -> str | None:
     number = next(_parsed(text, region), None)
     if number is None:
         return None
-    meant = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-    return f"{meant};ext={number.extension}" if number.extension else meant
+    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return f"{e164};ext={number.extension}" if number.extension else e164
 
 
 def _parsed(text: str, region: str | None) -> Iterator[phonenumbers.PhoneNumber]:
-    """The ways to understand a number, the likeliest first."""
-    # 00 stands for + nearly everywhere, and begins no national number.
+    """The possible numbers of a text, most likely first."""
+    # In nearly all countries 00 means +, and no national number begins with it.
     for spelling in dict.fromkeys((re.sub(r"^\W*00", "+", text), text)):
         try:
             yield phonenumbers.parse(spelling, region)

@@ -1,8 +1,8 @@
-"""Resolves one day: the newest snapshots not after it, under today's rules, into tables of people.
+"""Resolves one day: makes tables of people from the newest snapshots not after it, under today's rules.
 
-Correlation decides which accounts are one person (`match_keys.sql`, `correlate.sql`), the identity ledger
-which id the person has (`person_ids.sql`), precedence which values win (`account_combinations.sql`,
-`people.sql`).
+1. Correlation decides which accounts are one person (`match_keys.sql`, `correlate.sql`).
+2. The identity ledger decides which id the person has (`id_candidates.sql`, `person_ids.sql`).
+3. Precedence decides which values the person has (`account_combinations.sql`, `people.sql`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,12 +18,12 @@ from duckdb import (
     FunctionExpression,
     StarExpression,
 )
-from pydantic import BaseModel, ConfigDict
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from opensense_okta.config.attributes import ACTIVE
 from opensense_okta.config.models import Organization
 from opensense_okta.resolution import ledger, phones, rules
-from opensense_okta.resolution.sources import Chosen, choose
+from opensense_okta.resolution.sources import SelectedSnapshot, select_snapshots
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Draft, Lake, Manifest
 
@@ -37,11 +37,12 @@ TABLES = ("accounts", "people", "provenance", "conflicts", "groups", "membership
 
 
 class Source(BaseModel):
-    """The snapshot that a directory contributed.
+    """The snapshot of a directory that a day was resolved from.
 
     Attributes:
-        as_of: the day its data is of.
-        reach: digest of where was read and what was in scope.
+        as_of: the date of the data.
+        stale: whether the data was older than `stale_after_days`.
+        source_scope: digest of the directory's address and scope; empty on days that do not have it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -50,18 +51,18 @@ class Source(BaseModel):
     id: str
     as_of: date
     stale: bool
-    reach: str = ""
+    source_scope: str = Field(default="", validation_alias=AliasChoices("source_scope", "reach"))
 
 
 class ResolvedManifest(Manifest):
     """The commit of a resolved day.
 
     Attributes:
-        sources: which snapshot of each directory it was made from.
-        rules: digest of the rules it was made under.
-        ledger: the newest published day that the identity ledger knew.
-        rows: of each table.
-        evidence: counts that speak for the tables or against them.
+        sources: the snapshot of each directory.
+        rules: digest of the rules.
+        ledger: the newest published day in the identity ledger.
+        rows: the number of rows of each table.
+        evidence: the counts that the checks of the day are evaluated on, by name.
     """
 
     organization: str
@@ -78,13 +79,13 @@ def resolve(organization: Organization, day: date, lake: Lake) -> ResolvedManife
 
     Raises:
         NothingToResolve: no directory has a snapshot up to that day.
-        StaleDirectory: one is too old, and the rules say that this is a failure.
+        StaleDirectory: a snapshot is stale, and `when_stale` is fail.
     """
-    chosen = choose(organization, day, lake)
+    snapshots = select_snapshots(organization, day, lake)
     shelf = lake.resolved(day)
     draft = shelf.draft()
     try:
-        manifest = make(organization, day, lake, chosen, draft)
+        manifest = make_tables(organization, day, lake, snapshots, draft)
         shelf.commit(draft, manifest)
     except BaseException:
         shelf.discard(draft)
@@ -92,13 +93,17 @@ def resolve(organization: Organization, day: date, lake: Lake) -> ResolvedManife
     return manifest
 
 
-def make(
-    organization: Organization, day: date, lake: Lake, chosen: Mapping[str, Chosen], draft: Draft
+def make_tables(
+    organization: Organization,
+    day: date,
+    lake: Lake,
+    snapshots: Mapping[str, SelectedSnapshot],
+    draft: Draft,
 ) -> ResolvedManifest:
-    """Makes the day's tables of the chosen snapshots in a draft, which is committed or thrown away."""
+    """Makes the day's tables from snapshots, in a draft that the caller commits or discards."""
     with engine.start(draft.folder) as connection:
-        _read(connection, organization, chosen, lake)
-        known = ledger.load(connection, lake, day)
+        _read(connection, organization, snapshots, lake)
+        ledger_day = ledger.load(connection, lake, day)
         _correlate(connection, organization.resolution.match)
         _collect_values(connection, organization.resolution.inactive_accounts)
         engine.run(
@@ -118,16 +123,16 @@ def make(
         day=day,
         sources={
             name: Source(
-                day=one.manifest.day,
-                id=one.manifest.id,
-                as_of=one.as_of,
-                stale=one.stale,
-                reach=one.manifest.settings,
+                day=snapshot.manifest.day,
+                id=snapshot.manifest.id,
+                as_of=snapshot.as_of,
+                stale=snapshot.stale,
+                source_scope=snapshot.manifest.settings,
             )
-            for name, one in chosen.items()
+            for name, snapshot in snapshots.items()
         },
         rules=rules.digest(organization),
-        ledger=known,
+        ledger=ledger_day,
         rows=rows,
         evidence={str(row["name"]): int(str(row["count"])) for row in evidence},
     )
@@ -136,21 +141,20 @@ def make(
 def _read(
     connection: duckdb.DuckDBPyConnection,
     organization: Organization,
-    chosen: Mapping[str, Chosen],
+    snapshots: Mapping[str, SelectedSnapshot],
     lake: Lake,
 ) -> None:
-    """Fills the tables of the rules and of every account and group."""
+    """Fills the tables of rules, accounts, groups and memberships."""
     engine.run(connection, __package__, "schema.sql")
-    yields = organization.resolution.when_stale == "yield"
-    present = {name: (one.as_of, one.stale and yields) for name, one in chosen.items()}
-    rules.fill(connection, organization, present)
-    for name, one in chosen.items():
-        shelf = lake.snapshot(name, one.manifest.day)
-        engine.view(connection, "raw_users", shelf.table(one.manifest, "raw_users"))
-        engine.view(connection, "raw_groups", shelf.table(one.manifest, "raw_groups"))
-        engine.view(connection, "raw_memberships", shelf.table(one.manifest, "memberships"))
+    rules.fill(connection, organization, snapshots)
+    for name, snapshot in snapshots.items():
+        manifest = snapshot.manifest
+        shelf = lake.snapshot(name, manifest.day)
+        engine.view(connection, "raw_users", shelf.table(manifest, "raw_users"))
+        engine.view(connection, "raw_groups", shelf.table(manifest, "raw_groups"))
+        engine.view(connection, "raw_memberships", shelf.table(manifest, "memberships"))
         rules.fill_mapping(connection, organization, name)
-        active = list(ACTIVE[one.manifest.kind])
+        active = list(ACTIVE[manifest.kind])
         engine.run(connection, __package__, "accounts.sql", directory=name, active_statuses=active)
         engine.run(connection, __package__, "groups.sql", directory=name)
 
@@ -210,17 +214,17 @@ def _value(position: int, merges: bool) -> Expression:
 
 
 def _store(connection: duckdb.DuckDBPyConnection, draft: Draft) -> Mapping[str, int]:
-    """Stores the tables and returns how many rows each has.
+    """Stores the tables and returns the number of rows of each.
 
     Only table `conflicts` needs the phone numbers that Python parses. Python uses one processor, so DuckDB
     stores the other tables in the meantime.
     """
-    spelled = [
-        phones.Spelled(str(row["value"]), str(row["country"]))
+    written = [
+        phones.WrittenNumber(str(row["value"]), str(row["country"]))
         for row in engine.run(connection, __package__, "differing_texts.sql")
     ]
     with ThreadPoolExecutor(max_workers=1) as executor:
-        parsing = executor.submit(phones.parse, spelled)
+        parsing = executor.submit(phones.parse, written)
         rows = {
             table: engine.store(connection, table, draft.table(table))
             for table in TABLES

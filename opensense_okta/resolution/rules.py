@@ -1,19 +1,19 @@
-"""The rules of an organization as the tables that resolution's SQL joins with (`sql/schema.sql`)."""
+"""Writes the rules of an organization into the tables that resolution's SQL joins with (`sql/schema.sql`)."""
 
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
 
 import duckdb
 
 from opensense_okta.config.attributes import attributes, mapping, pointer
 from opensense_okta.config.consistency import joined
 from opensense_okta.config.models import AttributeRule, Organization
+from opensense_okta.resolution.sources import SelectedSnapshot
 
 
 def digest(organization: Organization) -> str:
-    """What identifies the rules of resolution: equal digests, equal rules."""
+    """Returns a digest of the rules of resolution: it changes whenever a rule changes."""
     rules = {
         "directories": {
             name: {"kind": directory.kind, "attributes": dict(directory.attributes)}
@@ -29,21 +29,24 @@ def digest(organization: Organization) -> str:
 def fill(
     connection: duckdb.DuckDBPyConnection,
     organization: Organization,
-    present: Mapping[str, tuple[date, bool]],
+    snapshots: Mapping[str, SelectedSnapshot],
 ) -> None:
     """Fills the tables of the rules.
 
     Args:
         connection: with the tables of `schema.sql`.
         organization: with the rules.
-        present: for each directory that has a snapshot: the date of its data, and whether it has the lowest
-            precedence because the data is stale.
+        snapshots: of the directories that have one.
     """
-    names = list(present)
+    names = list(snapshots)
+    stale_last = organization.resolution.when_stale == "yield"
     _insert(
         connection,
         "directories",
-        [(name, rank, *present[name]) for rank, name in enumerate(names, start=1)],
+        [
+            (name, rank, snapshot.as_of, snapshot.stale and stale_last)
+            for rank, (name, snapshot) in enumerate(snapshots.items(), start=1)
+        ],
     )
     rules = organization.resolution.attributes
     attribute_rules = [
@@ -73,7 +76,7 @@ def fill(
 def fill_mapping(
     connection: duckdb.DuckDBPyConnection, organization: Organization, directory: str
 ) -> None:
-    """Fills the table of where one directory's values come from."""
+    """Fills table `mapping` with the source fields of one directory's attributes."""
     settings = organization.directories[directory]
     known = attributes(organization)
     connection.execute("delete from mapping")
@@ -82,23 +85,24 @@ def fill_mapping(
         "mapping",
         [
             (
-                known.index(one.attribute) + 1,
-                one.position,
-                pointer(settings, one.field),
-                pointer(settings, one.and_field) if one.and_field else None,
+                known.index(mapped.attribute) + 1,
+                mapped.position,
+                pointer(settings, mapped.field),
+                pointer(settings, mapped.and_field) if mapped.and_field else None,
             )
-            for one in mapping(settings, known)
+            for mapped in mapping(settings, known)
         ],
     )
 
 
 def _order(rule: AttributeRule, names: Sequence[str]) -> tuple[str, ...]:
+    """The directories by precedence: first those that the rule lists, then the others."""
     listed = [name for name in rule.precedence if name in names]
     return (*listed, *(name for name in names if name not in listed))
 
 
 def _accounts(sets: Iterable[Iterable[str]]) -> list[Sequence[object]]:
-    """Each account with the number of its set."""
+    """One row for each account: the number of its set, the directory and the id."""
     return [
         (number, *account.split("/", 1))
         for number, accounts in enumerate(sets, start=1)

@@ -127,7 +127,9 @@ def test_two_lost_links_of_a_small_organization_are_no_news() -> None:
 
 
 def test_doubts_of_a_single_directory_are_measured_by_all_its_people() -> None:
-    assert judged(people_linked=0, people_in_conflict=50, people_in_doubt=50)["ambiguous_matches_low"].passed
+    assert judged(people_linked=0, people_in_conflict=50, people_in_doubt=50)[
+        "ambiguous_matches_low"
+    ].passed
     found = judged(people_linked=0, people_in_conflict=51, people_in_doubt=51)
     assert not found["ambiguous_matches_low"].passed
 

@@ -438,7 +438,7 @@ def test_a_day_before_the_first_snapshot_says_what_can_be_done(lake: Lake) -> No
         resolve(organization(), DAY, lake)
     assert str(refused.value) == (
         "acme: there is no snapshot of 2026-11-23 or of a day before it, of any of the directories okta,"
-        " so there is nothing to resolve. An API only tells the present: choose a day from the first"
+        " so there is nothing to resolve. APIs return current data only: choose a day from the first"
         " snapshot on, or read one now with `opensense-okta sync acme`."
     )
     assert lake.resolved_days() == []
@@ -518,3 +518,10 @@ def test_columns_keep_their_types_without_a_value(tmp_path: Path, users: list[Ro
     store(lake, users)
     resolve(organization(attributes={"desk": "deskNumber"}), DAY, lake)
     assert {table: columns_of(resolved_file(lake, table)) for table in TABLES} == COLUMNS
+
+
+def test_a_day_that_0_1_resolved_says_which_scope_its_snapshots_had(lake: Lake) -> None:
+    store(lake, [user("00u1")])
+    text = resolve(organization(), DAY, lake).model_dump_json()
+    written = text.replace('"source_scope":""', '"reach":"c0ffee"')
+    assert ResolvedManifest.model_validate_json(written).sources["okta"].source_scope == "c0ffee"

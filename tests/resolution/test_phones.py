@@ -1,4 +1,4 @@
-"""Which ways to write a phone number mean the same one, and which names mean a country."""
+"""Different spellings of one phone number, and different names of one country."""
 
 import pytest
 
@@ -8,11 +8,11 @@ from opensense_okta.resolution.countries import country_code
 BERLIN = "+4930901820"
 
 
-def meant(*written: tuple[str, str]) -> set[str | None]:
-    """What each of the numbers means; None: no number."""
-    spelled = [phones.Spelled(*one) for one in written]
-    numbers = dict(phones.parse(spelled))
-    return {numbers.get(one) for one in spelled}
+def numbers_of(*written: tuple[str, str]) -> set[str | None]:
+    """The number of each text and country; None: not a number."""
+    texts = [phones.WrittenNumber(*text) for text in written]
+    numbers = dict(phones.parse(texts))
+    return {numbers.get(text) for text in texts}
 
 
 @pytest.mark.parametrize(
@@ -31,38 +31,38 @@ def meant(*written: tuple[str, str]) -> set[str | None]:
 def test_a_number_that_is_written_internationally_needs_no_country(
     written: str, country: str
 ) -> None:
-    assert meant((written, country)) == {BERLIN}
+    assert numbers_of((written, country)) == {BERLIN}
 
 
 @pytest.mark.parametrize("country", ["DE", "de", "DEU", "Germany", "GERMANY", "Deutschland"])
 def test_a_national_number_is_read_as_the_country_writes_it(country: str) -> None:
-    assert meant(("030 901820", country), ("(030) 90-1820", country)) == {BERLIN}
+    assert numbers_of(("030 901820", country), ("(030) 90-1820", country)) == {BERLIN}
 
 
 @pytest.mark.parametrize("country", ["", "Atlantis", "EU"])
 def test_a_national_number_of_no_country_means_nothing(country: str) -> None:
-    assert meant(("030 901820", country)) == {None}
+    assert numbers_of(("030 901820", country)) == {None}
 
 
 def test_the_prefix_of_a_country_for_calls_abroad_counts() -> None:
-    assert meant(("011 49 30 901820", "USA")) == {BERLIN}
+    assert numbers_of(("011 49 30 901820", "USA")) == {BERLIN}
 
 
 def test_a_zero_that_belongs_to_the_number_stays() -> None:
-    assert meant(("+39 06 1234567", ""), ("06 1234567", "Italy")) == {"+39061234567"}
+    assert numbers_of(("+39 06 1234567", ""), ("06 1234567", "Italy")) == {"+39061234567"}
 
 
 def test_an_extension_belongs_to_the_number() -> None:
     ways = ["x123", "ext. 123", "#123", ";ext=123"]
     numbers = [(f"+1 212 555 0123 {way}", "") for way in ways]
 
-    assert meant(*numbers) == {"+12125550123;ext=123"}
-    assert meant(("+1 212 555 0123", "")) == {"+12125550123"}
+    assert numbers_of(*numbers) == {"+12125550123;ext=123"}
+    assert numbers_of(("+1 212 555 0123", "")) == {"+12125550123"}
 
 
 @pytest.mark.parametrize("text", ["n/a", "+", "00", "4711", "+49 30 901820 / +49 171 1234567"])
 def test_what_is_no_number_means_nothing(text: str) -> None:
-    assert meant((text, "")) == {None}
+    assert numbers_of((text, "")) == {None}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,42 @@
+"""The digest of the rules: a day that was resolved under other rules is not published."""
+
+import pytest
+
+from opensense_okta.config.models import Organization
+from opensense_okta.resolution import rules
+from tests.resolution.stored import OKTA, company
+
+HR = {"kind": "csv", "users": "x.csv", "attributes": {"title": "Job Title"}}
+ALL_RULES = {
+    "match": ["employee_number", "email"],
+    "pin": [["okta/o1", "hr/h1"]],
+    "part": [["okta/o2", "hr/h2"]],
+    "when_stale": "yield",
+    "inactive_accounts": "ignore",
+}
+
+
+def acme(**resolution: object) -> Organization:
+    return company({"okta": OKTA, "hr": HR}, resolution=resolution)
+
+
+@pytest.mark.parametrize(
+    ("organization", "digest"),
+    [(acme(), "9bccc6a9ee58527a"), (acme(**ALL_RULES), "b981901fabbcac92")],
+    ids=["no rules", "all kinds of rules"],
+)
+def test_days_that_0_1_resolved_have_the_same_digest(
+    organization: Organization, digest: str
+) -> None:
+    """Else a day that is held back could not be approved after an upgrade."""
+    assert rules.digest(organization) == digest
+
+
+def test_the_order_of_directories_is_a_rule() -> None:
+    assert rules.digest(acme()) != rules.digest(company({"hr": HR, "okta": OKTA}))
+
+
+def test_each_rule_is_part_of_the_digest() -> None:
+    each_rule = [acme(**{name: value}) for name, value in ALL_RULES.items()]
+    digests = [rules.digest(organization) for organization in (acme(), *each_rule)]
+    assert len(set(digests)) == len(digests)
