@@ -15,19 +15,20 @@ from opensense_okta.config.environment import dagster_home
 from opensense_okta.config.models import Organization
 from opensense_okta.console import PlainWatcher, terminal
 from opensense_okta.orchestration.in_process import JobRun, run_approval, tell_people
-from opensense_okta.publishing.approval import Approval, approval_of
-from opensense_okta.publishing.exported import undelivered
-from opensense_okta.publishing.guards import examples
-from opensense_okta.publishing.judging import Judgement, compared, judge
-from opensense_okta.publishing.publish import resolved_day
-from opensense_okta.publishing.seen import (
+from opensense_okta.publishing.approval import (
+    Approval,
     CannotBeApproved,
     NotSeen,
+    approval_of,
     numbers,
     refuse_damage,
     refuse_unseen,
 )
-from opensense_okta.publishing.standing import NotResolved, named, published
+from opensense_okta.publishing.exports.export import undelivered
+from opensense_okta.publishing.guards.evaluate import examples
+from opensense_okta.publishing.judgement import Judgement, compared, judge
+from opensense_okta.publishing.publish import resolved_day
+from opensense_okta.publishing.published import NotResolved, named, published
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.rows import show_rows
 from opensense_okta.storage.lake import Lake

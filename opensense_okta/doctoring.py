@@ -7,7 +7,7 @@ import click
 
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.doctor import examine
-from opensense_okta.resolution.rules_doctor import examine_rules
+from opensense_okta.resolution.rule_advice import examine_rules
 from opensense_okta.storage.lake import Lake
 
 MARKS = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}

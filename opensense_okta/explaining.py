@@ -25,7 +25,7 @@ from opensense_okta.publishing.explain import (
     Value,
     explain,
 )
-from opensense_okta.publishing.explain_find import (
+from opensense_okta.publishing.find_person import (
     Found,
     StoredDay,
     find,

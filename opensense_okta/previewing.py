@@ -14,8 +14,8 @@ from opensense_okta.config.load import load_organization
 from opensense_okta.config.models import Organization
 from opensense_okta.config.yaml_file import OrganizationFileError
 from opensense_okta.publishing.preview import Kind, PersonChange, Preview, preview
-from opensense_okta.publishing.standing import NotResolved
-from opensense_okta.resolution.sources import NothingToResolve, StaleDirectory
+from opensense_okta.publishing.published import NotResolved
+from opensense_okta.resolution.snapshots import NothingToResolve, StaleDirectory
 from opensense_okta.rows import show_rows
 
 NO_VALUE = "(blank)"

@@ -14,7 +14,7 @@ from opensense_okta.console import terminal, watching
 from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.directories.snapshot_checks import judge_snapshot
 from opensense_okta.orchestration.in_process import JobRun, run_sync, tell_people
-from opensense_okta.publishing.standing import Published, published
+from opensense_okta.publishing.published import Published, published
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage.lake import Lake
 

@@ -16,7 +16,7 @@ import time_machine
 
 from opensense_okta.cli import main
 from opensense_okta.publishing.approval import APPROVAL, approve
-from opensense_okta.publishing.judging import JUDGEMENT, judge
+from opensense_okta.publishing.judgement import JUDGEMENT, judge
 from opensense_okta.publishing.publish import publish, resolved_day
 from opensense_okta.resolution.resolve import ResolvedManifest, resolve
 from opensense_okta.storage.lake import Lake

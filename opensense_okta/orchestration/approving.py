@@ -14,19 +14,20 @@ from pydantic import Field
 
 from opensense_okta.config.models import Organization
 from opensense_okta.orchestration import tables, tags
-from opensense_okta.publishing.approval import approval_of, approve
-from opensense_okta.publishing.judging import Judgement, judge
-from opensense_okta.publishing.publish import resolved_day
-from opensense_okta.publishing.seen import (
+from opensense_okta.publishing.approval import (
     NUMBERS,
     CannotBeApproved,
     NotSeen,
     SeenOtherwise,
+    approval_of,
+    approve,
     in_words,
     numbers,
     refuse_unseen,
 )
-from opensense_okta.publishing.standing import published
+from opensense_okta.publishing.judgement import Judgement, judge
+from opensense_okta.publishing.publish import resolved_day
+from opensense_okta.publishing.published import published
 from opensense_okta.storage.lake import Lake
 
 NOBODY = "Nobody is named who approves: fill in `by`. The day stays as it was."

@@ -16,16 +16,16 @@ from opensense_okta.orchestration import failures, tables, tags
 from opensense_okta.orchestration.approving import Publishing, let_through, show_held
 from opensense_okta.orchestration.resources import PROGRESS, lock_key
 from opensense_okta.orchestration.tables import RULES_EFFECTIVE
-from opensense_okta.publishing.exported import export_published
-from opensense_okta.publishing.guards import GUARD_QUESTIONS, Guard
-from opensense_okta.publishing.judging import judge
+from opensense_okta.publishing.exports.export import export_published
+from opensense_okta.publishing.guards.evaluate import GUARD_QUESTIONS, Guard
+from opensense_okta.publishing.judgement import judge
 from opensense_okta.publishing.publish import Held, publish, resolved_day
-from opensense_okta.publishing.report import write_report
-from opensense_okta.publishing.standing import place_of, published
-from opensense_okta.resolution.graph import GRAPH_CHECKS, judge_graph
-from opensense_okta.resolution.lint import lint
+from opensense_okta.publishing.published import place_of, published
+from opensense_okta.publishing.report.report import write_report
+from opensense_okta.resolution.checks import GRAPH_CHECKS, judge_graph
 from opensense_okta.resolution.resolve import TABLES as RESOLVED_TABLES
 from opensense_okta.resolution.resolve import resolve
+from opensense_okta.resolution.rule_advice import lint
 from opensense_okta.storage.lake import Lake
 
 OVERDUE = timedelta(hours=26)  # a daily sync that takes two hours and is still late by none

@@ -9,10 +9,10 @@ from opensense_okta.config.environment import EnvironmentMistake
 from opensense_okta.config.secret import SecretMissing
 from opensense_okta.directories.errors import DirectoryError
 from opensense_okta.orchestration import tags
-from opensense_okta.publishing.export_failure import ExportFailed
+from opensense_okta.publishing.exports.errors import ExportFailed
 from opensense_okta.publishing.publish import Held
-from opensense_okta.publishing.standing import NotResolved
-from opensense_okta.resolution.sources import NothingToResolve, StaleDirectory
+from opensense_okta.publishing.published import NotResolved
+from opensense_okta.resolution.snapshots import NothingToResolve, StaleDirectory
 
 DUCKDB_INTERRUPTED = "Query interrupted"  # all that it says of an interrupt that strikes a query
 

@@ -11,7 +11,7 @@ from opensense_okta.directories.doctor import examine
 from opensense_okta.orchestration import tags
 from opensense_okta.orchestration.assets import resolving
 from opensense_okta.orchestration.retries import resolve_job, sync_job
-from opensense_okta.resolution.rules_doctor import examine_rules
+from opensense_okta.resolution.rule_advice import examine_rules
 from opensense_okta.storage.lake import Lake
 
 

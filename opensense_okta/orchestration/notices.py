@@ -20,8 +20,15 @@ import dagster as dg
 
 from opensense_okta.config.models import Organization
 from opensense_okta.orchestration.outcomes import news_of
-from opensense_okta.publishing.notice_delivery import PATIENCE, Delivery, deliver
-from opensense_okta.publishing.notices import Memory, Post, alone, memory, remember, to_be_told
+from opensense_okta.publishing.notifications.delivery import PATIENCE, Delivery, deliver
+from opensense_okta.publishing.notifications.state import (
+    Memory,
+    Post,
+    alone,
+    memory,
+    remember,
+    to_be_told,
+)
 from opensense_okta.storage.lake import Lake
 
 DOWN_AFTER: Final = timedelta(hours=1)

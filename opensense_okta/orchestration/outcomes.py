@@ -31,9 +31,9 @@ from opensense_okta.orchestration.retries import (
     runs_of,
     sync_job,
 )
-from opensense_okta.publishing.judging import stored_judgement
-from opensense_okta.publishing.notices import News, Trouble, held_back
-from opensense_okta.publishing.standing import marked, published
+from opensense_okta.publishing.judgement import stored_judgement
+from opensense_okta.publishing.notifications.state import News, Trouble, held_back
+from opensense_okta.publishing.published import marked, published
 from opensense_okta.storage.lake import Lake
 
 LATE_AFTER: Final = timedelta(hours=6)

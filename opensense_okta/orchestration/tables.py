@@ -8,11 +8,11 @@ import duckdb
 
 from opensense_okta.directories.checks import Finding, Table
 from opensense_okta.directories.snapshot import SnapshotManifest
-from opensense_okta.publishing.exports import Exported
-from opensense_okta.publishing.judging import Judgement
+from opensense_okta.publishing.exports.files import Exported
+from opensense_okta.publishing.judgement import Judgement
 from opensense_okta.publishing.publish import Publication, published_since, way_through
-from opensense_okta.publishing.standing import named, published
-from opensense_okta.resolution.lint import Advice
+from opensense_okta.publishing.published import named, published
+from opensense_okta.resolution.rule_advice import Advice
 from opensense_okta.storage.lake import Lake
 
 RULES_EFFECTIVE = "rules_effective"  # the check of the rules

@@ -9,9 +9,9 @@ import duckdb
 from duckdb import ColumnExpression, ConstantExpression, StarExpression
 from pydantic import BaseModel, ConfigDict
 
-from opensense_okta.publishing.explain_find import StoredDay, name_people, stored_day
+from opensense_okta.publishing.find_person import StoredDay, name_people, stored_day
 from opensense_okta.publishing.history import read_days
-from opensense_okta.publishing.standing import published_days
+from opensense_okta.publishing.published import published_days
 from opensense_okta.resolution.resolve import TABLES
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake

@@ -17,7 +17,7 @@ from duckdb import (
     FunctionExpression,
 )
 
-from opensense_okta.publishing.standing import Base, marked, published, published_days
+from opensense_okta.publishing.published import Base, marked, published, published_days
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake

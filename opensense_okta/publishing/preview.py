@@ -17,13 +17,13 @@ from pydantic import BaseModel, ConfigDict
 
 from opensense_okta.config.attributes import ATTRIBUTES, attributes
 from opensense_okta.config.models import Organization
-from opensense_okta.publishing.guards import Verdict
-from opensense_okta.publishing.judging import Findings, compared, look
-from opensense_okta.publishing.standing import Base, Place, Published, published
+from opensense_okta.publishing.guards.evaluate import Verdict
+from opensense_okta.publishing.judgement import Findings, compared, look
+from opensense_okta.publishing.published import Base, Place, Published, published
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import ResolvedManifest, make_tables
 from opensense_okta.resolution.rules import digest
-from opensense_okta.resolution.sources import select_snapshots
+from opensense_okta.resolution.snapshots import select_snapshots
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Draft, Lake
 

@@ -16,8 +16,8 @@ from opensense_okta.config.models import Organization
 from opensense_okta.directories.checks import TABLES as RAW_TABLES
 from opensense_okta.publishing import history
 from opensense_okta.publishing.approval import approval_of
-from opensense_okta.publishing.judging import Judgement, judge
-from opensense_okta.publishing.standing import (
+from opensense_okta.publishing.judgement import Judgement, judge
+from opensense_okta.publishing.published import (
     NotResolved,
     Publications,
     Published,

@@ -14,7 +14,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from opensense_okta.config.models import Organization
-from opensense_okta.publishing.standing import published
+from opensense_okta.publishing.published import published
 from opensense_okta.storage.lake import MANIFEST, PUBLISHED, Lake
 
 

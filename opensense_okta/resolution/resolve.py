@@ -23,7 +23,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 from opensense_okta.config.attributes import ACTIVE
 from opensense_okta.config.models import Organization
 from opensense_okta.resolution import ledger, phones, rules
-from opensense_okta.resolution.sources import SelectedSnapshot, select_snapshots
+from opensense_okta.resolution.snapshots import SelectedSnapshot, select_snapshots
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Draft, Lake, Manifest
 

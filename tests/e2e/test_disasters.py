@@ -14,12 +14,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from opensense_okta.publishing.approval import approve
-from opensense_okta.publishing.guards import Verdict
-from opensense_okta.publishing.judging import Judgement
+from opensense_okta.publishing.approval import approve, numbers, refuse_damage
+from opensense_okta.publishing.guards.evaluate import Verdict
+from opensense_okta.publishing.judgement import Judgement
 from opensense_okta.publishing.publish import Held, publish
-from opensense_okta.publishing.seen import numbers, refuse_damage
-from opensense_okta.publishing.standing import published
+from opensense_okta.publishing.published import published
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.simulator.entra.faults import make_fault as entra_fault
 from opensense_okta.simulator.okta.faults import make_fault as okta_fault

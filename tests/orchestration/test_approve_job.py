@@ -12,7 +12,7 @@ import pytest
 from opensense_okta.orchestration import tags
 from opensense_okta.publishing.approval import APPROVAL, approvals
 from opensense_okta.publishing.approval import approve as record
-from opensense_okta.publishing.judging import judge
+from opensense_okta.publishing.judgement import judge
 from opensense_okta.publishing.publish import publish, resolved_day
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake

@@ -14,9 +14,9 @@ import pytest
 from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.directories.snapshot_checks import CHECKS
 from opensense_okta.orchestration import tags
-from opensense_okta.publishing.guards import Guard
-from opensense_okta.publishing.standing import published
-from opensense_okta.resolution.graph import GRAPH_CHECKS
+from opensense_okta.publishing.guards.evaluate import Guard
+from opensense_okta.publishing.published import published
+from opensense_okta.resolution.checks import GRAPH_CHECKS
 from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.okta.faults import make_fault
 from opensense_okta.simulator.okta.server import TOKEN

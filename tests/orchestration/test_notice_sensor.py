@@ -14,7 +14,7 @@ from opensense_okta.directories.errors import CredentialsRejected, DirectoryErro
 from opensense_okta.orchestration import tags
 from opensense_okta.orchestration.notices import build_notice_sensor, tell_after_run
 from opensense_okta.orchestration.retries import DELAYS
-from opensense_okta.publishing.notices import alone
+from opensense_okta.publishing.notifications.state import alone
 from opensense_okta.simulator.okta.faults import make_fault
 from opensense_okta.storage.lake import Lake
 from tests.support.company import a_company

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from opensense_okta.publishing import history
-from opensense_okta.publishing.standing import Published, mark
+from opensense_okta.publishing.published import Published, mark
 from opensense_okta.resolution.resolve import ResolvedManifest, resolve
 from opensense_okta.storage.lake import Lake
 from tests.resolution.stored import Row, fetched, organization, store, typed_columns, user

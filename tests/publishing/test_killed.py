@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import duckdb
 import pytest
 
-from opensense_okta.publishing.standing import published
+from opensense_okta.publishing.published import published
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
 from tests.resolution.stored import DAY, group, store, user

@@ -22,9 +22,9 @@ from opensense_okta.config.models import Organization
 from opensense_okta.directories.checks import Table
 from opensense_okta.directories.snapshot_checks import CHECKS
 from opensense_okta.publishing.approval import APPROVAL, approvals, approve
-from opensense_okta.publishing.exported import export_published
+from opensense_okta.publishing.exports.export import export_published
 from opensense_okta.publishing.publish import Held, Publication, publish, published_since
-from opensense_okta.publishing.standing import NotResolved, marked, published, published_days
+from opensense_okta.publishing.published import NotResolved, marked, published, published_days
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake

@@ -10,8 +10,8 @@ import pytest
 
 from opensense_okta.config.models import Organization, Retention
 from opensense_okta.publishing.publish import Held, publish
+from opensense_okta.publishing.published import published
 from opensense_okta.publishing.retention import Removed, let_go
-from opensense_okta.publishing.standing import published
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
 from tests.resolution.stored import DAY, group, organization, store, user

@@ -9,7 +9,7 @@ from hashlib import sha256
 import pytest
 
 from opensense_okta.resolution.resolve import resolve
-from opensense_okta.resolution.sources import NothingToResolve, StaleDirectory
+from opensense_okta.resolution.snapshots import NothingToResolve, StaleDirectory
 from opensense_okta.storage.lake import Lake
 from tests.resolution.csv_snapshots import Tables, tables_of
 from tests.resolution.stored import DAY, Row

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from opensense_okta.config.attributes import ATTRIBUTES
 from opensense_okta.resolution import rules
 from opensense_okta.resolution.resolve import TABLES, ResolvedManifest, resolve
-from opensense_okta.resolution.sources import NothingToResolve
+from opensense_okta.resolution.snapshots import NothingToResolve
 from opensense_okta.storage.lake import Lake
 from tests.resolution.stored import (
     DAY,

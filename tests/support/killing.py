@@ -14,15 +14,15 @@ from itertools import count
 from pathlib import Path
 
 from opensense_okta.config.models import Organization
-from opensense_okta.publishing.exported import export_published
+from opensense_okta.publishing.exports.export import export_published
 from opensense_okta.publishing.publish import publish
-from opensense_okta.publishing.report import write_report
+from opensense_okta.publishing.report.report import write_report
 from opensense_okta.storage.lake import Lake
 from tests.support.lakes import copied
 
 CHANGING = {"os.rename", "os.remove", "os.chmod", "os.mkdir", "os.rmdir"}
 SCRATCH = ".spill-"  # DuckDB's own, which nobody else reads
-STATEMENTS = ("changes.sql", "guards.sql", "given.sql", "people_history.sql", "publish.sql")
+STATEMENTS = ("changes.sql", "losses.sql", "given.sql", "people_history.sql", "publish.sql")
 RANDOM = re.compile(r"[0-9a-f]{8,}|(?<=\.export-).*")
 AT_ONCE = 2
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from opensense_okta.publishing.guards import Verdict
-from opensense_okta.publishing.judging import JUDGEMENT, Judgement, Unproven
-from opensense_okta.publishing.standing import Publications, Published
+from opensense_okta.publishing.guards.evaluate import Verdict
+from opensense_okta.publishing.judgement import JUDGEMENT, Judgement, Unproven
+from opensense_okta.publishing.published import Publications, Published
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import ResolvedManifest, Source
 from opensense_okta.storage.lake import Lake, make_private, write_whole

@@ -1,0 +1,1 @@
+"""The published people as files for other programs."""

@@ -1,0 +1,123 @@
+"""Finished files to their place: each appears there whole, under its own name, or not at all."""
+
+import os
+import shutil
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+import fsspec  # type: ignore[import-untyped]  # comes without types
+
+from opensense_okta.config.export_path import LOCAL, SSH
+from opensense_okta.publishing.exports import sftp as export_sftp
+from opensense_okta.publishing.exports.errors import ExportFailed
+from opensense_okta.storage.lake import make_private, move_whole
+
+OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "r2"}
+"""An object appears whole when its upload ends; renaming it would only copy it once more."""
+
+
+def deliver(files: Sequence[Path], folder: str) -> None:
+    """Puts local files into a folder, in their order, each in one step over what was there.
+
+    Args:
+        files: finished ones.
+        folder: a local path, or the URL of a folder.
+
+    Raises:
+        ExportFailed: a file could not be delivered; what was there before stays.
+    """
+    parts = urlsplit(folder)
+    if parts.password is not None:
+        raise ExportFailed(
+            f"The export's path {public(folder)} has a password in it; it is not used.",
+            remedy="remove it from the organization's file and change it, because it has been written"
+            " down; give access by a key, or by what the store's own environment variables say.",
+        )
+    if "://" not in folder:
+        _into_folder(files, Path(folder))
+    elif parts.scheme in LOCAL:
+        _into_folder(files, Path(unquote(parts.path)))
+    elif parts.scheme in SSH:
+        export_sftp.upload(files, folder)
+    else:
+        _into_store(files, folder)
+
+
+def public(url: str) -> str:
+    """A path or URL as it may be shown: without user, password and query."""
+    if "://" not in url:
+        return url
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def _into_folder(files: Sequence[Path], folder: Path) -> None:
+    try:
+        make_private(folder)
+        for file in files:
+            unfinished = folder / _unfinished(file)
+            try:
+                _copy_private(file, unfinished)
+                move_whole(unfinished, folder / file.name)
+            finally:
+                unfinished.unlink(missing_ok=True)
+    except OSError as error:
+        raise ExportFailed(
+            f"The export cannot be written into {folder} ({error.strerror}).",
+            remedy="check that there is such a folder with room, and that the user of Dagster's processes"
+            " may write into it.",
+            heals=not isinstance(error, PermissionError),
+        ) from error
+
+
+def _copy_private(file: Path, copy: Path) -> None:
+    copy.unlink(missing_ok=True)  # of a process that was killed
+    descriptor = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as target, file.open("rb") as source:
+        shutil.copyfileobj(source, target)
+
+
+def _into_store(files: Sequence[Path], url: str) -> None:
+    scheme = urlsplit(url).scheme
+    try:
+        # A fresh one: a kept one may hold a connection that has long been closed.
+        store, folder = fsspec.url_to_fs(url, skip_instance_cache=True)
+    except (ImportError, ValueError) as error:
+        raise ExportFailed(
+            f"Nothing installed here can write to {scheme}: URLs ({error}).",
+            remedy="correct the export's path, or install fsspec's package for it, such as s3fs or gcsfs.",
+        ) from error
+    try:
+        for file in files:
+            _store(store, file, folder.rstrip("/"), renames=scheme not in OBJECT_STORES)
+    except Exception as error:  # noqa: BLE001  # each store has exceptions of its own
+        # Their texts may quote requests, which are signed; the class says enough.
+        raise ExportFailed(
+            f"The export cannot be written to {public(url)} ({type(error).__name__}).",
+            remedy="check that the place exists, and that the credentials in the environment of Dagster's"
+            " processes may write, rename and delete there.",
+            heals=True,
+        ) from None
+
+
+def _store(store: fsspec.AbstractFileSystem, file: Path, folder: str, *, renames: bool) -> None:
+    path = f"{folder}/{file.name}"
+    if not renames:
+        store.put_file(str(file), path)
+        return
+    unfinished = f"{folder}/{_unfinished(file)}"
+    try:
+        store.put_file(str(file), unfinished)
+        store.mv(unfinished, path)
+    except BaseException:
+        # The failure that counts is the first one.
+        with suppress(Exception):
+            store.rm_file(unfinished)
+        raise
+
+
+def _unfinished(file: Path) -> str:
+    """Always the same name, so that what a killed process left is written over, not left for ever."""
+    return f".{file.name}.unfinished"

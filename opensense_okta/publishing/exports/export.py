@@ -1,0 +1,108 @@
+"""Exports the published day, and remembers what readers of the exports know, so that no change goes untold.
+
+What was exported is kept as `exported/<id>/people.parquet` in the organization's folder of the lake:
+the day may be published again, or be let go by retention, before the next export arrives.
+"""
+
+import shutil
+from datetime import date
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from opensense_okta.config.export_path import EXPORTED
+from opensense_okta.config.models import Organization
+from opensense_okta.publishing.exports.delivery import deliver
+from opensense_okta.publishing.exports.errors import failure_of
+from opensense_okta.publishing.exports.files import Exported, Known, export, headers_of
+from opensense_okta.publishing.published import published
+from opensense_okta.storage.lake import Lake, write_whole
+
+STATE = "exported.json"
+PEOPLE = "people.parquet"
+
+
+class Export(BaseModel):
+    """An export that arrived: which published tables, under which headers."""
+
+    model_config = ConfigDict(frozen=True)
+
+    day: date
+    id: str
+    headers: tuple[str, ...] = ()
+
+
+class LastExport(BaseModel):
+    """The export that arrived last, and the one of an earlier day that its changes were told against."""
+
+    model_config = ConfigDict(frozen=True)
+
+    told: Export
+    before: Export | None
+
+
+def export_published(organization: Organization, lake: Lake, day: date) -> list[Exported]:
+    """Writes the exports of a day, if it is the published one and exports are wanted.
+
+    Changes are told against the last day whose export arrived: a day that could not be delivered is
+    made up for by the next one. Of a day that is exported again everything is told again, and what
+    its export before had told otherwise.
+
+    Raises:
+        ExportFailed: nothing half-written is left; publishing itself has happened.
+    """
+    settings, now = organization.publish.csv, published(lake)
+    if settings is None or now is None or now.day != day:
+        return []
+    last = last_export(lake)
+    again = last is not None and last.told.day == day
+    before = last.before if last and again else last.told if last else None
+    people = lake.resolved(day).table(now, "people")
+    with failure_of(organization.name):
+        deliver([people], str(_kept(lake) / now.id))
+        done = export(
+            organization,
+            lake,
+            people,
+            day,
+            before=_known(lake, before),
+            again=_known(lake, last.told) if last and again else None,
+        )
+        told = Export(day=day, id=now.id, headers=tuple(headers_of(organization).values()))
+    state = LastExport(told=told, before=before)
+    write_whole(lake.folder / STATE, state.model_dump_json(indent=2))
+    _forget_all_but(lake, state)
+    return done
+
+
+def undelivered(organization: Organization, lake: Lake) -> bool:
+    """Whether what is published should have been exported, and did not arrive."""
+    last, now = last_export(lake), published(lake)
+    if organization.publish.csv is None or now is None:
+        return False
+    return last is None or last.told.id != now.id
+
+
+def last_export(lake: Lake) -> LastExport | None:
+    """What the last export told, or None."""
+    try:
+        return LastExport.model_validate_json((lake.folder / STATE).read_bytes())
+    except FileNotFoundError:
+        return None
+
+
+def _kept(lake: Lake) -> Path:
+    return lake.folder / EXPORTED
+
+
+def _known(lake: Lake, one: Export | None) -> Known | None:
+    """What readers know after an export; None: nothing, or nobody knows any more."""
+    people = _kept(lake) / one.id / PEOPLE if one else None
+    return Known(people, frozenset(one.headers)) if one and people and people.exists() else None
+
+
+def _forget_all_but(lake: Lake, state: LastExport) -> None:
+    needed = {one.id for one in (state.told, state.before) if one}
+    for folder in _kept(lake).iterdir():
+        if folder.name not in needed:
+            shutil.rmtree(folder)

@@ -1,0 +1,137 @@
+"""Finds the stored day and the person that a question is about."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import duckdb
+from duckdb import ColumnExpression, ConstantExpression, Expression, FunctionExpression
+from pydantic import BaseModel, ConfigDict
+
+from opensense_okta.publishing.history import read_days
+from opensense_okta.publishing.published import Base, marked, published, published_days
+from opensense_okta.resolution.resolve import ResolvedManifest
+from opensense_okta.storage import engine
+from opensense_okta.storage.lake import Lake
+
+TEXTS = ("email", "user_name", "employee_number", "display_name", "given_name", "family_name")
+"""What people are found and named by."""
+
+
+@dataclass(frozen=True)
+class StoredDay:
+    """A resolved day whose tables are stored.
+
+    Attributes:
+        published: whether these very tables have been published.
+    """
+
+    day: date
+    resolved: ResolvedManifest
+    published: bool
+
+    def table(self, lake: Lake, name: str) -> Path:
+        """The file of one of its tables."""
+        return Base(day=self.day, id=self.resolved.id).table(lake, name)
+
+
+class Found(BaseModel):
+    """Somebody whom the question fits, as on the newest of the days that were searched."""
+
+    model_config = ConfigDict(frozen=True)
+
+    person_id: str
+    name: str | None
+    email: str | None
+    active: bool | None
+    day: date
+
+
+def stored_days(lake: Lake) -> list[date]:
+    """The days of which people are stored, oldest first."""
+    return sorted({*lake.resolved_days(), *published_days(lake)})
+
+
+def stored_day(lake: Lake, day: date) -> StoredDay | None:
+    """A day as it was published, else as it was resolved; None: it is not stored."""
+    mark = marked(lake, day)
+    if mark is not None and (lake.resolved(day).folder / mark.id).is_dir():
+        return StoredDay(day, mark.resolved, published=True)
+    resolved = lake.resolved(day).manifest(ResolvedManifest)
+    return StoredDay(day, resolved, published=False) if resolved else None
+
+
+def standing_day(lake: Lake) -> StoredDay | None:
+    """The published day, or before anything is published the newest resolved one."""
+    last = published(lake)
+    if last is not None:
+        return StoredDay(last.day, last.resolved, published=True)
+    days = lake.resolved_days()
+    return stored_day(lake, days[-1]) if days else None
+
+
+def find(lake: Lake, days: Sequence[StoredDay], who: str) -> list[Found]:
+    """Whom the question fits best, by name.
+
+    A person's or an account's id comes first, then an e-mail, login or employee number of any of
+    their accounts, then a whole name, then words that are parts of one. Case makes no difference,
+    and accents make none in names.
+
+    Args:
+        lake: of the organization.
+        days: to search in.
+        who: what was asked for.
+    """
+    if not days:
+        return []
+    with engine.start(lake.folder) as connection:
+        _views_to_search(connection, lake, days)
+        rows = engine.run(connection, __package__, "explain_find.sql", who=who)
+    return [Found.model_validate(row) for row in rows]
+
+
+def nearest(lake: Lake, day: StoredDay, who: str) -> list[str]:
+    """Up to three of the day's e-mails, logins, numbers and names that look like the question."""
+    with engine.start(lake.folder) as connection:
+        _views_to_search(connection, lake, [day])
+        rows = engine.run(connection, __package__, "explain_nearest.sql", who=who)
+    return [str(row["text"]) for row in rows]
+
+
+def name_people(connection: duckdb.DuckDBPyConnection, people: duckdb.DuckDBPyRelation) -> None:
+    """Makes the view `named_people`: person_id, and the name to call them by.
+
+    Args:
+        connection: of the relation; the views `people_searched` are made on it, too.
+        people: with column `_day`.
+    """
+    _searched(people, ("person_id", "active")).create_view("people_searched", replace=True)
+    engine.run(connection, __package__, "explain_names.sql")
+
+
+def _views_to_search(
+    connection: duckdb.DuckDBPyConnection, lake: Lake, days: Sequence[StoredDay]
+) -> None:
+    people = read_days(connection, {day.day: day.table(lake, "people") for day in days})
+    name_people(connection, people)
+    accounts = read_days(connection, {day.day: day.table(lake, "accounts") for day in days})
+    kept = ("person_id", "directory", "id")
+    _searched(accounts, kept).create_view("accounts_searched", replace=True)
+
+
+def _searched(table: duckdb.DuckDBPyRelation, kept: Sequence[str]) -> duckdb.DuckDBPyRelation:
+    """The columns that are searched, each as a list of texts: of attributes that merge it is one."""
+    return table.select(
+        ColumnExpression("_day"),
+        *map(ColumnExpression, kept),
+        *(_listed(table, column).alias(column) for column in TEXTS),
+    )
+
+
+def _listed(table: duckdb.DuckDBPyRelation, column: str) -> Expression:
+    if str(table.types[table.columns.index(column)]).endswith("[]"):
+        nothing = ConstantExpression([]).cast(duckdb.sqltype("VARCHAR[]"))
+        return FunctionExpression("list_concat", ColumnExpression(column), nothing)
+    text = ColumnExpression(column).cast(duckdb.sqltype("VARCHAR"))
+    return FunctionExpression("list_value", text)

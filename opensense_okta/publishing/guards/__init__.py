@@ -1,0 +1,1 @@
+"""Guards: a day is compared with the published directory before it replaces it."""

@@ -1,0 +1,293 @@
+"""Judges what publishing would change: too many people gone, values blank, directories missing.
+
+Publishing never replaces a good directory by a worse one unless somebody has looked (invariants 2
+and 8). A guard compares two directories, says what it found in numbers, and names the likely cause.
+What a guard says is for events and manifests; names of people are in `examples` alone.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import get_args
+
+import duckdb
+from pydantic import BaseModel, ConfigDict
+
+from opensense_okta.config.models import Guards, RemovedGuard
+from opensense_okta.publishing.guards.causes import Case
+from opensense_okta.publishing.guards.measures import HALF_OF, Loss, limit_of
+from opensense_okta.publishing.guards.model import (
+    BY_ATTRIBUTE,
+    COMPARING,
+    GUARD_QUESTIONS,
+    Cause,
+    Circumstances,
+    Guard,
+    Source,
+    Verdict,
+)
+from opensense_okta.storage import engine
+
+__all__ = [
+    "COMPARING",
+    "GUARD_QUESTIONS",
+    "Circumstances",
+    "Guard",
+    "Source",
+    "Verdict",
+    "examples",
+    "judge",
+]
+
+POINTS, LINKED = 20, 10  # the share of people with several accounts may fall by, and their number
+
+
+def judge(
+    connection: duckdb.DuckDBPyConnection, guards: Guards, circumstances: Circumstances
+) -> list[Verdict]:
+    """Every guard's verdict; the day is held when one of them did not pass.
+
+    A guard of attributes gives one verdict for each attribute beyond its limits, or one for all.
+
+    Args:
+        connection: on which `changes.compare` has compared the published directory with the new one;
+            not used when it replaces nothing.
+        guards: the organization's limits.
+        circumstances: what the tables do not tell.
+    """
+    if circumstances.newer is not None:
+        stays = f"Nothing is replaced: the directory of {circumstances.newer} is published, and is newer."
+        return [Verdict(guard=guard, says=stays) for guard in get_args(Guard)]
+    directories = [*_missing(circumstances), *_stale(circumstances)]
+    if circumstances.since is None:
+        first = "Nothing is published yet that could be compared with."
+        return [*directories, *(Verdict(guard=guard, says=first) for guard in COMPARING)]
+    engine.run(connection, __package__, "accounts.sql")
+    rows = engine.run(connection, __package__, "losses.sql")
+    losses = [Loss.model_validate({**row, "limit": limit_of(guards, row)}) for row in rows]
+    (links,) = engine.run(connection, __package__, "correlation.sql")
+    case = Case(circumstances, tuple(loss for loss in losses if loss.exceeds), tuple(losses))
+    correlation = _correlation(_Links.model_validate(links), guards.removed, case)
+    return [*directories, *_judged(losses, case), *correlation]
+
+
+def examples(
+    connection: duckdb.DuckDBPyConnection, verdict: Verdict, limit: int = 20
+) -> list[dict[str, object]]:
+    """The most telling rows behind a verdict, with names: for a person's eyes, never for events.
+
+    Args:
+        connection: on which `changes.compare` has compared the two directories.
+        verdict: that did not pass.
+        limit: how many rows at most.
+    """
+    whose = "accounts" if verdict.directory else "people"
+    match verdict.guard:
+        case "removed":
+            name = f"removed_{whose}.sql"
+        case "blanked" | "rewritten":
+            name = f"values_{whose}.sql"
+        case "removed_memberships" | "correlation":
+            name = f"{verdict.guard}_examples.sql"
+        case _:
+            return []
+    engine.run(connection, __package__, "accounts.sql")
+    return engine.run(
+        connection,
+        __package__,
+        name,
+        directory=verdict.directory,
+        attribute=verdict.attribute,
+        blanked=verdict.guard == "blanked",
+        examples=limit,
+    )
+
+
+# Directories that are not there, or not of the day.
+
+
+def _missing(circumstances: Circumstances) -> Iterator[Verdict]:
+    for name, source in circumstances.sources.items():
+        if source.missing and source.before is None and not source.configured:
+            continue
+        words = f"The snapshot of {source.now} was used."
+        if not source.configured:
+            words = f"{name} is in the published directory, and the rules have it no longer."
+        elif source.missing and source.before:
+            words = (
+                f"{name} is in the published directory with its snapshot of {source.before}, and"
+                f" {circumstances.day} has no snapshot of it. Read it again, or take it out of the rules."
+            )
+        elif source.missing:
+            words = (
+                f"{name} is in the rules, and has never been read. Find out why with"
+                " `opensense-okta doctor`, or take it out of the rules."
+            )
+        yield Verdict(
+            guard="directory_missing",
+            directory=name,
+            passed=not source.missing,
+            cause="directory_missing" if source.missing else None,
+            says=words,
+        )
+
+
+def _stale(circumstances: Circumstances) -> Iterator[Verdict]:
+    limit = circumstances.stale_after_days
+    worth = {"yield": " Its values count last."}.get(circumstances.when_stale, "")
+    for name, source in circumstances.sources.items():
+        if source.now is None:
+            continue
+        age = (circumstances.day - source.now).days
+        stale = age > limit
+        says = f"{name}'s snapshot is of {source.now}, {age} days old; it is stale after {limit}."
+        if stale:
+            says += f"{worth} Mend its reads: the people in it are as they were."
+        yield Verdict(
+            guard="directory_stale",
+            directory=name,
+            warns=stale,
+            count=age,
+            limits={"stale_after_days": limit},
+            says=says,
+        )
+
+
+# What was lost, against the limits.
+
+
+def _judged(losses: Iterable[Loss], case: Case) -> Iterator[Verdict]:
+    groups: dict[tuple[Guard, str | None], list[Loss]] = {
+        (guard, None): [] for guard in COMPARING if guard != "correlation"
+    }
+    for loss in losses:
+        groups.setdefault((loss.guard, loss.directory), []).append(loss)
+    for (guard, directory), members in groups.items():
+        held = [loss for loss in members if loss.exceeds]
+        yield from (_held(loss, case) for loss in held)
+        if not held:
+            yield _passed(guard, directory, members)
+
+
+def _held(loss: Loss, case: Case) -> Verdict:
+    cause, words = case.cause(loss.guard, loss)
+    return _verdict(
+        loss,
+        attribute=loss.attribute,
+        passed=False,
+        cause=cause,
+        says=f"{loss.found}: {loss.exceeds}. {loss.held_beyond} Likely cause: {words}",
+    )
+
+
+def _passed(guard: Guard, directory: str | None, losses: list[Loss]) -> Verdict:
+    most = max(losses, key=lambda loss: (loss.percent, loss.count), default=None)
+    if most is None:
+        return Verdict(guard=guard, directory=directory, says="There was nothing to lose.")
+    beginning = "The most is " if guard in BY_ATTRIBUTE else ""
+    return _verdict(most, says=f"{beginning}{most.found}. {most.held_beyond}")
+
+
+def _verdict(
+    loss: Loss,
+    *,
+    says: str,
+    attribute: str | None = None,
+    passed: bool = True,
+    cause: Cause | None = None,
+) -> Verdict:
+    return Verdict(
+        guard=loss.guard,
+        directory=loss.directory,
+        attribute=attribute,
+        passed=passed,
+        count=loss.count,
+        of=loss.of,
+        percent=round(loss.percent, 2),
+        limits=loss.limits,
+        cause=cause,
+        says=says,
+    )
+
+
+# Whether people still are found to be one in several directories.
+
+
+class _Links(BaseModel):
+    """How many active people there are, how many of them have several accounts, and who became one."""
+
+    model_config = ConfigDict(frozen=True)
+
+    directories: int
+    people_before: int
+    linked_before: int
+    people_after: int
+    linked_after: int
+    merged: int
+
+    @property
+    def before(self) -> float:
+        return 100 * self.linked_before / max(self.people_before, 1)
+
+    @property
+    def after(self) -> float:
+        return 100 * self.linked_after / max(self.people_after, 1)
+
+    @property
+    def fewer(self) -> int:
+        return max(self.linked_before - self.linked_after, 0)
+
+    @property
+    def fell(self) -> bool:
+        """Whether far fewer people are known to several directories than were."""
+        half = self.linked_before >= HALF_OF and 2 * self.fewer >= self.linked_before
+        return self.before - self.after > POINTS and (self.fewer > LINKED or half)
+
+    @property
+    def merged_percent(self) -> float:
+        return 100 * self.merged / max(self.people_before, 1)
+
+
+def _correlation(links: _Links, limit: RemovedGuard, case: Case) -> Iterator[Verdict]:
+    if links.directories < 2:
+        yield Verdict(guard="correlation", says="One directory alone has nobody to match.")
+        return
+    yield _linked(links, case)
+    # Who became one with another is not gone, and yet nobody gets that person's signature any more.
+    if links.merged > limit.count and links.merged_percent > limit.percent:
+        yield _merged(links, limit, case)
+
+
+def _linked(links: _Links, case: Case) -> Verdict:
+    cause, words = case.cause("correlation", None) if links.fell else (None, "")
+    says = (
+        f"{links.linked_after:,} of {links.people_after:,} active people ({links.after:.1f} %) have several"
+        f" accounts; {links.linked_before:,} of {links.people_before:,} ({links.before:.1f} %) had."
+        f" The limits are {LINKED} people together with {POINTS} points of 100."
+    )
+    return Verdict(
+        guard="correlation",
+        passed=not links.fell,
+        count=links.fewer,
+        of=links.linked_before,
+        percent=round(max(links.before - links.after, 0), 2),
+        limits={"count": LINKED, "points": POINTS},
+        cause=cause,
+        says=f"{says} Likely cause: {words}" if links.fell else says,
+    )
+
+
+def _merged(links: _Links, limit: RemovedGuard, case: Case) -> Verdict:
+    cause, words = case.cause("correlation", None)
+    if cause == "unknown":
+        words = "accounts of a directory have other people's values in what they are matched by."
+    return Verdict(
+        guard="correlation",
+        passed=False,
+        count=links.merged,
+        of=links.people_before,
+        percent=round(links.merged_percent, 2),
+        limits={"count": limit.count, "percent": limit.percent},
+        cause=cause,
+        says=f"{links.merged:,} of {links.people_before:,} active people ({links.merged_percent:.1f} %)"
+        f" became one with another: more than {limit.count:,} and more than {limit.percent:g} %."
+        f" Likely cause: {words}",
+    )

@@ -1,0 +1,101 @@
+"""What one measure of the guards lost, and whether that is beyond its limits."""
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ConfigDict
+
+from opensense_okta.config.models import BlankedGuard, Guards, RemovedGuard, RewrittenGuard
+from opensense_okta.publishing.guards.model import BY_ATTRIBUTE, Guard
+
+Limit = RemovedGuard | BlankedGuard | RewrittenGuard
+
+HALF_OF = 3  # values or memberships; a half of fewer is one, which somebody may change by hand
+ALL_OF = 5  # values of one attribute; fewer are what one person may clear by hand
+
+
+class Loss(BaseModel):
+    """One measure of `losses.sql`.
+
+    Attributes:
+        gone: those of `count` that are not there at all; the others are inactive.
+        staying: people, or accounts of the directory, that are active on both days.
+        known: whether the attribute is still there.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    guard: Guard
+    directory: str | None
+    attribute: str | None
+    count: int
+    of: int
+    gone: int
+    staying: int
+    known: bool
+    limit: Limit
+
+    @property
+    def percent(self) -> float:
+        """Its share of what there was."""
+        return 100 * self.count / self.of if self.of else 0.0
+
+    @property
+    def exceeds(self) -> str:
+        """Which limit it is beyond, in words; empty when it is within all of them."""
+        count, percent = self.limit.count, self.limit.percent
+        by_attribute = self.guard in BY_ATTRIBUTE
+        # An attribute that hardly anybody has may lose half of it on an ordinary day.
+        matters = not by_attribute or self.count > percent / 100 * self.staying
+        most = self.limit.max if isinstance(self.limit, RemovedGuard) else None
+        if self.count == self.of and self.of >= (ALL_OF if by_attribute else 1):
+            return "all of them"
+        if self.count > count and self.percent > percent:
+            return f"more than {count:,} and more than {percent:g} %"
+        if self.guard == "removed" and most is not None and self.count > most:
+            return f"more than {most:,}"
+        few = self.of < (1 if self.guard == "removed" else HALF_OF)
+        if not few and 2 * self.count >= self.of and matters:
+            return "half of them or more"
+        return ""
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """The limits that it is judged by, by their names in the organization file."""
+        # How many memberships may go at most depends on how large the groups are.
+        return self.limit.model_dump(exclude=set() if self.guard == "removed" else {"max"})
+
+    @property
+    def found(self) -> str:
+        """The loss as the beginning of a sentence."""
+        whose = f"active accounts of {self.directory}" if self.directory else "active people"
+        numbers = f"{self.count:,} of {self.of:,}"
+        share = f"({self.percent:.1f} %)"
+        match self.guard:
+            case "removed":
+                inactive = self.count - self.gone
+                return (
+                    f"{numbers} {whose} {share} are gone ({self.gone:,}) or inactive ({inactive:,})"
+                )
+            case "blanked":
+                return f"{self.attribute}: {numbers} values of {whose} {share} became blank"
+            case "rewritten":
+                return f"{self.attribute}: {numbers} values of {whose} {share} became other values"
+        of = f" of {self.directory}" if self.directory else ""
+        return f"{numbers} memberships{of} {share} are gone"
+
+    @property
+    def held_beyond(self) -> str:
+        """The limits in words."""
+        most = f", and {self.limits['max']:,}" if "max" in self.limits else ""
+        return f"The limits are {self.limit.count:,} together with {self.limit.percent:g} %{most}."
+
+
+def limit_of(guards: Guards, row: Mapping[str, object]) -> Limit:
+    """The limit of one measure: of all people or, where it is about a directory, of that one."""
+    whose = guards if row["directory"] is None else guards.of(str(row["directory"]))
+    match row["guard"]:
+        case "blanked":
+            return whose.blanked
+        case "rewritten":
+            return whose.rewritten
+    return whose.removed

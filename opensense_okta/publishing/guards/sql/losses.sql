@@ -1,0 +1,136 @@
+-- What the guards measure: one row per guard, directory (NULL: people) and attribute.
+--
+-- tables old_people, new_people, …                      the published directory and the new one
+-- tables changes, people_merged, macro differences      see resolution/sql/changes.sql
+-- table accounts_staying, view accounts_both            see accounts.sql
+--
+-- One statement for each kind of measure: together they would not fit into the memory.
+create or replace temp table guard_measures (
+    guard varchar, directory varchar, attribute varchar,
+    count bigint default 0, "of" bigint, gone bigint default 0
+);
+
+-- Those who merged are not gone while the person they are part of is active.
+insert into guard_measures by name
+select
+    'removed' as guard,
+    count(*) filter (where not coalesce(n.active, false)) as count,
+    count(*) as "of",
+    count(*) filter (where n.person_id is null) as gone
+from old_people o
+left join people_merged m on m.before = o.person_id
+left join new_people n on n.person_id = coalesce(m.after, o.person_id)
+where o.active;
+
+insert into guard_measures by name
+select
+    'removed' as guard,
+    directory,
+    count(*) filter (where not coalesce(n.active, false)) as count,
+    count(*) as "of",
+    count(*) filter (where n.id is null) as gone
+from old_accounts o
+left join new_accounts n using (directory, id)
+where o.active
+group by directory;
+
+insert into guard_measures by name
+select
+    'removed_memberships' as guard,
+    (select count(*) from changes where change = 'removed' and attribute = 'membership') as count,
+    count(*) as "of"
+from old_memberships;
+
+-- A membership is of the directories that both its group and its person come from: where groups of one
+-- name are one, these may be several.
+insert into guard_measures by name
+with sources as (
+    select group_id, unnest(list_distinct(list_transform(sources, lambda s: split_part(s, '/', 1)))) as directory
+    from old_groups
+),
+gone as (
+    select person_id, before as group_id, true as gone
+    from changes
+    where change = 'removed' and attribute = 'membership'
+)
+select
+    'removed_memberships' as guard,
+    directory,
+    count(gone) as count,
+    count(*) as "of"
+from old_memberships
+join sources using (group_id)
+join old_people p using (person_id)
+left join gone using (person_id, group_id)
+where list_contains(p.directories, directory)
+group by directory;
+
+create or replace temp table people_staying as
+select person_id
+from (from old_people where active) o
+join (from new_people where active) n using (person_id);
+
+create or replace temp table values_filled as
+from (
+    unpivot (
+        select
+            null::varchar as directory,
+            count(columns(* exclude (person_id, active, manager_id, directories, accounts)))
+        from old_people
+        semi join people_staying using (person_id)
+    )
+    on columns(* exclude (directory)) into name attribute value filled
+)
+union all
+from (
+    unpivot (
+        select directory, count(columns(* exclude (directory, id, person_id, status, active)))
+        from old_accounts
+        semi join accounts_staying using (directory, id)
+        group by directory
+    )
+    on columns(* exclude (directory)) into name attribute value filled
+);
+
+create or replace temp table values_altered as
+select
+    null::varchar as directory,
+    attribute,
+    count(*) filter (where after is null) as blanked,
+    count(*) filter (where after is not null) as rewritten
+from changes
+semi join people_staying using (person_id)
+where change = 'changed' and before is not null
+group by attribute;
+
+insert into values_altered by name
+select
+    split_part(key, '/', 1) as directory,
+    attribute,
+    count(*) filter (where after is null) as blanked,
+    count(*) filter (where after is not null) as rewritten
+from differences('accounts_both', getvariable('accounts_attributes'))
+where before is not null
+group by all;
+
+insert into guard_measures by name
+select
+    guard, f.directory, f.attribute, filled as "of",
+    coalesce(case guard when 'blanked' then blanked else rewritten end, 0) as count
+from values_filled f
+left join values_altered a on a.directory is not distinct from f.directory and a.attribute = f.attribute
+cross join (select unnest(['blanked', 'rewritten']) as guard)
+where filled > 0;
+
+with staying as (
+    select null::varchar as directory, count(*) as staying from people_staying
+    union all
+    select directory, count(*) from accounts_staying group by directory
+)
+select
+    m.*,
+    coalesce(staying, 0) as staying,
+    attribute is null or attribute in (select column_name from (describe from new_people)) as known
+from guard_measures m
+left join staying s on s.directory is not distinct from m.directory
+order by guard, directory nulls first, attribute;

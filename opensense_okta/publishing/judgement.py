@@ -1,0 +1,330 @@
+"""Judges a resolved day: the proofs of its snapshots, the graph of its people, and the guards.
+
+A judgement is kept beside the day it is about. It stands as long as what it was made from does; its
+digest says so, and an approval names that digest.
+"""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+import duckdb
+from pydantic import BaseModel, ConfigDict
+
+from opensense_okta.config.models import Organization
+from opensense_okta.directories.snapshot import SnapshotManifest
+from opensense_okta.directories.snapshot_checks import judge_snapshot
+from opensense_okta.publishing.guards import evaluate as guards
+from opensense_okta.publishing.guards.evaluate import Circumstances, Verdict
+from opensense_okta.publishing.guards.evaluate import Source as GuardedSource
+from opensense_okta.publishing.published import (
+    Base,
+    NotResolved,
+    Place,
+    place_of,
+    published,
+    sources,
+)
+from opensense_okta.resolution import changes, rules
+from opensense_okta.resolution.changes import Difference
+from opensense_okta.resolution.checks import judge_graph
+from opensense_okta.resolution.resolve import ResolvedManifest
+from opensense_okta.storage import engine
+from opensense_okta.storage.lake import Lake, move_whole, write_whole
+
+COMPARED = ("people", "accounts", "groups", "memberships")
+JUDGEMENT = "judgement.json"
+
+
+class Unproven(BaseModel):
+    """A check that holds and did not pass: of a directory's snapshot, or of the graph of people."""
+
+    model_config = ConfigDict(frozen=True)
+
+    directory: str | None
+    check: str
+    says: str
+
+
+class Findings(BaseModel):
+    """What speaks against publishing a directory.
+
+    Attributes:
+        unproven: checks that hold and did not pass.
+        verdicts: of every guard.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    unproven: tuple[Unproven, ...]
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def tripped(self) -> list[Verdict]:
+        """The guards that hold the day."""
+        return [verdict for verdict in self.verdicts if not verdict.passed]
+
+    @property
+    def held(self) -> bool:
+        """Whether the day must not be published without a person's approval."""
+        return bool(self.unproven or self.tripped)
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why it is held, each in a sentence or two."""
+        unproven = [
+            f"{one.directory}: {one.check}: {one.says}"
+            if one.directory
+            else f"{one.check}: {one.says}"
+            for one in self.unproven
+        ]
+        return [*unproven, *(verdict.says for verdict in self.tripped)]
+
+
+class Judgement(Findings):
+    """What was found of one resolved day.
+
+    Attributes:
+        resolved: the id of the tables that were judged.
+        base: the latest published day before, which its changes are told against; None: there is none.
+        replaces: the published directory, which the guards compared it with; None: there is none, or none
+            that it would replace.
+        newer: the published day that stays, so that nothing is judged.
+        digest: of the snapshots, the rules, the limits, and the published directory that it was compared
+            with: equal digests, equal judgements.
+        difference: from `base`.
+    """
+
+    day: date
+    resolved: str
+    base: Base | None
+    replaces: Base | None = None
+    newer: date | None = None
+    digest: str
+    difference: Difference
+
+    @property
+    def held(self) -> bool:
+        """Whether the day must not be published without a person's approval."""
+        return self.newer is None and super().held
+
+
+def stored_judgement(lake: Lake, day: date) -> Judgement | None:
+    """What was last found of a day, or None."""
+    try:
+        text = (lake.resolved(day).folder / JUDGEMENT).read_bytes()
+    except FileNotFoundError:
+        return None
+    return Judgement.model_validate_json(text)
+
+
+def judge(
+    organization: Organization,
+    lake: Lake,
+    resolved: ResolvedManifest,
+    *,
+    even_if_older: bool = False,
+) -> Judgement:
+    """The judgement of a resolved day; made anew unless one of exactly this is stored.
+
+    What is published keeps the judgement with which it was: there is nothing else that it would replace.
+
+    Args:
+        organization: whose limits count.
+        lake: of the organization.
+        resolved: the day that is judged.
+        even_if_older: whether it would replace a published day that is newer.
+
+    Raises:
+        NotResolved: a snapshot that the day was resolved from has been replaced since, or the rules are
+            other ones now.
+    """
+    sources(lake, resolved)
+    if resolved.rules != rules.digest(organization):
+        raise NotResolved(
+            f"{lake.organization}: {resolved.day} was resolved under other rules than the organization file"
+            f" has now. Start the job {lake.organization}__resolve for {resolved.day}: it applies them, and"
+            " judges what they change."
+        )
+    stored, last = stored_judgement(lake, resolved.day), published(lake)
+    place = place_of(lake, resolved.day, even_if_older=even_if_older)
+    if last is not None and last.id == resolved.id:
+        if stored is not None and stored.resolved == resolved.id:
+            return stored
+        place = Place(last.base, replaces=last.base)
+    digest = _digest(organization, resolved, place)
+    if stored and (stored.resolved, stored.base, stored.digest) == (
+        resolved.id,
+        place.before,
+        digest,
+    ):
+        return stored
+    judgement = _judged(organization, lake, resolved, place, digest)
+    path = lake.resolved(resolved.day).folder / JUDGEMENT
+    write_whole(path, judgement.model_dump_json(indent=2))
+    return judgement
+
+
+def _judged(
+    organization: Organization,
+    lake: Lake,
+    resolved: ResolvedManifest,
+    place: Place,
+    digest: str,
+) -> Judgement:
+    """Compares the day, stores its changes, and judges what it would replace."""
+    with compared(lake, place.before, resolved) as (connection, difference):
+        path = lake.resolved(resolved.day).table(resolved, "changes")
+        # Somebody may judge the same day at the same time.
+        unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        try:
+            engine.store(connection, "changes", unfinished)
+            move_whole(unfinished, path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+        enough = place.replaces in (None, place.before)
+        found = look(connection, organization, lake, resolved, place) if enough else None
+    if found is None:
+        with compared(lake, place.replaces, resolved) as (connection, _):
+            found = look(connection, organization, lake, resolved, place)
+    return Judgement(
+        day=resolved.day,
+        resolved=resolved.id,
+        base=place.before,
+        replaces=place.replaces,
+        newer=place.newer,
+        digest=digest,
+        difference=difference,
+        unproven=found.unproven,
+        verdicts=found.verdicts,
+    )
+
+
+@contextmanager
+def compared(
+    lake: Lake, base: Base | None, resolved: ResolvedManifest, tables: Path | None = None
+) -> Iterator[tuple[duckdb.DuckDBPyConnection, Difference]]:
+    """A connection with the two directories and table `changes`, and how much differs; stores nothing.
+
+    Args:
+        lake: of the organization.
+        base: the published directory; None: everybody is new.
+        resolved: the day that is compared with it.
+        tables: where its tables lie, when that is not the lake.
+
+    Raises:
+        NotResolved: the published directory's tables are lost.
+    """
+    shelf = lake.resolved(resolved.day)
+    with engine.start(tables or lake.folder) as connection:
+        for table in COMPARED:
+            new = tables / f"{table}.parquet" if tables else shelf.table(resolved, table)
+            engine.view(connection, f"new_{table}", new)
+            if base is None:
+                nothing = connection.read_parquet(str(new)).limit(0)
+                nothing.create_view(f"old_{table}")
+            else:
+                old = base.table(lake, table)
+                if not old.exists():
+                    raise _lost(lake, base, resolved.day)
+                engine.view(connection, f"old_{table}", old)
+        yield connection, changes.compare(connection)
+
+
+def _lost(lake: Lake, base: Base, day: date) -> NotResolved:
+    return NotResolved(
+        f"{lake.organization}: the tables of the published directory of {base.day}, with which {day} is to"
+        f" be compared, are no longer in the lake. Put {lake.resolved(base.day).folder / base.id} back from"
+        f" a backup. As long as the snapshots that it was made of are stored, the job"
+        f" {lake.organization}__resolve for {base.day} makes it again, under the rules of then; start"
+        f" that for {day} after it. If nothing helps, move {lake.published} away: then the next day is"
+        " published as a first one is, compared with nothing."
+    )
+
+
+def look(
+    connection: duckdb.DuckDBPyConnection,
+    organization: Organization,
+    lake: Lake,
+    resolved: ResolvedManifest,
+    place: Place,
+) -> Findings:
+    """What speaks against publishing the day.
+
+    Args:
+        connection: on which it has been compared with what it replaces; not used when that is nothing.
+        organization: whose limits count.
+        lake: of the organization.
+        resolved: the day.
+        place: what it replaces.
+
+    Raises:
+        NotResolved: a snapshot that the day was resolved from has been replaced since.
+    """
+    case = _circumstances(organization, lake, resolved, place)
+    return Findings(
+        unproven=(*_unproven(sources(lake, resolved)), *_graph(resolved)),
+        verdicts=tuple(guards.judge(connection, organization.guards, case)),
+    )
+
+
+def _circumstances(
+    organization: Organization, lake: Lake, resolved: ResolvedManifest, place: Place
+) -> Circumstances:
+    before = place.replaces.manifest(lake) if place.replaces else None
+    then = before.sources if before else {}
+    now = resolved.sources
+    names = dict.fromkeys([*organization.directories, *then, *now])
+    return Circumstances(
+        day=resolved.day,
+        since=place.replaces.day if place.replaces else None,
+        newer=place.newer,
+        sources={
+            name: GuardedSource(
+                before=then[name].as_of if name in then else None,
+                now=now[name].as_of if name in now else None,
+                configured=name in organization.directories,
+            )
+            for name in names
+        },
+        rules_changed=before is not None and before.rules != resolved.rules,
+        scope_changed=tuple(
+            name
+            for name in names
+            if name in now
+            and name in then
+            and then[name].source_scope not in ("", now[name].source_scope)
+        ),
+        stale_after_days=organization.resolution.stale_after_days,
+        when_stale=organization.resolution.when_stale,
+    )
+
+
+def _unproven(manifests: dict[str, SnapshotManifest]) -> Iterator[Unproven]:
+    for directory, manifest in manifests.items():
+        for found in judge_snapshot(manifest):
+            if found.holds and not found.passed:
+                yield Unproven(directory=directory, check=found.name, says=found.says)
+
+
+def _graph(resolved: ResolvedManifest) -> Iterator[Unproven]:
+    for found in judge_graph(resolved, None):  # what compares with the day before only warns
+        if found.holds and not found.passed:
+            yield Unproven(directory=None, check=found.name, says=found.says)
+
+
+def _digest(organization: Organization, resolved: ResolvedManifest, place: Place) -> str:
+    """What identifies all that a judgement is made of."""
+    limits = organization.guards
+    made_of = [
+        {name: (str(one.as_of), one.id) for name, one in resolved.sources.items()},
+        resolved.rules,
+        limits.model_dump(exclude={"directories"}),
+        {name: limits.of(name).model_dump() for name in organization.directories},
+        place.replaces.model_dump(mode="json") if place.replaces else str(place.newer),
+    ]
+    return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]

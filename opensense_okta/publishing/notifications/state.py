@@ -1,0 +1,302 @@
+"""What people are told of an organization's syncs: once per cause, and once more when it is over.
+
+Each target of `notify` has its own memory of what it has been told, in `notices.json` in the
+organization's folder of the lake. A cause that is still there on the next day is not told again
+before a week has passed; another cause is. A target that could not be reached has been told nothing:
+it is tried at the next look, and what is over by then it never hears of.
+
+A target is remembered by the place of its secret (`environment variable ACME_PAGER`), never by its
+URL, which is a secret.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Final, Literal
+
+from filelock import FileLock, Timeout
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from opensense_okta.config.secret import Secret
+from opensense_okta.publishing.judgement import Judgement
+from opensense_okta.publishing.publish import Held
+from opensense_okta.publishing.published import Published, published
+from opensense_okta.storage.lake import Lake, write_whole
+
+Kind = Literal["failed", "held", "late"]
+
+REMINDER: Final = timedelta(days=7)
+"""After how long a cause that is still there is told again.
+
+Whoever was told acts within a day or has decided to wait for somebody else. A daily repetition would
+be filtered away; a week later it has been forgotten.
+"""
+
+_SUBJECTS: Final[Mapping[Kind, str]] = {
+    "failed": "the sync of {day} failed",
+    "held": "{day} is held back",
+    "late": "{day} is late",
+}
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """One cause for which a day is not as it should be.
+
+    Attributes:
+        kind: what became of the day.
+        key: what makes it the same cause tomorrow: its nature and place, without numbers.
+        day: of the organization.
+        what, means, remedy: in words, with counts only; `means` and `remedy` may be empty.
+        run_id: where the UI shows more; None: there is no such run.
+    """
+
+    kind: Kind
+    key: str
+    day: date
+    what: str
+    means: str = ""
+    remedy: str = ""
+    run_id: str | None = None
+
+
+@dataclass(frozen=True)
+class News:
+    """How an organization stands.
+
+    Attributes:
+        today: the organization's day.
+        troubles: what is known to be wrong.
+        complete: whether nothing else is wrong; False while a sync is going on.
+    """
+
+    today: date
+    troubles: tuple[Trouble, ...]
+    complete: bool
+
+
+class Told(BaseModel):
+    """A cause that a target knows of.
+
+    Attributes:
+        since: the first day that it spoiled.
+        at: when the target was told last.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Kind
+    since: date
+    at: AwareDatetime
+
+
+class Memory(BaseModel):
+    """What each target knows of, by the cause's key; and when Dagster's daemon looked last."""
+
+    model_config = ConfigDict(frozen=True)
+
+    looked: AwareDatetime | None = None
+    targets: Mapping[str, Mapping[str, Told]] = {}
+
+
+@dataclass(frozen=True)
+class Letter:
+    """One message to one target.
+
+    Attributes:
+        kind: of the cause that it is about; `normal`: all is well.
+        then: what the target knows of once it has got the message.
+    """
+
+    subject: str
+    body: str
+    kind: Kind | Literal["normal"]
+    then: Mapping[str, Told]
+
+
+@dataclass(frozen=True)
+class Post:
+    """All that one target is to be told now.
+
+    Attributes:
+        number: the target's place in `notify`, counted from 1.
+        before: what the target knows of as long as it gets nothing.
+        letters: in their order.
+    """
+
+    target: Secret
+    number: int
+    before: Mapping[str, Told]
+    letters: tuple[Letter, ...]
+
+    def known_after(self, delivered: int) -> Mapping[str, Told]:
+        """What the target knows of once it has got the first so many letters."""
+        return self.letters[delivered - 1].then if delivered else self.before
+
+
+def held_back(organization: str, judgement: Judgement, last: Published | None) -> Trouble:
+    """A day that its guards or checks hold; the cause is which of them, whatever the numbers."""
+    held = Held(organization, judgement, last)
+    tripped = {
+        *(f"{one.check}/{one.directory or ''}" for one in judgement.unproven),
+        *(f"{one.guard}/{one.directory or ''}/{one.attribute or ''}" for one in judgement.tripped),
+    }
+    return Trouble(
+        kind="held",
+        key=f"held {' '.join(sorted(tripped))}",
+        day=judgement.day,
+        what=" ".join(judgement.reasons),
+        remedy=held.remedy,
+    )
+
+
+@contextmanager
+def alone(lake: Lake, patience: timedelta) -> Iterator[bool]:
+    """Keeps everybody else from telling the organization's targets; False: somebody is at it for longer.
+
+    Who tells holds it from the look at the memory until what was told is noted, so that nothing is
+    told twice.
+    """
+    lock = FileLock(
+        lake.folder / "notices.lock",
+        mode=0o600,
+        is_singleton=False,
+        thread_local=False,
+        fallback_to_soft=False,
+    )
+    try:
+        lock.acquire(timeout=patience.total_seconds())
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
+def memory(lake: Lake) -> Memory:
+    """What the organization's targets have been told."""
+    try:
+        text = _file(lake).read_bytes()
+    except FileNotFoundError:
+        return Memory()
+    return Memory.model_validate_json(text)
+
+
+def to_be_told(
+    lake: Lake, targets: tuple[Secret, ...], known: Memory, news: News, now: datetime
+) -> list[Post]:
+    """What each target of the organization is to be told now; often nothing.
+
+    Args:
+        lake: of the organization.
+        targets: the organization's `notify`.
+        known: what they have been told.
+        news: how the organization stands.
+        now: the time, with its time zone.
+    """
+    stands = _published(published(lake), news.today)
+    return [
+        _post(
+            lake.organization, target, number, known.targets.get(str(target), {}), news, stands, now
+        )
+        for number, target in enumerate(targets, start=1)
+        if target not in targets[: number - 1]
+    ]
+
+
+def remember(lake: Lake, posts: Iterable[tuple[Post, int]], looked: datetime | None) -> None:
+    """Notes what was told, in one step; targets that are not among the posts are forgotten.
+
+    Args:
+        lake: of the organization.
+        posts: each with how many of its letters were delivered.
+        looked: when Dagster's daemon looked last.
+    """
+    targets = {str(post.target): post.known_after(delivered) for post, delivered in posts}
+    after = Memory(looked=looked, targets={name: told for name, told in targets.items() if told})
+    write_whole(_file(lake), after.model_dump_json(indent=2))
+
+
+def _file(lake: Lake) -> Path:
+    return lake.folder / "notices.json"
+
+
+def _post(
+    organization: str,
+    target: Secret,
+    number: int,
+    known: Mapping[str, Told],
+    news: News,
+    stands: str,
+    now: datetime,
+) -> Post:
+    if news.complete and not news.troubles and known:
+        over = _all_well(organization, known, stands)
+        return Post(target, number, known, (over,))
+    current = {trouble.key for trouble in news.troubles}
+    kept = {key: told for key, told in known.items() if key in current or not news.complete}
+    letters = tuple(_troubled(organization, news.troubles, kept, stands, now))
+    return Post(target, number, kept, letters)
+
+
+def _troubled(
+    organization: str,
+    troubles: tuple[Trouble, ...],
+    known: Mapping[str, Told],
+    stands: str,
+    now: datetime,
+) -> Iterator[Letter]:
+    """A letter for each cause that is new, or was told long ago."""
+    for trouble in troubles:
+        earlier = known.get(trouble.key)
+        if earlier and now - earlier.at < REMINDER:
+            continue
+        since = earlier.since if earlier else trouble.day
+        known = {**known, trouble.key: Told(kind=trouble.kind, since=since, at=now)}
+        still = f", as since {since}" if earlier else ""
+        yield Letter(
+            subject=f"{organization}: {_SUBJECTS[trouble.kind].format(day=trouble.day)}{still}",
+            body="\n".join(
+                [
+                    trouble.what,
+                    *([trouble.means] if trouble.means else []),
+                    stands,
+                    *([f"What to do: {trouble.remedy}"] if trouble.remedy else []),
+                    *([f"Run {trouble.run_id} in Dagster's UI."] if trouble.run_id else []),
+                ]
+            ),
+            kind=trouble.kind,
+            then=known,
+        )
+
+
+def _all_well(organization: str, known: Mapping[str, Told], stands: str) -> Letter:
+    over = dict.fromkeys(_SUBJECTS[told.kind].format(day=told.since) for told in known.values())
+    return Letter(
+        subject=f"{organization}: back to normal",
+        body=f"Over is: {'; '.join(over)}.\n{stands}\nThere is nothing to do.",
+        kind="normal",
+        then={},
+    )
+
+
+def _published(last: Published | None, today: date) -> str:
+    """What readers see, how old it is, and which directories are older in it."""
+    if last is None:
+        return "Nothing is published yet."
+    age = today - last.day
+    old = f"{_days(age)} old" if age else "today's"
+    older = "".join(
+        f", with {directory} as it was on {source.as_of}"
+        for directory, source in last.resolved.sources.items()
+        if source.as_of < last.day
+    )
+    return f"Published is the directory of {last.day} ({old}){older}."
+
+
+def _days(age: timedelta) -> str:
+    return "1 day" if age.days == 1 else f"{age.days} days"

@@ -1,0 +1,173 @@
+from collections.abc import Mapping
+from datetime import date
+
+import pytest
+
+from opensense_okta.directories.checks import Finding
+from opensense_okta.resolution.checks import GRAPH_CHECKS, judge_graph
+from opensense_okta.resolution.resolve import ResolvedManifest, Source, resolve
+from opensense_okta.storage.lake import Lake
+from tests.resolution.stored import DAY, organization, store, user
+
+GOOD = {
+    "people": 1000,
+    "people_active": 900,
+    "people_linked": 800,
+    "accounts": 1800,
+    "directories": 2,
+    "people_without_account": 0,
+    "people_doubled": 0,
+    "accounts_of_nobody": 0,
+    "accounts_of_two": 0,
+    "accounts_doubled": 0,
+    "emails_shared": 0,
+    "people_in_conflict": 100,
+    "people_in_doubt": 8,
+}
+
+HOLDING = {
+    "accounts_of_one_person",
+    "people_have_accounts",
+    "one_account_a_directory",
+    "person_ids_unique",
+}
+
+
+def day_of(
+    evidence: Mapping[str, int], *, of: date = DAY, directories: tuple[str, ...] = ("okta", "hr")
+) -> ResolvedManifest:
+    """The manifest of a resolved day."""
+    return ResolvedManifest(
+        id="0123456789abcdef",
+        organization="acme",
+        day=of,
+        sources={name: Source(day=of, id="s", as_of=of, stale=False) for name in directories},
+        rules="rules",
+        ledger=None,
+        rows={},
+        evidence=evidence,
+    )
+
+
+def judged(**evidence: int) -> dict[str, Finding]:
+    """What is found of a day of which all is well but what is given, after a good one."""
+    findings = judge_graph(day_of({**GOOD, **evidence}), day_of(GOOD))
+    return {found.name: found for found in findings}
+
+
+def test_a_good_day_passes_every_check_and_says_what_was_counted() -> None:
+    findings = judged()
+
+    assert all(finding.passed for finding in findings.values())
+    assert findings["accounts_of_one_person"].says == (
+        "Of 1,800 accounts, 0 belong to nobody and 0 to several people."
+    )
+    assert findings["correlation_stable"].says == (
+        "800 of 1,000 people are linked across directories (80 %); before, 800 of 1,000 were (80 %)."
+    )
+
+
+def test_the_checks_are_known_before_any_day_is_judged() -> None:
+    assert list(judged()) == [check.name for check in GRAPH_CHECKS]
+    assert {check.name for check in GRAPH_CHECKS if check.holds} == HOLDING
+    assert all(check.question.endswith("?") for check in GRAPH_CHECKS)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "check"),
+    [
+        ({"accounts_of_nobody": 1}, "accounts_of_one_person"),
+        ({"accounts_of_two": 1}, "accounts_of_one_person"),
+        ({"people_without_account": 1}, "people_have_accounts"),
+        ({"accounts_doubled": 1}, "one_account_a_directory"),
+        ({"people_doubled": 1}, "person_ids_unique"),
+        ({"emails_shared": 2}, "emails_unique"),
+        ({"people_in_doubt": 41, "people_in_conflict": 141}, "ambiguous_matches_low"),
+        ({"people_in_conflict": 409}, "value_conflicts_low"),
+        ({"people_linked": 749}, "correlation_stable"),
+    ],
+)
+def test_what_is_wrong_fails_its_own_check_and_no_other(
+    wrong: Mapping[str, int], check: str
+) -> None:
+    findings = judged(**wrong)
+
+    assert [name for name, found in findings.items() if not found.passed] == [check]
+    assert findings[check].holds == (check in HOLDING)
+    assert len(findings[check].says) > len(judged()[check].says)  # what it means and what to do
+
+
+@pytest.mark.parametrize(
+    "tolerated",
+    [
+        {"people_in_doubt": 40, "people_in_conflict": 140},
+        {"people_in_conflict": 408},
+        {"people_linked": 750},
+    ],
+)
+def test_a_few_doubts_conflicts_and_lost_links_are_normal(tolerated: Mapping[str, int]) -> None:
+    assert all(finding.passed for finding in judged(**tolerated).values())
+
+
+def test_two_lost_links_of_a_small_organization_are_no_news() -> None:
+    twenty = {
+        **GOOD,
+        "people": 20,
+        "people_linked": 18,
+        "people_in_conflict": 0,
+        "people_in_doubt": 0,
+    }
+
+    def compared(linked: int) -> bool:
+        found = judge_graph(day_of({**twenty, "people_linked": linked}), day_of(twenty))
+        return found[-1].passed
+
+    assert compared(linked=16)
+    assert not compared(linked=15)
+
+
+def test_doubts_of_a_single_directory_are_measured_by_all_its_people() -> None:
+    assert judged(people_linked=0, people_in_conflict=50, people_in_doubt=50)[
+        "ambiguous_matches_low"
+    ].passed
+    found = judged(people_linked=0, people_in_conflict=51, people_in_doubt=51)
+    assert not found["ambiguous_matches_low"].passed
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        pytest.param(None, id="the first day"),
+        pytest.param(day_of(GOOD, directories=("okta",)), id="a directory was added"),
+        pytest.param(day_of(GOOD, directories=("okta", "entra")), id="another directory was read"),
+        pytest.param(day_of({}), id="the day before was not counted"),
+    ],
+)
+def test_links_are_compared_with_a_day_of_the_same_directories_only(
+    before: ResolvedManifest | None,
+) -> None:
+    *_, found = judge_graph(day_of({**GOOD, "people_linked": 1}), before)
+
+    assert found.name == "correlation_stable"
+    assert found.passed
+    assert "no earlier day of the same directories" in found.says
+
+
+def test_what_was_never_counted_holds_publishing_back() -> None:
+    findings = judge_graph(day_of({}), None)
+
+    assert {found.name for found in findings if not found.passed} == HOLDING
+    assert "Resolve the day again" in findings[0].says
+
+
+def test_a_resolved_day_counts_what_is_asked_and_names_nobody(lake: Lake) -> None:
+    store(
+        lake, [user("00u1", {"email": "ada@acme.test"}), user("00u2", {"email": "ADA@acme.test"})]
+    )
+
+    findings = {one.name: one for one in judge_graph(resolve(organization(), DAY, lake), None)}
+
+    assert all(findings[name].passed for name in HOLDING)
+    assert findings["emails_unique"].numbers == {"people_active": 2, "emails_shared": 2}
+    assert not findings["emails_unique"].passed
+    assert "ada" not in " ".join(found.says.lower() for found in findings.values())

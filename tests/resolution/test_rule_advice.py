@@ -1,0 +1,375 @@
+"""Twelve people, each with an account in okta and one in hr, and what is said of the rules."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+import pytest
+
+from opensense_okta.config.models import Organization
+from opensense_okta.resolution.resolve import resolve
+from opensense_okta.resolution.rule_advice import Advice, lint
+from opensense_okta.storage.lake import Lake
+from tests.resolution.csv_snapshots import account, store
+from tests.resolution.stored import DAY, group
+
+PEOPLE = range(12)
+INACTIVE_IN_HR = 11  # the last person's account there does not count
+
+Field = Callable[[int], str]
+Fields = Mapping[str, Field | str]
+
+
+@dataclass(frozen=True)
+class Case:
+    """An attribute's rule, what the directories hold of it, and the advice on it.
+
+    Attributes:
+        attribute: a name of its own, so that one organization has all the cases.
+        okta, hr: the value, of each account the same or by the person's number.
+    """
+
+    title: str
+    attribute: str
+    advice: Sequence[str] = ()
+    rule: Mapping[str, object] = field(default_factory=dict)
+    okta: Field | str = ""
+    hr: Field | str = ""
+
+
+def some(text: str, people: int) -> Field:
+    """A value of the first people alone."""
+    return lambda person: text if person < people else ""
+
+
+CASES = (
+    Case("no rule", "motto", okta="Verse"),
+    Case(
+        "a precedence that names a directory which never has the attribute",
+        "badge",
+        ["precedence_without_values"],
+        {"precedence": ["hr", "okta"]},
+        okta="Red",
+    ),
+    Case(
+        "a rule for an attribute that nobody has",
+        "locker",
+        ["rule_without_values"],
+        {"precedence": ["hr", "okta"]},
+    ),
+    Case(
+        "a precedence of an attribute that one directory has",
+        "desk",
+        ["precedence_without_effect"],
+        {"precedence": ["okta"]},
+        okta="Window",
+    ),
+    Case(
+        "a directory behind one that is always filled",
+        "title",
+        ["precedence_never_wins"],
+        {"precedence": ["hr", "okta"]},
+        okta=some("Poet", 11),
+        hr="Poet",
+    ),
+    Case(
+        "a directory behind one that is filled for all but one",
+        "department",
+        [],
+        {"precedence": ["hr", "okta"]},
+        okta=some("Verse", 11),
+        hr=some("Verse", 10),
+    ),
+    Case(
+        "a blank that never wins",
+        "region",
+        ["blank_without_effect"],
+        {"blank": "wins"},
+        okta="North",
+        hr=some("North", 3),
+    ),
+    Case(
+        "a blank that wins once",
+        "locality",
+        [],
+        {"blank": "wins"},
+        okta=some("Oslo", 10),
+        hr="Oslo",
+    ),
+    Case(
+        "a blank that wins against nothing but an inactive account, which does not count",
+        "country",
+        ["blank_without_effect"],
+        {"blank": "wins"},
+        okta=some("NO", 11),
+        hr="NO",
+    ),
+    Case(
+        "lists of one value each",
+        "aliases",
+        ["merge_without_effect"],
+        {"merge": "union"},
+        okta="poet",
+        hr="poet",
+    ),
+    Case(
+        "a list of several values",
+        "skills",
+        [],
+        {"merge": "union"},
+        okta="poetry",
+        hr=some("prose", 1),
+    ),
+    Case(
+        "an attribute of which directories always say different things",
+        "division",
+        ["always_in_conflict"],
+        okta="Verse",
+        hr=some("Prose", 11),
+    ),
+    Case(
+        "an attribute of which directories often say different things",
+        "cost_center",
+        [],
+        okta="1",
+        hr=lambda person: "2" if person < 8 else "1",
+    ),
+    Case(
+        "an attribute written differently, but with the same meaning",
+        "work_phone",
+        [],
+        okta="+1 212 555 0123",
+        hr="+12125550123",
+    ),
+    Case(
+        "too few values to say that they always differ",
+        "organization",
+        [],
+        okta=some("Acme", 9),
+        hr=some("Globex", 9),
+    ),
+)
+
+
+def attribute(name: str, **rule: object) -> Mapping[str, object]:
+    """Rules that say something of one attribute."""
+    return {"attributes": {name: rule}}
+
+
+def acme(
+    rules: Mapping[str, object], *directories: str, declared: Sequence[str] = ()
+) -> Organization:
+    """An organization of directories that are files with columns named like the attributes."""
+    return Organization.model_validate(
+        {
+            "name": "acme",
+            "timezone": "UTC",
+            "first_day": "2026-11-01",
+            "directories": {
+                name: {
+                    "kind": "csv",
+                    "users": f"{name}.csv",
+                    "attributes": {each: each for each in declared},
+                }
+                for name in directories
+            },
+            "resolution": rules,
+        }
+    )
+
+
+def fill(
+    lake: Lake,
+    directory: str,
+    fields: Fields,
+    *,
+    people: Sequence[int] = PEOPLE,
+    inactive: Sequence[int] = (),
+    day: date = DAY,
+    members: Sequence[tuple[str, str]] = (),
+) -> None:
+    """Stores a directory's account of each person, with an address and what else is given."""
+    common: Fields = {"email": lambda person: f"person{person}@acme.test"}
+    rows = [
+        account(
+            str(person),
+            {
+                name: value if isinstance(value, str) else value(person)
+                for name, value in {**common, **fields}.items()
+            },
+            active=person not in inactive,
+        )
+        for person in people
+    ]
+    groups = [group(name, name) for name in {name for name, _ in members}]
+    store(lake, directory, day, rows, groups, members)
+
+
+def linted(organization: Organization, lake: Lake) -> list[Advice]:
+    """The advice on the day, resolved under the organization's rules."""
+    return lint(organization, lake, resolve(organization, DAY, lake))
+
+
+def told(advice: Sequence[Advice]) -> list[tuple[str, str]]:
+    """What the advice is and what it is about."""
+    return [(each.name, each.subject) for each in advice]
+
+
+@pytest.fixture(scope="module")
+def advice_on_attributes(tmp_path_factory: pytest.TempPathFactory) -> list[Advice]:
+    """The advice on an organization that has the attributes of all cases."""
+    lake = Lake(tmp_path_factory.mktemp("lint"), "acme")
+    fill(lake, "okta", {case.attribute: case.okta for case in CASES})
+    hr = {case.attribute: case.hr for case in CASES}
+    fill(lake, "hr", hr, inactive=[INACTIVE_IN_HR])
+    rules = {case.attribute: case.rule for case in CASES if case.rule}
+    declared = [case.attribute for case in CASES]
+    organization = acme(
+        {"attributes": rules, "inactive_accounts": "ignore"}, "okta", "hr", declared=declared
+    )
+    return linted(organization, lake)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
+def test_advice_is_given_on(case: Case, advice_on_attributes: list[Advice]) -> None:
+    advice = [each for each in advice_on_attributes if each.subject == case.attribute]
+
+    assert [each.name for each in advice] == list(case.advice)
+    assert all(each.says and each.remedy for each in advice)
+
+
+def test_advice_on_attributes_is_all_there_is(advice_on_attributes: list[Advice]) -> None:
+    attributes = {case.attribute for case in CASES}
+
+    assert {each.subject for each in advice_on_attributes} <= attributes
+
+
+def test_a_match_key_that_a_directory_does_not_have_or_has_twice_is_named(lake: Lake) -> None:
+    """hr has the employee number of one person only, and okta has one number for two people."""
+    fill(lake, "okta", {"employee_number": lambda person: str(max(person, 1))})
+    fill(lake, "hr", {"employee_number": some("1", 1), "division": "d"})
+
+    doubled, blank = linted(acme({"match": ["employee_number", "email"]}, "okta", "hr"), lake)
+
+    assert (doubled.name, doubled.subject) == ("key_not_unique", "employee_number")
+    assert doubled.numbers == {"keys": 11, "doubled": 1}
+    assert (blank.name, blank.subject) == ("key_mostly_blank", "employee_number")
+    assert blank.numbers == {"accounts": 12, "filled": 1}
+
+
+def test_accounts_named_by_hand_that_do_not_exist_are_counted_and_not_named(lake: Lake) -> None:
+    rules = {
+        "pin": [["okta/1", "hr/1"], ["okta/2", "hr/ada@acme.test"]],
+        "part": [["okta/3", "okta/bob@acme.test"]],
+    }
+    fill(lake, "okta", {})
+    fill(lake, "hr", {"division": "d"})
+
+    advice = linted(acme(rules, "okta", "hr"), lake)
+
+    assert told(advice) == [
+        ("part_unknown", "resolution.part 1"),
+        ("pin_unknown", "resolution.pin 2"),
+    ]
+    assert "acme.test" not in " ".join(f"{each.says} {each.remedy}" for each in advice)
+
+
+def test_a_fact_is_told_of_a_handful_of_people_as_well(lake: Lake) -> None:
+    rules = {
+        "match": ["employee_number", "user_name", "email"],
+        "attributes": {
+            "title": {"precedence": ["hr"]},
+            "department": {"precedence": ["okta"]},
+            "division": {"precedence": ["okta"]},
+        },
+    }
+    numbers: Fields = {"employee_number": lambda person: str(max(person, 1))}
+    fill(lake, "okta", {**numbers, "title": "Poet", "division": "North"}, people=PEOPLE[:3])
+    fill(lake, "hr", {"employee_number": str}, people=PEOPLE[:3])
+
+    assert told(linted(acme(rules, "okta", "hr"), lake)) == [
+        ("precedence_without_values", "title"),
+        ("rule_without_values", "department"),
+        ("precedence_without_effect", "division"),
+        ("key_not_unique", "employee_number"),
+        ("key_mostly_blank", "user_name"),
+        ("key_mostly_blank", "user_name"),
+    ]
+
+
+def test_what_may_be_chance_is_not_told_of_a_handful_of_people(lake: Lake) -> None:
+    rules = {
+        "match": ["employee_number", "email"],
+        "attributes": {
+            "title": {"precedence": ["hr", "okta"]},
+            "department": {"blank": "wins"},
+            "skills": {"merge": "union"},
+        },
+    }
+    common: Fields = {"title": "Poet", "department": "Verse", "skills": "poetry"}
+    numbers: Fields = {"employee_number": some("1", 1), "division": "d"}
+    fill(lake, "okta", {**common, "region": "North", "locale": "de"}, people=PEOPLE[:4])
+    fill(lake, "hr", {**common, **numbers, "region": "South"}, people=PEOPLE[:4])
+    fill(lake, "entra", {"employee_number": some("1", 1), "locality": "Oslo"}, people=PEOPLE[:4])
+
+    assert told(linted(acme(rules, "hr", "okta", "entra"), lake)) == [
+        ("key_mostly_blank", "employee_number")  # of okta, which has it never
+    ]
+
+
+@pytest.mark.parametrize("people", [12, 2])
+def test_a_directory_that_repeats_what_another_one_says_contributes_nothing(
+    lake: Lake, people: int
+) -> None:
+    fill(lake, "okta", {"title": "Poet"}, people=PEOPLE[:people])
+    fill(lake, "hr", {"title": "Poet"}, people=PEOPLE[:people])
+
+    (advice,) = linted(acme({}, "okta", "hr"), lake)
+
+    assert (advice.name, advice.subject) == ("directory_contributes_nothing", "hr")
+    assert advice.numbers == {"accounts": people, "won": 0, "members": 0}
+
+
+def test_a_directory_with_a_group_that_somebody_is_in_contributes(lake: Lake) -> None:
+    fill(lake, "okta", {"title": "Poet"})
+    fill(lake, "hr", {"title": "Poet"}, members=[("poets", "1")])
+
+    assert linted(acme({}, "okta", "hr"), lake) == []
+
+
+def test_a_directory_without_accounts_is_named(lake: Lake) -> None:
+    fill(lake, "okta", {})
+    fill(lake, "hr", {}, people=[])
+
+    assert told(linted(acme({}, "okta", "hr"), lake)) == [("directory_without_accounts", "hr")]
+
+
+def test_a_stale_directory_that_yields_is_not_blamed_for_winning_nothing(lake: Lake) -> None:
+    rules = {**attribute("title", precedence=["hr", "okta"]), "when_stale": "yield"}
+    fill(lake, "okta", {"title": "Poet"})
+    fill(lake, "hr", {"title": "Poet"}, day=DAY - timedelta(days=9))
+
+    assert linted(acme(rules, "okta", "hr"), lake) == []
+
+
+def test_nothing_is_said_of_a_directory_that_was_never_read(lake: Lake) -> None:
+    rules = {**attribute("title", precedence=["hr", "okta"]), "part": [["hr/1", "hr/2"]]}
+    fill(lake, "okta", {"title": "Poet"})
+
+    assert linted(acme(rules, "okta", "hr"), lake) == []
+
+
+def test_one_directory_without_rules_gives_no_advice(lake: Lake) -> None:
+    fill(lake, "okta", {"email": "shared@acme.test"})
+
+    assert linted(acme({}, "okta"), lake) == []
+
+
+def test_rules_that_were_changed_since_the_day_was_resolved_are_not_judged(lake: Lake) -> None:
+    fill(lake, "okta", {})
+    resolved = resolve(acme({}, "okta"), DAY, lake)
+
+    (advice,) = lint(acme({"match": ["user_name"]}, "okta"), lake, resolved)
+
+    assert advice.name == "rules_not_applied"
+    assert "opensense-okta sync acme" in advice.remedy
