@@ -2,7 +2,7 @@
 
 from opensense_okta.config.environment import data_root, keep_private, organizations_folder
 from opensense_okta.config.load import load_organizations
-from opensense_okta.orchestration.organizations import build_definitions
+from opensense_okta.orchestration.definitions import build_definitions
 from opensense_okta.storage.lake import Lake
 
 keep_private()

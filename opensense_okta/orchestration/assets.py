@@ -12,10 +12,12 @@ from opensense_okta.config.models import Organization
 from opensense_okta.directories.checks import TABLES
 from opensense_okta.directories.read import Run, take_snapshot
 from opensense_okta.directories.snapshot_checks import CHECKS, judge_snapshot
-from opensense_okta.orchestration import failures, tables, tags
-from opensense_okta.orchestration.approving import Publishing, let_through, show_held
+from opensense_okta.orchestration import failures
+from opensense_okta.orchestration import metadata as tables
+from opensense_okta.orchestration import names as tags
+from opensense_okta.orchestration.approval import Publishing, let_through, show_held
+from opensense_okta.orchestration.metadata import RULES_EFFECTIVE
 from opensense_okta.orchestration.resources import PROGRESS, lock_key
-from opensense_okta.orchestration.tables import RULES_EFFECTIVE
 from opensense_okta.publishing.exports.export import export_published
 from opensense_okta.publishing.guards.evaluate import GUARD_QUESTIONS, Guard
 from opensense_okta.publishing.judgement import judge

@@ -8,7 +8,7 @@ import dagster as dg
 from opensense_okta.config.environment import EnvironmentMistake
 from opensense_okta.config.secret import SecretMissing
 from opensense_okta.directories.errors import DirectoryError
-from opensense_okta.orchestration import tags
+from opensense_okta.orchestration import names as tags
 from opensense_okta.publishing.exports.errors import ExportFailed
 from opensense_okta.publishing.publish import Held
 from opensense_okta.publishing.published import NotResolved

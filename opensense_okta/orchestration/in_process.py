@@ -9,11 +9,11 @@ import dagster as dg
 
 from opensense_okta.config.environment import EnvironmentMistake, dagster_home
 from opensense_okta.config.models import Organization
-from opensense_okta.orchestration import tags
-from opensense_okta.orchestration.approving import approve_job, configured
+from opensense_okta.orchestration import names as tags
+from opensense_okta.orchestration.approval import approve_job, configured
 from opensense_okta.orchestration.assets import read_op
-from opensense_okta.orchestration.notices import tell_after_run
-from opensense_okta.orchestration.organizations import build_definitions
+from opensense_okta.orchestration.definitions import build_definitions
+from opensense_okta.orchestration.notifications import tell_after_run
 from opensense_okta.orchestration.resources import Watcher
 from opensense_okta.orchestration.retries import resolve_job, sync_job
 from opensense_okta.storage.lake import Lake

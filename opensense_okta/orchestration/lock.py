@@ -20,7 +20,7 @@ from typing import Final
 import dagster as dg
 from filelock import BaseFileLock, FileLock, Timeout
 
-from opensense_okta.orchestration import tags
+from opensense_okta.orchestration import names as tags
 from opensense_okta.storage.lake import make_private
 
 IN_PROGRESS: Final = [

@@ -9,7 +9,8 @@ import dagster as dg
 
 from opensense_okta.config.environment import data_root
 from opensense_okta.directories.protocol import Listener, Progress, in_words
-from opensense_okta.orchestration import lock, tags
+from opensense_okta.orchestration import lock
+from opensense_okta.orchestration import names as tags
 from opensense_okta.storage.lake import Lake
 
 PROGRESS = "progress"

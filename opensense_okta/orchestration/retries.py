@@ -28,7 +28,8 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from opensense_okta.config.models import Organization
-from opensense_okta.orchestration import lock, tags
+from opensense_okta.orchestration import lock
+from opensense_okta.orchestration import names as tags
 
 DELAYS: Final = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60))
 """How long to wait after the first, the second, … failed try.

@@ -12,7 +12,7 @@ import pytest
 import time_machine
 from click.testing import CliRunner, Result
 
-from opensense_okta.cli import main
+from opensense_okta.cli.main import main
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.diagnosis import Diagnosis
 from opensense_okta.directories.doctor import examine

@@ -9,7 +9,7 @@ import dagster as dg
 import duckdb
 import pytest
 
-from opensense_okta.orchestration import tags
+from opensense_okta.orchestration import names as tags
 from opensense_okta.publishing.approval import APPROVAL, approvals
 from opensense_okta.publishing.approval import approve as record
 from opensense_okta.publishing.judgement import judge

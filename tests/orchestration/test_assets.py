@@ -13,7 +13,7 @@ import pytest
 
 from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.directories.snapshot_checks import CHECKS
-from opensense_okta.orchestration import tags
+from opensense_okta.orchestration import names as tags
 from opensense_okta.publishing.guards.evaluate import Guard
 from opensense_okta.publishing.published import published
 from opensense_okta.resolution.checks import GRAPH_CHECKS

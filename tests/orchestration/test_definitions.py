@@ -11,7 +11,7 @@ import pytest
 from opensense_okta.config.environment import EnvironmentMistake
 from opensense_okta.config.load import OrganizationsFolderMissing, load_organizations
 from opensense_okta.config.yaml_file import OrganizationFileError
-from opensense_okta.orchestration.organizations import build_definitions
+from opensense_okta.orchestration.definitions import build_definitions
 from opensense_okta.storage.lake import Lake
 from tests.support.company import an_organization
 

@@ -15,7 +15,7 @@ from dagster._utils.schedules import schedule_execution_time_iterator
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.protocol import Listener, unheard
 from opensense_okta.directories.snapshot import SnapshotManifest
-from opensense_okta.orchestration import tags
+from opensense_okta.orchestration import names as tags
 from opensense_okta.orchestration.jobs import build_schedule
 from opensense_okta.orchestration.lock import organization_lock
 from opensense_okta.simulator.okta.faults import make_fault

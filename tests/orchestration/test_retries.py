@@ -10,7 +10,7 @@ import pytest
 import time_machine
 
 from opensense_okta.config.models import Organization
-from opensense_okta.orchestration import tags
+from opensense_okta.orchestration import names as tags
 from opensense_okta.orchestration.lock import organization_lock
 from opensense_okta.orchestration.retries import (
     DELAYS,

@@ -15,8 +15,8 @@ import dagster as dg
 import time_machine
 
 from opensense_okta.config.models import Organization
-from opensense_okta.orchestration import tags
-from opensense_okta.orchestration.organizations import build_definitions
+from opensense_okta.orchestration import names as tags
+from opensense_okta.orchestration.definitions import build_definitions
 from opensense_okta.orchestration.resources import Watcher
 from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.okta.limits import Limits

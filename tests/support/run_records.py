@@ -6,7 +6,7 @@ import dagster as dg
 from dagster._core.events import DagsterEvent, DagsterEventType
 from dagster._core.test_utils import create_run_for_test
 
-from opensense_okta.orchestration import tags
+from opensense_okta.orchestration import names as tags
 
 DAY = "2026-11-23"
 

@@ -14,7 +14,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from opensense_okta.arguments import WrongUse, day_of, lake_of, organization_of
+from opensense_okta.cli.arguments import WrongUse, day_of, lake_of, organization_of
 from opensense_okta.config.models import Organization
 from opensense_okta.publishing.explain import (
     Change,

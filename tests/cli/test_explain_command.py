@@ -14,7 +14,7 @@ import pytest
 import time_machine
 from click.testing import CliRunner, Result
 
-from opensense_okta.cli import main
+from opensense_okta.cli.main import main
 from opensense_okta.config.load import load_organization
 from opensense_okta.publishing.find_person import find, standing_day
 from opensense_okta.publishing.publish import publish
@@ -321,7 +321,7 @@ def test_several_who_fit_are_listed_where_nobody_can_be_asked(
 
 def test_on_a_terminal_one_of_several_is_chosen_by_number() -> None:
     shown, behind = pty.openpty()
-    command = [sys.executable, "-m", "opensense_okta.cli", "explain", "acme", "ray"]
+    command = [sys.executable, "-m", "opensense_okta.cli.main", "explain", "acme", "ray"]
     with (
         os.fdopen(shown, "r+b", buffering=0) as terminal,
         subprocess.Popen(command, stdin=behind, stdout=behind, stderr=behind) as process,

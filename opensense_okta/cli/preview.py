@@ -9,14 +9,14 @@ from pathlib import Path
 
 import click
 
-from opensense_okta.arguments import WrongUse, day_of, lake_of, organization_of
+from opensense_okta.cli.arguments import WrongUse, day_of, lake_of, organization_of
+from opensense_okta.cli.terminal import show_rows
 from opensense_okta.config.load import load_organization
 from opensense_okta.config.models import Organization
 from opensense_okta.config.yaml_file import OrganizationFileError
 from opensense_okta.publishing.preview import Kind, PersonChange, Preview, preview
 from opensense_okta.publishing.published import NotResolved
 from opensense_okta.resolution.snapshots import NothingToResolve, StaleDirectory
-from opensense_okta.rows import show_rows
 
 NO_VALUE = "(blank)"
 

@@ -14,7 +14,7 @@ import duckdb
 import pytest
 import time_machine
 
-from opensense_okta.cli import main
+from opensense_okta.cli.main import main
 from opensense_okta.publishing.approval import APPROVAL, approve
 from opensense_okta.publishing.judgement import JUDGEMENT, judge
 from opensense_okta.publishing.publish import publish, resolved_day

@@ -11,8 +11,8 @@ import time_machine
 
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.errors import CredentialsRejected, DirectoryError, Unreachable
-from opensense_okta.orchestration import tags
-from opensense_okta.orchestration.notices import build_notice_sensor, tell_after_run
+from opensense_okta.orchestration import names as tags
+from opensense_okta.orchestration.notifications import build_notice_sensor, tell_after_run
 from opensense_okta.orchestration.retries import DELAYS
 from opensense_okta.publishing.notifications.state import alone
 from opensense_okta.simulator.okta.faults import make_fault

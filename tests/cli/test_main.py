@@ -11,7 +11,7 @@ import pytest
 import time_machine
 from click.testing import CliRunner, Result
 
-from opensense_okta.cli import main
+from opensense_okta.cli.main import main
 from tests.support.home import make_home
 
 NOON = "2026-11-23T12:00+00:00"

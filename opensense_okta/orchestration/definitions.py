@@ -10,10 +10,16 @@ import dagster as dg
 from opensense_okta.config.models import Organization
 from opensense_okta.config.yaml_file import OrganizationFileError
 from opensense_okta.orchestration import lock
-from opensense_okta.orchestration.approving import build_approve
+from opensense_okta.orchestration.approval import build_approve
 from opensense_okta.orchestration.assets import build_assets
-from opensense_okta.orchestration.jobs import build_doctor, build_jobs, build_schedule
-from opensense_okta.orchestration.notices import build_notice_sensor
+from opensense_okta.orchestration.jobs import (
+    build_doctor,
+    build_jobs,
+    build_retention,
+    build_retention_schedule,
+    build_schedule,
+)
+from opensense_okta.orchestration.notifications import build_notice_sensor
 from opensense_okta.orchestration.resources import (
     PROGRESS,
     LogWatcher,
@@ -21,7 +27,6 @@ from opensense_okta.orchestration.resources import (
     lock_key,
     lock_resource,
 )
-from opensense_okta.orchestration.retention import build_retention, build_retention_schedule
 from opensense_okta.orchestration.retries import build_retry_sensor
 from opensense_okta.storage.lake import Lake
 

@@ -19,7 +19,7 @@ from typing import Final
 import dagster as dg
 
 from opensense_okta.config.models import Organization
-from opensense_okta.orchestration.outcomes import news_of
+from opensense_okta.orchestration.run_status import news_of
 from opensense_okta.publishing.notifications.delivery import PATIENCE, Delivery, deliver
 from opensense_okta.publishing.notifications.state import (
     Memory,

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import click
 
-from opensense_okta.arguments import WrongUse, lake_of, organization_of
+from opensense_okta.cli.arguments import WrongUse, lake_of, organization_of
 from opensense_okta.config.environment import EnvironmentMistake, keep_private
 from opensense_okta.config.load import OrganizationsFolderMissing
 from opensense_okta.simulator.command import simulate
@@ -39,7 +39,7 @@ def sync(organization: str, day: str | None, full: bool, as_json: bool) -> None:
     The run shows in Dagster's UI. A past day is resolved again from what is stored.
     """
     # Dagster takes two seconds to import, which only this command needs.
-    from opensense_okta.syncing import sync_now  # noqa: PLC0415 - see above
+    from opensense_okta.cli.sync import sync_now  # noqa: PLC0415 - see above
 
     with _wrong_use_in_words():
         sys.exit(sync_now(organization, day, everything=full, as_json=as_json))
@@ -50,7 +50,7 @@ def sync(organization: str, day: str | None, full: bool, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of words.")
 def doctor(organization: str, as_json: bool) -> None:
     """Examine what decides whether ORGANIZATION's next sync will be well; exit 1 when it will not."""
-    from opensense_okta.doctoring import show  # noqa: PLC0415 - imports what only this command needs
+    from opensense_okta.cli.doctor import show  # noqa: PLC0415 - imports what only this command needs
 
     with _wrong_use_in_words():
         asked = organization_of(organization)
@@ -70,7 +70,7 @@ def explain(organization: str, who: str, day: str | None, as_json: bool) -> None
     WHO is an e-mail address, a login, an employee number, a part of a name, a person id or an account id
     such as okta/00u1. Finds people by the values that lost, too.
     """
-    from opensense_okta.explaining import explain_now  # noqa: PLC0415 - imports what only this command needs
+    from opensense_okta.cli.explain import explain_now  # noqa: PLC0415 - imports what only this command needs
 
     with _wrong_use_in_words():
         explain_now(organization, who, day, as_json=as_json)
@@ -95,7 +95,7 @@ def approve(organization: str, day: str, by: str, yes: bool, **seen: int | None)
     holds the day must be given, as it is now. Exit status: 0 published, 3 still held.
     """
     # Dagster takes two seconds to import.
-    from opensense_okta.approving import approve_now  # noqa: PLC0415 - see above
+    from opensense_okta.cli.approve import approve_now  # noqa: PLC0415 - see above
 
     given = {name: number for name, number in seen.items() if number is not None}
     with _wrong_use_in_words():
@@ -128,7 +128,7 @@ def preview(
 
     Resolves the newest stored snapshots, reads no directory, and writes nothing.
     """
-    from opensense_okta.previewing import preview_now  # noqa: PLC0415 - imports what only this command needs
+    from opensense_okta.cli.preview import preview_now  # noqa: PLC0415 - imports what only this command needs
 
     with _wrong_use_in_words():
         preview_now(organization, day, rules, everything=everything, people=people, as_json=as_json)

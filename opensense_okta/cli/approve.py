@@ -10,10 +10,10 @@ from shlex import quote
 
 import click
 
-from opensense_okta.arguments import WrongUse, day_of, lake_of, organization_of
+from opensense_okta.cli.arguments import WrongUse, day_of, lake_of, organization_of
+from opensense_okta.cli.terminal import PlainWatcher, show_rows, terminal
 from opensense_okta.config.environment import dagster_home
 from opensense_okta.config.models import Organization
-from opensense_okta.console import PlainWatcher, terminal
 from opensense_okta.orchestration.in_process import JobRun, run_approval, tell_people
 from opensense_okta.publishing.approval import (
     Approval,
@@ -30,7 +30,6 @@ from opensense_okta.publishing.judgement import Judgement, compared, judge
 from opensense_okta.publishing.publish import resolved_day
 from opensense_okta.publishing.published import NotResolved, named, published
 from opensense_okta.resolution.resolve import ResolvedManifest
-from opensense_okta.rows import show_rows
 from opensense_okta.storage.lake import Lake
 
 DONE, FAILED, HELD = 0, 1, 3

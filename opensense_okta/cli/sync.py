@@ -7,10 +7,10 @@ from datetime import UTC, date, datetime
 
 import click
 
-from opensense_okta.arguments import day_of, lake_of, organization_of, refuse_missing_secrets
+from opensense_okta.cli.arguments import day_of, lake_of, organization_of, refuse_missing_secrets
+from opensense_okta.cli.terminal import terminal, watching
 from opensense_okta.config.environment import dagster_home
 from opensense_okta.config.models import Organization
-from opensense_okta.console import terminal, watching
 from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.directories.snapshot_checks import judge_snapshot
 from opensense_okta.orchestration.in_process import JobRun, run_sync, tell_people

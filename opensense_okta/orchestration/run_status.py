@@ -19,8 +19,8 @@ from typing import Final
 import dagster as dg
 
 from opensense_okta.config.models import Organization
-from opensense_okta.orchestration import tags
-from opensense_okta.orchestration.approving import approve_job
+from opensense_okta.orchestration import names as tags
+from opensense_okta.orchestration.approval import approve_job
 from opensense_okta.orchestration.retries import (
     Decision,
     Nothing,

@@ -13,13 +13,13 @@ import duckdb
 import pytest
 import time_machine
 
-from opensense_okta.approving import approve_now
+from opensense_okta.cli.approve import approve_now
+from opensense_okta.cli.sync import sync_now
 from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.okta.faults import make_fault
 from opensense_okta.simulator.okta.server import TOKEN, Simulator
 from opensense_okta.simulator.serving import running
 from opensense_okta.storage.lake import Lake
-from opensense_okta.syncing import sync_now
 from tests.resolution.stored import group, store, user
 from tests.support.company import DAY, NOON, UNHURRIED, an_org
 from tests.support.events import keep_events_in_memory

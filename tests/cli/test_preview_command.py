@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 import time_machine
 
-from opensense_okta.cli import main
+from opensense_okta.cli.main import main
 from opensense_okta.publishing.preview import preview
 from opensense_okta.publishing.publish import publish
 from opensense_okta.resolution.changes import Difference

@@ -13,7 +13,8 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 from pydantic import Field
 
 from opensense_okta.config.models import Organization
-from opensense_okta.orchestration import tables, tags
+from opensense_okta.orchestration import metadata as tables
+from opensense_okta.orchestration import names as tags
 from opensense_okta.publishing.approval import (
     NUMBERS,
     CannotBeApproved,
