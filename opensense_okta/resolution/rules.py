@@ -9,7 +9,7 @@ import duckdb
 from opensense_okta.config.attributes import attributes, mapping, pointer
 from opensense_okta.config.consistency import joined
 from opensense_okta.config.models import AttributeRule, Organization
-from opensense_okta.resolution.sources import SelectedSnapshot
+from opensense_okta.resolution.snapshots import SelectedSnapshot
 
 
 def digest(organization: Organization) -> str:
