@@ -1,11 +1,11 @@
-"""What can go wrong between a reader and any API, to be injected by a test or from outside.
+"""Faults that any API can have; a test or another process adds them.
 
-A fault strikes the calls whose `METHOD path?query` its `match` (a regular expression) is found in:
-after letting `after` of them pass, `times` of them, or all that follow when `times` is None.
-Several faults may strike the same call; the first of the list has the last word.
+A fault applies to the calls in whose `METHOD path?query` the regular expression `match` is found. It
+lets the first `after` of them pass, and applies to the next `times`, or to all others if `times` is
+None. Several faults may apply to one call; the first of the list has the last word.
 
-Each vendor's `faults.py` adds what its API does wrong. A new kind is a subclass with a `reply` of its
-own, and a line in that vendor's catalogue.
+The `faults.py` of each vendor adds the faults of its API. A new kind is a subclass that overrides
+`reply` or `change_reply`, and a line in that vendor's `KINDS`.
 """
 
 import asyncio
@@ -17,11 +17,12 @@ from typing import Any
 from opensense_okta.simulator.messages import Call, Reply
 
 Answer = Callable[[Call], Awaitable[Reply]]
+"""Gives the reply that a call gets without the fault."""
 
 
 @dataclass(kw_only=True)
 class Fault:
-    """Something that goes wrong with some of the calls; this one does nothing."""
+    """A fault of some calls; this one changes nothing."""
 
     match: str = ""
     times: int | None = 1
@@ -29,8 +30,8 @@ class Fault:
     struck: int = field(default=0, init=False)
     _passed: int = field(default=0, init=False)
 
-    def strikes(self, call: Call) -> bool:
-        """Whether it is this call's turn."""
+    def applies(self, call: Call) -> bool:
+        """Whether the fault applies to this call, which is then counted."""
         if not re.search(self.match, f"{call.method} {call.target}"):
             return False
         if self._passed < self.after:
@@ -41,19 +42,24 @@ class Fault:
         self.struck += 1
         return True
 
-    async def reply(self, call: Call, stage: Any, answer: Answer) -> Reply:  # noqa: ANN401 - the API's
-        """What the caller gets; `answer` gives what it would have got."""
-        del stage
-        return await answer(call)
+    async def reply(self, call: Call, context: Any, answer: Answer) -> Reply:  # noqa: ANN401 - the vendor's
+        """The reply to a call; `context` is what the vendor's faults can reach of its simulator."""
+        del context
+        return self.change_reply(call, await answer(call))
+
+    def change_reply(self, call: Call, reply: Reply) -> Reply:
+        """The reply to a call, given the one without the fault."""
+        del call
+        return reply
 
 
 @dataclass(kw_only=True)
 class Reset(Fault):
-    """The connection is reset before the answer."""
+    """The connection is reset before the reply."""
 
-    async def reply(self, call: Call, stage: object, answer: Answer) -> Reply:
-        """What the caller gets."""
-        del call, stage, answer
+    async def reply(self, call: Call, context: object, answer: Answer) -> Reply:
+        """A reset, in place of the API's reply."""
+        del call, context, answer
         return Reply(status=0)
 
 
@@ -61,47 +67,45 @@ class Reset(Fault):
 class Truncated(Fault):
     """The connection ends in the middle of the body."""
 
-    async def reply(self, call: Call, stage: object, answer: Answer) -> Reply:
-        """What the caller gets."""
-        del stage
-        reply = await answer(call)
+    def change_reply(self, call: Call, reply: Reply) -> Reply:
+        """Keep half of the body."""
+        del call
         return replace(reply, keep=len(reply.body) // 2)
 
 
 @dataclass(kw_only=True)
 class Malformed(Fault):
-    """The body is whole for HTTP, but not JSON."""
+    """The body is complete for HTTP, but it is not JSON."""
 
-    async def reply(self, call: Call, stage: object, answer: Answer) -> Reply:
-        """What the caller gets."""
-        del stage
-        reply = await answer(call)
+    def change_reply(self, call: Call, reply: Reply) -> Reply:
+        """Make a little more than half of the body the whole one."""
+        del call
         return replace(reply, body=reply.body[: len(reply.body) // 2 + 1])
 
 
 @dataclass(kw_only=True)
 class Delay(Fault):
-    """The answer comes late."""
+    """The reply comes late."""
 
     seconds: float = 1.0
 
-    async def reply(self, call: Call, stage: object, answer: Answer) -> Reply:
-        """What the caller gets."""
-        del stage
+    async def reply(self, call: Call, context: object, answer: Answer) -> Reply:
+        """The API's reply, after some seconds."""
+        del context
         await asyncio.sleep(self.seconds)
         return await answer(call)
 
 
 @dataclass(kw_only=True)
 class Slow(Fault):
-    """The answer comes at once, but its body drips."""
+    """The reply starts at once, but its body arrives slowly."""
 
     seconds: float = 1.0
 
-    async def reply(self, call: Call, stage: object, answer: Answer) -> Reply:
-        """What the caller gets."""
-        del stage
-        return replace(await answer(call), seconds=self.seconds)
+    def change_reply(self, call: Call, reply: Reply) -> Reply:
+        """Let the body take some seconds."""
+        del call
+        return replace(reply, seconds=self.seconds)
 
 
 @dataclass(kw_only=True)
@@ -111,24 +115,24 @@ class Redirect(Fault):
     status: int = 302
     host: str = "https://elsewhere.example"
 
-    async def reply(self, call: Call, stage: object, answer: Answer) -> Reply:
-        """What the caller gets."""
-        del stage, answer
+    async def reply(self, call: Call, context: object, answer: Answer) -> Reply:
+        """The redirect, in place of the API's reply."""
+        del context, answer
         return Reply(self.status, b"", [("location", f"{self.host}{call.target}")])
 
 
 class Faults(list[Fault]):
-    """The faults that wait for their calls."""
+    """The faults of a running simulator."""
 
-    async def reply(self, call: Call, stage: Any, answer: Answer) -> Reply:  # noqa: ANN401 - the API's
-        """What the caller gets after all faults that strike have done their part."""
-        for fault in reversed([fault for fault in self if fault.strikes(call)]):
-            answer = _behind(fault, stage, answer)
+    async def reply(self, call: Call, context: Any, answer: Answer) -> Reply:  # noqa: ANN401 - the vendor's
+        """The reply to a call, after all faults that apply to it."""
+        for fault in reversed([fault for fault in self if fault.applies(call)]):
+            answer = _behind(fault, context, answer)
         return await answer(call)
 
 
-def _behind(fault: Fault, stage: Any, answer: Answer) -> Answer:  # noqa: ANN401 - the API's
-    return lambda call: fault.reply(call, stage, answer)
+def _behind(fault: Fault, context: Any, answer: Answer) -> Answer:  # noqa: ANN401 - the vendor's
+    return lambda call: fault.reply(call, context, answer)
 
 
 COMMON: Mapping[str, type[Fault]] = {
@@ -147,17 +151,17 @@ class Catalogue:
     """The faults of a vendor's API, by name.
 
     Attributes:
-        match: The calls that the common kinds strike by default.
-        kinds: All its kinds, the common ones among them.
-        presets: Kinds with their options, by a name of their own.
+        match: The calls to which the common kinds apply by default.
+        kinds: All kinds of this API, the common ones included.
+        presets: Kinds with their options, under a name of their own.
     """
 
     match: str
     kinds: Mapping[str, type[Fault]]
     presets: Mapping[str, tuple[str, Mapping[str, Any]]]
 
-    def make(self, name: str, **options: Any) -> Fault:  # noqa: ANN401 - as the kind has them
-        """The fault of a kind or preset; the options are the kind's fields.
+    def make(self, name: str, **options: Any) -> Fault:  # noqa: ANN401 - the kind's fields
+        """The fault of a kind or preset; the options are the fields of the kind.
 
         Raises:
             ValueError: There is no such kind, or it has no such option.

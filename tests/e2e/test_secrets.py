@@ -20,10 +20,10 @@ from opensense_okta.simulator.okta.faults import (
     MEMBERS,
     Empty,
     Failure,
+    FaultContext,
     ForeignNext,
     RateLimited,
     RepeatedCursor,
-    Stage,
     TokensExpire,
     make_fault,
 )
@@ -48,8 +48,8 @@ class Overheard(Fault):
     times: int | None = None
     secrets: set[str] = field(default_factory=set)
 
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> SimulatorReply:
-        del stage
+    async def reply(self, call: Call, context: FaultContext, answer: Answer) -> SimulatorReply:
+        del context
         self._add(call.headers.get("authorization", "").partition(" ")[2])
         self._add(call.headers.get("dpop", ""))
         form = parse_qs(call.body.decode())

@@ -21,7 +21,7 @@ from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.faults import Answer, Fault
 from opensense_okta.simulator.messages import Call, Reply
-from opensense_okta.simulator.okta.faults import Stage
+from opensense_okta.simulator.okta.faults import FaultContext
 from opensense_okta.simulator.okta.limits import Limits
 from opensense_okta.simulator.okta.server import TOKEN, Simulator
 from opensense_okta.simulator.serving import running
@@ -188,9 +188,9 @@ class Rewritten(Fault):
     times: int | None = None
     change: Callable[[Row], object]
 
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
+    async def reply(self, call: Call, context: FaultContext, answer: Answer) -> Reply:
         """What the caller gets."""
-        del stage
+        del context
         reply = await answer(call)
         found = msgspec.json.decode(reply.body)
         for row in found:

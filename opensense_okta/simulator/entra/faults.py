@@ -1,8 +1,4 @@
-"""What can go wrong between a reader and Graph or the login endpoint.
-
-It strikes as Okta's faults do (`opensense_okta.simulator.faults`), and shares those that any API
-has: a reset, a truncated or a malformed body, slow answers, a redirect.
-"""
+"""Faults of Graph and of Entra's login endpoint, beside those that any API can have."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -27,21 +23,21 @@ LOGIN = r"POST /[^/]+/oauth2/v2\.0/token"
 HTML = "<html><head><title>Sign in to your account</title></head><body></body></html>"
 
 
-class Stage(Protocol):
-    """What a fault can reach of the simulator."""
+class FaultContext(Protocol):
+    """What Entra's faults can reach of the simulator."""
 
     @property
     def tenant(self) -> Tenant:
-        """What is served."""
+        """The tenant that it serves."""
 
     @property
     def access(self) -> Access:
-        """Who may read it."""
+        """The tokens that it accepts."""
 
 
 @dataclass(kw_only=True)
 class Failure(Fault):
-    """An error instead of the answer: one of Graph's by its code, or any status with any body."""
+    """An error in place of the reply: one of Graph's, by its code, or any status with any body."""
 
     match: str = GRAPH
     status: int = 500
@@ -51,9 +47,9 @@ class Failure(Fault):
     content_type: str = "application/json"
     headers: dict[str, str] = field(default_factory=dict)
 
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
-        """What the caller gets."""
-        del stage, answer
+    async def reply(self, call: Call, context: FaultContext, answer: Answer) -> Reply:
+        """The error."""
+        del context, answer
         headers: Headers = list(self.headers.items())
         if self.code:
             return graph_error(call, self.status, self.code, self.message, headers)
@@ -62,10 +58,10 @@ class Failure(Fault):
 
 @dataclass(kw_only=True)
 class Throttled(Fault):
-    """A 429 out of the blue.
+    """A 429 that no caller caused.
 
     Attributes:
-        seconds: What Retry-After says, which may have a fraction; None leaves it out.
+        seconds: The value of Retry-After, which may have a fraction; None leaves the header out.
         reason: Which limit was reached.
     """
 
@@ -73,198 +69,186 @@ class Throttled(Fault):
     seconds: float | None = 0.128
     reason: str = "ResourceUnitLimitExceeded"
 
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
-        """What the caller gets."""
+    async def reply(self, call: Call, context: FaultContext, answer: Answer) -> Reply:
+        """The 429, in place of Graph's reply."""
         del answer
-        app = next(iter(stage.access.endpoint.apps), "")
+        app = next(iter(context.access.endpoint.apps), "")
         headers = refusal_headers(app, self.seconds, self.reason)
         return graph_error(call, 429, "TooManyRequests", "Please retry again later.", headers)
 
 
 @dataclass(kw_only=True)
-class Changed(Fault):
-    """An answer that is a listing is changed; every kind says how."""
+class ChangedPage(Fault):
+    """The page of a listing is changed; each kind says how."""
 
     match: str = LISTINGS
 
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
-        """What the caller gets."""
-        del stage
-        reply = await answer(call)
+    def change_reply(self, call: Call, reply: Reply) -> Reply:
+        """Change the page; an error stays as it is."""
         if reply.status != 200 or not reply.body.startswith(b"{"):
             return reply
-        content = msgspec.json.decode(reply.body)
-        self.change(call, content)
-        return replace(reply, body=msgspec.json.encode(content))
+        page = msgspec.json.decode(reply.body)
+        self.change_page(call, page)
+        return replace(reply, body=msgspec.json.encode(page))
 
-    def change(self, call: Call, content: dict[str, Any]) -> None:
-        """Change a page."""
+    def change_page(self, call: Call, page: dict[str, Any]) -> None:
+        """Change the page in place."""
 
 
 @dataclass(kw_only=True)
-class ForeignNext(Changed):
+class ForeignNext(ChangedPage):
     """The next link leads to another host."""
 
     host: str = "https://elsewhere.example"
 
-    def change(self, call: Call, content: dict[str, Any]) -> None:
-        """Let the link lead there."""
-        content["@odata.nextLink"] = f"{self.host}{call.path}?$skiptoken=x"
+    def change_page(self, call: Call, page: dict[str, Any]) -> None:
+        """Replace the next link."""
+        page["@odata.nextLink"] = f"{self.host}{call.path}?$skiptoken=x"
 
 
 @dataclass(kw_only=True)
-class RepeatedNext(Changed):
-    """The next link leads to the page it is on: a circle."""
+class RepeatedNext(ChangedPage):
+    """The next link leads to the same page."""
 
-    def change(self, call: Call, content: dict[str, Any]) -> None:
-        """Let the link lead back."""
-        content["@odata.nextLink"] = f"{call.base_url}{call.target}"
+    def change_page(self, call: Call, page: dict[str, Any]) -> None:
+        """Replace the next link by one to the call's own URL."""
+        page["@odata.nextLink"] = f"{call.base_url}{call.target}"
 
 
 @dataclass(kw_only=True)
-class LostNext(Changed):
-    """The link that leads on is missing, as if all had been told."""
+class LostNext(ChangedPage):
+    """The next link is missing, as if this was the last page."""
 
-    def change(self, call: Call, content: dict[str, Any]) -> None:
-        """Drop the link."""
+    def change_page(self, call: Call, page: dict[str, Any]) -> None:
+        """Drop the next link."""
         del call
-        content.pop("@odata.nextLink", None)
+        page.pop("@odata.nextLink", None)
 
 
 @dataclass(kw_only=True)
-class LostValue(Changed):
-    """A page without `value`, which is not the same as an empty one."""
+class LostValue(ChangedPage):
+    """A page without `value`, which is not the same as an empty page."""
 
-    def change(self, call: Call, content: dict[str, Any]) -> None:
-        """Drop the rows and the key."""
+    def change_page(self, call: Call, page: dict[str, Any]) -> None:
+        """Drop the rows and their key."""
         del call
-        content.pop("value", None)
+        page.pop("value", None)
 
 
 @dataclass(kw_only=True)
-class Empty(Changed):
-    """A listing says, with status 200, that there is nothing."""
+class Empty(ChangedPage):
+    """A listing is empty, with status 200."""
 
     match: str = USERS
 
-    def change(self, call: Call, content: dict[str, Any]) -> None:
-        """Drop the rows and the link."""
+    def change_page(self, call: Call, page: dict[str, Any]) -> None:
+        """Drop the rows and the next link."""
         del call
-        content.pop("@odata.nextLink", None)
-        content["value"] = []
+        page.pop("@odata.nextLink", None)
+        page["value"] = []
 
 
 @dataclass(kw_only=True)
-class EmptyPage(Fault):
-    """A page holds no row, but its link leads to those it should have held."""
+class EmptyPage(ChangedPage):
+    """A page has no rows, but its next link leads to the rows that it should have."""
 
-    match: str = LISTINGS
-
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
-        """What the caller gets."""
-        del stage
-        reply = await answer(call)
-        if reply.status != 200:
-            return reply
-        content = msgspec.json.decode(reply.body)
-        # An option that Graph ignores makes it another link than the page's own.
+    def change_page(self, call: Call, page: dict[str, Any]) -> None:
+        """Drop the rows, and link to the same page by another URL: Graph ignores the option."""
         sign = "&" if call.query_string else "?"
-        link = f"{call.base_url}{call.target}{sign}again={self.struck}"
-        return replace(
-            reply, body=msgspec.json.encode(content | {"@odata.nextLink": link, "value": []})
-        )
+        page["@odata.nextLink"] = f"{call.base_url}{call.target}{sign}again={self.struck}"
+        page["value"] = []
 
 
 @dataclass(kw_only=True)
-class UnreadableMembers(Changed):
-    """Members of one type show nothing but their type and id, as without its permission."""
+class UnreadableMembers(ChangedPage):
+    """Members of one type show only their type and id, as without the permission to read them."""
 
     match: str = MEMBERS
     times: int | None = None
     of_type: str = "user"
 
-    def change(self, call: Call, content: dict[str, Any]) -> None:
-        """Set everything else to null."""
+    def change_page(self, call: Call, page: dict[str, Any]) -> None:
+        """Set all other properties to null."""
         del call
-        for row in _of_type(content, self.of_type):
+        for row in _of_type(page, self.of_type):
             row.update({name: None for name in row if name not in ("@odata.type", "id")})
 
 
 @dataclass(kw_only=True)
-class LostMembers(Changed):
-    """Members of one type are missing: a nested group is lost."""
+class LostMembers(ChangedPage):
+    """Members of one type are missing, such as the groups in a group."""
 
     match: str = MEMBERS
     times: int | None = None
     of_type: str = "group"
 
-    def change(self, call: Call, content: dict[str, Any]) -> None:
-        """Drop them."""
+    def change_page(self, call: Call, page: dict[str, Any]) -> None:
+        """Drop these members."""
         del call
-        lost = [row["id"] for row in _of_type(content, self.of_type)]
-        content["value"] = [row for row in content["value"] if row["id"] not in lost]
+        lost = [row["id"] for row in _of_type(page, self.of_type)]
+        page["value"] = [row for row in page["value"] if row["id"] not in lost]
 
 
 @dataclass(kw_only=True)
-class StrangeRecords(Changed):
-    """A listing holds records that are not objects, or have no id, or not a text for one."""
+class StrangeRecords(ChangedPage):
+    """A listing has records that are not objects, or without a usable id."""
 
     records: list[Any] = field(
         default_factory=lambda: [None, "x", 42, [], {}, {"id": None}, {"id": 7}, {"id": ""}]
     )
 
-    def change(self, call: Call, content: dict[str, Any]) -> None:
-        """Put them before the others."""
+    def change_page(self, call: Call, page: dict[str, Any]) -> None:
+        """Add the records before the rows."""
         del call
-        content["value"] = [*self.records, *content["value"]]
+        page["value"] = [*self.records, *page["value"]]
 
 
 @dataclass(kw_only=True)
-class RowMoves(Changed):
-    """The row that ended one page is found on the next one again."""
+class RowMoves(ChangedPage):
+    """The last row of a page is also on the next page."""
 
     times: int | None = None
     _last: dict[str, Any] = field(default_factory=dict, init=False)
 
-    def change(self, call: Call, content: dict[str, Any]) -> None:
-        """Repeat it."""
-        rows = content["value"]
+    def change_page(self, call: Call, page: dict[str, Any]) -> None:
+        """Repeat the last row of the page before."""
+        rows = page["value"]
         before = self._last.get(call.path) if "$skiptoken" in call.query else None
         if rows:
             self._last[call.path] = rows[-1]
-        content["value"] = [before, *rows] if before else rows
+        page["value"] = [before, *rows] if before else rows
 
 
 @dataclass(kw_only=True)
 class GroupVanishes(Fault):
-    """A group is deleted after it has been listed, before its members are read."""
+    """A group is deleted after it was listed, before its members are read."""
 
     match: str = MEMBERS
 
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
-        """What the caller gets."""
+    async def reply(self, call: Call, context: FaultContext, answer: Answer) -> Reply:
+        """Graph's reply after the group was deleted."""
         group_id = call.path.split("/")[3]
-        if group_id not in stage.tenant.groups:
+        if group_id not in context.tenant.groups:
             return graph_error(call, 404, "Request_ResourceNotFound", NOT_FOUND.format(group_id))
-        stage.tenant.remove_group(group_id)
+        context.tenant.remove_group(group_id)
         return await answer(call)
 
 
 @dataclass(kw_only=True)
 class TokensExpire(Fault):
-    """All access tokens end, be it that they expired or were revoked."""
+    """All access tokens end: they expired or were revoked."""
 
     match: str = GRAPH
 
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
-        """What the caller gets."""
-        stage.access.endpoint.expire_all()
+    async def reply(self, call: Call, context: FaultContext, answer: Answer) -> Reply:
+        """Graph's reply after the tokens have ended."""
+        context.access.endpoint.expire_all()
         return await answer(call)
 
 
-def _of_type(content: dict[str, Any], of_type: str) -> Iterator[dict[str, Any]]:
+def _of_type(page: dict[str, Any], of_type: str) -> Iterator[dict[str, Any]]:
     tag = f"#microsoft.graph.{of_type}"
-    return (row for row in content["value"] if row.get("@odata.type") == tag)
+    return (row for row in page["value"] if row.get("@odata.type") == tag)
 
 
 KINDS: Mapping[str, type[Fault]] = {
@@ -334,7 +318,7 @@ PRESETS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
         },
     ),
 }
-"""Kinds with their options, by a name of their own."""
+"""Kinds with their options, under a name of their own."""
 
 
 CATALOGUE = Catalogue(GRAPH, KINDS, PRESETS)

@@ -1,4 +1,4 @@
-"""What can go wrong between a reader and Okta's API, beside what any API has."""
+"""Faults of Okta's API, beside those that any API can have."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,19 +19,19 @@ from opensense_okta.simulator.okta.messages import error
 API = "/api/v1/"
 LISTINGS = r"GET /api/v1/(users|groups)(/[^/]+/users)?(\?|$)"
 MEMBERS = r"GET /api/v1/groups/[^/]+/users"
-HTML = b"<html><head><title>Okta - Sign In</title></head><body>We are sorry.</body></html>"
+HTML = "<html><head><title>Okta - Sign In</title></head><body>We are sorry.</body></html>"
 
 
-class Stage(Protocol):
-    """What a fault can reach of the simulator."""
+class FaultContext(Protocol):
+    """What Okta's faults can reach of the simulator."""
 
     @property
     def org(self) -> State:
-        """What is served."""
+        """The org that it serves."""
 
     @property
     def access(self) -> Access:
-        """Who may read it."""
+        """The tokens that it accepts."""
 
     @property
     def clock(self) -> Clock:
@@ -40,7 +40,7 @@ class Stage(Protocol):
 
 @dataclass(kw_only=True)
 class Failure(Fault):
-    """An error instead of the answer: one of Okta's by its code, or any status with any body."""
+    """An error in place of the reply: one of Okta's, by its code, or any status with any body."""
 
     match: str = API
     status: int = 0
@@ -51,61 +51,61 @@ class Failure(Fault):
     content_type: str = "application/json"
     headers: dict[str, str] = field(default_factory=dict)
 
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
-        """What the caller gets; errors of Okta's own count against the limits and show them."""
-        del stage
+    async def reply(self, call: Call, context: FaultContext, answer: Answer) -> Reply:
+        """The error; Okta's own ones count against the limits and have their headers."""
+        del context
         headers: Headers = list(self.headers.items())
         if not self.code:
             return Reply(self.status, self.body.encode(), headers, self.content_type)
-        limits = [h for h in (await answer(call)).headers if h[0].startswith("x-rate-limit")]
+        limits = [
+            header
+            for header in (await answer(call)).headers
+            if header[0].startswith("x-rate-limit")
+        ]
         return error(self.code, self.about, self.cause, headers + limits, self.status)
 
 
 @dataclass(kw_only=True)
 class RateLimited(Fault):
-    """A 429 out of the blue: the window is used up, or too many calls run at once."""
+    """A 429 that no caller caused: the limit is used up, or too many calls run at once."""
 
     match: str = API
     seconds: int = 1
     concurrency: bool = False
 
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
-        """What the caller gets."""
+    async def reply(self, call: Call, context: FaultContext, answer: Answer) -> Reply:
+        """The 429, in place of the API's reply."""
         del call, answer
         wait = CONCURRENCY_RESET if self.concurrency else self.seconds
         headers = [
             ("x-rate-limit-limit", "0" if self.concurrency else "600"),
             ("x-rate-limit-remaining", "0"),
-            ("x-rate-limit-reset", str(int(stage.clock.now()) + wait)),
+            ("x-rate-limit-reset", str(int(context.clock.now()) + wait)),
         ]
         return error("E0000047", headers=headers)
 
 
 @dataclass(kw_only=True)
 class Empty(Fault):
-    """A listing says, with status 200, that there is nothing."""
+    """A listing is empty, with status 200."""
 
     match: str = LISTINGS
 
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
-        """What the caller gets."""
-        del stage
-        reply = await answer(call)
+    def change_reply(self, call: Call, reply: Reply) -> Reply:
+        """Drop the rows and the next link."""
+        del call
         return replace(reply, body=b"[]", headers=_without_next(reply.headers))
 
 
 @dataclass(kw_only=True)
 class RepeatedCursor(Fault):
-    """The next link leads to the page it is on."""
+    """The next link leads to the same page."""
 
     match: str = LISTINGS
 
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
-        """What the caller gets."""
-        del stage
-        reply = await answer(call)
-        here = f'<{call.base_url}{call.target}>; rel="next"'
-        return replace(reply, headers=[*_without_next(reply.headers), ("link", here)])
+    def change_reply(self, call: Call, reply: Reply) -> Reply:
+        """Replace the next link by one to the call's own URL."""
+        return _with_next(reply, f"{call.base_url}{call.target}")
 
 
 @dataclass(kw_only=True)
@@ -115,42 +115,37 @@ class ForeignNext(Fault):
     match: str = LISTINGS
     host: str = "https://elsewhere.example"
 
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
-        """What the caller gets."""
-        del stage
-        reply = await answer(call)
-        there = f'<{self.host}{call.path}?after=200u&limit=200>; rel="next"'
-        return replace(reply, headers=[*_without_next(reply.headers), ("link", there)])
+    def change_reply(self, call: Call, reply: Reply) -> Reply:
+        """Replace the next link."""
+        return _with_next(reply, f"{self.host}{call.path}?after=200u&limit=200")
 
 
 @dataclass(kw_only=True)
 class LostLinks(Fault):
-    """The link lines are missing: all of them, or only the one that leads on."""
+    """The link headers are missing: all of them, or the next link only."""
 
     match: str = LISTINGS
     only_next: bool = False
 
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
-        """What the caller gets."""
-        del stage
-        reply = await answer(call)
-        kept = _without_next(reply.headers)
+    def change_reply(self, call: Call, reply: Reply) -> Reply:
+        """Drop the headers."""
+        del call
+        headers = _without_next(reply.headers)
         if not self.only_next:
-            kept = [header for header in kept if header[0] != "link"]
-        return replace(reply, headers=kept)
+            headers = [header for header in headers if header[0] != "link"]
+        return replace(reply, headers=headers)
 
 
 @dataclass(kw_only=True)
 class JoinedLinks(Fault):
-    """A proxy has joined the link lines with a comma."""
+    """A proxy has joined the link headers to one, with commas."""
 
     match: str = LISTINGS
     times: int | None = None
 
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
-        """What the caller gets."""
-        del stage
-        reply = await answer(call)
+    def change_reply(self, call: Call, reply: Reply) -> Reply:
+        """Join the headers."""
+        del call
         links = [value for name, value in reply.headers if name == "link"]
         others = [header for header in reply.headers if header[0] != "link"]
         return replace(reply, headers=[*others, ("link", ", ".join(links))])
@@ -158,157 +153,162 @@ class JoinedLinks(Fault):
 
 @dataclass(kw_only=True)
 class SmallPages(Fault):
-    """Pages are smaller than asked for."""
+    """Pages are smaller than requested."""
 
     match: str = LISTINGS
     times: int | None = None
     limit: int = 10
 
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
-        """What the caller gets."""
-        del stage
+    async def reply(self, call: Call, context: FaultContext, answer: Answer) -> Reply:
+        """The API's reply to a call with the smaller limit."""
+        del context
         query = urlencode({**call.query, "limit": self.limit})
         return await answer(replace(call, query_string=query))
 
 
 @dataclass(kw_only=True)
 class EmptyLastPage(Fault):
-    """The last page with rows leads to one without."""
+    """The last page with rows has a next link, to a page without rows."""
 
     match: str = LISTINGS
     times: int | None = None
 
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
-        """What the caller gets."""
-        del stage
-        reply = await answer(call)
+    def change_reply(self, call: Call, reply: Reply) -> Reply:
+        """Add the next link to the last page."""
         rows = _rows(reply)
         if not rows or any('rel="next"' in value for _, value in reply.headers):
             return reply
         query = urlencode({**call.query, "after": rows[-1]["id"]})
-        there = f'<{call.base_url}{call.path}?{query}>; rel="next"'
-        return replace(reply, headers=[*reply.headers, ("link", there)])
+        return _with_next(reply, f"{call.base_url}{call.path}?{query}")
 
 
 @dataclass(kw_only=True)
 class GroupVanishes(Fault):
-    """A group is deleted after it has been listed, before its members are read."""
+    """A group is deleted after it was listed, before its members are read."""
 
     match: str = MEMBERS
 
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
-        """What the caller gets."""
+    async def reply(self, call: Call, context: FaultContext, answer: Answer) -> Reply:
+        """The API's reply after the group was deleted."""
         group_id = call.path.split("/")[4]
-        if group_id in stage.org.groups:
-            stage.org.remove_group(group_id)
+        if group_id in context.org.groups:
+            context.org.remove_group(group_id)
         return await answer(call)
-
-
-@dataclass(kw_only=True)
-class StrangeRecords(Fault):
-    """A listing holds records that are not objects, or have no id, or not a text for one."""
-
-    match: str = LISTINGS
-    records: list[Any] = field(
-        default_factory=lambda: [None, "00u", 42, [], {}, {"id": None}, {"id": 7}, {"id": ""}]
-    )
-
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
-        """What the caller gets."""
-        del stage
-        reply = await answer(call)
-        rows = _rows(reply)
-        return reply if rows is None else _with_rows(reply, [*self.records, *rows])
-
-
-@dataclass(kw_only=True)
-class RestrictedAdmin(Fault):
-    """The caller's admin role sees but a part of the org, and never "Everyone"."""
-
-    match: str = LISTINGS
-    times: int | None = None
-    one_in: int = 3
-
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
-        """What the caller gets."""
-        reply = await answer(call)
-        rows = _rows(reply)
-        if rows is None:
-            return reply
-        return _with_rows(reply, [row for row in rows if self._sees(row["id"], stage)])
-
-    def _sees(self, some_id: str, stage: Stage) -> bool:
-        return some_id != stage.org.everyone and crc32(some_id.encode()) % self.one_in == 0
 
 
 @dataclass(kw_only=True)
 class TokensExpire(Fault):
-    """All tokens end: access tokens, and API tokens too."""
+    """All access tokens expire, and the API tokens too unless `api_tokens` is false."""
 
     match: str = API
     api_tokens: bool = True
 
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
-        """What the caller gets."""
-        stage.access.endpoint.expire_all()
+    async def reply(self, call: Call, context: FaultContext, answer: Answer) -> Reply:
+        """The API's reply after the tokens have expired."""
+        context.access.endpoint.expire_all()
         if self.api_tokens:
-            stage.access.tokens.clear()
+            context.access.tokens.clear()
         return await answer(call)
 
 
 @dataclass(kw_only=True)
-class RowMoves(Fault):
-    """The row that ended one page is found on the next one again."""
+class ChangedRows(Fault):
+    """The rows of a listing are changed; each kind says how."""
 
     match: str = LISTINGS
-    times: int | None = None
-    _last: dict[str, Any] = field(default_factory=dict, init=False)
 
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
-        """What the caller gets."""
-        del stage
+    async def reply(self, call: Call, context: FaultContext, answer: Answer) -> Reply:
+        """The API's reply with other rows; anything else but a listing stays as it is."""
         reply = await answer(call)
         rows = _rows(reply)
         if rows is None:
             return reply
-        before = [self._last[call.path]] if "after" in call.query and self._last else []
-        if rows:
-            self._last[call.path] = rows[-1]
-        return _with_rows(reply, [*before, *rows])
+        changed = self.change_rows(call, context, rows)
+        return replace(reply, body=msgspec.json.encode(list(changed)))
+
+    def change_rows(self, call: Call, context: FaultContext, rows: list[Any]) -> Iterable[Any]:
+        """The rows of the page, given those without the fault."""
+        del call, context
+        return rows
 
 
 @dataclass(kw_only=True)
-class StaleStamps(Fault):
-    """Groups keep showing the membership stamps they had when they were first seen."""
+class StrangeRecords(ChangedRows):
+    """A listing has records that are not objects, or without a usable id."""
+
+    records: list[Any] = field(
+        default_factory=lambda: [None, "00u", 42, [], {}, {"id": None}, {"id": 7}, {"id": ""}]
+    )
+
+    def change_rows(self, call: Call, context: FaultContext, rows: list[Any]) -> Iterable[Any]:
+        """Add the records before the rows."""
+        del call, context
+        return [*self.records, *rows]
+
+
+@dataclass(kw_only=True)
+class RestrictedAdmin(ChangedRows):
+    """The caller's admin role sees only a part of the org, and never "Everyone"."""
+
+    times: int | None = None
+    one_in: int = 3
+
+    def change_rows(self, call: Call, context: FaultContext, rows: list[Any]) -> Iterable[Any]:
+        """Keep one of so many rows, always the same ones."""
+        del call
+        everyone = context.org.everyone
+        return (
+            row
+            for row in rows
+            if row["id"] != everyone and crc32(row["id"].encode()) % self.one_in == 0
+        )
+
+
+@dataclass(kw_only=True)
+class RowMoves(ChangedRows):
+    """The last row of a page is also on the next page."""
+
+    times: int | None = None
+    _last: dict[str, Any] = field(default_factory=dict, init=False)
+
+    def change_rows(self, call: Call, context: FaultContext, rows: list[Any]) -> Iterable[Any]:
+        """Repeat the last row of the page before."""
+        del context
+        before = [self._last[call.path]] if "after" in call.query and self._last else []
+        if rows:
+            self._last[call.path] = rows[-1]
+        return [*before, *rows]
+
+
+@dataclass(kw_only=True)
+class StaleStamps(ChangedRows):
+    """Groups keep the membership stamps that they had when they were first listed."""
 
     match: str = r"GET /api/v1/groups(\?|$)"
     times: int | None = None
     _first: dict[str, str] = field(default_factory=dict, init=False)
 
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> Reply:
-        """What the caller gets."""
-        del stage
-        reply = await answer(call)
-        rows = _rows(reply) or []
-        for row in rows:
-            row["lastMembershipUpdated"] = self._first.setdefault(
-                row["id"], row["lastMembershipUpdated"]
-            )
-        return _with_rows(reply, rows) if rows else reply
+    def change_rows(self, call: Call, context: FaultContext, rows: list[Any]) -> Iterable[Any]:
+        """Set the first stamps again."""
+        del call, context
+        stamp = "lastMembershipUpdated"
+        return [row | {stamp: self._first.setdefault(row["id"], row[stamp])} for row in rows]
 
 
 def _without_next(headers: Headers) -> Headers:
     return [(name, value) for name, value in headers if 'rel="next"' not in value]
 
 
+def _with_next(reply: Reply, url: str) -> Reply:
+    """The reply with a next link to a URL, in place of its own one."""
+    link = ("link", f'<{url}>; rel="next"')
+    return replace(reply, headers=[*_without_next(reply.headers), link])
+
+
 def _rows(reply: Reply) -> list[Any] | None:
-    """The rows of a listing; None when the reply is something else, such as an error."""
+    """The rows of a listing; None for any other reply, such as an error."""
     content = msgspec.json.decode(reply.body) if reply.status == 200 else None
     return content if isinstance(content, list) else None
-
-
-def _with_rows(reply: Reply, rows: Iterable[object]) -> Reply:
-    return replace(reply, body=msgspec.json.encode(list(rows)))
 
 
 KINDS: Mapping[str, type[Fault]] = {
@@ -341,7 +341,7 @@ PRESETS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "forbidden": ("failure", {"code": "E0000006", "times": None}),
     "gateway-html": (
         "failure",
-        {"status": 502, "body": HTML.decode(), "content_type": "text/html; charset=UTF-8"},
+        {"status": 502, "body": HTML, "content_type": "text/html; charset=UTF-8"},
     ),
     "gateway-timeout": ("failure", {"status": 504}),
     "retry-after": ("failure", {"code": "E0000010", "headers": {"retry-after": "1"}}),
@@ -349,14 +349,14 @@ PRESETS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
         "failure",
         {
             "status": 404,
-            "body": HTML.decode(),
+            "body": HTML,
             "content_type": "text/html; charset=UTF-8",
             "times": None,
         },
     ),
     "lost-next": ("lost-links", {"only_next": True}),
 }
-"""Kinds with their options, by a name of their own."""
+"""Kinds with their options, under a name of their own."""
 
 
 CATALOGUE = Catalogue(API, KINDS, PRESETS)

@@ -25,10 +25,10 @@ from opensense_okta.simulator.messages import Call
 from opensense_okta.simulator.messages import Reply as SimulatorReply
 from opensense_okta.simulator.okta.faults import (
     Failure,
+    FaultContext,
     ForeignNext,
     RateLimited,
     SmallPages,
-    Stage,
     TokensExpire,
 )
 from opensense_okta.simulator.okta.limits import Limits
@@ -461,10 +461,10 @@ def test_every_kind_of_key_reads_the_whole_org(
 class Meanwhile(Fault):
     """Something happens to the org's access before a call is answered."""
 
-    happens: Callable[[Stage], object]
+    happens: Callable[[FaultContext], object]
 
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> SimulatorReply:
-        self.happens(stage)
+    async def reply(self, call: Call, context: FaultContext, answer: Answer) -> SimulatorReply:
+        self.happens(context)
         return await answer(call)
 
 
@@ -474,10 +474,10 @@ LATER_PAGE = r"GET /api/v1/users.*after="
 def test_tokens_and_nonces_that_end_half_way_cost_a_renewal_and_nothing_else(
     sign_in: SignIn, sim: Simulator, org: Org
 ) -> None:
-    def end(stage: Stage) -> None:
-        stage.access.endpoint.expire_all()
-        stage.access.endpoint.rotate_nonce()
-        stage.access.endpoint.rotate_nonce()
+    def end(context: FaultContext) -> None:
+        context.access.endpoint.expire_all()
+        context.access.endpoint.rotate_nonce()
+        context.access.endpoint.rotate_nonce()
 
     found = sign_in(Meanwhile(match=LATER_PAGE, happens=end), SmallPages(limit=7))
     assert_true(found, org)
@@ -488,9 +488,9 @@ def test_tokens_and_nonces_that_end_half_way_cost_a_renewal_and_nothing_else(
 def test_a_nonce_that_was_rotated_once_is_still_good_for_a_renewal(
     sign_in: SignIn, sim: Simulator, org: Org
 ) -> None:
-    def end(stage: Stage) -> None:
-        stage.access.endpoint.expire_all()
-        stage.access.endpoint.rotate_nonce()
+    def end(context: FaultContext) -> None:
+        context.access.endpoint.expire_all()
+        context.access.endpoint.rotate_nonce()
 
     found = sign_in(Meanwhile(match=LATER_PAGE, happens=end), SmallPages(limit=7))
     assert_true(found, org)

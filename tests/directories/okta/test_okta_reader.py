@@ -32,6 +32,7 @@ from opensense_okta.simulator.okta.faults import (
     Empty,
     EmptyLastPage,
     Failure,
+    FaultContext,
     ForeignNext,
     GroupVanishes,
     JoinedLinks,
@@ -41,7 +42,6 @@ from opensense_okta.simulator.okta.faults import (
     RestrictedAdmin,
     RowMoves,
     SmallPages,
-    Stage,
     StrangeRecords,
     make_fault,
 )
@@ -120,8 +120,8 @@ class Meanwhile(Fault):
 
     happens: Callable[[], object]
 
-    async def reply(self, call: Call, stage: Stage, answer: Answer) -> SimulatorReply:
-        del stage
+    async def reply(self, call: Call, context: FaultContext, answer: Answer) -> SimulatorReply:
+        del context
         self.happens()
         return await answer(call)
 
