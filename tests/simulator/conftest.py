@@ -33,7 +33,7 @@ def org(pickled_org: bytes) -> Org:
 
 @pytest.fixture
 def tenant(org: Org) -> Tenant:
-    return Tenant.of(org)
+    return Tenant(org)
 
 
 @pytest.fixture

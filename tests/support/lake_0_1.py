@@ -199,7 +199,7 @@ def _org(company: dict[str, Any], day: date) -> Org:
 
 
 def _tenant(entra: dict[str, Any], org: Org) -> Tenant:
-    tenant = Tenant.of(org)
+    tenant = Tenant(org)
     vars(tenant).update(
         _users=entra["users"],
         _groups=entra["groups"],

@@ -201,7 +201,7 @@ def working(place: Place) -> Iterator[Company]:
         running(
             okta_server.Simulator(org, tokens=[secret], limits=UNHURRIED), port=place.okta
         ) as okta,
-        running(entra_server.Simulator(Tenant.of(org), apps=[app]), port=place.entra) as entra,
+        running(entra_server.Simulator(Tenant(org), apps=[app]), port=place.entra) as entra,
     ):
         okta_port, entra_port = (int(one.url.rpartition(":")[2]) for one in (okta, entra))
         here = replace(place, okta=okta_port, entra=entra_port)

@@ -5,9 +5,8 @@ from bisect import insort
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
-from opensense_okta.simulator.company.changes import Rates
 from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.company.people import DOMAIN
 from opensense_okta.simulator.company.state import Json
@@ -24,13 +23,13 @@ TENANT_ID = "5b0e1c6a-7a34-4c11-9d5e-0a1b2c3d4e5f"
 
 
 class Truth(NamedTuple):
-    """Everything the tenant holds, to compare a read with.
+    """Everything that the tenant has, to compare a read with.
 
     Attributes:
         users: Users, with the properties that are set; `manager` is an object id.
         groups: Groups, with the properties that are set.
-        memberships: Group and user, for the users directly in a group.
-        others: Group, type and id, for all else that is directly in a group.
+        memberships: Group and user, for the users that are direct members of a group.
+        others: Group, type and id, for all other direct members of groups.
     """
 
     users: list[Json]
@@ -40,15 +39,15 @@ class Truth(NamedTuple):
 
 
 class Tenant:
-    """A tenant; it is made when it is first looked at, and follows the org from day to day.
+    """A tenant. It is created when it is first read, and then follows the org from day to day.
 
-    What a test changes by hand stays changed, however many days pass.
+    Changes that a test makes by hand are kept, however many days pass.
 
     Attributes:
         org: The company's Okta org.
-        revision: Another number after every change.
-        devices: What else can be in a group.
-        contacts: What else can be in a group.
+        revision: A number that is different after every change.
+        devices: Devices that can be members of groups, by id.
+        contacts: Contacts that can be members of groups, by id.
     """
 
     def __init__(self, org: Org) -> None:
@@ -67,30 +66,11 @@ class Tenant:
         self._group_ids: list[str] = []
         self._by_hand: list[Callable[[], None]] = []
 
-    @classmethod
-    def of(cls, org: Org) -> Self:
-        """The tenant of the company that an Okta org belongs to."""
-        return cls(org)
-
-    @classmethod
-    def create(
-        cls,
-        seed: int = 1,
-        users: int = 200,
-        groups: int = 20,
-        memberships: int = 600,
-        day: date | None = None,
-        *,
-        rates: Rates | None = None,
-    ) -> Self:
-        """The tenant of a new company; `Org.create` says what the arguments mean."""
-        return cls(Org.create(seed, users, groups, memberships, day, rates=rates))
-
     # -- reading -----------------------------------------------------------------------------
 
     @property
     def domains(self) -> tuple[str, ...]:
-        """The names the tenant is known by, beside its id."""
+        """The tenant's domain names; a login may use them in place of its id."""
         return DOMAIN, INITIAL_DOMAIN
 
     @property
@@ -112,7 +92,7 @@ class Tenant:
 
     @property
     def user_ids(self) -> list[str]:
-        """All users' ids in the order of the listing, which follows from nothing else."""
+        """All users' ids in the order of the listing."""
         self.follow()
         return self._user_ids
 
@@ -123,12 +103,12 @@ class Tenant:
         return self._group_ids
 
     def members(self, group_id: str) -> list[Member]:
-        """What is directly in a group, in order; not to be changed."""
+        """A group's direct members, in order; not to be changed."""
         self.follow()
         return self._members[group_id]
 
     def of_member(self, member: Member) -> Json:
-        """The properties of what is in a group."""
+        """The properties of a member."""
         of_type = {
             "user": self._users,
             "group": self._groups,
@@ -138,21 +118,21 @@ class Tenant:
         return of_type[member.type][member.id]
 
     def account_of(self, okta_id: str) -> str | None:
-        """The object id of the account that an Okta user has here, if any."""
+        """The object id of an Okta user's account in this tenant, if there is one."""
         self.follow()
         user_id = self._accounts.get(okta_id)
         return user_id if user_id in self._users else None
 
     def user(self, name: str) -> Json:
-        """The one user of a userPrincipalName."""
+        """The user with a userPrincipalName."""
         return next(user for user in self.users.values() if user["userPrincipalName"] == name)
 
     def group(self, name: str) -> Json:
-        """The first group of a displayName."""
+        """The first group with a displayName."""
         return next(group for group in self.groups.values() if group["displayName"] == name)
 
     def truth(self) -> Truth:
-        """Everything the tenant holds now."""
+        """Everything that the tenant has now."""
         rows = [(group, member) for group in self.group_ids for member in self._members[group]]
         return Truth(
             users=[self._users[user_id] for user_id in self._user_ids],
@@ -164,15 +144,15 @@ class Tenant:
     # -- days --------------------------------------------------------------------------------
 
     def advance(self, day: date) -> None:
-        """Let the company's days up to `day` pass."""
+        """Simulate the company's days before `day`."""
         self.org.advance(day)
         self.follow()
 
     def follow(self) -> None:
-        """Take over what has happened in the company since the day last followed."""
+        """Apply what has happened in the company since it was last followed."""
         if self._followed == self.org.day:
             return
-        with _collecting_no_garbage():
+        with _without_garbage_collection():
             self._follow()
         self.revision += 1
 
@@ -191,7 +171,7 @@ class Tenant:
         self._user_ids, self._group_ids = sorted(self._users), sorted(self._groups)
 
     def _follow_users(self) -> None:
-        """Make again the accounts of those who changed; nobody else costs anything."""
+        """Update the accounts of the users who changed; the others cost nothing."""
         org = self.org
         seen = {key: (user["lastUpdated"], user["status"]) for key, user in org.users.items()}
         accounts = Accounts(org, {user: part for part, user in org.parts.items()}, _numbers(org))
@@ -211,7 +191,7 @@ class Tenant:
     # -- changing by hand --------------------------------------------------------------------
 
     def add_user(self, name: str, **properties: object) -> str:
-        """Create a user of that userPrincipalName and return the id."""
+        """Create a user with a userPrincipalName and return the id."""
         user_id = guid(self.org.seed, "by hand", name)
         usual = {"accountEnabled": True, "userType": "Member", "displayName": name}
         user = {"id": user_id, "userPrincipalName": name, **usual, **properties}
@@ -223,15 +203,8 @@ class Tenant:
         self._change(lambda: self._merge(self._users, user_id, changes))
 
     def remove_user(self, user_id: str) -> None:
-        """Delete a user, who is then in no group."""
-
-        def remove() -> None:
-            self._users.pop(user_id, None)
-            for members in self._members.values():
-                if Member(user_id, "user") in members:
-                    members.remove(Member(user_id, "user"))
-
-        self._change(remove)
+        """Delete a user, also from all groups."""
+        self._change(lambda: self._remove(self._users, Member(user_id, "user")))
 
     def add_group(self, name: str, **properties: object) -> str:
         """Create a group without members and return the id; names need not be unique."""
@@ -250,19 +223,16 @@ class Tenant:
         self._change(lambda: self._merge(self._groups, group_id, changes))
 
     def remove_group(self, group_id: str) -> None:
-        """Delete a group, which is then in no other."""
+        """Delete a group, also from all other groups."""
 
         def remove() -> None:
-            self._groups.pop(group_id, None)
             self._members.pop(group_id, None)
-            for members in self._members.values():
-                if Member(group_id, "group") in members:
-                    members.remove(Member(group_id, "group"))
+            self._remove(self._groups, Member(group_id, "group"))
 
         self._change(remove)
 
     def add_member(self, group_id: str, member_id: str, kind: str = "user") -> None:
-        """Put a user, or something else, into a group."""
+        """Add a user, or a member of another type, to a group."""
 
         def add() -> None:
             members = self._members.get(group_id, [])
@@ -272,7 +242,7 @@ class Tenant:
         self._change(add)
 
     def remove_member(self, group_id: str, member_id: str, kind: str = "user") -> None:
-        """Take a user, or something else, out of a group."""
+        """Remove a user, or a member of another type, from a group."""
 
         def remove() -> None:
             if Member(member_id, kind) in (members := self._members.get(group_id, [])):
@@ -287,15 +257,25 @@ class Tenant:
         self._user_ids, self._group_ids = sorted(self._users), sorted(self._groups)
         self.revision += 1
 
-    def _merge(self, objects: dict[str, Json], some_id: str, changes: Mapping[str, object]) -> None:
-        if some_id in objects:
-            merged = {**objects[some_id], **changes}
-            objects[some_id] = {name: v for name, v in merged.items() if v is not None}
+    def _merge(
+        self, objects: dict[str, Json], object_id: str, changes: Mapping[str, object]
+    ) -> None:
+        if object_id in objects:
+            merged = {**objects[object_id], **changes}
+            objects[object_id] = {
+                name: value for name, value in merged.items() if value is not None
+            }
+
+    def _remove(self, objects: dict[str, Json], member: Member) -> None:
+        objects.pop(member.id, None)
+        for members in self._members.values():
+            if member in members:
+                members.remove(member)
 
 
 @contextmanager
-def _collecting_no_garbage() -> Iterator[None]:
-    """Halves what it takes to make a hundred thousand accounts, none of which is garbage."""
+def _without_garbage_collection() -> Iterator[None]:
+    """Halve the time to create a hundred thousand accounts, none of which is garbage."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -306,7 +286,7 @@ def _collecting_no_garbage() -> Iterator[None]:
 
 
 def _numbers(org: Org) -> dict[str, str]:
-    """The Okta user of each employee number, which is how managers are written there."""
+    """The Okta user of each employee number, by which Okta profiles name managers."""
     return {
         user["profile"]["employeeNumber"]: key
         for key, user in org.users.items()

@@ -24,7 +24,7 @@ def _make(
     from opensense_okta.simulator.entra.tenant import Tenant  # noqa: PLC0415 - heavy
 
     return Simulator(
-        Tenant.of(org),
+        Tenant(org),
         apps=[_app(certificate) if certificate else APP],
         faults=[parse_fault(fault, entra.make_fault, "--entra-fault") for fault in faults],
         latency=latency,

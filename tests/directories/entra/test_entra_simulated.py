@@ -9,6 +9,7 @@ import pytest
 
 from opensense_okta.config.models import EntraDirectory
 from opensense_okta.directories import errors
+from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.entra.apps import App
 from opensense_okta.simulator.entra.faults import make_fault
 from opensense_okta.simulator.entra.limits import Limits
@@ -24,7 +25,7 @@ from tests.support.reads import failure
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[Simulator]:
-    tenant = Tenant.create(users=1100, groups=12, memberships=1500, day=date(2026, 11, 23))
+    tenant = Tenant(Org.create(users=1100, groups=12, memberships=1500, day=date(2026, 11, 23)))
     unhurried = Limits(units=10_000_000)  # the reader's clock does not wait, the simulator's would
     with running(Simulator(tenant, limits=unhurried)) as simulator:
         yield simulator
@@ -96,7 +97,7 @@ def test_an_app_signs_in_with_its_certificate(tmp_path: Path) -> None:
     pem.write_text(app.pem(app.key()) + OWN)
     registered = App("99999999-9999-9999-9999-999999999999", certificates=(OWN,))
     with running(
-        Simulator(Tenant.create(users=30, groups=3, memberships=30), apps=[registered])
+        Simulator(Tenant(Org.create(users=30, groups=3, memberships=30)), apps=[registered])
     ) as simulator:
         ours = {"client_id": registered.id, "certificate": {"file": str(pem)}}
         assert_true(read(simulator, tmp_path, **ours), simulator)
@@ -209,7 +210,7 @@ def test_a_missing_permission_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, registered: App
 ) -> None:
     monkeypatch.setenv("ACME_ENTRA_SECRET", CLIENT_SECRET)
-    tenant = Tenant.create(users=20, groups=2, memberships=20)
+    tenant = Tenant(Org.create(users=20, groups=2, memberships=20))
     with running(Simulator(tenant, apps=[registered])) as simulator:
         error = failure(lambda: read(simulator, tmp_path))
     assert type(error) is errors.AccessDenied
@@ -218,7 +219,7 @@ def test_a_missing_permission_is_told(
 
 def test_a_group_deleted_meanwhile_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACME_ENTRA_SECRET", CLIENT_SECRET)
-    tenant = Tenant.create(users=50, groups=5, memberships=60)
+    tenant = Tenant(Org.create(users=50, groups=5, memberships=60))
     with running(Simulator(tenant, faults=[make_fault("group-vanishes")])) as simulator:
         found = read(simulator, tmp_path)
         assert_true(found, simulator)

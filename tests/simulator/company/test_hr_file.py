@@ -25,7 +25,7 @@ def org() -> Org:
 
 @pytest.fixture(scope="module")
 def tenant(org: Org) -> Tenant:
-    return Tenant.of(org)
+    return Tenant(org)
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,7 @@ def test_everybody_keeps_their_part_however_many_days_pass() -> None:
     org.advance(date(2027, 2, 1))
     assert org.parts == parts
     assert hr_csv(org)
-    assert Tenant.of(org).truth().users
+    assert Tenant(org).truth().users
 
 
 def test_the_file_is_private_and_replaces_the_one_before(org: Org, tmp_path: Path) -> None:

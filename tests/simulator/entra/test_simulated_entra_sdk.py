@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.entra.server import CLIENT_ID, CLIENT_SECRET, TENANT_ID, Simulator
 from opensense_okta.simulator.entra.tenant import Tenant
 from opensense_okta.simulator.serving import running
@@ -77,7 +78,7 @@ def test_the_official_client_lists_users_groups_and_members_completely() -> None
         def get_allowed_hosts_validator(self) -> AllowedHostsValidator:
             return AllowedHostsValidator(["127.0.0.1"])
 
-    tenant = Tenant.create(users=120, groups=24, memberships=400, day=date(2026, 11, 23))
+    tenant = Tenant(Org.create(users=120, groups=24, memberships=400, day=date(2026, 11, 23)))
     truth = tenant.truth()
 
     user_options = UsersRequestBuilder.UsersRequestBuilderGetQueryParameters(

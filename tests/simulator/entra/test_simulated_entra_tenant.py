@@ -28,7 +28,9 @@ def both(org: Org, tenant: Tenant, part: Part) -> tuple[Json, Json]:
 
 
 def test_the_same_seed_gives_the_same_tenant() -> None:
-    first, again, other = (Tenant.create(seed, users=60, day=DAY).truth() for seed in (1, 1, 2))
+    first, again, other = (
+        Tenant(Org.create(seed, users=60, day=DAY)).truth() for seed in (1, 1, 2)
+    )
     assert first == again
     assert first != other
 
@@ -193,8 +195,8 @@ def test_a_day_changes_what_it_changed_in_the_company_and_nothing_else(
 
 def test_following_gives_the_same_as_looking_for_the_first_time(org: Org) -> None:
     followed, other = (
-        Tenant.of(org),
-        Tenant.of(Org.create(users=400, groups=40, memberships=1500, day=DAY)),
+        Tenant(org),
+        Tenant(Org.create(users=400, groups=40, memberships=1500, day=DAY)),
     )
     for days in range(30):
         followed.advance(DAY + timedelta(days=days))
@@ -232,5 +234,5 @@ def test_what_is_changed_by_hand_stays_so_for_days(tenant: Tenant) -> None:
 
 
 def test_a_tiny_company_has_a_tenant_too() -> None:
-    assert Tenant.create(users=0, groups=2, memberships=0, day=DAY).truth().users == []
-    assert Tenant.create(users=1, groups=2, memberships=0, day=DAY).truth().users
+    assert Tenant(Org.create(users=0, groups=2, memberships=0, day=DAY)).truth().users == []
+    assert Tenant(Org.create(users=1, groups=2, memberships=0, day=DAY)).truth().users
