@@ -27,7 +27,7 @@ from opensense_okta.publishing.report.report import write_report
 from opensense_okta.resolution.checks import GRAPH_CHECKS, judge_graph
 from opensense_okta.resolution.resolve import TABLES as RESOLVED_TABLES
 from opensense_okta.resolution.resolve import resolve
-from opensense_okta.resolution.rule_advice import lint
+from opensense_okta.resolution.rule_advice import advise
 from opensense_okta.storage.lake import Lake
 
 OVERDUE = timedelta(hours=26)  # a daily sync that takes two hours and is still late by none
@@ -192,7 +192,7 @@ def _resolved(organization: Organization) -> dg.AssetsDefinition:
             )
         for found in judge_graph(manifest, before.manifest(lake) if before else None):
             yield tables.check_result(found, tables.key(organization.name, found.table))
-        advice = lint(organization, lake, manifest)
+        advice = advise(organization, lake, manifest)
         yield tables.advice_result(advice, tables.key(organization.name, "provenance"))
 
     return resolved

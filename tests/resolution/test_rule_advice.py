@@ -8,7 +8,7 @@ import pytest
 
 from opensense_okta.config.models import Organization
 from opensense_okta.resolution.resolve import resolve
-from opensense_okta.resolution.rule_advice import Advice, lint
+from opensense_okta.resolution.rule_advice import Advice, advise
 from opensense_okta.storage.lake import Lake
 from tests.resolution.csv_snapshots import account, store
 from tests.resolution.stored import DAY, group
@@ -205,9 +205,9 @@ def fill(
     store(lake, directory, day, rows, groups, members)
 
 
-def linted(organization: Organization, lake: Lake) -> list[Advice]:
+def advice_on(organization: Organization, lake: Lake) -> list[Advice]:
     """The advice on the day, resolved under the organization's rules."""
-    return lint(organization, lake, resolve(organization, DAY, lake))
+    return advise(organization, lake, resolve(organization, DAY, lake))
 
 
 def told(advice: Sequence[Advice]) -> list[tuple[str, str]]:
@@ -218,7 +218,7 @@ def told(advice: Sequence[Advice]) -> list[tuple[str, str]]:
 @pytest.fixture(scope="module")
 def advice_on_attributes(tmp_path_factory: pytest.TempPathFactory) -> list[Advice]:
     """The advice on an organization that has the attributes of all cases."""
-    lake = Lake(tmp_path_factory.mktemp("lint"), "acme")
+    lake = Lake(tmp_path_factory.mktemp("advice"), "acme")
     fill(lake, "okta", {case.attribute: case.okta for case in CASES})
     hr = {case.attribute: case.hr for case in CASES}
     fill(lake, "hr", hr, inactive=[INACTIVE_IN_HR])
@@ -227,7 +227,7 @@ def advice_on_attributes(tmp_path_factory: pytest.TempPathFactory) -> list[Advic
     organization = acme(
         {"attributes": rules, "inactive_accounts": "ignore"}, "okta", "hr", declared=declared
     )
-    return linted(organization, lake)
+    return advice_on(organization, lake)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
@@ -249,10 +249,10 @@ def test_a_match_key_that_a_directory_does_not_have_or_has_twice_is_named(lake: 
     fill(lake, "okta", {"employee_number": lambda person: str(max(person, 1))})
     fill(lake, "hr", {"employee_number": some("1", 1), "division": "d"})
 
-    doubled, blank = linted(acme({"match": ["employee_number", "email"]}, "okta", "hr"), lake)
+    repeated, blank = advice_on(acme({"match": ["employee_number", "email"]}, "okta", "hr"), lake)
 
-    assert (doubled.name, doubled.subject) == ("key_not_unique", "employee_number")
-    assert doubled.numbers == {"keys": 11, "doubled": 1}
+    assert (repeated.name, repeated.subject) == ("key_not_unique", "employee_number")
+    assert repeated.numbers == {"keys": 11, "repeated": 1}
     assert (blank.name, blank.subject) == ("key_mostly_blank", "employee_number")
     assert blank.numbers == {"accounts": 12, "filled": 1}
 
@@ -265,7 +265,7 @@ def test_accounts_named_by_hand_that_do_not_exist_are_counted_and_not_named(lake
     fill(lake, "okta", {})
     fill(lake, "hr", {"division": "d"})
 
-    advice = linted(acme(rules, "okta", "hr"), lake)
+    advice = advice_on(acme(rules, "okta", "hr"), lake)
 
     assert told(advice) == [
         ("part_unknown", "resolution.part 1"),
@@ -287,7 +287,7 @@ def test_a_fact_is_told_of_a_handful_of_people_as_well(lake: Lake) -> None:
     fill(lake, "okta", {**numbers, "title": "Poet", "division": "North"}, people=PEOPLE[:3])
     fill(lake, "hr", {"employee_number": str}, people=PEOPLE[:3])
 
-    assert told(linted(acme(rules, "okta", "hr"), lake)) == [
+    assert told(advice_on(acme(rules, "okta", "hr"), lake)) == [
         ("precedence_without_values", "title"),
         ("rule_without_values", "department"),
         ("precedence_without_effect", "division"),
@@ -312,7 +312,7 @@ def test_what_may_be_chance_is_not_told_of_a_handful_of_people(lake: Lake) -> No
     fill(lake, "hr", {**common, **numbers, "region": "South"}, people=PEOPLE[:4])
     fill(lake, "entra", {"employee_number": some("1", 1), "locality": "Oslo"}, people=PEOPLE[:4])
 
-    assert told(linted(acme(rules, "hr", "okta", "entra"), lake)) == [
+    assert told(advice_on(acme(rules, "hr", "okta", "entra"), lake)) == [
         ("key_mostly_blank", "employee_number")  # of okta, which has it never
     ]
 
@@ -324,7 +324,7 @@ def test_a_directory_that_repeats_what_another_one_says_contributes_nothing(
     fill(lake, "okta", {"title": "Poet"}, people=PEOPLE[:people])
     fill(lake, "hr", {"title": "Poet"}, people=PEOPLE[:people])
 
-    (advice,) = linted(acme({}, "okta", "hr"), lake)
+    (advice,) = advice_on(acme({}, "okta", "hr"), lake)
 
     assert (advice.name, advice.subject) == ("directory_contributes_nothing", "hr")
     assert advice.numbers == {"accounts": people, "won": 0, "members": 0}
@@ -334,14 +334,14 @@ def test_a_directory_with_a_group_that_somebody_is_in_contributes(lake: Lake) ->
     fill(lake, "okta", {"title": "Poet"})
     fill(lake, "hr", {"title": "Poet"}, members=[("poets", "1")])
 
-    assert linted(acme({}, "okta", "hr"), lake) == []
+    assert advice_on(acme({}, "okta", "hr"), lake) == []
 
 
 def test_a_directory_without_accounts_is_named(lake: Lake) -> None:
     fill(lake, "okta", {})
     fill(lake, "hr", {}, people=[])
 
-    assert told(linted(acme({}, "okta", "hr"), lake)) == [("directory_without_accounts", "hr")]
+    assert told(advice_on(acme({}, "okta", "hr"), lake)) == [("directory_without_accounts", "hr")]
 
 
 def test_a_stale_directory_that_yields_is_not_blamed_for_winning_nothing(lake: Lake) -> None:
@@ -349,27 +349,27 @@ def test_a_stale_directory_that_yields_is_not_blamed_for_winning_nothing(lake: L
     fill(lake, "okta", {"title": "Poet"})
     fill(lake, "hr", {"title": "Poet"}, day=DAY - timedelta(days=9))
 
-    assert linted(acme(rules, "okta", "hr"), lake) == []
+    assert advice_on(acme(rules, "okta", "hr"), lake) == []
 
 
 def test_nothing_is_said_of_a_directory_that_was_never_read(lake: Lake) -> None:
     rules = {**attribute("title", precedence=["hr", "okta"]), "part": [["hr/1", "hr/2"]]}
     fill(lake, "okta", {"title": "Poet"})
 
-    assert linted(acme(rules, "okta", "hr"), lake) == []
+    assert advice_on(acme(rules, "okta", "hr"), lake) == []
 
 
 def test_one_directory_without_rules_gives_no_advice(lake: Lake) -> None:
     fill(lake, "okta", {"email": "shared@acme.test"})
 
-    assert linted(acme({}, "okta"), lake) == []
+    assert advice_on(acme({}, "okta"), lake) == []
 
 
 def test_rules_that_were_changed_since_the_day_was_resolved_are_not_judged(lake: Lake) -> None:
     fill(lake, "okta", {})
     resolved = resolve(acme({}, "okta"), DAY, lake)
 
-    (advice,) = lint(acme({"match": ["user_name"]}, "okta"), lake, resolved)
+    (advice,) = advise(acme({"match": ["user_name"]}, "okta"), lake, resolved)
 
     assert advice.name == "rules_not_applied"
     assert "opensense-okta sync acme" in advice.remedy
