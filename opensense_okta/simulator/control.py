@@ -1,15 +1,15 @@
-"""The simulators' own endpoints, for whoever runs in another process; nothing of the real APIs'.
+"""The simulators' own endpoints, for other processes; the real APIs have no such endpoints.
 
 | request | does |
 |---|---|
-| `GET /_simulator/day` | tells the company's day |
-| `POST /_simulator/day {"day": "2026-11-24"}` | lets the days up to that one pass |
-| `GET /_simulator/requests` | lists the requests answered so far |
-| `DELETE /_simulator/requests` | forgets them |
-| `GET /_simulator/truth` | tells all users, groups and memberships, to compare a read with |
-| `GET /_simulator/faults` | lists the faults, each with how often it struck |
-| `POST /_simulator/faults {"name": "reset", "after": 3}` | adds one; see the API's own `faults.make_fault` |
-| `DELETE /_simulator/faults` | ends all |
+| `GET /_simulator/day` | returns the company's date |
+| `POST /_simulator/day {"day": "2026-11-24"}` | simulates the days before that date |
+| `GET /_simulator/requests` | returns the requests that were answered |
+| `DELETE /_simulator/requests` | clears that list |
+| `GET /_simulator/truth` | returns all users, groups and memberships, to compare a read with |
+| `GET /_simulator/faults` | returns the faults, each with the number of calls that it `struck` |
+| `POST /_simulator/faults {"name": "reset", "after": 3}` | adds a fault, by name |
+| `DELETE /_simulator/faults` | removes all faults |
 
 No login: a simulator listens on loopback only.
 """
@@ -29,21 +29,21 @@ from opensense_okta.simulator.messages import Served
 
 
 class Directory(Protocol):
-    """What is simulated: an Okta org or an Entra tenant."""
+    """What a simulator serves, such as an Okta org or an Entra tenant."""
 
     @property
     def day(self) -> date:
-        """Its day."""
+        """The company's date."""
 
     def advance(self, day: date) -> None:
-        """Let the days up to `day` pass."""
+        """Simulate the days before `day`."""
 
-    def truth(self) -> Any:  # noqa: ANN401 - a named tuple of its own
-        """Everything it holds now."""
+    def truth(self) -> Any:  # noqa: ANN401 - each vendor's own named tuple
+        """Everything that it has now."""
 
 
 class Controlled(Protocol):
-    """What can be asked of, and done to, the simulator that serves it."""
+    """What the endpoints read and change of a simulator."""
 
     requests: list[Served]
     faults: Faults
@@ -63,7 +63,7 @@ def control_routes(
 
 
 class Controls:
-    """What can be done to a running simulator from outside."""
+    """The endpoints of one simulator."""
 
     def __init__(
         self, simulator: Controlled, directory: Directory, make_fault: Callable[..., Fault]
@@ -73,7 +73,7 @@ class Controls:
         self._make_fault = make_fault
 
     async def day(self, request: Request) -> Response:
-        """Tell the day, or let days pass."""
+        """Return the date, or simulate the days before another one."""
         if request.method == "POST":
             try:
                 self._directory.advance(date.fromisoformat((await request.json())["day"]))
@@ -82,25 +82,25 @@ class Controls:
         return _json({"day": self._directory.day.isoformat()})
 
     async def requests(self, request: Request) -> Response:
-        """Tell, or forget, which requests were answered."""
+        """Return or clear the list of answered requests."""
         if request.method == "DELETE":
             self._simulator.requests.clear()
         return _json([served._asdict() for served in self._simulator.requests])
 
     async def truth(self, _: Request) -> Response:
-        """Tell everything that the directory holds."""
+        """Return everything that the directory has."""
         return _json(self._directory.truth()._asdict())
 
     async def faults(self, request: Request) -> Response:
-        """Tell, add, or end what goes wrong."""
+        """Return, add or remove faults."""
         faults = self._simulator.faults
         if request.method == "DELETE":
             faults.clear()
         if request.method == "POST":
             try:
                 faults.append(self._make_fault(**(await request.json())))
-            except (ValueError, TypeError) as problem:
-                return _json({"error": str(problem)}, 400)
+            except (ValueError, TypeError) as error:
+                return _json({"error": str(error)}, 400)
         return _json([{"kind": type(fault).__name__} | asdict(fault) for fault in faults])
 
 

@@ -1,4 +1,4 @@
-"""How a reply gets on the wire: whole, slowly, in part, or not at all."""
+"""Sending a reply: complete, slowly, in part, or as a reset connection."""
 
 import asyncio
 import socket
@@ -10,13 +10,15 @@ from starlette.types import Receive, Send
 
 from opensense_okta.simulator.messages import Headers, Reply
 
-_DRIPS = 10
+_SLOW_PARTS = 10
+"""In how many parts a slow body is sent."""
+
 _LINGER_ZERO = struct.pack("ii", 1, 0)
-"""Makes the end of a connection a reset."""
+"""With this option, closing a connection resets it."""
 
 
 async def deliver(reply: Reply, usual: Headers, now: float, receive: Receive, send: Send) -> None:
-    """Send a reply with the usual headers; a status of 0 stands for a connection that is reset."""
+    """Send a reply with the usual headers; status 0 means to reset the connection."""
     if not reply.status:
         await _reset(receive, send)
         return
@@ -24,12 +26,12 @@ async def deliver(reply: Reply, usual: Headers, now: float, receive: Receive, se
     if reply.keep is not None:
         await send(_part(reply.body[: reply.keep], more=True))
         _transport(send).close()
-        await _gone(receive)
+        await _closed(receive)
         return
     if reply.seconds:
-        size = len(reply.body) // _DRIPS + 1
+        size = len(reply.body) // _SLOW_PARTS + 1
         for start in range(0, len(reply.body), size):
-            await asyncio.sleep(reply.seconds / _DRIPS)
+            await asyncio.sleep(reply.seconds / _SLOW_PARTS)
             await send(_part(reply.body[start : start + size], more=True))
         await send(_part(b"", more=False))
         return
@@ -58,16 +60,16 @@ async def _reset(receive: Receive, send: Send) -> None:
     connection = transport.get_extra_info("socket")
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
     transport.abort()
-    await _gone(receive)
+    await _closed(receive)
 
 
-async def _gone(receive: Receive) -> None:
-    """Wait until the server knows that the connection is no more."""
+async def _closed(receive: Receive) -> None:
+    """Wait until the server has noticed that the connection is closed."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
 def _transport(send: Send) -> asyncio.Transport:
-    """The connection under uvicorn's `send`, which ASGI gives no way to end early."""
+    """The connection behind uvicorn's `send`; ASGI has no way to close it early."""
     transport: asyncio.Transport = send.__self__.transport  # type: ignore[attr-defined] # uvicorn's
     return transport

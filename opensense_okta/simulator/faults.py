@@ -2,7 +2,7 @@
 
 A fault applies to the calls in whose `METHOD path?query` the regular expression `match` is found. It
 lets the first `after` of them pass, and applies to the next `times`, or to all others if `times` is
-None. Several faults may apply to one call; the first of the list has the last word.
+None. Several faults may apply to one call; the first of the list is applied last.
 
 The `faults.py` of each vendor adds the faults of its API. A new kind is a subclass that overrides
 `reply` or `change_reply`, and a line in that vendor's `KINDS`.
@@ -78,7 +78,7 @@ class Malformed(Fault):
     """The body is complete for HTTP, but it is not JSON."""
 
     def change_reply(self, call: Call, reply: Reply) -> Reply:
-        """Make a little more than half of the body the whole one."""
+        """Drop almost half of the body."""
         del call
         return replace(reply, body=reply.body[: len(reply.body) // 2 + 1])
 

@@ -1,4 +1,4 @@
-"""What goes over the wire: a call as an API sees it, and a reply."""
+"""Requests and replies of all simulated APIs."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,7 +12,7 @@ Headers = list[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Call:
-    """One HTTP request, read whole."""
+    """One HTTP request with its body."""
 
     method: str
     path: str
@@ -22,17 +22,17 @@ class Call:
 
     @cached_property
     def target(self) -> str:
-        """Path and query as they were asked for."""
+        """Path and query, as requested."""
         return f"{self.path}?{self.query_string}" if self.query_string else self.path
 
     @cached_property
     def query(self) -> dict[str, str]:
-        """The query's parameters; of one given twice, the last."""
+        """The parameters of the query; the last value of a repeated one."""
         return dict(parse_qsl(self.query_string, keep_blank_values=True))
 
     @cached_property
     def base_url(self) -> str:
-        """Where the caller believes the API to be."""
+        """The API's URL, as the caller knows it."""
         return f"http://{self.headers.get('host', '127.0.0.1')}"
 
 
@@ -42,11 +42,11 @@ class Reply:
 
     Attributes:
         status: The HTTP status.
-        body: The body; an empty one is sent without a content type.
-        headers: Headers beside those that every response has.
-        content_type: The body's.
-        keep: How many bytes of the body are sent before the connection is cut; None sends all.
-        seconds: How long the body takes on its way.
+        body: The body; an empty body is sent without a content type.
+        headers: Headers in addition to those of every reply.
+        content_type: The content type of the body.
+        keep: After how many bytes of the body the connection is closed; None sends all.
+        seconds: How long it takes to send the body.
     """
 
     status: int = 200
@@ -58,7 +58,7 @@ class Reply:
 
 
 class Served(NamedTuple):
-    """One request that has been answered; status 0 is a connection that was reset."""
+    """One request that was answered; status 0 means that the connection was reset."""
 
     method: str
     target: str
@@ -66,7 +66,7 @@ class Served(NamedTuple):
 
 
 class RefusedError(Exception):
-    """A request that gets an error for an answer."""
+    """A request whose reply is an error."""
 
     def __init__(self, reply: Reply) -> None:
         super().__init__(reply.status)
@@ -74,5 +74,5 @@ class RefusedError(Exception):
 
 
 def json_reply(content: object, headers: Headers | None = None, status: int = 200) -> Reply:
-    """A reply whose body is the content as JSON."""
+    """A reply with the content as JSON."""
     return Reply(status, msgspec.json.encode(content), headers or [])

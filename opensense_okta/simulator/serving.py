@@ -16,7 +16,7 @@ from opensense_okta.simulator.simulated_api import SimulatedApi
 Api = TypeVar("Api", bound=SimulatedApi)
 
 GRACE = 0.3
-"""Seconds that running answers may take to finish when a simulator ends."""
+"""Seconds that running requests may take when a simulator stops."""
 
 
 @contextmanager
@@ -43,7 +43,7 @@ def listen(api: SimulatedApi, port: int) -> socket.socket:
 
 
 def by_port(apps: Mapping[int, ASGIApp]) -> ASGIApp:
-    """Several applications as one, each answering on a port of its own."""
+    """Several applications as one, each for its own port."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         _, port = scope["server"]
@@ -67,7 +67,7 @@ def make_server(app: ASGIApp, announce: Callable[[], None] = lambda: None) -> uv
 
 
 class _Server(uvicorn.Server):
-    """A web server that ends within milliseconds; uvicorn's own waits a tenth of a second twice."""
+    """A web server that stops within milliseconds; uvicorn's own waits twice for 0.1 seconds."""
 
     def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
         super().__init__(config)
@@ -80,8 +80,8 @@ class _Server(uvicorn.Server):
             await asyncio.sleep(0.005)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let running answers finish for a moment, then drop them."""
-        del sockets  # closed by those who opened them
+        """Wait a moment for running requests, then cancel them."""
+        del sockets  # `listen`'s caller closes them
         state, end = self.server_state, time.monotonic() + GRACE
         for server in self.servers:
             server.close()

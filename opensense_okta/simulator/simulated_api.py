@@ -21,13 +21,13 @@ class SimulatedApi(ABC):
     """One vendor's API, in front of one company.
 
     Attributes:
-        url: Where it listens.
-        requests: Every request answered so far.
-        at_once: How many requests are running.
+        url: The address at which it listens.
+        requests: The requests that were answered.
+        at_once: The number of requests that are running.
         most_at_once: The highest number of requests that ran at the same time.
-        faults: What goes wrong; may be changed while it serves.
+        faults: The faults; may be changed while it serves.
         clock: The API's clock.
-        latency: Seconds that every answer takes.
+        latency: Seconds that every reply takes.
         app: The API and the simulator's own controls, as one ASGI application.
     """
 
@@ -52,18 +52,18 @@ class SimulatedApi(ABC):
 
     @abstractmethod
     async def answer(self, call: Call) -> Reply:
-        """The API's own answer, when nothing goes wrong."""
+        """The API's reply to a call without faults."""
 
     @abstractmethod
     def usual_headers(self, call: Call, reply: Reply) -> Headers:
-        """The headers that all of the API's responses have."""
+        """The headers of every reply of the API."""
 
     def serve_at(self, url: str) -> None:
         """Set the address at which it listens."""
         self.url = url
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request as an ASGI application, after the latency and the faults that strike."""
+        """Answer one request as an ASGI application, after the latency and with the faults that apply."""
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:

@@ -1,1 +1,1 @@
-"""The simulated company and its days."""
+"""The simulated company, and what changes in it from day to day."""

@@ -1,1 +1,1 @@
-"""A local Microsoft Entra ID: its login endpoint and as much of Graph v1.0 as a directory needs."""
+"""Microsoft Entra ID of the simulated company: the login endpoint, and Graph's users and groups."""

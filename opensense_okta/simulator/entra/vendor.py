@@ -1,4 +1,4 @@
-"""Entra's options of the command, and its simulator that they describe."""
+"""Entra's options of `simulate`, and how they make its simulator."""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""Okta's API, in front of the simulated company."""
+"""The Okta API of the simulated company: users, groups, members, and the token endpoint."""

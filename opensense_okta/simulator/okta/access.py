@@ -1,4 +1,4 @@
-"""Who may call the API: SSWS tokens, and access tokens from the org's own token endpoint."""
+"""Access to the API: SSWS tokens, and access tokens from the org's token endpoint."""
 
 from collections.abc import Iterable
 
@@ -13,15 +13,15 @@ from opensense_okta.simulator.okta.oauth import (
 )
 
 Problem = tuple[int, str, str]
-"""A status, an OAuth error code, and Okta's words for it."""
+"""A status, an OAuth error code, and Okta's message."""
 
 
 class Access:
-    """Judges the Authorization header of every call.
+    """Checks the Authorization header of every call.
 
     Attributes:
-        tokens: The SSWS tokens that are good; may be changed.
-        endpoint: Where access tokens come from.
+        tokens: The valid SSWS tokens; may be changed.
+        endpoint: The endpoint that grants access tokens.
     """
 
     def __init__(self, tokens: Iterable[str], endpoint: TokenEndpoint) -> None:
@@ -29,16 +29,16 @@ class Access:
         self.endpoint = endpoint
 
     def expire_all(self) -> None:
-        """End all tokens of both kinds at once."""
+        """Let all tokens of both kinds expire."""
         self.tokens.clear()
         self.endpoint.expire_all()
 
     def refuse(self, call: Call, scope: str) -> Reply | None:
-        """The answer a call gets for what its caller is, or None when it may read on."""
+        """The reply to a caller without access, or None if the call is allowed."""
         scheme, _, token = call.headers.get("authorization", "").partition(" ")
         if scheme in ("Bearer", "DPoP"):
             return self._refuse_access_token(call, scheme, token, scope)
-        # Okta's Python SDK leaves out the blank.
+        # Okta's Python SDK writes no space.
         if scheme[:4] == "SSWS" and (token or scheme[4:]) in self.tokens:
             return None
         return error("E0000011", headers=[("www-authenticate", "SSWS")])
@@ -55,7 +55,7 @@ class Access:
     def _problem(
         self, call: Call, scheme: str, token: str, scope: str, grant: Grant | None
     ) -> Problem | None:
-        """What is wrong with a call that shows an access token."""
+        """The problem of a call with an access token, if there is one."""
         if not grant:
             return 401, "invalid_token", "The access token is invalid or has expired."
         if scheme == "Bearer" and grant.thumbprint:
@@ -65,11 +65,11 @@ class Access:
         if scheme == "DPoP":
             try:
                 self._check_proof(call, token, grant)
-            except ProofError as refused:
-                return 400, "invalid_dpop_proof", str(refused)
+            except ProofError as error:
+                return 400, "invalid_dpop_proof", str(error)
         if scope not in grant.scopes:
-            words = "The access token provided does not contain the required scopes."
-            return 403, "insufficient_scope", words
+            message = "The access token provided does not contain the required scopes."
+            return 403, "insufficient_scope", message
         return None
 
     def _check_proof(self, call: Call, token: str, grant: Grant) -> None:
@@ -84,14 +84,14 @@ class Access:
 
 
 def _challenge(call: Call, scheme: str, scope: str, problem: Problem) -> Reply:
-    """An empty answer whose only explanation is its WWW-Authenticate header."""
-    status, code, words = problem
+    """An empty reply, with the reason in its WWW-Authenticate header."""
+    status, code, message = problem
     parts = {
         "authorization_uri": f"{call.base_url}/oauth2/v1/authorize",
         "realm": call.base_url,
         "scope": scope,
         "error": code,
-        "error_description": words,
+        "error_description": message,
         "resource": call.path,
     }
     if scheme == "DPoP":

@@ -1,4 +1,4 @@
-"""The API's endpoints: what each answers about the org, before anything goes wrong."""
+"""The endpoints of the Okta API: users, groups, members, and the schema of profiles."""
 
 import hashlib
 from bisect import bisect_right
@@ -46,28 +46,32 @@ _LINKS_OTHERWISE = ("suspend", "resetPassword", "expirePassword", "resetFactors"
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some rows of a listing, and the links that lead on."""
+    """The ids of one page of a listing, and its link headers."""
 
     ids: list[str]
     links: Headers
 
 
 class Api:
-    """Reads of one org."""
+    """The endpoints of one org."""
 
     def __init__(self, org: State) -> None:
         self._org = org
 
     def list_users(self, call: Call) -> Reply:
         """GET /api/v1/users."""
-        users, wanted = self._org.users, self._users_wanted(call)
+        users, predicate = self._org.users, self._user_predicate(call)
         page = self._page(
-            call, self._org.user_ids, MAX_USERS, mark="2", wanted=lambda row: wanted(users[row])
+            call,
+            self._org.user_ids,
+            MAX_USERS,
+            cursor_start="2",
+            predicate=lambda user_id: predicate(users[user_id]),
         )
         return self._users(call, page)
 
     def get_user(self, call: Call, user_id: str) -> Reply:
-        """GET /api/v1/users/{id}; the login and its part before the @ are taken for an id too."""
+        """GET /api/v1/users/{id}; a login, or its part before the @, may replace the id."""
         if user_id == "me":
             if not call.headers.get("authorization", "").upper().startswith("SSWS"):
                 raise RefusedError(error("E0000007", "me (User)"))
@@ -75,8 +79,8 @@ class Api:
         user = self._org.users.get(user_id) or self._user_by_login(user_id)
         if not user:
             raise RefusedError(error("E0000007", f"{user_id} (User)"))
-        shown = _slim(user, _omitted(call)) | {"_links": self._user_links(user)}
-        body = msgspec.json.encode(shown)
+        visible = _without(user, _omitted(call)) | {"_links": self._user_links(user)}
+        body = msgspec.json.encode(visible)
         return Reply(200, body, [("etag", f'W/"{hashlib.sha256(body).hexdigest()}"')])
 
     def list_groups_of_user(self, call: Call, user_id: str) -> Reply:
@@ -87,9 +91,12 @@ class Api:
 
     def list_groups(self, call: Call) -> Reply:
         """GET /api/v1/groups."""
-        groups, wanted = self._org.groups, self._groups_wanted(call)
+        groups, predicate = self._org.groups, self._group_predicate(call)
         page = self._page(
-            call, self._org.group_ids, MAX_GROUPS, wanted=lambda row: wanted(groups[row])
+            call,
+            self._org.group_ids,
+            MAX_GROUPS,
+            predicate=lambda group_id: predicate(groups[group_id]),
         )
         return self._groups(call, page)
 
@@ -102,10 +109,10 @@ class Api:
         """GET /api/v1/groups/{id}/users."""
         self._known_group(group_id)
         members = self._org.members(group_id)
-        return self._users(call, self._page(call, members, MAX_MEMBERS, mark="2"))
+        return self._users(call, self._page(call, members, MAX_MEMBERS, cursor_start="2"))
 
     def get_schema(self, _: Call) -> Reply:
-        """GET /api/v1/meta/schemas/user/default: the attributes a profile may have."""
+        """GET /api/v1/meta/schemas/user/default: the attributes that a profile can have."""
         custom = {
             name: {"title": name, "type": kind, "scope": "NONE"}
             for name, kind in CUSTOM_ATTRIBUTES.items()
@@ -119,9 +126,9 @@ class Api:
         schema = {"id": url, "name": "user", "title": "User", "type": "object"}
         return json_reply(schema | {"definitions": definitions})
 
-    # -- what is wanted ----------------------------------------------------------------------
+    # -- filters ----------------------------------------------------------------------
 
-    def _users_wanted(self, call: Call) -> Predicate:
+    def _user_predicate(self, call: Call) -> Predicate:
         if "search" in call.query:
             if "filter" in call.query:
                 raise RefusedError(error("E0000033"))
@@ -133,19 +140,19 @@ class Api:
             user["status"] != "DEPROVISIONED"
             and (
                 not prefix
-                or _any_starts(user["profile"], ("firstName", "lastName", "email"), prefix)
+                or _any_starts_with(user["profile"], ("firstName", "lastName", "email"), prefix)
             )
         )
 
-    def _groups_wanted(self, call: Call) -> Predicate:
-        wanted: list[Predicate] = []
+    def _group_predicate(self, call: Call) -> Predicate:
+        predicates: list[Predicate] = []
         if "search" in call.query:
-            wanted.append(_parsed(call.query["search"], GROUP_SEARCH))
+            predicates.append(_parsed(call.query["search"], GROUP_SEARCH))
         if "filter" in call.query:
-            wanted.append(_parsed(call.query["filter"], GROUP_FILTER))
+            predicates.append(_parsed(call.query["filter"], GROUP_FILTER))
         if prefix := call.query.get("q", "").lower():
-            wanted.append(lambda group: _any_starts(group["profile"], ("name",), prefix))
-        return lambda group: all(holds(group) for holds in wanted)
+            predicates.append(lambda group: _any_starts_with(group["profile"], ("name",), prefix))
+        return lambda group: all(predicate(group) for predicate in predicates)
 
     def _user_by_login(self, login: str) -> Json | None:
         for user in self._org.users.values():
@@ -163,29 +170,29 @@ class Api:
         self,
         call: Call,
         ids: Sequence[str],
-        most: int,
+        max_rows: int,
         *,
-        mark: str = "",
-        wanted: Callable[[str], bool] | None = None,
+        cursor_start: str = "",
+        predicate: Callable[[str], bool] | None = None,
     ) -> Page:
-        """The page of a listing that the call asks for; `mark` is what its cursors begin with."""
+        """The page that a call requests; `cursor_start` is what the listing's cursors begin with."""
         if "search" in call.query:
-            mark = ""
-        limit = _limit(call, most)
-        rest = islice(ids, self._start(call, ids, mark), None)
-        rows = list(islice(filter(wanted, rest) if wanted else rest, limit + 1))
+            cursor_start = ""
+        limit = _limit(call, max_rows)
+        rest = islice(ids, self._start(call, ids, cursor_start), None)
+        rows = list(islice(filter(predicate, rest) if predicate else rest, limit + 1))
         if "q" in call.query:
             return Page(rows[:limit], [])
         links = [_link(call, limit, call.query.get("after"), "self")]
         if 0 < limit < len(rows):
-            links.append(_link(call, limit, mark + rows[limit - 1], "next"))
+            links.append(_link(call, limit, cursor_start + rows[limit - 1], "next"))
         return Page(rows[:limit], links)
 
-    def _start(self, call: Call, ids: Sequence[str], mark: str) -> int:
-        """Where the page starts: behind the row the cursor names, be it still there or not."""
+    def _start(self, call: Call, ids: Sequence[str], cursor_start: str) -> int:
+        """The index of the page's first row: after the cursor's row, which may have been deleted."""
         if "after" not in call.query:
             return 0
-        last = call.query["after"].removeprefix(mark)
+        last = call.query["after"].removeprefix(cursor_start)
         if not self._org.existed(last):
             code = "E0000031" if "search" in call.query else "E0000029"
             raise RefusedError(error(code, cause="Invalid cursor."))
@@ -196,12 +203,13 @@ class Api:
     def _users(self, call: Call, page: Page) -> Reply:
         omitted = _omitted(call)
         if omitted:
-            shown = (
-                msgspec.json.encode(_slim(self._org.user_json(row), omitted)) for row in page.ids
+            rows = (
+                msgspec.json.encode(_without(self._org.user_json(user_id), omitted))
+                for user_id in page.ids
             )
         else:
-            shown = (self._org.user_bytes(row) for row in page.ids)
-        return Reply(200, b"[" + b",".join(shown) + b"]", page.links)
+            rows = (self._org.user_bytes(user_id) for user_id in page.ids)
+        return Reply(200, b"[" + b",".join(rows) + b"]", page.links)
 
     def _groups(self, call: Call, page: Page) -> Reply:
         expand = call.query.get("expand", "")
@@ -239,15 +247,15 @@ def _parsed(expression: str, allowed: Operators) -> Predicate:
         raise RefusedError(error("E0000031")) from None
 
 
-def _limit(call: Call, most: int) -> int:
-    """The page's size; one that is too large is clamped without a word."""
-    usual = most
+def _limit(call: Call, max_rows: int) -> int:
+    """The size of the page; Okta reduces one that is too large, without an error."""
+    default = max_rows
     if "q" in call.query:
-        usual = Q_USERS if call.path.endswith("/users") else Q_GROUPS
-    asked = call.query.get("limit", str(usual))
-    if not asked.isdecimal():
+        default = Q_USERS if call.path.endswith("/users") else Q_GROUPS
+    limit = call.query.get("limit", str(default))
+    if not limit.isdecimal():
         raise RefusedError(error("E0000001", "limit", "limit: must be a number"))
-    return min(int(asked), most)
+    return min(int(limit), max_rows)
 
 
 def _link(call: Call, limit: int, after: str | None, relation: str) -> tuple[str, str]:
@@ -257,21 +265,21 @@ def _link(call: Call, limit: int, after: str | None, relation: str) -> tuple[str
     return "link", f'<{call.base_url}{call.path}?{query}>; rel="{relation}"'
 
 
-def _any_starts(profile: Json, attributes: tuple[str, ...], prefix: str) -> bool:
+def _any_starts_with(profile: Json, attributes: tuple[str, ...], prefix: str) -> bool:
     return any(str(profile.get(name) or "").lower().startswith(prefix) for name in attributes)
 
 
 def _omitted(call: Call) -> frozenset[str]:
-    """What the parameter `okta-response` of the content type leaves out of users."""
+    """The fields of users that the content type's parameter `okta-response` omits."""
     content_type = call.headers.get("content-type", "")
     if "okta-response" not in content_type:
         return frozenset()
-    return frozenset(field for word, field in _OMITTED.items() if word in _words(content_type))
+    return frozenset(field for name, field in _OMITTED.items() if name in _names(content_type))
 
 
-def _words(content_type: str) -> list[str]:
+def _names(content_type: str) -> list[str]:
     return content_type.partition("okta-response=")[2].strip('" ').split(",")
 
 
-def _slim(user: Json, omitted: frozenset[str]) -> Json:
+def _without(user: Json, omitted: frozenset[str]) -> Json:
     return {name: value for name, value in user.items() if name not in omitted}

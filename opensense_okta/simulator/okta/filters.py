@@ -63,11 +63,15 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 
 
 class InvalidFilterError(ValueError):
-    """An expression that Okta does not understand."""
+    """An expression that is not valid."""
 
 
 def parse(expression: str, allowed: Operators) -> Predicate:
-    """The predicate an expression stands for; `allowed` names attributes and their operators."""
+    """The predicate of an expression; `allowed` has the attributes and their operators.
+
+    Raises:
+        InvalidFilterError: The expression is not valid.
+    """
     parser = _Parser(_tokens(expression), allowed)
     predicate = parser.either()
     if parser.tokens:
@@ -130,13 +134,13 @@ class _Parser:
 
 
 def _comparison(attribute: str, compare: Callable[[Any, Any], bool], literal: object) -> Predicate:
-    def holds(row: Mapping[str, Any]) -> bool:
+    def matches(row: Mapping[str, Any]) -> bool:
         value = _value(row, attribute)
         if isinstance(value, list):
             return any(compare(item, literal) for item in value)
         return type(value) is type(literal) and compare(value, literal)
 
-    return holds
+    return matches
 
 
 def _value(row: Mapping[str, Any], attribute: str) -> Any:  # noqa: ANN401 - whatever JSON holds
@@ -146,12 +150,12 @@ def _value(row: Mapping[str, Any], attribute: str) -> Any:  # noqa: ANN401 - wha
     return value
 
 
-def _literal(written: str) -> str | float | bool:
-    if written in ("true", "false"):
-        return written == "true"
-    if not written.startswith('"'):
-        raise InvalidFilterError(written)
-    text = written[1:-1].replace('\\"', '"')
+def _literal(literal: str) -> str | float | bool:
+    if literal in ("true", "false"):
+        return literal == "true"
+    if not literal.startswith('"'):
+        raise InvalidFilterError(literal)
+    text = literal[1:-1].replace('\\"', '"')
     if not _TIME.match(text):
         return text
     try:

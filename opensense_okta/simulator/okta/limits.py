@@ -1,4 +1,4 @@
-"""Okta's rate limits: so many requests of a kind in a window, and so many at the same time."""
+"""Okta's rate limits: requests of a kind in a window, and requests at the same time."""
 
 import math
 from collections import Counter
@@ -8,22 +8,22 @@ from opensense_okta.simulator.clock import Clock
 from opensense_okta.simulator.messages import Headers
 
 CONCURRENCY_RESET = 116
-"""Seconds from now that Okta names when too many requests run at once; only a suggestion."""
+"""Seconds to the reset time that Okta sends when too many requests run at once; only a suggestion."""
 
 
 @dataclass(slots=True)
 class Limits:
-    """How many requests of each kind a window allows.
+    """How many requests of each kind are allowed in a window.
 
     Attributes:
-        users: The users' listing, and what lies below a user.
-        groups: The groups' listing, and the listings of members.
-        single: A user or a group by its id.
+        users: The listing of users, and paths below a user.
+        groups: The listings of groups and of members.
+        single: One user or group, by its id.
         token: The token endpoint.
-        other: Everything else.
-        window_seconds: How long a window lasts; it starts with its first request.
+        other: All other paths.
+        window_seconds: The length of a window, which starts with its first request.
         concurrent: How many requests may run at the same time; None allows any number.
-        others: How many requests of each kind the org's other clients make in a window.
+        others: Requests of each kind that other clients of the org make in a window.
     """
 
     users: int = 600
@@ -47,11 +47,11 @@ class Meter:
         self._used: Counter[str] = Counter()
 
     def used(self, bucket: str) -> int:
-        """How many requests have been made of a kind in its present window."""
+        """The number of requests of a kind in its current window."""
         return self._used[bucket]
 
     def take(self, bucket: str) -> tuple[bool, Headers]:
-        """Whether a request is allowed, and the headers that tell the caller."""
+        """Whether a request is allowed, and the rate-limit headers of its reply."""
         now = self._clock.now()
         if self._ends.get(bucket, 0) <= now:
             self._ends[bucket] = math.ceil(now + self.limits.window_seconds)
@@ -71,7 +71,7 @@ class Meter:
         return _headers(0, 0, int(self._clock.now()) + CONCURRENCY_RESET)
 
     def _used_by_others(self, bucket: str, now: float) -> int:
-        """They spread their requests evenly over the window."""
+        """Requests of other clients, spread evenly over the window."""
         left = (self._ends[bucket] - now) / self.limits.window_seconds
         return round(self.limits.others * min(1.0, max(0.0, 1.0 - left)))
 

@@ -33,7 +33,7 @@ ERRORS = {
 def error(
     code: str, about: str = "", cause: str = "", headers: Headers | None = None, status: int = 0
 ) -> Reply:
-    """Okta's reply to a call that failed, by its error code."""
+    """Okta's reply with an error, by the error's code."""
     usual_status, summary = ERRORS.get(code, (500, code))
     body = {
         "errorCode": code,

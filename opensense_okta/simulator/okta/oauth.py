@@ -1,6 +1,6 @@
 """The org's token endpoint: client credentials with private_key_jwt, and DPoP.
 
-Every refusal is one of Okta's catalogue, with its words.
+Every error is one of Okta's, with its message.
 """
 
 import hashlib
@@ -46,7 +46,7 @@ INVALID_CLIENT = {
     "no_keys": "The client does not have a JWKSet configured, but the client_assertion requires "
     "one.",
 }
-"""Okta's words when it does not know who is asking; all with status 401."""
+"""Okta's messages when it cannot identify the client; all with status 401."""
 
 BAD_REQUEST = {
     "unsupported_grant_type": "The authorization grant type is not supported by the authorization "
@@ -56,17 +56,17 @@ BAD_REQUEST = {
     "consent_required": "You are not allowed any of the requested scopes.",
     "use_dpop_nonce": "Authorization server requires nonce in DPoP proof.",
 }
-"""Okta's words when it does not grant what is asked, by error; all with status 400."""
+"""Okta's messages when it does not grant a request, by error; all with status 400."""
 
 _PROOF = "The DPoP proof JWT "
 
 
-class RefusedError(Exception):
-    """A token request that is refused, by its key in the tables above."""
+class InvalidRequestError(Exception):
+    """A refused token request, by its key in the tables above."""
 
 
 class ProofError(Exception):
-    """A DPoP proof that is refused, in Okta's words."""
+    """A refused DPoP proof, with Okta's message."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,8 @@ class Client:
     Attributes:
         id: Its client id.
         keys: Its public keys: PEM text, or JWKs.
-        scopes: The scopes granted to it; a request for more gets these only.
-        dpop: Whether it must prove possession of a key (Okta's default for new apps).
+        scopes: The scopes granted to it; a request for more scopes gets only these.
+        dpop: Whether it must prove that it has a key (Okta's default for new apps).
         has_role: Whether it has an admin role; without one every listing is empty.
     """
 
@@ -91,13 +91,13 @@ class Client:
         self.loaded_keys()
 
     def loaded_keys(self) -> list[RSAKey | ECKey]:
-        """Its keys, ready to verify with."""
+        """Its keys, loaded."""
         return [public_key(key) for key in self.keys]
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What an access token stands for."""
+    """What was granted with an access token."""
 
     client: Client
     scopes: frozenset[str]
@@ -107,13 +107,17 @@ class Grant:
 
 @dataclass
 class Proofs:
-    """Judges DPoP proofs; each is good once."""
+    """Checks DPoP proofs; each is valid once."""
 
     clock: Clock
     _seen: set[str] = field(default_factory=set)
 
     def check(self, proof: str | None, method: str, url: str) -> tuple[str, dict[str, Any]]:
-        """The thumbprint of the key that signed a proof, and the proof's claims."""
+        """The thumbprint of the key that signed a proof, and the proof's claims.
+
+        Raises:
+            ProofError: The proof is not valid.
+        """
         if not proof:
             raise ProofError(f"{_PROOF}header is missing.")
         header, claims = _verified_proof(proof)
@@ -141,7 +145,7 @@ class Proofs:
 
 
 class TokenEndpoint:
-    """Grants access tokens to the registered clients, and knows what each is good for."""
+    """Grants access tokens to the registered clients."""
 
     def __init__(self, clients: Iterable[Client], clock: Clock, lifetime: float = 3600) -> None:
         self.clients = {client.id: client for client in clients}
@@ -154,16 +158,16 @@ class TokenEndpoint:
         self._signing_key = ECKey.generate_key("P-256")
 
     def grant_of(self, token: str) -> Grant | None:
-        """What a token stands for; None when it is unknown or has expired."""
+        """What was granted with a token; None if the token is unknown or has expired."""
         grant = self._grants.get(token)
         return grant if grant and grant.expires > self._clock.now() else None
 
     def expire_all(self) -> None:
-        """End all tokens at once."""
+        """Let all tokens expire."""
         self._grants.clear()
 
     def rotate_nonce(self) -> None:
-        """Take a new nonce; the one before stays good until the next rotation."""
+        """Use a new nonce; the previous one stays valid until the next rotation."""
         self._nonces.append(secrets.token_urlsafe(16))
 
     def answer(self, call: Call) -> Reply:
@@ -171,13 +175,15 @@ class TokenEndpoint:
         nonce = [("dpop-nonce", self._nonces[-1])]
         try:
             client, form = self._authenticate(call)
-            thumbprint = self._possession(client, call)
+            thumbprint = self._proven_key(client, call)
             scopes = _granted(client, form.get("scope", ""))
-        except RefusedError as refused:
-            return _refusal(str(refused), nonce)
-        except ProofError as refused:
-            words = str(refused)
-            return json_reply({"error": "invalid_dpop_proof", "error_description": words}, [], 400)
+        except InvalidRequestError as error:
+            return _refusal(str(error), nonce)
+        except ProofError as error:
+            message = str(error)
+            return json_reply(
+                {"error": "invalid_dpop_proof", "error_description": message}, [], 400
+            )
         token = self._issue(call, client, scopes, thumbprint)
         body = {
             "token_type": "DPoP" if thumbprint else "Bearer",
@@ -190,13 +196,13 @@ class TokenEndpoint:
     def _authenticate(self, call: Call) -> tuple[Client, dict[str, str]]:
         form = dict(parse_qsl(call.body.decode()))
         if form.get("grant_type") != "client_credentials":
-            raise RefusedError("unsupported_grant_type")
+            raise InvalidRequestError("unsupported_grant_type")
         if form.get("client_assertion_type") != ASSERTION_TYPE:
-            raise RefusedError("private_key_jwt")
+            raise InvalidRequestError("private_key_jwt")
         header, claims = _unverified(form.get("client_assertion", ""))
         client = self.clients.get(str(claims.get("iss")))
         if not client:
-            raise RefusedError("issuer")
+            raise InvalidRequestError("issuer")
         _check_signature(form["client_assertion"], client, header)
         self._check_claims(claims, f"{call.base_url}{call.path}")
         return client, form
@@ -204,29 +210,29 @@ class TokenEndpoint:
     def _check_claims(self, claims: Mapping[str, Any], url: str) -> None:
         now, audience, expires = self._clock.now(), claims.get("aud"), claims.get("exp")
         if claims.get("sub") != claims["iss"]:
-            raise RefusedError("subject")
+            raise InvalidRequestError("subject")
         if url not in (audience if isinstance(audience, list) else [audience]):
-            raise RefusedError("audience")
+            raise InvalidRequestError("audience")
         if not isinstance(expires, int | float):
-            raise RefusedError("no_expiry")
+            raise InvalidRequestError("no_expiry")
         if expires <= now:
-            raise RefusedError("expired")
+            raise InvalidRequestError("expired")
         if expires > now + LONGEST_ASSERTION + 1:
-            raise RefusedError("too_long")
+            raise InvalidRequestError("too_long")
         if claims.get("iat", 0) > now + 1:
-            raise RefusedError("from_future")
+            raise InvalidRequestError("from_future")
         if "jti" in claims and claims["jti"] in self._seen:
-            raise RefusedError("used")
+            raise InvalidRequestError("used")
         self._seen.add(claims.get("jti", ""))
 
-    def _possession(self, client: Client, call: Call) -> str | None:
-        """The thumbprint of the key the caller proves to have, if it has to or wants to."""
+    def _proven_key(self, client: Client, call: Call) -> str | None:
+        """The thumbprint of the key that the caller has proved to have; None for a caller without proof."""
         proof = call.headers.get("dpop")
         if not proof and not client.dpop:
             return None
         thumbprint, claims = self.proofs.check(proof, "POST", f"{call.base_url}{call.path}")
         if claims.get("nonce") not in self._nonces:
-            raise RefusedError("use_dpop_nonce")
+            raise InvalidRequestError("use_dpop_nonce")
         return thumbprint
 
     def _issue(self, call: Call, client: Client, scopes: list[str], thumbprint: str | None) -> str:
@@ -249,14 +255,14 @@ class TokenEndpoint:
 
 
 def token_hash(token: str) -> str:
-    """What the claim `ath` of a proof has to be."""
+    """The required value of a proof's claim `ath`."""
     return urlsafe_b64encode(hashlib.sha256(token.encode()).digest()).rstrip(b"=").decode()
 
 
 def _refusal(key: str, nonce: Headers) -> Reply:
     if key in INVALID_CLIENT:
-        words = INVALID_CLIENT[key]
-        return json_reply({"error": "invalid_client", "error_description": words}, [], 401)
+        body = {"error": "invalid_client", "error_description": INVALID_CLIENT[key]}
+        return json_reply(body, [], 401)
     body = {"error": key, "error_description": BAD_REQUEST[key]}
     return json_reply(body, nonce if key == "use_dpop_nonce" else [], 400)
 
@@ -264,41 +270,41 @@ def _refusal(key: str, nonce: Headers) -> Reply:
 def _granted(client: Client, requested: str) -> list[str]:
     names = requested.split()
     if not names or any(not name.startswith("okta.") for name in names):
-        raise RefusedError("invalid_scope")
+        raise InvalidRequestError("invalid_scope")
     granted = [name for name in names if name in client.scopes]
     if not granted:
-        raise RefusedError("consent_required")
+        raise InvalidRequestError("consent_required")
     return granted
 
 
 def _unverified(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Header and claims of an assertion, to find out whose key has to verify it."""
+    """Header and claims of an assertion, before its client and key are known."""
     if not token:
-        raise RefusedError("private_key_jwt")
+        raise InvalidRequestError("private_key_jwt")
     try:
         parsed = jws.extract_compact(token.encode())
         return dict(parsed.headers()), dict(msgspec.json.decode(parsed.payload))
     except (JoseError, ValueError, TypeError):
-        raise RefusedError("parsing") from None
+        raise InvalidRequestError("parsing") from None
 
 
 def _check_signature(token: str, client: Client, header: Mapping[str, Any]) -> None:
     if header.get("alg") not in ALGORITHMS:
-        raise RefusedError("algorithm")
+        raise InvalidRequestError("algorithm")
     keys = client.loaded_keys()
     if not keys:
-        raise RefusedError("no_keys")
+        raise InvalidRequestError("no_keys")
     if "kid" in header:
         keys = [key for key in keys if key.kid in (None, header["kid"])]
     if not keys or ("kid" not in header and len(keys) > 1):
-        raise RefusedError("kid")
+        raise InvalidRequestError("kid")
     for key in keys:
         try:
             jwt.decode(token, key, algorithms=list(ALGORITHMS))
         except (JoseError, ValueError):
             continue
         return
-    raise RefusedError("signature")
+    raise InvalidRequestError("signature")
 
 
 def _verified_proof(proof: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -322,10 +328,10 @@ def _verified_proof(proof: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def public_key(key: str | Mapping[str, Any]) -> RSAKey | ECKey:
-    """A public key that is written as PEM text or as a JWK.
+    """Load a public key, PEM text or a JWK.
 
     Raises:
-        ValueError: It is no RSA or EC key.
+        ValueError: It is not an RSA or EC key.
     """
     data = key if isinstance(key, str) else dict(key)
     for kind in (RSAKey, ECKey):

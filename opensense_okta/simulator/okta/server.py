@@ -1,4 +1,4 @@
-"""The simulator as a server on loopback: the API, its limits, its faults, and its controls."""
+"""The simulated Okta API: its paths, with access, limits and faults."""
 
 import re
 import secrets
@@ -17,12 +17,12 @@ from opensense_okta.simulator.okta.oauth import Client, TokenEndpoint
 from opensense_okta.simulator.simulated_api import SimulatedApi, find_endpoint
 
 TOKEN = "simulator-token"  # noqa: S105 - opens nothing but a simulator
-"""The API token that is accepted unless others are given."""
+"""The default API token."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One path of the API: who answers, what it counts against, and which scope it needs."""
+    """One path of the API, the limit that it counts against, and the scope that it needs."""
 
     method: str
     path: re.Pattern[str]
@@ -32,12 +32,12 @@ class Endpoint:
 
 
 class Simulator(SimulatedApi):
-    """An Okta org behind HTTP.
+    """The Okta API of one org.
 
     Attributes:
-        org: What it serves; may be changed while it serves.
-        access: Who may call it; `access.endpoint` grants the access tokens.
-        meter: How much of its limits is used.
+        org: The org; may be changed while it is served.
+        access: Checks tokens; `access.endpoint` grants access tokens.
+        meter: Counts requests against the limits.
     """
 
     def __init__(
@@ -52,17 +52,17 @@ class Simulator(SimulatedApi):
         clock_skew: float = 0.0,
         token_lifetime: float = 3600.0,
     ) -> None:
-        """Put an API in front of an org.
+        """Serve an org.
 
         Args:
-            org: What to serve.
+            org: The org.
             tokens: The SSWS tokens that are accepted.
             clients: The service apps that the token endpoint knows.
             limits: The rate limits; by default a workforce org's.
-            faults: What goes wrong.
-            latency: Seconds that every answer takes.
+            faults: The faults of the API.
+            latency: Seconds that every reply takes.
             clock_skew: Seconds by which the org's clock is ahead of this machine's.
-            token_lifetime: Seconds that an access token is good for.
+            token_lifetime: Seconds until an access token expires.
         """
         super().__init__(org, make_fault, faults=faults, latency=latency, clock_skew=clock_skew)
         self.org = org
@@ -77,14 +77,14 @@ class Simulator(SimulatedApi):
         self.org.serve_at(url)
 
     def usual_headers(self, _call: Call, _reply: Reply) -> Headers:
-        """The headers that all of Okta's responses have."""
+        """The headers of every reply of Okta."""
         return [
             ("cache-control", "no-cache, no-store"),
             ("x-okta-request-id", secrets.token_hex(16)),
         ]
 
     async def answer(self, call: Call) -> Reply:
-        """The org's own answer."""
+        """The API's reply to a call without faults."""
         endpoint, ids = find_endpoint(self._endpoints, call.path)
         if endpoint and call.method != endpoint.method:
             return error("E0000022")
@@ -96,17 +96,17 @@ class Simulator(SimulatedApi):
         elif not endpoint:
             reply = error("E0000008")
         else:
-            reply = self._ask(endpoint, call, ids)
+            reply = self._read(endpoint, call, ids)
         reply.headers += headers
         return reply
 
-    def _ask(self, endpoint: Endpoint, call: Call, ids: tuple[str, ...]) -> Reply:
-        """The endpoint's answer to a caller who may have one."""
+    def _read(self, endpoint: Endpoint, call: Call, ids: tuple[str, ...]) -> Reply:
+        """The reply of the endpoint, if the caller has access."""
         try:
             refusal = self.access.refuse(call, endpoint.scope) if endpoint.scope else None
             return refusal or endpoint.answer(call, *ids)
-        except RefusedError as refused:
-            return refused.reply
+        except RefusedError as error:
+            return error.reply
 
 
 def _endpoints(api: Api, tokens: TokenEndpoint) -> list[Endpoint]:

@@ -1,4 +1,4 @@
-"""Okta's options of the command, and its simulator that they describe."""
+"""Okta's options of `simulate`, and how they make its simulator."""
 
 import json
 from collections.abc import Iterable
