@@ -1,7 +1,7 @@
-"""The login endpoint's refusals: AADSTS codes with their status, `error` and words.
+"""The login endpoint's errors: AADSTS codes with their status, `error` and message.
 
-Status and `error` are those recorded or documented (docs/entra-api.md, "Token endpoint errors"); the
-words of codes that nobody has recorded are their documentation's.
+Status and `error` are recorded or documented (docs/entra-api.md, "Token endpoint errors"); messages
+that were not recorded are the documentation's.
 """
 
 from datetime import UTC, datetime
@@ -33,7 +33,7 @@ ERRORS: dict[int, tuple[int, str]] = {
 }
 """HTTP status and `error` of each code."""
 
-WORDS: dict[int, str] = {
+MESSAGES: dict[int, str] = {
     7000215: "Invalid client secret provided. Ensure the secret being sent in the request is "
     "the client secret value, not the client secret ID, for a secret added to app '{}'.",
     7000222: "The provided client secret keys for app '{}' are expired. Visit the Azure portal "
@@ -70,14 +70,14 @@ WORDS: dict[int, str] = {
 
 
 def refusal(code: int, about: str = "") -> RefusedError:
-    """The login endpoint's envelope of an error (token_7000215_invalid_secret and others)."""
+    """The login endpoint's reply with an error, as recorded (token_7000215_invalid_secret and others)."""
     status, error = ERRORS[code]
     trace, correlation = str(uuid4()), str(uuid4())
     moment = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
     ids = f"Trace ID: {trace} Correlation ID: {correlation} Timestamp: {moment}"
     body = {
         "error": error,
-        "error_description": f"AADSTS{code}: {WORDS[code].format(about)} {ids}",
+        "error_description": f"AADSTS{code}: {MESSAGES[code].format(about)} {ids}",
         "error_codes": [code],
         "timestamp": moment,
         "trace_id": trace,

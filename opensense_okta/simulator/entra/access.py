@@ -1,4 +1,4 @@
-"""Who may call Graph, and what they may see."""
+"""Access to Graph: access tokens, and the permissions of their applications."""
 
 from opensense_okta.simulator.entra.apps import App
 from opensense_okta.simulator.entra.login import Login
@@ -22,10 +22,10 @@ UNREADABLE = "CompactToken parsing failed with error code: 80049217"
 
 
 class Access:
-    """Judges the Authorization header of every call.
+    """Checks the Authorization header of every call.
 
     Attributes:
-        endpoint: Where access tokens come from.
+        endpoint: The login endpoint, which grants access tokens.
     """
 
     def __init__(self, endpoint: Login) -> None:
@@ -35,7 +35,7 @@ class Access:
         """The application that calls.
 
         Raises:
-            RefusedError: Its token is missing or no good, or Graph does not know it.
+            RefusedError: Its token is missing or not valid, or Graph does not know the application.
         """
         scheme, _, token = call.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
@@ -49,22 +49,22 @@ class Access:
         # The registration may have changed since the token was granted.
         app = self.endpoint.apps.get(grant.app.id, grant.app)
         if not app.known_to_graph:
-            words = "The identity of the calling application could not be established."
-            raise RefusedError(graph_error(call, 401, "Authorization_IdentityNotFound", words))
+            message = "The identity of the calling application could not be established."
+            raise RefusedError(graph_error(call, 401, "Authorization_IdentityNotFound", message))
         return app
 
-    def reader(self, call: Call, what: str) -> App:
-        """The application that calls, which may read such objects.
+    def reader(self, call: Call, kind: str) -> App:
+        """The application that calls, if it may read objects of a kind.
 
         Raises:
-            RefusedError: It may not.
+            RefusedError: It may not read them.
         """
         app = self.caller(call)
-        if not app.may_read(what):
+        if not app.may_read(kind):
             raise RefusedError(graph_error(call, 403, "Authorization_RequestDenied", DENIED))
         return app
 
 
-def _unauthorized(call: Call, words: str) -> RefusedError:
+def _unauthorized(call: Call, message: str) -> RefusedError:
     headers = [("www-authenticate", CHALLENGE)]
-    return RefusedError(graph_error(call, 401, "InvalidAuthenticationToken", words, headers))
+    return RefusedError(graph_error(call, 401, "InvalidAuthenticationToken", message, headers))

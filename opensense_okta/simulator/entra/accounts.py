@@ -1,7 +1,7 @@
-"""Who is in a tenant: the company's people as Entra knows them, and those only Entra knows.
+"""The users of a tenant: the company's people as Entra has them, and users that only Entra has.
 
-A person's account follows from their Okta user and the seed alone, so that a day's changes are
-followed by making again the accounts of those who changed.
+A person's account depends only on the Okta user and the seed, so that after a day only the accounts
+of changed users are created again.
 """
 
 import hashlib
@@ -26,9 +26,9 @@ INITIAL_DOMAIN = "acmeexample.onmicrosoft.com"
 PARTNER = "partner.example"
 
 _EXTRAS_SHARE = 25
-"""One contractor, one guest and one mailbox for so many users."""
+"""Users for each contractor, guest and mailbox."""
 
-_HABITS: dict[str, tuple[float, Part]] = {
+_DIFFERENCES: dict[str, tuple[float, Part]] = {
     "title": (0.05, Part.AGREEING),
     "writing": (0.15, Part.REWRITTEN),
     "mobile": (0.05, Part.SECOND_PHONE),
@@ -38,25 +38,25 @@ _HABITS: dict[str, tuple[float, Part]] = {
     "no mail": (0.02, Part.MAILLESS),
     "no number": (0.10, Part.AGREEING),
 }
-"""How many people Entra knows otherwise, and whose part it is to be one of them."""
+"""The share of people for whom Entra has another value, and the part that always has one."""
 
 
 def guid(*key: object) -> str:
-    """An object id that is always the same for the same key."""
+    """An object id; always the same for the same key."""
     digest = hashlib.blake2b("/".join(map(str, key)).encode(), digest_size=16).hexdigest()
     return f"{digest[:8]}-{digest[8:12]}-4{digest[13:16]}-a{digest[17:20]}-{digest[20:]}"
 
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """Makes the accounts of one company's people; unset properties are left out."""
+    """Creates the accounts of one company's people, without unset properties."""
 
     org: State
     part_of: dict[str, str]
     by_number: dict[str, str]
 
     def id_of(self, okta_id: str) -> str:
-        """The object id that a person's account has, if there is one."""
+        """The object id of a person's account, whether it exists or not."""
         return guid(self.org.seed, okta_id)
 
     def exists(self, user: Json) -> bool:
@@ -73,7 +73,7 @@ class Accounts:
     def account(self, user: Json) -> Json:
         """The account of an Okta user."""
         profile = user["profile"]
-        is_ = self._habits(user)
+        differs = self._differences(user)
         account = {
             "id": self.id_of(user["id"]),
             "accountEnabled": user["status"] not in ("DEPROVISIONED", "SUSPENDED"),
@@ -89,34 +89,36 @@ class Accounts:
             EXTENSION: profile.get("deskNumber"),
         }
         account |= (
-            self._work(user, is_) | _phones(self.org.seed, user, is_) | _address(profile, is_)
+            self._work(user, differs)
+            | _phones(self.org.seed, user, differs)
+            | _address(profile, differs)
         )
-        account |= self._mail(user, is_) | self._premises(user)
+        account |= self._mail(user, differs) | self._premises(user)
         return {name: value for name, value in account.items() if value not in (None, "")}
 
-    def _habits(self, user: Json) -> Callable[[str], bool]:
-        """Tells in what Entra knows a person otherwise than Okta."""
+    def _differences(self, user: Json) -> Callable[[str], bool]:
+        """A predicate: in which ways Entra's values of a person differ from Okta's."""
         part = self.part_of.get(user["id"])
 
-        def is_(habit: str) -> bool:
-            share, player = _HABITS[habit]
+        def differs(difference: str) -> bool:
+            share, player = _DIFFERENCES[difference]
             if part:
                 return part == player and part != Part.AGREEING
-            return chance(self.org.seed, habit, user["id"]) < share
+            return chance(self.org.seed, difference, user["id"]) < share
 
-        return is_
+        return differs
 
-    def _work(self, user: Json, is_: Callable[[str], bool]) -> Json:
+    def _work(self, user: Json, differs: Callable[[str], bool]) -> Json:
         profile = user["profile"]
         title, department = profile.get("title"), profile.get("department")
         manager = self.by_number.get(str(profile.get("managerId")))
         number = profile.get("employeeNumber")
         return {
-            "jobTitle": f"{title} II" if title and is_("title") else title,
+            "jobTitle": f"{title} II" if title and differs("title") else title,
             "department": OTHER_DEPARTMENT_NAMES.get(department, department)
-            if is_("department")
+            if differs("department")
             else department,
-            "employeeId": None if is_("no number") else number,
+            "employeeId": None if differs("no number") else number,
             "employeeType": profile.get("userType"),
             "employeeOrgData": {
                 "division": profile.get("division"),
@@ -125,16 +127,16 @@ class Accounts:
             "manager": manager and self.id_of(manager),
         }
 
-    def _mail(self, user: Json, is_: Callable[[str], bool]) -> Json:
+    def _mail(self, user: Json, differs: Callable[[str], bool]) -> Json:
         profile, lender = user["profile"], self.org.parts.get(Part.LENDER)
         mail = str(profile["email"])
         nickname = mail.partition("@")[0]
-        numbered = bool(profile.get("employeeNumber")) and not is_("no number")
+        numbered = bool(profile.get("employeeNumber")) and not differs("no number")
         if self.part_of.get(user["id"]) == Part.BORROWER and lender in self.org.users:
             mail = self.org.users[lender]["profile"]["email"]
-        if is_("case"):
+        if differs("case"):
             mail = mail[0].upper() + mail[1:].replace("@a", "@A")
-        if numbered and is_("no mail"):
+        if numbered and differs("no mail"):
             return {"mailNickname": nickname}
         aliases = [f"smtp:{nickname}@{INITIAL_DOMAIN}"]
         if second := profile.get("secondEmail"):
@@ -151,7 +153,7 @@ class Accounts:
         }
 
     def _premises(self, user: Json) -> Json:
-        """What shows that an account comes from the Active Directory of the company."""
+        """Properties of an account that comes from the company's Active Directory."""
         if chance(self.org.seed, "premises", user["id"]) >= 0.7:
             return {}
         object_guid = hashlib.blake2b(f"ad/{user['id']}".encode(), digest_size=16).digest()
@@ -164,7 +166,7 @@ class Accounts:
 
 
 def only_in_entra(org: State, size: int) -> Iterator[Json]:
-    """Contractors, guests, mailboxes and rooms of a company with so many Okta users."""
+    """Contractors, guests, mailboxes and rooms of a company with `size` Okta users."""
     rng, people, created = dice(org.seed, "only in Entra"), People(), "2024-02-01T08:00:00Z"
     count = max(2, size // _EXTRAS_SHARE) if size else 0
     for number in range(count):
@@ -201,17 +203,17 @@ def _contractor(profile: Profile, number: int) -> Json:
 
 
 def _guest(profile: Profile, number: int) -> Json:
-    """Somebody else's employee, of whom little is known (users_select_38_users)."""
+    """An employee of another company, with few properties (users_select_38_users)."""
     name = f"{str(profile['email']).partition('@')[0]}{number}"
     mail = f"{name}@{PARTNER}"
-    written = f"{profile['firstName']} {profile['lastName']}"
+    full_name = f"{profile['firstName']} {profile['lastName']}"
     return {
         "accountEnabled": True,
         "userPrincipalName": f"{name}_{PARTNER}#EXT#@{INITIAL_DOMAIN}",
         "userType": "Guest",
         "externalUserState": "Accepted" if number % 3 else "PendingAcceptance",
         "creationType": "Invitation",
-        "displayName": mail if number % 3 == 1 else written,
+        "displayName": mail if number % 3 == 1 else full_name,
         "mail": mail,
         "otherMails": [mail],
         "proxyAddresses": [f"SMTP:{mail}"],
@@ -219,7 +221,7 @@ def _guest(profile: Profile, number: int) -> Json:
 
 
 def _mailbox(number: int) -> Json:
-    """A shared mailbox or a room: a user who never logs in; the first one is the front desk's."""
+    """A shared mailbox or a room: a user without login. The first is the front desk."""
     kind, name = ("Front Desk", "frontdesk") if not number else ("Room", f"room{number:03d}")
     mail = FRONT_DESK if not number else f"{name}@{DOMAIN}"
     return {
@@ -251,17 +253,17 @@ def _null() -> Json:
     }
 
 
-def _phones(seed: int, user: Json, is_: Callable[[str], bool]) -> Json:
+def _phones(seed: int, user: Json, differs: Callable[[str], bool]) -> Json:
     profile = user["profile"]
     work, mobile = profile.get("primaryPhone"), profile.get("mobilePhone")
-    if is_("writing"):
+    if differs("writing"):
         work, mobile = work and rewritten(work), mobile and rewritten(mobile)
-    if mobile and is_("mobile"):
+    if mobile and differs("mobile"):
         mobile = digits(dice(seed, "mobile", user["id"]), "+1 347 555 0###")
     return {"businessPhones": [work] if work else None, "mobilePhone": mobile}
 
 
-def _address(profile: Profile, is_: Callable[[str], bool]) -> Json:
+def _address(profile: Profile, differs: Callable[[str], bool]) -> Json:
     language, country = profile.get("preferredLanguage"), profile.get("countryCode")
     return {
         "officeLocation": profile.get("city"),
@@ -270,11 +272,13 @@ def _address(profile: Profile, is_: Callable[[str], bool]) -> Json:
         "state": profile.get("state"),
         "postalCode": profile.get("zipCode"),
         "country": country,
-        "preferredLanguage": f"{language}-{country}" if language and is_("region") else language,
+        "preferredLanguage": f"{language}-{country}"
+        if language and differs("region")
+        else language,
     }
 
 
 def _extension_attributes(profile: Profile) -> Json | None:
-    """Of the fifteen only those that are set."""
+    """The set attributes among the fifteen."""
     pronouns = profile.get("pronouns")
     return {"extensionAttribute1": pronouns} if pronouns else None

@@ -1,4 +1,4 @@
-"""Graph's endpoints: what each answers about the tenant, before anything goes wrong."""
+"""The endpoints of Graph: users, groups, members, and the organization."""
 
 import re
 from bisect import bisect_right
@@ -24,7 +24,7 @@ from opensense_okta.simulator.entra.tenant import TENANT_ID, Tenant
 from opensense_okta.simulator.messages import Call, RefusedError, Reply
 
 UNITS = {"users": 2, "groups": 1, "members": 3, "other": 1}
-"""Resource units of each call, as recorded: `$select` made none cheaper (docs/entra-api.md, "Throttling")."""
+"""Resource units of each call, as recorded, with and without `$select` (docs/entra-api.md, "Throttling")."""
 
 Row = TypeVar("Row", str, Member)
 
@@ -33,7 +33,7 @@ _PERMISSION = {"user": "users", "group": "groups", "device": "devices", "orgCont
 
 
 class Api:
-    """Reads of one tenant."""
+    """The endpoints of one tenant."""
 
     def __init__(self, tenant: Tenant) -> None:
         self._tenant = tenant
@@ -44,12 +44,12 @@ class Api:
         query = read_query(call)
         names = selected(call, query, USER, "user")
         manager = expanded_manager(call, query, USER)
-        shown = names or USER_DEFAULT
+        visible = names or USER_DEFAULT
         return _listing(
             call,
             query,
             self._tenant.user_ids,
-            lambda user_id: self._rows.user(user_id, shown, manager),
+            lambda user_id: self._rows.user(user_id, visible, manager),
             context="users" + _context(names),
             units=UNITS["users"] + (manager is not None),
         )
@@ -63,13 +63,13 @@ class Api:
         return _count(call, len(self._tenant.groups))
 
     def get_user(self, call: Call, _: App, name: str) -> Reply:
-        """GET /v1.0/users/{id}; a userPrincipalName is taken for an id too."""
+        """GET /v1.0/users/{id}; a userPrincipalName may replace the id."""
         user_id = name
         if name not in self._tenant.users:
-            named = (
+            matching = (
                 key for key, user in self._tenant.users.items() if user["userPrincipalName"] == name
             )
-            user_id = next(named, "")
+            user_id = next(matching, "")
         if not user_id:
             raise _not_found(call, name)
         names = selected(call, read_query(call), USER, "user")
@@ -80,12 +80,12 @@ class Api:
         """GET /v1.0/groups."""
         query = read_query(call)
         names = selected(call, query, GROUP, "group")
-        shown = names or tuple(GROUP)
+        visible = names or tuple(GROUP)
         return _listing(
             call,
             query,
             self._tenant.group_ids,
-            lambda group_id: self._rows.group(group_id, shown),
+            lambda group_id: self._rows.group(group_id, visible),
             context="groups" + _context(names),
             units=UNITS["groups"],
         )
@@ -98,7 +98,7 @@ class Api:
         return _entity(call, row, f"groups{_context(names)}/$entity")
 
     def list_members(self, call: Call, app: App, group_id: str, cast: str | None = None) -> Reply:
-        """GET /v1.0/groups/{id}/members, of all types or cast to one."""
+        """GET /v1.0/groups/{id}/members, of all types, or cast to one type."""
         self._known_group(call, group_id)
         query = read_query(call)
         known = OF_TYPE[cast] if cast else _all_properties()
@@ -124,8 +124,10 @@ class Api:
     def list_users_in_group(self, call: Call, app: App, group_id: str) -> Reply:
         """GET /v1.0/groups/{id}/members/microsoft.graph.user, an advanced query."""
         if not _advanced(call) or call.query.get("$count") != "true":
-            words = "Casting needs the header ConsistencyLevel:eventual and the option $count=true."
-            raise RefusedError(graph_error(call, 400, "Request_UnsupportedQuery", words))
+            message = (
+                "Casting needs the header ConsistencyLevel:eventual and the option $count=true."
+            )
+            raise RefusedError(graph_error(call, 400, "Request_UnsupportedQuery", message))
         return self.list_members(call, app, group_id, "user")
 
     def get_organization(self, call: Call, _: App) -> Reply:
@@ -136,8 +138,8 @@ class Api:
 
     def _known_group(self, call: Call, group_id: str) -> None:
         if not _GUID.fullmatch(group_id):
-            words = f"Invalid object identifier '{group_id}'."
-            raise RefusedError(graph_error(call, 400, "Request_BadRequest", words))
+            message = f"Invalid object identifier '{group_id}'."
+            raise RefusedError(graph_error(call, 400, "Request_BadRequest", message))
         if group_id not in self._tenant.groups:
             raise _not_found(call, group_id)
 
@@ -151,7 +153,7 @@ def _listing(
     context: str,
     units: int,
 ) -> Reply:
-    """One page; a full one leads on, even where nothing follows (paging_last_page_empty)."""
+    """One page; a full page has a next link, also if no rows follow (paging_last_page_empty)."""
     start = bisect_right(rows, query.after, key=_id) if query.after else 0
     page = rows[start : start + query.top]
     head: Json = {"@odata.context": f"{call.base_url}/v1.0/$metadata#{context}"}
@@ -164,22 +166,22 @@ def _listing(
 
 
 def _entity(call: Call, row: bytes, context: str, *, many: bool = False) -> Reply:
-    """One object, or a short collection that has no pages."""
+    """One object, or a short collection without pages."""
     head = msgspec.json.encode({"@odata.context": f"{call.base_url}/v1.0/$metadata#{context}"})[:-1]
     body = head + (b',"value":' + row + b"}" if many else b"," + row[1:])
     return graph_reply(body, UNITS["other"])
 
 
 def _count(call: Call, total: int) -> Reply:
-    """A bare number (users_count_plain)."""
+    """A plain number (users_count_plain)."""
     if not _advanced(call):
-        words = "$count is not currently supported."
-        raise RefusedError(graph_error(call, 400, "Request_BadRequest", words))
+        message = "$count is not currently supported."
+        raise RefusedError(graph_error(call, 400, "Request_BadRequest", message))
     return graph_reply(str(total).encode(), UNITS["other"], "text/plain")
 
 
 def _organization(tenant: Tenant) -> Json:
-    """The tenant itself, as recorded (organization)."""
+    """The properties of the organization, as recorded (organization)."""
     return {
         "id": TENANT_ID,
         "deletedDateTime": None,
@@ -219,7 +221,7 @@ def _organization(tenant: Tenant) -> Json:
 
 
 def _all_properties() -> Json:
-    """What `$select` may name where rows are of several types."""
+    """The properties that `$select` may have for rows of several types."""
     return {name: None for known in OF_TYPE.values() for name in known}
 
 
@@ -232,7 +234,7 @@ def _id(row: str | Member) -> str:
 
 
 def _advanced(call: Call) -> bool:
-    """Whether the caller asks for the index that counts and casts."""
+    """Whether the caller requests an advanced query, which can count and cast."""
     return call.headers.get("consistencylevel", "").lower() == "eventual"
 
 

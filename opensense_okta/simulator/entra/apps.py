@@ -1,4 +1,4 @@
-"""The applications registered with a tenant: how they prove who they are and what they may read."""
+"""The applications of a tenant: their credentials and permissions."""
 
 import hashlib
 from base64 import urlsafe_b64encode
@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 READS = frozenset({"User.Read.All", "GroupMember.Read.All"})
-"""The least that a reader of users, groups and members needs (docs/entra-api.md, "Permissions")."""
+"""The least permissions for reading users, groups and members (docs/entra-api.md, "Permissions")."""
 
 _EVERYTHING = frozenset({"Directory.Read.All", "Directory.ReadWrite.All"})
 _SUFFICIENT = {
@@ -20,7 +20,7 @@ _SUFFICIENT = {
     "contacts": frozenset({"OrgContact.Read.All"}),
     "organization": frozenset({"Organization.Read.All", "User.Read.All"}),
 }
-"""Any one of these lets an application read such objects."""
+"""With any of these an application may read objects of the kind."""
 
 
 @dataclass(frozen=True)
@@ -28,17 +28,17 @@ class Certificate:
     """A certificate uploaded to an application.
 
     Attributes:
-        pem: The certificate, without its key.
+        pem: The certificate, without its private key.
     """
 
     pem: str
 
     @cached_property
     def thumbprints(self) -> frozenset[tuple[str, str]]:
-        """What an assertion's header may name it by: `x5t` and `x5t#S256`."""
+        """How the header of an assertion may name it: `x5t` and `x5t#S256`."""
         loaded = x509.load_pem_x509_certificate(self.pem.encode())
         der = loaded.public_bytes(Encoding.DER)
-        names = {"x5t": loaded.fingerprint(SHA1()), "x5t#S256": hashlib.sha256(der).digest()}  # noqa: S303 - what Entra's older header is made of
+        names = {"x5t": loaded.fingerprint(SHA1()), "x5t#S256": hashlib.sha256(der).digest()}  # noqa: S303 - Entra's older header
         return frozenset((name, _base64url(digest)) for name, digest in names.items())
 
     @cached_property
@@ -54,12 +54,12 @@ class App:
 
     Attributes:
         id: Its client id.
-        secrets: The values of its client secrets that are good.
-        expired_secrets: Those that were.
+        secrets: Its valid client secrets.
+        expired_secrets: Its expired client secrets.
         certificates: Its certificates, in PEM.
-        permissions: The application permissions that an administrator has consented to.
-        known_to_graph: Whether there is a service principal for it; without any consent there may
-            be none, and Graph then does not know who is asking.
+        permissions: The application permissions with an administrator's consent.
+        known_to_graph: Whether it has a service principal; without consent it may have none, and
+            Graph cannot identify the caller.
     """
 
     id: str
@@ -70,18 +70,18 @@ class App:
     known_to_graph: bool = True
 
     def __post_init__(self) -> None:
-        """Load the certificates, so that a wrong one is known at once."""
+        """Load the certificates, so that a wrong one is an error at once."""
         for certificate in self.loaded_certificates:
             certificate.thumbprints  # noqa: B018 - computed once, when it is read
 
     @cached_property
     def loaded_certificates(self) -> list[Certificate]:
-        """Its certificates, ready to verify with."""
+        """Its certificates, loaded."""
         return [Certificate(pem) for pem in self.certificates]
 
-    def may_read(self, what: str) -> bool:
+    def may_read(self, kind: str) -> bool:
         """Whether it may read users, groups, devices, contacts or the organization."""
-        return bool(self.permissions & (_SUFFICIENT[what] | _EVERYTHING))
+        return bool(self.permissions & (_SUFFICIENT[kind] | _EVERYTHING))
 
 
 def _base64url(digest: bytes) -> str:

@@ -1,4 +1,4 @@
-"""A tenant's groups: many have the names and members of Okta's, some only Entra knows."""
+"""The groups of a tenant: copies of Okta's groups, and groups that only Entra has."""
 
 from collections.abc import Callable, Iterator
 from random import Random
@@ -11,14 +11,14 @@ from opensense_okta.simulator.entra.accounts import guid
 
 
 class Member(NamedTuple):
-    """What is in a group: a user, a group, a device or an orgContact."""
+    """A member of a group: a user, a group, a device or an orgContact."""
 
     id: str
     type: str
 
 
 class Group(NamedTuple):
-    """A group's properties, without those that are unset, and its direct members."""
+    """A group's properties, without the unset ones, and its direct members."""
 
     properties: Json
     members: list[Member]
@@ -41,7 +41,7 @@ KINDS: dict[str, Json] = {
         "membershipRuleProcessingState": "On",
     },
 }
-"""The kinds of groups, by what tells them apart (docs/entra-api.md, "Groups")."""
+"""The kinds of groups, with the properties in which they differ (docs/entra-api.md, "Groups")."""
 
 SYNCED = {"onPremisesSyncEnabled": True, "onPremisesDomainName": "corp.acme.example"}
 
@@ -78,7 +78,7 @@ def groups(org: State, account_of: Callable[[str], str | None]) -> Iterator[Grou
 
 
 def devices(org: State) -> dict[str, Json]:
-    """Three tablets that anybody may use."""
+    """Three shared tablets."""
     return {
         (device_id := guid(org.seed, "device", number)): {
             "id": device_id,
@@ -92,7 +92,7 @@ def devices(org: State) -> dict[str, Json]:
 
 
 def contacts(org: State) -> dict[str, Json]:
-    """Two suppliers' addresses."""
+    """Two suppliers."""
     return {
         (contact_id := guid(org.seed, "contact", name)): {
             "id": contact_id,
@@ -105,7 +105,7 @@ def contacts(org: State) -> dict[str, Json]:
 
 
 def _only_in_entra(org: State, others: list[str]) -> Iterator[Group]:
-    """Groups of groups, of devices and of contacts; a circle of two; one without members."""
+    """Groups with groups, devices or contacts; two groups in each other; one without members."""
     ids = {name: guid(org.seed, "own group", name) for name in ("All", "A", "B", "T", "S", "E")}
     rng = dice(org.seed, "own groups")
     yield Group(_properties(ids["All"], "All Departments", "security"), _nested(_some(rng, others)))

@@ -1,6 +1,6 @@
-"""Graph's throttling of directory calls: a bucket of resource units for an app in a tenant.
+"""Graph's throttling: each application has a bucket of resource units in a tenant.
 
-Nothing tells a caller how much is left (docs/entra-api.md, "Throttling").
+No header has the units that are left (docs/entra-api.md, "Throttling").
 """
 
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ SMALL = 3500
 
 
 def units_for(users: int) -> int:
-    """The documented bucket of a tenant of that size, in units in ten seconds."""
+    """The documented size of a tenant's bucket: units in ten seconds."""
     return SMALL if users < 50 else MEDIUM if users <= 500 else LARGE
 
 
 @dataclass(slots=True)
 class Limits:
-    """How much an app may use.
+    """How much an application may use.
 
     Attributes:
-        units: Resource units in a window; None takes what the tenant's size gives.
-        window_seconds: How long it takes to fill an empty bucket.
+        units: Resource units in a window; None depends on the number of users.
+        window_seconds: Seconds until an empty bucket is full.
     """
 
     units: int | None = None
@@ -33,7 +33,7 @@ class Limits:
 
 
 class Bucket:
-    """What is left to each app."""
+    """The units that are left for each application."""
 
     def __init__(self, limits: Limits, clock: Clock) -> None:
         self.limits = limits
@@ -43,26 +43,26 @@ class Bucket:
         self._levels: dict[str, tuple[float, float]] = {}
 
     def wait(self, app: str, users: int) -> float:
-        """Seconds until the app may call again; 0 when it may now."""
+        """Seconds until the application may call again; 0 if it may call now."""
         left, rate = self._level(app, users)
         return 0.0 if left >= 1 else (1 - left) / rate
 
     def take(self, app: str, users: int, units: int) -> None:
-        """Charge a call that was answered; what failed costs nothing."""
+        """Subtract the units of a successful call; failed calls cost nothing."""
         left, _ = self._level(app, users)
         self.used += units
         self._levels[app] = (left - units, self._clock.now())
 
     def _level(self, app: str, users: int) -> tuple[float, float]:
-        """Units left now, and units that come back in a second."""
-        most = float(self.limits.units or units_for(users))
-        rate = most / self.limits.window_seconds
-        left, when = self._levels.get(app, (most, 0.0))
-        return min(most, left + (self._clock.now() - when) * rate), rate
+        """Units that are left, and units that are added in a second."""
+        size = float(self.limits.units or units_for(users))
+        rate = size / self.limits.window_seconds
+        left, when = self._levels.get(app, (size, 0.0))
+        return min(size, left + (self._clock.now() - when) * rate), rate
 
 
 def refusal_headers(app: str, seconds: float | None, reason: str) -> Headers:
-    """The headers of a 429; the wait has a fraction, as documented, or is not told."""
+    """The headers of a 429; Retry-After has a fraction, as documented, or is missing."""
     headers = [
         ("x-ms-throttle-scope", f"Tenant_Application/ReadWrite/{app}/{TENANT_ID}"),
         ("x-ms-throttle-information", reason),

@@ -23,7 +23,7 @@ from opensense_okta.simulator.messages import Call, Reply
 ALGORITHMS = ["PS256", "RS256"]
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 LIFETIME = 3599.0
-"""Seconds that a token is good for; one less than an hour (token_ok)."""
+"""Seconds until a token expires; one less than an hour (token_ok)."""
 
 GRAPH_ROOTS = (
     "https://graph.microsoft.com",
@@ -31,7 +31,7 @@ GRAPH_ROOTS = (
     "https://dod-graph.microsoft.us",
     "https://microsoftgraph.chinacloudapi.cn",
 )
-NO_TENANT_OF_ITS_OWN = ("common", "consumers", "organizations")
+SHARED_TENANT_NAMES = ("common", "consumers", "organizations")
 
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _DNS_NAME = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)
@@ -39,14 +39,14 @@ _DNS_NAME = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What an access token stands for."""
+    """What was granted with an access token."""
 
     app: App
     expires: float
 
 
 class Login:
-    """Grants access tokens to the registered applications, and knows what each is good for."""
+    """Grants access tokens to the registered applications."""
 
     def __init__(
         self, tenant: Tenant, apps: Iterable[App], clock: Clock, lifetime: float = LIFETIME
@@ -56,21 +56,21 @@ class Login:
         self._tenant = tenant
         self._clock = clock
         self._grants: dict[str, Grant] = {}
-        self._ended: set[str] = set()
+        self._expired: set[str] = set()
         self._assertions: set[str] = set()
 
     def grant_of(self, token: str) -> Grant | None:
-        """What a token stands for; None when it is unknown or has expired."""
+        """What was granted with a token; None if the token is unknown or has expired."""
         grant = self._grants.get(token)
         return grant if grant and grant.expires > self._clock.now() else None
 
     def was_granted(self, token: str) -> bool:
-        """Whether a token was good once."""
-        return token in self._grants or token in self._ended
+        """Whether a token was ever granted."""
+        return token in self._grants or token in self._expired
 
     def expire_all(self) -> None:
-        """End all tokens at once."""
-        self._ended |= self._grants.keys()
+        """Let all tokens expire."""
+        self._expired |= self._grants.keys()
         self._grants.clear()
 
     def answer(self, call: Call, tenant: str) -> Reply:
@@ -132,13 +132,13 @@ class Login:
         begins, ends = claims.get("nbf", 0), claims.get("exp")
         if not isinstance(ends, int | float) or not begins - 300 <= now < ends:
             raise refusal(700024, datetime.fromtimestamp(now, UTC).isoformat())
-        name = str(claims.get("jti") or "")
-        if not name or name in self._assertions:
+        assertion_id = str(claims.get("jti") or "")
+        if not assertion_id or assertion_id in self._assertions:
             raise refusal(50027, "The claim 'jti' is missing or was used before.")
-        self._assertions.add(name)
+        self._assertions.add(assertion_id)
 
     def _issue(self, app: App) -> str:
-        """A token that looks like a JWT, and is for Graph alone to understand."""
+        """A token that looks like a JWT; only Graph can read it."""
         now = self._clock.now()
         claims = {"appid": app.id, "tid": TENANT_ID, "exp": int(now + self.lifetime)}
         claims["roles"] = sorted(app.permissions)
@@ -150,7 +150,7 @@ class Login:
 
 
 def _check_tenant(name: str, tenant: Tenant) -> None:
-    if name in NO_TENANT_OF_ITS_OWN:
+    if name in SHARED_TENANT_NAMES:
         raise refusal(9001023)
     if name.lower() in (TENANT_ID, *tenant.domains):
         return
@@ -170,12 +170,14 @@ def _check_scope(scope: str, own_url: str) -> None:
 
 
 def _certificate(app: App, header: Mapping[str, Any]) -> Certificate:
-    named = {(name, str(header[name])) for name in ("x5t", "x5t#S256") if name in header}
+    names = {(name, str(header[name])) for name in ("x5t", "x5t#S256") if name in header}
     for certificate in app.loaded_certificates:
-        if named and named <= certificate.thumbprints:
+        if names and names <= certificate.thumbprints:
             return certificate
-    shown = ", ".join(value for _, value in sorted(named)) or "none"
-    raise refusal(700027, f"The key was not found, Thumbprint of key used by client: '{shown}'")
+    thumbprints = ", ".join(value for _, value in sorted(names)) or "none"
+    raise refusal(
+        700027, f"The key was not found, Thumbprint of key used by client: '{thumbprints}'"
+    )
 
 
 def _basic(call: Call) -> tuple[str, str] | None:

@@ -11,7 +11,7 @@ ODATA = (
     "application/json;odata.metadata=minimal;odata.streaming=true;"
     "IEEE754Compatible=false;charset=utf-8"
 )
-"""The content type of what Graph answers (docs/entra-api.md, "Errors")."""
+"""The content type of Graph's replies (docs/entra-api.md, "Errors")."""
 
 NOT_FOUND = (
     "Resource '{}' does not exist or one of its queried reference-property objects are not present."
@@ -20,7 +20,7 @@ DENIED = "Insufficient privileges to complete the operation."
 
 
 def graph_reply(body: bytes, units: int, content_type: str = ODATA) -> Reply:
-    """What Graph answers when all is well, and what it cost."""
+    """Graph's reply without an error, and the units that the call used."""
     headers = [("odata-version", "4.0"), ("x-ms-resource-unit", str(units))]
     return Reply(200, body, headers, content_type)
 
@@ -28,7 +28,7 @@ def graph_reply(body: bytes, units: int, content_type: str = ODATA) -> Reply:
 def graph_error(
     call: Call, status: int, code: str, message: str, headers: Headers | None = None
 ) -> Reply:
-    """Graph's envelope of an error; the ids in it are those of the headers."""
+    """Graph's reply with an error; the ids in its body and its headers are the same."""
     request_id = str(uuid4())
     inner = {
         "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"),
@@ -40,7 +40,7 @@ def graph_error(
 
 
 def client_request_id(call: Call) -> str:
-    """The id that the caller gave to its request, if it is one."""
+    """The id that the caller gave to its request, if it is a UUID."""
     given = call.headers.get("client-request-id", "")
     try:
         return str(UUID(given))
@@ -49,7 +49,7 @@ def client_request_id(call: Call) -> str:
 
 
 def usual_headers(call: Call, reply: Reply) -> Headers:
-    """The headers that every answer has, of the login endpoint or of Graph."""
+    """The headers of every reply of the login endpoint or of Graph."""
     common = [("strict-transport-security", "max-age=31536000")]
     if not call.path.startswith("/v1.0/"):
         cache = ("cache-control", "no-store, no-cache")

@@ -1,9 +1,9 @@
-"""Which properties Graph's users, groups, devices and contacts have, and what an unset one is."""
+"""The properties of Graph's users, groups, devices and contacts, and the value of unset ones."""
 
 from typing import Any
 
 Empty = dict[str, Any]
-"""Properties in their order, each with its value when it is not set."""
+"""Properties in their order, each with its value if it is unset."""
 
 USER_DEFAULT = (
     "businessPhones",
@@ -18,13 +18,13 @@ USER_DEFAULT = (
     "userPrincipalName",
     "id",
 )
-"""What a user shows without `$select` (docs/entra-api.md, "Users"), in the recorded order."""
+"""The properties of a user without `$select` (docs/entra-api.md, "Users"), in the recorded order."""
 
 MEMBER_DEFAULT = ("id", *USER_DEFAULT[:-1])
-"""The same in a listing of members, where the id was recorded first."""
+"""The same in a listing of members, where the id comes first."""
 
 EXTENSION = "extension_9f1d2c3b4a5e46f78899aabbccddeeff_deskNumber"
-"""A directory extension of the tenant's; shown only when it is selected."""
+"""A directory extension of the tenant; only in replies if it is selected."""
 
 _USER_LISTS = ("businessPhones", "otherMails", "proxyAddresses", "imAddresses")
 _USER_TEXTS = """id accountEnabled ageGroup city companyName country createdDateTime creationType
@@ -45,7 +45,7 @@ USER: Empty = {
 NOT_IN_COLLECTIONS = frozenset(
     ("aboutMe", "birthday", "hireDate", "interests", "mySite", "pastProjects", "schools", "skills")
 )
-"""Properties of users that a listing answers with 501 (users_501_not_in_collection)."""
+"""Properties of users that are a 501 in a listing (users_501_not_in_collection)."""
 
 GROUP: Empty = {
     "id": None,
@@ -83,7 +83,7 @@ GROUP: Empty = {
     "onPremisesProvisioningErrors": [],
     "serviceProvisioningErrors": [],
 }
-"""A group as recorded in 2024 (groups_list_2024), in that order."""
+"""The properties of a group, as recorded in 2024 (groups_list_2024), in that order."""
 
 DEVICE: Empty = {
     "id": None,
@@ -113,12 +113,12 @@ OF_TYPE: dict[str, Empty] = {
     "device": DEVICE,
     "orgContact": CONTACT,
 }
-"""All properties of what can be a group's member."""
+"""All properties, by type of member."""
 
-SHOWN: dict[str, tuple[str, ...]] = {
+DEFAULTS: dict[str, tuple[str, ...]] = {
     "user": MEMBER_DEFAULT,
     "group": tuple(GROUP),
     "device": tuple(DEVICE),
     "orgContact": tuple(CONTACT),
 }
-"""What a member of a type shows without `$select`."""
+"""The properties of a member without `$select`, by type."""

@@ -1,4 +1,4 @@
-"""What a call asks of a listing: `$select`, `$top`, `$expand`, `$count`, and where to go on."""
+"""The options of a listing: `$select`, `$top`, `$expand`, `$count` and `$skiptoken`."""
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -21,19 +21,19 @@ _SUPPORTED = frozenset({"$select", "$top", "$expand", "$count", "$skiptoken"})
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A listing's options, and the id of the row after which the page starts."""
+    """The options of a listing, and the id of the row before the page's first one."""
 
     options: dict[str, str]
     after: str
 
     @property
     def top(self) -> int:
-        """How many rows a page has."""
+        """The number of rows of a page."""
         return int(self.options.get("$top", DEFAULT_PAGE))
 
 
 def read_query(call: Call) -> Query:
-    """The options of a call; those of a page token hold where the call names none.
+    """The options of a call; those of its page token, where the call does not have them.
 
     Raises:
         RefusedError: An option is unknown, or its value is wrong.
@@ -45,38 +45,38 @@ def read_query(call: Call) -> Query:
     for name in options.keys() - _SUPPORTED:
         raise _bad(call, "Request_UnsupportedQuery", f"Unsupported Query: {name}.")
     if token := options.pop("$skiptoken", None):
-        path, after, before = _opened(call, token)
+        path, after, before = _read_token(call, token)
         if path != call.path:
             raise _bad(call, "Request_UnsupportedQuery", "The page token is of another query.")
         options = {**before, **options}
     top = options.get("$top", "1")
     if not top.isdecimal() or not 1 <= int(top) <= MAX_PAGE:
-        words = f"Invalid page size specified: '{top}'. Must be between 1 and 999 inclusive."
-        raise _bad(call, "Request_UnsupportedQuery", words)
+        message = f"Invalid page size specified: '{top}'. Must be between 1 and 999 inclusive."
+        raise _bad(call, "Request_UnsupportedQuery", message)
     return Query(options, after)
 
 
-def next_link(call: Call, query: Query, last: str) -> str:
-    """The absolute URL of the page after a row; only its token is opaque."""
-    content = msgspec.json.encode([call.path, last, query.options])
+def next_link(call: Call, query: Query, last_id: str) -> str:
+    """The absolute URL of the page after a row; its token is opaque."""
+    content = msgspec.json.encode([call.path, last_id, query.options])
     token = urlsafe_b64encode(_TOKEN_START + content).rstrip(b"=").decode()
-    shown = [f"{name}={quote(value, safe='$(),=')}" for name, value in query.options.items()]
-    return f"{call.base_url}{call.path}?{'&'.join([*shown, f'$skiptoken={token}'])}"
+    options = [f"{name}={quote(value, safe='$(),=')}" for name, value in query.options.items()]
+    return f"{call.base_url}{call.path}?{'&'.join([*options, f'$skiptoken={token}'])}"
 
 
 def selected(call: Call, query: Query, known: Empty, of_type: str) -> tuple[str, ...] | None:
-    """The properties that `$select` names; None when it is not given.
+    """The properties in `$select`; None without it.
 
     Raises:
-        RefusedError: There is no such property, or a listing does not have it.
+        RefusedError: A property does not exist, or a listing does not have it.
     """
     if "$select" not in query.options:
         return None
     names = tuple(name.strip() for name in query.options["$select"].split(","))
     for name in names:
         if name in NOT_IN_COLLECTIONS:
-            words = "This operation target is not yet supported."
-            raise RefusedError(graph_error(call, 501, "NotImplemented", words))
+            message = "This operation target is not yet supported."
+            raise RefusedError(graph_error(call, 501, "NotImplemented", message))
         if name not in known:
             raise _bad(
                 call,
@@ -88,10 +88,10 @@ def selected(call: Call, query: Query, known: Empty, of_type: str) -> tuple[str,
 
 
 def expanded_manager(call: Call, query: Query, known: Empty) -> tuple[str, ...] | None:
-    """The manager's properties that `$expand` asks for; None when it does not.
+    """The manager's properties in `$expand`; None without it.
 
     Raises:
-        RefusedError: It asks for anything else.
+        RefusedError: It has anything else.
     """
     if "$expand" not in query.options:
         return None
@@ -102,8 +102,8 @@ def expanded_manager(call: Call, query: Query, known: Empty) -> tuple[str, ...] 
     return names
 
 
-def _opened(call: Call, token: str) -> tuple[str, str, dict[str, str]]:
-    """What a page token says: the path, the last row, and the options."""
+def _read_token(call: Call, token: str) -> tuple[str, str, dict[str, str]]:
+    """The content of a page token: the path, the last row, and the options."""
     try:
         start = urlsafe_b64decode(token + "=" * (-len(token) % 4))
         if start[:4] == _TOKEN_START:
@@ -113,5 +113,5 @@ def _opened(call: Call, token: str) -> tuple[str, str, dict[str, str]]:
     raise _bad(call, "Request_UnsupportedQuery", "The specified page token is invalid.")
 
 
-def _bad(call: Call, code: str, words: str) -> RefusedError:
-    return RefusedError(graph_error(call, 400, code, words))
+def _bad(call: Call, code: str, message: str) -> RefusedError:
+    return RefusedError(graph_error(call, 400, code, message))

@@ -1,4 +1,4 @@
-"""The simulator as a server on loopback: login and Graph, limits, faults, and controls."""
+"""The simulated login endpoint and Graph: their paths, with access, limits and faults."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -19,7 +19,7 @@ from opensense_okta.simulator.simulated_api import SimulatedApi, find_endpoint
 __all__ = ["CLIENT_ID", "CLIENT_SECRET", "TENANT_ID", "Simulator"]
 
 CLIENT_ID = "c1b2a3d4-0f0e-4d0c-8b0a-090807060504"
-"""The application that is registered unless others are given."""
+"""The client id of the default application."""
 
 CLIENT_SECRET = "simulator~secret"  # noqa: S105 - opens nothing but a simulator
 """Its client secret."""
@@ -29,21 +29,21 @@ APP = App(CLIENT_ID, secrets=(CLIENT_SECRET,))
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One path of Graph: who answers, and what the caller must be allowed to read."""
+    """One path of Graph, and the kind of objects that the caller must be allowed to read."""
 
     path: re.Pattern[str]
-    what: str
+    kind: str
     answer: Callable[..., Reply]
 
 
 class Simulator(SimulatedApi):
-    """An Entra tenant behind HTTP; its URL is the login endpoint's and Graph's root alike.
+    """The login endpoint and Graph of one tenant, at the same URL.
 
     Attributes:
-        tenant: What it serves; may be changed while it serves.
-        access: Who may call it; `access.endpoint` grants the tokens, and `access.endpoint.apps`
-            are the registered applications, which may be replaced.
-        bucket: How much of its limits is used.
+        tenant: The tenant; may be changed while it is served.
+        access: Checks tokens; `access.endpoint` grants them, and `access.endpoint.apps` are the
+            registered applications, which may be replaced.
+        bucket: Counts resource units against the limits.
     """
 
     def __init__(
@@ -57,16 +57,16 @@ class Simulator(SimulatedApi):
         clock_skew: float = 0.0,
         token_lifetime: float = LIFETIME,
     ) -> None:
-        """Put login and Graph in front of a tenant.
+        """Serve a tenant.
 
         Args:
-            tenant: What to serve.
+            tenant: The tenant.
             apps: The applications that the tenant knows.
-            limits: How many resource units an app may use; by default what its size gives.
-            faults: What goes wrong.
-            latency: Seconds that every answer takes.
+            limits: How many resource units an application may use; depends on its size by default.
+            faults: The faults of the API.
+            latency: Seconds that every reply takes.
             clock_skew: Seconds by which the tenant's clock is ahead of this machine's.
-            token_lifetime: Seconds that an access token is good for.
+            token_lifetime: Seconds until an access token expires.
         """
         super().__init__(tenant, make_fault, faults=faults, latency=latency, clock_skew=clock_skew)
         self.tenant = tenant
@@ -75,17 +75,17 @@ class Simulator(SimulatedApi):
         self._endpoints = _endpoints(Api(tenant))
 
     def usual_headers(self, call: Call, reply: Reply) -> Headers:
-        """The headers that every answer has."""
+        """The headers of every reply."""
         return usual_headers(call, reply)
 
     async def answer(self, call: Call) -> Reply:
-        """The tenant's own answer."""
+        """The API's reply to a call without faults."""
         try:
             if login := _LOGIN.fullmatch(call.path):
                 return self._log_in(call, login[1])
             return self._read(call)
-        except RefusedError as refused:
-            return refused.reply
+        except RefusedError as error:
+            return error.reply
 
     def _log_in(self, call: Call, tenant: str) -> Reply:
         if call.method != "POST":
@@ -97,12 +97,12 @@ class Simulator(SimulatedApi):
         if not endpoint:
             self.access.caller(call)
             segment = call.path.removeprefix("/v1.0/").partition("/")[0]
-            words = f"Resource not found for the segment '{segment}'."
-            return graph_error(call, 400, "BadRequest", words)
+            message = f"Resource not found for the segment '{segment}'."
+            return graph_error(call, 400, "BadRequest", message)
         if call.method != "GET":
-            words = "The simulated directory cannot be written to."
-            return graph_error(call, 405, "Request_BadRequest", words)
-        app, size = self.access.reader(call, endpoint.what), len(self.tenant.users)
+            message = "The simulated directory cannot be written to."
+            return graph_error(call, 405, "Request_BadRequest", message)
+        app, size = self.access.reader(call, endpoint.kind), len(self.tenant.users)
         if wait := self.bucket.wait(app.id, size):
             self.bucket.refused += 1
             headers = refusal_headers(app.id, wait, "ResourceUnitLimitExceeded")
@@ -117,8 +117,8 @@ _LOGIN = re.compile(r"/([^/]+)/oauth2/v2\.0/token")
 
 def _endpoints(api: Api) -> list[Endpoint]:
     return [
-        Endpoint(re.compile(f"/v1\\.0/{path}"), what, answer)
-        for path, what, answer in (
+        Endpoint(re.compile(f"/v1\\.0/{path}"), kind, answer)
+        for path, kind, answer in (
             ("organization", "organization", api.get_organization),
             ("users/?", "users", api.list_users),
             (r"users/\$count", "users", api.count_users),
