@@ -1,14 +1,14 @@
-"""Who of a company is which case in its three directories: Okta, Entra and the HR file.
+"""The cast: people who have a special case in the three directories, Okta, Entra and the HR file.
 
-Everybody else agrees in most things, and disagrees by chance (`chance`). Those of the cast are
-always the same, so that a small company too has every kind of conflict when its people are matched
-by `[employee_number, email]`:
+The values of all other people are mostly equal, and differ by chance (`chance`). The cast has the same
+cases in every company, so that a small company also has every kind of conflict when its people are
+matched by `[employee_number, email]`:
 
 | part | in Okta | in Entra | in HR | conflict |
 |---|---|---|---|---|
 | AGREEING | a user | the same | the same | none |
 | PROMOTED | the old title | the old title | the new title | value (title) |
-| REWRITTEN | a phone | the same, written otherwise | the same | none |
+| REWRITTEN | a phone | the same in another format | the same | none |
 | SECOND_PHONE | a mobile | another mobile | Okta's | value (mobile_phone) |
 | REORGANIZED | a department | its other name | Okta's | value (department) |
 | SHOUTING | an e-mail | in other letter case | in lower case | none |
@@ -34,13 +34,13 @@ from opensense_okta.simulator.company.people import DOMAIN, Profile
 from opensense_okta.simulator.company.state import State
 
 ADMINISTRATORS = 3
-"""How many of the first users administer the org, and play no part."""
+"""How many of the first users are administrators of the org, without a part."""
 
 FRONT_DESK = f"frontdesk@{DOMAIN}"
-"""The e-mail address that an Entra mailbox and two people of HR's have."""
+"""The e-mail address of an Entra mailbox and of two people in the HR file."""
 
 NULL = ("Jennifer", "Null", f"jennifer.null@{DOMAIN}", "900031")
-"""First name, last name, e-mail and employee number of somebody with an awkward name."""
+"""First name, last name, e-mail and employee number of a person with an awkward name."""
 
 OTHER_DEPARTMENT_NAMES = {
     "Engineering": "Engineering & Platform",
@@ -57,7 +57,7 @@ OTHER_DEPARTMENT_NAMES = {
 
 
 class Part(StrEnum):
-    """A case; the module's table says what each is."""
+    """A case; the table of the module describes it."""
 
     AGREEING = auto()
     PROMOTED = auto()
@@ -76,40 +76,40 @@ class Part(StrEnum):
 
 
 def assign(org: State) -> dict[str, str]:
-    """The Okta user who plays each part, chosen when the org is founded and never again.
+    """The Okta user of each part, chosen once, when the org is created.
 
-    A very small company cannot fill all parts.
+    A very small company does not have all parts.
     """
-    settled = [
+    candidates = [
         user_id
         for user_id in org.user_ids[ADMINISTRATORS:]
         if org.users[user_id]["status"] == "ACTIVE"
     ]
     parts: dict[str, str] = {}
     for part in Part:
-        suits = _SUITS.get(part, _has_number)
-        for user_id in settled:
-            if suits(org.users[user_id]["profile"]):
+        is_suitable = _SUITABLE.get(part, _has_number)
+        for user_id in candidates:
+            if is_suitable(org.users[user_id]["profile"]):
                 parts[part] = user_id
-                settled.remove(user_id)
+                candidates.remove(user_id)
                 break
     return parts
 
 
 def chance(*key: object) -> float:
-    """A number from 0 to 1 that is always the same for the same key."""
+    """A number from 0 to 1; always the same for the same key."""
     return crc32("/".join(map(str, key)).encode()) / 2**32
 
 
 def rewritten(phone: str) -> str:
-    """The same phone number without the blanks and signs that people put into it."""
+    """The same phone number without spaces and signs."""
     if not phone.startswith("+"):
         return phone
     return "+" + "".join(character for character in phone if character.isdecimal())
 
 
 def display_name(profile: Profile) -> str:
-    """A person's name in one piece."""
+    """A person's full name."""
     return str(profile.get("displayName") or f"{profile['firstName']} {profile['lastName']}")
 
 
@@ -117,7 +117,7 @@ def _has_number(profile: Profile) -> bool:
     return bool(profile.get("employeeNumber"))
 
 
-_SUITS: dict[Part, Callable[[Profile], bool]] = {
+_SUITABLE: dict[Part, Callable[[Profile], bool]] = {
     Part.PROMOTED: lambda profile: _has_number(profile) and bool(profile["title"]),
     Part.REWRITTEN: lambda profile: (
         _has_number(profile) and str(profile.get("primaryPhone")).startswith("+")
@@ -125,4 +125,4 @@ _SUITS: dict[Part, Callable[[Profile], bool]] = {
     Part.SECOND_PHONE: lambda profile: _has_number(profile) and bool(profile["mobilePhone"]),
     Part.LENDER: lambda profile: not _has_number(profile),
 }
-"""What a part asks of its player, where that is more than an employee number."""
+"""What a part requires of its user, if it is not just an employee number."""

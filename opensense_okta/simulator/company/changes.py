@@ -1,4 +1,4 @@
-"""What happens in an org on a day: joiners, leavers, movers, renames, phones, groups."""
+"""The changes of one day in an org: joiners, leavers, movers, renames, phones, groups."""
 
 from bisect import bisect_left
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from opensense_okta.simulator.company.state import State, midnight, stamp
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """What share of the org changes on a day; a rate above zero means at least one a day."""
+    """The share of the org that changes on a day; with a rate above zero, at least one a day."""
 
     joiners: float = 0.004
     leavers: float = 0.003
@@ -26,7 +26,7 @@ class Rates:
 
 
 class Day:
-    """One day of an org: what happens follows from the org's seed, the day and what was before."""
+    """One day of an org. Its changes depend on the org's seed, the date and the state before."""
 
     def __init__(self, org: State, rates: Rates) -> None:
         self._org = org
@@ -37,8 +37,8 @@ class Day:
         ][1:]
         self._open = self._open_groups()
 
-    def pass_(self) -> None:
-        """Let everything happen."""
+    def simulate(self) -> None:
+        """Make all changes of the day."""
         self._deletions()
         self._leavers()
         self._movers()
@@ -56,12 +56,12 @@ class Day:
         return min(total, max(1, round(rate * total))) if rate else 0
 
     def _some(self, rate: float) -> Iterator[str]:
-        """A share of the users who are there, always without the org's first administrator."""
+        """A share of the present users, always without the first administrator."""
         count = self._count(rate, len(self._present))
         return iter(self._rng.sample(self._present, count))
 
     def _deletions(self) -> None:
-        """Some of those deactivated over a week ago are deleted for good."""
+        """Delete some of the users who were deactivated more than a week ago."""
         org, long_ago = self._org, stamp(midnight(self._org.day) - 7 * 86_400)
         inactive = [
             user_id
@@ -139,7 +139,7 @@ class Day:
                 org.add_member(self._rng.choice(groups), user_id, self._at())
 
     def _joiners(self) -> None:
-        """New users; "Everyone" shows some of them in its stamp, late or never."""
+        """Add users; the stamp of "Everyone" changes for some of them only."""
         org, rng = self._org, self._rng
         for user_id in self._present if self._rates.joiners else ():
             if org.users[user_id]["status"] in ("STAGED", "PROVISIONED") and rng.random() < 0.2:
@@ -153,7 +153,7 @@ class Day:
                 org.groups[org.everyone]["lastMembershipUpdated"] = at
 
     def _open_groups(self) -> list[str]:
-        """The groups whose members somebody manages in Okta."""
+        """The groups whose members are managed in Okta."""
         groups = self._org.groups
         return [group_id for group_id in groups if groups[group_id]["type"] == "OKTA_GROUP"]
 

@@ -1,4 +1,4 @@
-"""How an org is founded: its users with their histories, its groups, and who is in which."""
+"""The state of an org on its first day: users with their histories, groups, and memberships."""
 
 from collections.abc import Iterator
 from itertools import product
@@ -18,10 +18,10 @@ STATUSES = {
     "RECOVERY": 1,
     "SUSPENDED": 1,
 }
-"""How many of every hundred users have which status."""
+"""How many of every hundred users have a status."""
 
 AGE = 6 * 365 * 86_400
-"""How many seconds before its first day the org was made."""
+"""Seconds from the creation of the org to its first day."""
 
 PROJECTS = (
     "Aurora",
@@ -36,7 +36,7 @@ PROJECTS = (
 )
 
 
-def found(org: State, users: int, groups: int, memberships: int) -> None:
+def fill(org: State, users: int, groups: int, memberships: int) -> None:
     """Fill an empty org with users, groups and memberships."""
     rng = dice(org.seed, "founding")
     birth = midnight(org.day) - AGE
@@ -59,7 +59,7 @@ def found(org: State, users: int, groups: int, memberships: int) -> None:
 
 
 def manager_of(org: State, rng: Random, user_id: str) -> Profile:
-    """A manager for a user, one of the oldest in the org, written as Okta admins write them."""
+    """A manager for a user, one of the oldest users, in the form in which Okta admins enter managers."""
     leaders = max(1, len(org.user_ids) // 12)
     leader = org.users[org.user_ids[rng.randrange(leaders)]]
     profile = leader["profile"]
@@ -72,7 +72,7 @@ def manager_of(org: State, rng: Random, user_id: str) -> Profile:
 
 
 def _statuses(rng: Random) -> Iterator[str]:
-    """Statuses dealt in hundreds, so that every hundred users have some of each."""
+    """Statuses in shuffled groups of a hundred, so that every hundred users have all statuses."""
     yield from ["ACTIVE"] * ADMINISTRATORS
     deck = [status for status, count in STATUSES.items() for _ in range(count)]
     while True:
@@ -81,7 +81,7 @@ def _statuses(rng: Random) -> Iterator[str]:
 
 
 def _hire(org: State, rng: Random, created: int, status: str) -> None:
-    """Create a user with the history of one who has been there since."""
+    """Create a user with the history since its creation."""
     user = org.users[org.add_user(rng, status, stamp(created))]
     changed = rng.randrange(created, midnight(org.day))
     if status == "STAGED":
@@ -120,7 +120,7 @@ def _make_groups(org: State, rng: Random, count: int, birth: int) -> None:
 
 
 def _group_names() -> Iterator[str]:
-    """Names as companies give them; two of a hundred are taken twice, from different sources."""
+    """Names as in real companies; two of a hundred exist twice, from different sources."""
     yield from ("Staff", "Staff VPN", "All hands")
     yield from DEPARTMENTS
     for office in OFFICES:
@@ -162,16 +162,19 @@ def _fill_groups(org: State, rng: Random, memberships: int) -> None:
 
 
 def _sizes(groups: int, total: int, users: int) -> list[int]:
-    """Sizes that add up to the total: a few large, many small, every twentieth empty."""
+    """Sizes with the total as their sum: a few large, many small, every twentieth empty."""
     sizes = [0] * groups
     weights = [0.0 if rank % 20 == 19 else 1 / (rank + 1) for rank in range(groups)]
     cap = users * 4 // 5
     left = min(total, cap * sum(1 for weight in weights if weight))
     while left > 0:
-        whole, before = sum(w for w, s in zip(weights, sizes, strict=True) if s < cap), left
+        total_weight = sum(
+            weight for weight, size in zip(weights, sizes, strict=True) if size < cap
+        )
+        before = left
         for rank, weight in enumerate(weights):
             if weight and sizes[rank] < cap and left:
-                share = round(before * weight / whole)
+                share = round(before * weight / total_weight)
                 more = min(left, cap - sizes[rank], max(1, share))
                 sizes[rank] += more
                 left -= more

@@ -1,7 +1,7 @@
-"""The HR department's file of the same company: its people as HR knows them, on the org's day.
+"""The HR department's file of the same company, on the org's date.
 
-It is a CSV as HR systems export it. HR and Okta disagree by chance in titles, cost centers and
-mobile phones; `cast.py` says who is which special case.
+It is a CSV as HR systems export it. Some titles, e-mails and mobile phones differ from Okta's by
+chance; `cast.py` has the special cases.
 """
 
 import csv
@@ -31,11 +31,11 @@ NOT_STARTED = (
     ("900011", "Ines", "Albrecht", f"ines.albrecht.new@{DOMAIN}", "Recruiter", "People"),
     ("900012", "Tomasz", "Żak", f"tomasz.zak.new@{DOMAIN}", "Accountant", "Finance"),
 )
-"""People whom HR knows already, and nobody else."""
+"""People who only HR has, because they have not started yet."""
 
 
 def hr_csv(org: State) -> str:
-    """The file: comma-separated, a header, one line for each employee number in their order."""
+    """The file: comma-separated, a header, one line for each employee number, in their order."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(HEADER)
@@ -54,7 +54,7 @@ def _rows(org: State) -> Iterator[Row]:
 
 
 def _row(org: State, user: Json, part: str) -> Row:
-    """An employee; by chance HR's title is newer, or the mobile phone another."""
+    """The row of an employee; by chance HR's title is newer, or the mobile phone is another one."""
     profile, key = user["profile"], (org.seed, user["id"])
     title, mobile = str(profile.get("title") or ""), str(profile.get("mobilePhone") or "")
     email = str(profile["email"])
@@ -80,7 +80,7 @@ def _row(org: State, user: Json, part: str) -> Row:
 
 
 def _special_rows(org: State) -> Iterator[Row]:
-    players = {
+    profiles = {
         part: org.users[key]["profile"] for part, key in org.parts.items() if key in org.users
     }
     if org.users:
@@ -91,12 +91,12 @@ def _special_rows(org: State) -> Iterator[Row]:
         for number, first in (("900021", "Mona"), ("900022", "Rafael")):
             title, department = "Facilities Coordinator", "Operations"
             yield (number, first, "Reyes", FRONT_DESK, title, department, "0901", "", "", "true")
-    if before := players.get(Part.REHIRED):
-        number = f"9{before['employeeNumber'][1:]}"
-        yield (number, *_name(before), before["email"], *_work(before), "", "", "false")
-    if leaver := players.get(Part.HANDED_ON):
+    if rehired := profiles.get(Part.REHIRED):
+        number = f"9{rehired['employeeNumber'][1:]}"
+        yield (number, *_name(rehired), rehired["email"], *_work(rehired), "", "", "false")
+    if leaver := profiles.get(Part.HANDED_ON):
         yield ("900001", "Noor", "Haddad", leaver["email"], *_work(leaver), "", "", "true")
-    if namesake := players.get(Part.NAMESAKE):
+    if namesake := profiles.get(Part.NAMESAKE):
         email = namesake["email"].replace("@", ".two@")
         yield ("900041", *_name(namesake), email, "Paralegal", "Legal", "0802", "", "", "true")
 
@@ -114,7 +114,7 @@ def _work(profile: Profile) -> tuple[str, str, str]:
 
 
 def _next_title(profile: Profile) -> str:
-    """What the person is called after a promotion."""
+    """The title after a promotion."""
     titles = DEPARTMENTS[str(profile["department"])][1]
     title = str(profile["title"])
     return next((other for other in titles if other != title), title)

@@ -1,16 +1,21 @@
-"""An Okta org that lives: founded from a seed and a size, and changing from day to day."""
+"""An Okta org that is created from a seed and a size, and changes from day to day."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Self
 
 from opensense_okta.simulator.company.changes import Day, Rates
-from opensense_okta.simulator.company.founding import found
+from opensense_okta.simulator.company.founding import fill
 from opensense_okta.simulator.company.state import State
 
 
 class Org(State):
-    """An Okta org; the same seed, size and days give the same org."""
+    """An Okta org; the same seed, size and days give the same org.
+
+    Attributes:
+        rates: How much changes on a day.
+        day_passed: Functions to call after days have passed.
+    """
 
     rates: Rates
     day_passed: list[Callable[[], None]]
@@ -27,13 +32,13 @@ class Org(State):
         rates: Rates | None = None,
         everyone_has_deprovisioned: bool = False,
     ) -> Self:
-        """Found an org; the same arguments give the same org.
+        """Create an org; the same arguments give the same org.
 
         Args:
-            seed: What all that is drawn follows from.
-            users: How many users, of all statuses.
-            groups: How many groups, "Everyone" and "Okta Administrators" among them.
-            memberships: How many memberships, those of "Everyone" not counted.
+            seed: The seed of all random values.
+            users: The number of users, of all statuses.
+            groups: The number of groups, including "Everyone" and "Okta Administrators".
+            memberships: The number of memberships, without those of "Everyone".
             day: The org's first day; today (UTC) by default.
             rates: How much changes on a day.
             everyone_has_deprovisioned: Whether "Everyone" lists deactivated users too.
@@ -45,17 +50,14 @@ class Org(State):
         )
         org.rates = rates or Rates()
         org.day_passed = []
-        found(org, users, groups, memberships)
+        fill(org, users, groups, memberships)
         return org
 
     def advance(self, day: date) -> None:
-        """Let the days up to `day` pass; what happened on a day shows from the next one on.
-
-        Afterwards everything in `day_passed` is called.
-        """
+        """Simulate the days before `day`; the changes of a day are visible on the next day."""
         passes = self.day < day
         while self.day < day:
-            Day(self, self.rates).pass_()
+            Day(self, self.rates).simulate()
             self.day += timedelta(days=1)
-        for tell in self.day_passed if passes else ():
-            tell()
+        for callback in self.day_passed if passes else ():
+            callback()

@@ -1,6 +1,6 @@
-"""People as a directory knows them: names in many scripts, jobs, offices, phone numbers, gaps.
+"""People as a directory has them: names in many scripts, jobs, offices, phone numbers, gaps.
 
-Names come from faker's word lists, read once; a hundred thousand people take a few seconds.
+The names come from faker's word lists, which are read once: a hundred thousand people take seconds.
 """
 
 # ruff: noqa: RUF001 - letters of many alphabets look alike
@@ -25,7 +25,7 @@ _LATIN_WITHOUT_DECOMPOSITION = {"ß": "ss", "ø": "o", "ł": "l", "đ": "d", "ı
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """Where some of the people work, and the locale their names come from."""
+    """A place of work, and the locale of its people's names."""
 
     names: str
     weight: int
@@ -99,7 +99,7 @@ _DEPARTMENTS = tuple(DEPARTMENTS)
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A name as it is written, and as it is spelled in a login."""
+    """A name, and its spelling in a login."""
 
     written: str
     ascii: str
@@ -114,7 +114,7 @@ class Names:
 
 
 def ascii_letters(word: str) -> str:
-    """Spell a word of any alphabet in lower-case ASCII letters; ideographs have no spelling."""
+    """Spell a word of any alphabet in lower-case ASCII letters; ideographs are left out."""
     letters = (c for c in unicodedata.normalize("NFC", word.lower()) if c.isalpha())
     return "".join(_ascii_letter(letter) for letter in letters)
 
@@ -155,7 +155,7 @@ def _gendered(provider: object, gender: str) -> Names:
 
 
 def _words(provider: object, *attributes: str) -> tuple[str, ...]:
-    """The first of these word lists that the locale has."""
+    """The first of these word lists that exists in the locale."""
     for attribute in attributes:
         if words := tuple(getattr(provider, attribute, ())):
             return words
@@ -170,19 +170,19 @@ def _spelled(words: Iterable[str], romanized: tuple[str, ...]) -> tuple[Name, ..
 
 
 def dice(*key: object) -> Random:
-    """A source of randomness that gives the same again for the same key."""
+    """A random generator; always the same for the same key."""
     return Random("/".join(str(part) for part in key))  # noqa: S311 - repeatable on purpose
 
 
 class People:
-    """Draws people of one company from a source of randomness; no two get the same login."""
+    """Draws the people of one company; no two have the same login."""
 
     def __init__(self) -> None:
         self._logins: set[str] = set()
         self._weights = [office.weight for office in OFFICES]
 
     def profile(self, rng: Random, number: int) -> Profile:
-        """One person's Okta profile: what is known of them, with the usual gaps."""
+        """The Okta profile of a person, with the usual gaps."""
         office = rng.choices(OFFICES, self._weights)[0]
         names = names_of(office.names)[rng.random() < 0.5]
         first, last = rng.choice(names.first), rng.choice(names.last)
@@ -201,7 +201,7 @@ class People:
         return profile
 
     def rename(self, rng: Random, profile: Profile) -> Profile:
-        """What changes of a profile when its person takes another last name."""
+        """The changes of a profile when the person takes another last name."""
         office = next((o for o in OFFICES if o.city == profile.get("city")), OFFICES[0])
         last = rng.choice(names_of(office.names)[0].last)
         changed: Profile = {"lastName": last.written}
@@ -234,7 +234,7 @@ def _employ(rng: Random, profile: Profile, number: int) -> None:
 
 
 def job(rng: Random) -> Profile:
-    """A department and what follows from it: division, title, cost center."""
+    """A department with its division, a title and a cost center."""
     department = rng.choice(_DEPARTMENTS)
     division, titles = DEPARTMENTS[department]
     cost_center = f"{_DEPARTMENTS.index(department) + 1:02d}{rng.randrange(40):02d}"
@@ -274,7 +274,7 @@ BASE_ATTRIBUTES = tuple(
     countryCode postalAddress preferredLanguage locale timezone userType employeeNumber costCenter
     organization division department managerId manager""".split()  # noqa: SIM905 - fits a screen
 )
-"""The attributes that every Okta org has."""
+"""The attributes of every Okta org."""
 
 _CUSTOM: dict[str, tuple[str, float, Callable[[Random], object]]] = {
     "deskNumber": ("string", 0.5, lambda rng: f"{rng.choice('ABCD')}-{rng.randrange(400):03d}"),
@@ -289,7 +289,7 @@ _CUSTOM: dict[str, tuple[str, float, Callable[[Random], object]]] = {
     "OfficeCode": ("string", 0.03, lambda rng: f"O{rng.randrange(9)}"),
 }
 CUSTOM_ATTRIBUTES = {name: kind for name, (kind, _, _) in _CUSTOM.items()}
-"""The attributes this org has added, with their types; two differ in case only, as they may."""
+"""The custom attributes of the org, with their types; two differ only in case, which Okta allows."""
 
 
 def _customize(rng: Random, profile: Profile) -> None:
@@ -299,17 +299,17 @@ def _customize(rng: Random, profile: Profile) -> None:
 
 
 def phone(rng: Random, office: Office) -> str:
-    """A phone number as people of that office write it."""
+    """A phone number in a format of an office."""
     return digits(rng, rng.choice(office.phones))
 
 
 def office_phone(rng: Random, city: str | None) -> str:
-    """A phone number as people of that city write it."""
+    """A phone number in a format of a city's office."""
     return phone(rng, next((office for office in OFFICES if office.city == city), OFFICES[0]))
 
 
 def digits(rng: Random, pattern: str) -> str:
-    """The pattern with a digit for every `#`."""
+    """The pattern, with a digit for every `#`."""
     parts = pattern.split("#")
     drawn = f"{rng.randrange(10**12):012d}"
     return "".join(part + digit for part, digit in zip(parts[:-1], drawn, strict=False)) + parts[-1]

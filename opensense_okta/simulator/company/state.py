@@ -1,4 +1,4 @@
-"""What an Okta org holds: users, groups, who is in which; and how its time stamps move."""
+"""The state of an Okta org: users, groups and memberships, and how their time stamps change."""
 
 import string
 from bisect import bisect_left, insort
@@ -18,7 +18,7 @@ _BASE_62 = string.digits + string.ascii_letters
 
 
 class Truth(NamedTuple):
-    """Everything the org holds, as the API serves it, to compare a read with."""
+    """Everything that the org has, as the API returns it, to compare a read with."""
 
     users: list[Json]
     groups: list[Json]
@@ -26,20 +26,20 @@ class Truth(NamedTuple):
 
 
 def stamp(seconds: float) -> str:
-    """An Okta time stamp; Okta keeps whole seconds but writes milliseconds."""
+    """An Okta time stamp: whole seconds, written with milliseconds."""
     return datetime.fromtimestamp(int(seconds), UTC).isoformat()[:19] + ".000Z"
 
 
 def midnight(day: date) -> int:
-    """The second a day starts, in UTC."""
+    """The first second of a day in UTC."""
     return int(datetime.combine(day, time(), UTC).timestamp())
 
 
 class State:
-    """An Okta org; every change goes through its methods, so that stamps move as Okta's do.
+    """The state of an Okta org; its methods change the time stamps as Okta does.
 
-    Users and groups are kept in the order of their ids, which is the order of their creation and
-    of the listings.
+    Users and groups are in the order of their ids, which is the order of their creation and of the
+    listings.
     """
 
     def __init__(
@@ -55,23 +55,23 @@ class State:
         self.people = People()
         self.users: dict[str, Json] = {}
         self.groups: dict[str, Json] = {}
-        self.parts: dict[str, str] = {}  # who plays which part; see cast.py
+        self.parts: dict[str, str] = {}  # the user of each part; see cast.py
         self.former_group_names: list[str] = []
         self._everyone_has_deprovisioned = everyone_has_deprovisioned
         self._members: dict[str, list[str]] = {}
         self._everyone: list[str] | None = None
         self._user_ids: list[str] = []
         self._group_ids: list[str] = []
-        self._gone: set[str] = set()
+        self._deleted: set[str] = set()
         self._created = 0
         self._edits = 0
-        self._served: dict[str, bytes] = {}
+        self._encoded: dict[str, bytes] = {}
         rng = dice(seed, "ids")
         self._id_prefix = "".join(rng.choices(string.ascii_lowercase, k=3))
         self.type_id = self._new_id("oty", rng)
 
     def truth(self) -> Truth:
-        """Everything the org holds now, as the API serves it."""
+        """Everything that the org has now, as the API returns it."""
         return Truth(
             users=[self.user_json(user_id) for user_id in self._user_ids],
             groups=[self.group_json(group_id) for group_id in self._group_ids],
@@ -84,12 +84,12 @@ class State:
 
     @property
     def user_ids(self) -> list[str]:
-        """All users' ids in the order of the listing."""
+        """The ids of all users, in the order of the listing."""
         return self._user_ids
 
     @property
     def group_ids(self) -> list[str]:
-        """All groups' ids in the order of the listing."""
+        """The ids of all groups, in the order of the listing."""
         return self._group_ids
 
     @property
@@ -119,31 +119,31 @@ class State:
         return _contains(self.members(group_id), user_id)
 
     def groups_of(self, user_id: str) -> list[str]:
-        """The ids of the groups a user is in."""
+        """The ids of a user's groups."""
         return [group_id for group_id in self._group_ids if self.is_member(group_id, user_id)]
 
-    def existed(self, some_id: str) -> bool:
-        """Whether there is or was a user or a group of that id."""
-        return some_id in self.users or some_id in self.groups or some_id in self._gone
+    def existed(self, object_id: str) -> bool:
+        """Whether a user or a group with this id exists or has existed."""
+        return object_id in self.users or object_id in self.groups or object_id in self._deleted
 
     def user_json(self, user_id: str) -> Json:
-        """A user as listings show it."""
+        """A user, as in listings."""
         return {**self.users[user_id], "_links": {"self": {"href": self.user_url(user_id)}}}
 
     def user_url(self, user_id: str) -> str:
-        """Where the API shows a user."""
+        """The API's URL of a user."""
         return f"{self.base_url}/api/v1/users/{user_id}"
 
     def user_bytes(self, user_id: str) -> bytes:
-        """A user as listings show it, serialized once for all listings until it changes."""
-        served = self._served.get(user_id)
-        if served is None:
+        """A user, as in listings; encoded once, until the user changes."""
+        encoded = self._encoded.get(user_id)
+        if encoded is None:
             links = b',"_links":{"self":{"href":"%b"}}}' % self.user_url(user_id).encode()
-            served = self._served[user_id] = msgspec.json.encode(self.users[user_id])[:-1] + links
-        return served
+            encoded = self._encoded[user_id] = msgspec.json.encode(self.users[user_id])[:-1] + links
+        return encoded
 
     def group_json(self, group_id: str) -> Json:
-        """A group as the API shows it."""
+        """A group, as the API returns it."""
         href = f"{self.base_url}/api/v1/groups/{group_id}"
         group = self.groups[group_id]
         links: Json = {
@@ -156,21 +156,21 @@ class State:
         return {**group, "_links": links}
 
     def serve_at(self, base_url: str) -> None:
-        """Say where the API is, for the links inside the objects."""
+        """Set the URL of the API, for the links in the objects."""
         self.base_url = base_url
-        self._served.clear()
+        self._encoded.clear()
 
     # -- changing ----------------------------------------------------------------------------
 
     def now(self) -> str:
-        """A time stamp for a change made by hand: today, each a second after the one before."""
+        """The time stamp of a change by hand: today, one second after the previous one."""
         self._edits += 1
         return stamp(midnight(self.day) + self._edits)
 
     def add_user(
         self, rng: Random, status: str = "ACTIVE", at: str | None = None, **profile: object
     ) -> str:
-        """Create a user with a drawn profile (or parts of it given), and return the id."""
+        """Create a user and return the id; `profile` replaces attributes of the random profile."""
         at = at or self.now()
         user_id = self._new_id("00u", rng)
         drawn: Profile = self.people.profile(rng, self._created)
@@ -194,37 +194,37 @@ class State:
     def update_profile(
         self, user_id: str, changes: Mapping[str, object], at: str | None = None
     ) -> None:
-        """Change a user's profile; an attribute whose new value is `...` is removed from it."""
+        """Change a user's profile; the value `...` removes an attribute."""
         user = self.users[user_id]
         profile = user["profile"] | changes
         user["profile"] = {name: value for name, value in profile.items() if value is not ...}
         user["lastUpdated"] = at or self.now()
-        self._served.pop(user_id, None)
+        self._encoded.pop(user_id, None)
 
     def set_status(self, user_id: str, status: str, at: str | None = None) -> None:
-        """Change a user's status; a deactivated user stays listed in its groups."""
+        """Change a user's status; a deactivated user stays in its groups."""
         self.users[user_id].update(status=status)
         self.users[user_id]["statusChanged"] = self.users[user_id]["lastUpdated"] = at or self.now()
-        self._served.pop(user_id, None)
+        self._encoded.pop(user_id, None)
         self._everyone = None
 
     def activate(self, user_id: str, at: str | None = None) -> None:
-        """Let a staged or provisioned user become active."""
+        """Activate a staged or provisioned user."""
         at = at or self.now()
         self.set_status(user_id, "ACTIVE", at)
         self.users[user_id].update(activated=at, passwordChanged=at)
         self.users[user_id].pop("transitioningToStatus", None)
 
     def log_in(self, user_id: str, at: str | None = None) -> None:
-        """Let a user log in, which `lastUpdated` does not show."""
+        """Log a user in; `lastUpdated` does not change."""
         self.users[user_id]["lastLogin"] = at or self.now()
-        self._served.pop(user_id, None)
+        self._encoded.pop(user_id, None)
 
     def remove_user(self, user_id: str) -> None:
-        """Delete a user for good: nothing is left, and no group's stamp shows it."""
+        """Delete a user, also from all groups, whose stamps do not change."""
         del self.users[user_id]
-        self._gone.add(user_id)
-        self._served.pop(user_id, None)
+        self._deleted.add(user_id)
+        self._encoded.pop(user_id, None)
         self._everyone = None
         _discard(self._user_ids, user_id)
         for members in self._members.values():
@@ -263,37 +263,37 @@ class State:
         self.groups[group_id]["lastUpdated"] = at or self.now()
 
     def remove_group(self, group_id: str) -> None:
-        """Delete a group for good."""
+        """Delete a group."""
         self.former_group_names.append(self.groups.pop(group_id)["profile"]["name"])
-        self._gone.add(group_id)
+        self._deleted.add(group_id)
         del self._members[group_id]
         _discard(self._group_ids, group_id)
 
     def add_member(self, group_id: str, user_id: str, at: str | None = None) -> None:
-        """Put a user into a group; only the group's membership stamp shows it."""
+        """Add a user to a group; only the group's membership stamp changes."""
         if not self.is_member(group_id, user_id):
             insort(self._members[group_id], user_id)
             self.groups[group_id]["lastMembershipUpdated"] = at or self.now()
 
     def remove_member(self, group_id: str, user_id: str, at: str | None = None) -> None:
-        """Take a user out of a group; only the group's membership stamp shows it."""
+        """Remove a user from a group; only the group's membership stamp changes."""
         if self.is_member(group_id, user_id):
             _discard(self._members[group_id], user_id)
             self.groups[group_id]["lastMembershipUpdated"] = at or self.now()
 
     def set_members(self, group_id: str, user_ids: list[str], at: str) -> None:
-        """Fill a new group at once; the ids come in order."""
+        """Set the members of a new group; the ids are in order."""
         self._members[group_id] = user_ids
         self.groups[group_id]["lastMembershipUpdated"] = at
 
     def _new_id(self, kind: str, rng: Random) -> str:
-        """An id like Okta's: twenty characters, later ones sort after earlier ones."""
+        """An id like Okta's: twenty characters, sorted by creation."""
         self._created += 1
-        number, turns = self._created + 36**4, ""
+        number, counter = self._created + 36**4, ""
         for _ in range(5):
             number, digit = divmod(number, 36)
-            turns = _BASE_36[digit] + turns
-        return f"{kind}{self._id_prefix}{turns}{''.join(rng.choices(_BASE_62, k=6))}5d7"
+            counter = _BASE_36[digit] + counter
+        return f"{kind}{self._id_prefix}{counter}{''.join(rng.choices(_BASE_62, k=6))}5d7"
 
 
 def _logo(group_type: str, size: str) -> Json:
@@ -316,11 +316,11 @@ def _credentials(rng: Random, email: str) -> Json:
     return {"password": {}, "recovery_question": question, "provider": provider}
 
 
-def _contains(sorted_ids: list[str], some_id: str) -> bool:
-    index = bisect_left(sorted_ids, some_id)
-    return index < len(sorted_ids) and sorted_ids[index] == some_id
+def _contains(sorted_ids: list[str], object_id: str) -> bool:
+    index = bisect_left(sorted_ids, object_id)
+    return index < len(sorted_ids) and sorted_ids[index] == object_id
 
 
-def _discard(sorted_ids: list[str], some_id: str) -> None:
-    if _contains(sorted_ids, some_id):
-        del sorted_ids[bisect_left(sorted_ids, some_id)]
+def _discard(sorted_ids: list[str], object_id: str) -> None:
+    if _contains(sorted_ids, object_id):
+        del sorted_ids[bisect_left(sorted_ids, object_id)]
