@@ -20,10 +20,10 @@ from opensense_okta.publishing.judgement import JUDGEMENT, judge
 from opensense_okta.publishing.publish import publish, resolved_day
 from opensense_okta.resolution.resolve import ResolvedManifest, resolve
 from opensense_okta.storage.lake import Lake
-from tests.resolution.stored import group, organization, store, user
 from tests.support.company import DAY, NOON
 from tests.support.events import keep_events_in_memory
 from tests.support.home import make_home
+from tests.support.stored import group, organization, store, user
 
 YESTERDAY = DAY - timedelta(days=1)
 FOUR = ("Ada", "Bob", "Cid\x1b[2J", "[red]Dan[/red]")

@@ -20,8 +20,8 @@ from opensense_okta.publishing.find_person import find, standing_day
 from opensense_okta.publishing.publish import publish
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
-from tests.resolution.csv_snapshots import account, store
-from tests.resolution.stored import DAY
+from tests.support.csv_snapshots import account, store
+from tests.support.stored import DAY
 
 YESTERDAY = DAY - timedelta(days=1)
 NOON = "2026-11-23T12:00+00:00"

@@ -17,10 +17,10 @@ from opensense_okta.publishing.publish import publish
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
-from tests.resolution.stored import group, organization, store, user
 from tests.support.company import DAY, NOON
 from tests.support.home import make_home
 from tests.support.lakes import copied
+from tests.support.stored import group, organization, store, user
 
 YESTERDAY = DAY - timedelta(days=1)
 BEFORE: Mapping[str, dict[str, str]] = {

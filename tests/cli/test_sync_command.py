@@ -20,11 +20,11 @@ from opensense_okta.simulator.okta.faults import make_fault
 from opensense_okta.simulator.okta.server import TOKEN, Simulator
 from opensense_okta.simulator.serving import running
 from opensense_okta.storage.lake import Lake
-from tests.resolution.stored import group, store, user
 from tests.support.company import DAY, NOON, UNHURRIED, an_org
 from tests.support.events import keep_events_in_memory
 from tests.support.home import make_home, write_organization
 from tests.support.noticeboard import a_noticeboard
+from tests.support.stored import group, store, user
 
 YESTERDAY = DAY - timedelta(days=1)
 

@@ -18,7 +18,7 @@ import pytest
 
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
-from tests.resolution.stored import DAY, group, organization, store, user
+from tests.support.stored import DAY, group, organization, store, user
 from tests.support.through import let_through
 
 pytestmark = pytest.mark.slow

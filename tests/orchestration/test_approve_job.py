@@ -16,8 +16,8 @@ from opensense_okta.publishing.judgement import judge
 from opensense_okta.publishing.publish import publish, resolved_day
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
-from tests.resolution.stored import group, organization, store, user
 from tests.support.company import DAY, Company, Run, a_company, an_organization, definitions_of
+from tests.support.stored import group, organization, store, user
 
 YESTERDAY = DAY - timedelta(days=1)
 DIRECTORY = dg.AssetKey(["acme", "resolved_directory"])

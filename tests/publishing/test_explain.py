@@ -20,8 +20,8 @@ from opensense_okta.publishing.find_person import (
 from opensense_okta.publishing.publish import publish
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
-from tests.resolution.csv_snapshots import Record, account, store
-from tests.resolution.stored import DAY
+from tests.support.csv_snapshots import Record, account, store
+from tests.support.stored import DAY
 
 YESTERDAY, TOMORROW = DAY - timedelta(days=1), DAY + timedelta(days=1)
 

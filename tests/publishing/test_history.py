@@ -11,8 +11,8 @@ from opensense_okta.publishing import history
 from opensense_okta.publishing.published import Published, mark
 from opensense_okta.resolution.resolve import ResolvedManifest, resolve
 from opensense_okta.storage.lake import Lake
-from tests.resolution.stored import Row, fetched, organization, store, typed_columns, user
 from tests.support.scratch import scratch
+from tests.support.stored import Row, fetched, organization, store, typed_columns, user
 from tests.support.through import let_through
 
 FIRST = date(2026, 11, 1)

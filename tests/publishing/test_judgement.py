@@ -14,7 +14,7 @@ from opensense_okta.publishing.published import NotResolved, published
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
-from tests.resolution.stored import DAY, OKTA, company, group, organization, store, user
+from tests.support.stored import DAY, OKTA, company, group, organization, store, user
 from tests.support.through import let_through
 
 YESTERDAY, TOMORROW = DAY - timedelta(days=1), DAY + timedelta(days=1)

@@ -15,9 +15,9 @@ import pytest
 from opensense_okta.publishing.published import published
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
-from tests.resolution.stored import DAY, group, store, user
 from tests.support.killing import acme, put_out
 from tests.support.lakes import copied
+from tests.support.stored import DAY, group, store, user
 
 pytestmark = pytest.mark.slow
 

@@ -28,7 +28,9 @@ from opensense_okta.publishing.published import NotResolved, marked, published, 
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
-from tests.resolution.stored import (
+from tests.support.lakes import copied
+from tests.support.resolved_columns import COLUMNS
+from tests.support.stored import (
     DAY,
     OKTA,
     RAW_TABLES,
@@ -44,8 +46,6 @@ from tests.resolution.stored import (
     typed_columns,
     user,
 )
-from tests.resolution.test_people import COLUMNS
-from tests.support.lakes import copied
 from tests.support.through import let_through
 
 YESTERDAY, TOMORROW = DAY - timedelta(days=1), DAY + timedelta(days=1)
@@ -933,7 +933,7 @@ from datetime import date
 from pathlib import Path
 from opensense_okta.storage.lake import Lake
 from opensense_okta.publishing.publish import publish
-from tests.resolution.stored import organization
+from tests.support.stored import organization
 
 acme = organization()
 lake, days = Lake(Path(sys.argv[1]), "acme"), [date.fromisoformat(day) for day in sys.argv[2:]]

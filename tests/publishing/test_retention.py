@@ -14,7 +14,7 @@ from opensense_okta.publishing.published import published
 from opensense_okta.publishing.retention import Removed, let_go
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
-from tests.resolution.stored import DAY, group, organization, store, user
+from tests.support.stored import DAY, group, organization, store, user
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ import pytest
 from opensense_okta.config.attributes import ATTRIBUTES
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
-from tests.resolution.stored import (
+from tests.support.stored import (
     DAY,
     Profile,
     Row,

@@ -11,9 +11,9 @@ import pytest
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.resolution.snapshots import NothingToResolve, StaleDirectory
 from opensense_okta.storage.lake import Lake
-from tests.resolution.csv_snapshots import Tables, tables_of
-from tests.resolution.stored import DAY, Row
-from tests.resolution.written_cases import (
+from tests.support.csv_snapshots import Tables, tables_of
+from tests.support.stored import DAY, Row
+from tests.support.written_cases import (
     EXPLAINED,
     Case,
     as_one,

@@ -1,12 +1,6 @@
 """What is said of two days: who came, went, changed, merged and split."""
 
-import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
-from tempfile import gettempdir
 
 import duckdb
 import pytest
@@ -14,166 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opensense_okta.resolution.changes import Difference, compare
-from opensense_okta.storage import engine
+from tests.support.two_days import Day, Person, Value, connected, day, person, store_days
 
-Value = str | list[str] | None
 Row = tuple[str | None, str, str | None, str | None, str | None]
-
-
-@dataclass(frozen=True)
-class Account:
-    """An account, and the person it is part of."""
-
-    name: str
-    person: str
-    active: bool
-    values: Mapping[str, Value]
-
-
-@dataclass(frozen=True)
-class Person:
-    """A person with accounts `directory/id`; the accounts' values are the person's."""
-
-    id: str
-    accounts: tuple[str, ...]
-    values: Mapping[str, Value]
-    active: bool = True
-    manager_id: str | None = None
-
-    def each_account(self) -> Iterator[Account]:
-        for name in self.accounts:
-            yield Account(name, self.id, self.active, self.values)
-
-
-def person(
-    name: str,
-    *accounts: str,
-    active: bool = True,
-    manager_id: str | None = None,
-    **values: Value,
-) -> Person:
-    return Person(name, accounts or (f"okta/{name}",), values, active, manager_id)
-
-
-@dataclass(frozen=True)
-class Day:
-    """One resolved day.
-
-    Attributes:
-        attributes: columns that nobody needs to have a value of.
-        accounts: instead of those that follow from the people.
-        groups: names by id.
-        sources: of groups that were made of several.
-    """
-
-    people: tuple[Person, ...] = ()
-    groups: Mapping[str, str | None] = field(default_factory=dict)
-    memberships: tuple[tuple[str, str], ...] = ()
-    attributes: tuple[str, ...] = ("title",)
-    accounts: tuple[Account, ...] | None = None
-    sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-
-def day(*people: Person, **others: object) -> Day:
-    return Day(people, **others)  # type: ignore[arg-type]  # names of the fields above
-
-
-@contextmanager
-def connected() -> Iterator[duckdb.DuckDBPyConnection]:
-    with engine.start(Path(gettempdir())) as connection:
-        yield connection
-
-
-def lay(connection: duckdb.DuckDBPyConnection, before: Day, after: Day) -> None:
-    """Makes the tables of two days."""
-    for age, each in (("old", before), ("new", after)):
-        accounts = each.accounts
-        if accounts is None:
-            accounts = tuple(a for one in each.people for a in one.each_account())
-        columns = typed(each)
-        _table(
-            connection,
-            f"{age}_people",
-            {
-                "person_id": "varchar",
-                "active": "boolean",
-                **columns,
-                "manager_id": "varchar",
-                "directories": "varchar[]",
-                "accounts": "varchar[]",
-            },
-            (
-                [
-                    one.id,
-                    one.active,
-                    *(one.values.get(name) for name in columns),
-                    one.manager_id,
-                    sorted({name.split("/")[0] for name in one.accounts}),
-                    list(one.accounts),
-                ]
-                for one in each.people
-            ),
-        )
-        fixed = ("directory", "id", "person_id", "status")
-        _table(
-            connection,
-            f"{age}_accounts",
-            {**dict.fromkeys(fixed, "varchar"), "active": "boolean"}
-            | dict.fromkeys(columns, "varchar"),
-            (
-                [
-                    *one.name.split("/"),
-                    one.person,
-                    "ACTIVE" if one.active else "SUSPENDED",
-                    one.active,
-                    *(str(v) if (v := one.values.get(name)) else None for name in columns),
-                ]
-                for one in accounts
-            ),
-        )
-        text = "varchar"
-        _table(
-            connection,
-            f"{age}_groups",
-            {"group_id": text, "name": text, "sources": "varchar[]"},
-            ([one, name, each.sources.get(one, [one])] for one, name in each.groups.items()),
-        )
-        _table(
-            connection,
-            f"{age}_memberships",
-            {"person_id": text, "group_id": text},
-            each.memberships,
-        )
-
-
-def typed(each: Day) -> dict[str, str]:
-    """The attributes' columns; an attribute with a list is one of lists."""
-    columns = dict.fromkeys(each.attributes, "varchar")
-    for one in each.people:
-        for name, value in one.values.items():
-            columns[name] = "varchar[]" if isinstance(value, list) else columns.get(name, "varchar")
-    return columns
-
-
-def _table(
-    connection: duckdb.DuckDBPyConnection,
-    name: str,
-    columns: Mapping[str, str],
-    rows: Iterable[Iterable[object]],
-) -> None:
-    # As one JSON document: hundreds of people are one statement.
-    written = json.dumps([dict(zip(columns, row, strict=True)) for row in rows])
-    shapes = {column: ["varchar"] if "[]" in kind else kind for column, kind in columns.items()}
-    connection.execute(
-        f"create or replace table {name} as"
-        f" select unnest(from_json(?, '{json.dumps([shapes])}'), max_depth := 2)",
-        [written],
-    )
 
 
 def compared(before: Day, after: Day) -> tuple[list[Row], Difference]:
     with connected() as connection:
-        lay(connection, before, after)
+        store_days(connection, before, after)
         difference = compare(connection)
         return connection.execute("from changes").fetchall(), difference
 
@@ -400,9 +242,9 @@ def test_the_changes_are_counted_without_names() -> None:
 
 def test_comparing_again_replaces_what_was_found() -> None:
     with connected() as connection:
-        lay(connection, day(person("a")), day(person("b")))
+        store_days(connection, day(person("a")), day(person("b")))
         first = compare(connection)
-        lay(connection, day(person("a")), day(person("a")))
+        store_days(connection, day(person("a")), day(person("a")))
         assert compare(connection) == Difference() != first
         assert connection.execute("from changes").fetchall() == []
 
@@ -486,7 +328,7 @@ def applied(before: States, members: set[tuple[str, str]], rows: list[Row]) -> N
 @given(before=days(), after=days())
 def test_the_changes_lead_from_the_one_day_to_the_other(before: Day, after: Day) -> None:
     with connected() as connection:
-        lay(connection, before, after)
+        store_days(connection, before, after)
         compare(connection)
         rows: list[Row] = connection.execute("from changes").fetchall()
         old, new = states(connection, "old"), states(connection, "new")

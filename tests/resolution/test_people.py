@@ -9,12 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from opensense_okta.config.attributes import ATTRIBUTES
 from opensense_okta.resolution import rules
 from opensense_okta.resolution.resolve import TABLES, ResolvedManifest, resolve
 from opensense_okta.resolution.snapshots import NothingToResolve
 from opensense_okta.storage.lake import Lake
-from tests.resolution.stored import (
+from tests.support.resolved_columns import COLUMNS
+from tests.support.stored import (
     DAY,
     OKTA,
     Profile,
@@ -463,53 +463,6 @@ def test_the_manifest_says_what_the_day_was_made_from(lake: Lake) -> None:
     assert (made.organization, made.day) == ("acme", DAY)
     assert made.sources["okta"].id == taken.id
     assert made.rules == rules.digest(organization())
-
-
-# Types.
-
-TEXT, FLAG, NUMBER, TEXTS_TYPE = "VARCHAR", "BOOLEAN", "BIGINT", "VARCHAR[]"
-DATE, JSON = "DATE", "JSON"
-VALUES = dict.fromkeys([*ATTRIBUTES, "desk"], TEXT)
-COLUMNS = {
-    "accounts": {
-        "directory": TEXT,
-        "id": TEXT,
-        "person_id": TEXT,
-        "status": TEXT,
-        "active": FLAG,
-        **VALUES,
-    },
-    "people": {
-        "person_id": TEXT,
-        "active": FLAG,
-        **VALUES,
-        "manager_id": TEXT,
-        "directories": TEXTS_TYPE,
-        "accounts": TEXTS_TYPE,
-    },
-    "provenance": {
-        "person_id": TEXT,
-        "attribute": TEXT,
-        "value": TEXT,
-        "directory": TEXT,
-        "account_id": TEXT,
-        "rule": TEXT,
-        "losing": "STRUCT(directory VARCHAR, value VARCHAR)[]",
-        "as_of": DATE,
-    },
-    "conflicts": {"person_id": TEXT, "kind": TEXT, "attribute": TEXT, "detail": JSON},
-    "groups": {
-        "group_id": TEXT,
-        "name": TEXT,
-        "description": TEXT,
-        "type": TEXT,
-        "directory": TEXT,
-        "id": TEXT,
-        "sources": TEXTS_TYPE,
-        "members_count": NUMBER,
-    },
-    "memberships": {"person_id": TEXT, "group_id": TEXT},
-}
 
 
 @pytest.mark.parametrize("users", [[], [user("a", status=None)]], ids=["no row", "no value"])

@@ -12,20 +12,20 @@ from hypothesis import strategies as st
 
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
-from tests.resolution.csv_snapshots import Tables, tables_of
-from tests.resolution.stored import DAY, Row
-from tests.resolution.worlds import (
+from tests.support.csv_snapshots import Tables, tables_of
+from tests.support.random_organizations import (
     FIELDS,
     Account,
-    World,
+    SmallOrganization,
     details_without_accounts,
     expected_active,
     expected_people,
     expected_value,
-    orderly_worlds,
+    orderly_organizations,
+    organizations,
     resolve_in,
-    worlds,
 )
+from tests.support.stored import DAY, Row
 from tests.support.through import let_through
 
 FIRST, SECOND, THIRD = (DAY - timedelta(days=ago) for ago in (2, 1, 0))
@@ -54,8 +54,10 @@ def without(row: Row, *columns: str) -> Row:
 
 
 @once
-@given(worlds())
-def test_accounts_and_rules_alone_say_who_is_who_and_which_values_they_have(world: World) -> None:
+@given(organizations())
+def test_accounts_and_rules_alone_say_who_is_who_and_which_values_they_have(
+    world: SmallOrganization,
+) -> None:
     with a_lake() as lake:
         made = resolve_in(lake, world)
     the_keys_say_who_is_who(world, made)
@@ -64,7 +66,7 @@ def test_accounts_and_rules_alone_say_who_is_who_and_which_values_they_have(worl
     every_filled_value_is_one_that_an_account_of_the_person_has(world, made)
 
 
-def the_keys_say_who_is_who(world: World, made: Tables) -> None:
+def the_keys_say_who_is_who(world: SmallOrganization, made: Tables) -> None:
     people, conflicts = expected_people(world)
     names = {row["person_id"]: accounts_of(row) for row in made["people"]}
     assert {frozenset(accounts) for accounts in names.values()} == people
@@ -76,7 +78,7 @@ def the_keys_say_who_is_who(world: World, made: Tables) -> None:
     } == conflicts
 
 
-def every_account_is_one_persons(world: World, made: Tables) -> None:
+def every_account_is_one_persons(world: SmallOrganization, made: Tables) -> None:
     """And nobody has two accounts in a directory but those who are pinned; no two people one id."""
     held = [account for row in made["people"] for account in accounts_of(row)]
     assert sorted(held) == sorted(account.name for account in world.accounts)
@@ -88,7 +90,9 @@ def every_account_is_one_persons(world: World, made: Tables) -> None:
     assert len(ids) == len(set(ids))
 
 
-def precedence_and_blank_rules_hold_for_every_attribute(world: World, made: Tables) -> None:
+def precedence_and_blank_rules_hold_for_every_attribute(
+    world: SmallOrganization, made: Tables
+) -> None:
     for person in made["people"]:
         accounts = accounts_of(person)
         assert person["active"] == expected_active(world, accounts)
@@ -97,7 +101,9 @@ def precedence_and_blank_rules_hold_for_every_attribute(world: World, made: Tabl
         }
 
 
-def every_filled_value_is_one_that_an_account_of_the_person_has(world: World, made: Tables) -> None:
+def every_filled_value_is_one_that_an_account_of_the_person_has(
+    world: SmallOrganization, made: Tables
+) -> None:
     """And each is explained, once."""
     written = {account.name: account for account in world.accounts}
     people = {row["person_id"]: row for row in made["people"]}
@@ -120,9 +126,9 @@ def every_filled_value_is_one_that_an_account_of_the_person_has(world: World, ma
 
 
 @twice
-@given(worlds(), st.data())
+@given(organizations(), st.data())
 def test_the_order_of_rows_and_of_files_makes_no_difference(
-    world: World, data: st.DataObject
+    world: SmallOrganization, data: st.DataObject
 ) -> None:
     mixed = replace(world, accounts=tuple(data.draw(st.permutations(world.accounts))))
     with a_lake() as lake, a_lake() as other:
@@ -130,9 +136,9 @@ def test_the_order_of_rows_and_of_files_makes_no_difference(
 
 
 @twice
-@given(orderly_worlds(), st.data())
+@given(orderly_organizations(), st.data())
 def test_a_directory_without_new_information_changes_nothing_but_provenance(
-    world: World, data: st.DataObject
+    world: SmallOrganization, data: st.DataObject
 ) -> None:
     copied = data.draw(st.lists(st.sampled_from(world.accounts), unique_by=lambda a: a.name))
     with a_lake() as lake, a_lake() as other:
@@ -168,11 +174,11 @@ def test_a_directory_without_new_information_changes_nothing_but_provenance(
 
 @many_times
 @given(
-    st.tuples(worlds(2).filter(lambda world: world.accounts), worlds(2)),
+    st.tuples(organizations(2).filter(lambda world: world.accounts), organizations(2)),
     st.permutations([SECOND, THIRD]),
 )
 def test_the_same_rows_come_out_again_in_any_order_of_days(
-    seen: tuple[World, World], order: list[date]
+    seen: tuple[SmallOrganization, SmallOrganization], order: list[date]
 ) -> None:
     """After a published day, so that there is a ledger, which knows some of the people."""
     before, after = seen

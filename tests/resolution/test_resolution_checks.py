@@ -7,7 +7,7 @@ from opensense_okta.directories.checks import Finding
 from opensense_okta.resolution.checks import GRAPH_CHECKS, judge_graph
 from opensense_okta.resolution.resolve import ResolvedManifest, Source, resolve
 from opensense_okta.storage.lake import Lake
-from tests.resolution.stored import DAY, organization, store, user
+from tests.support.stored import DAY, organization, store, user
 
 GOOD = {
     "people": 1000,

@@ -10,8 +10,8 @@ from opensense_okta.config.models import Organization
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.resolution.rule_advice import Advice, advise
 from opensense_okta.storage.lake import Lake
-from tests.resolution.csv_snapshots import account, store
-from tests.resolution.stored import DAY, group
+from tests.support.csv_snapshots import account, store
+from tests.support.stored import DAY, group
 
 PEOPLE = range(12)
 INACTIVE_IN_HR = 11  # the last person's account there does not count

@@ -4,7 +4,7 @@ import pytest
 
 from opensense_okta.config.models import Organization
 from opensense_okta.resolution import rules
-from tests.resolution.stored import OKTA, company
+from tests.support.stored import OKTA, company
 
 HR = {"kind": "csv", "users": "x.csv", "attributes": {"title": "Job Title"}}
 ALL_RULES = {

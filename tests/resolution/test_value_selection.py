@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from opensense_okta import resolution
 from opensense_okta.storage.lake import Lake
-from tests.resolution.csv_snapshots import Tables
-from tests.resolution.stored import Row, fetched
-from tests.resolution.worlds import Account, World, resolve_in
+from tests.support.csv_snapshots import Tables
+from tests.support.random_organizations import Account, SmallOrganization, resolve_in
 from tests.support.scratch import scratch
+from tests.support.stored import Row, fetched
 
 SQL = files(resolution.__name__).joinpath("sql")
 PLAIN_FORM = Path(__file__).with_name("plain_value_selection.sql").read_text(encoding="utf-8")
@@ -56,7 +56,7 @@ ACCOUNTS = st.lists(
 
 
 @st.composite
-def organizations(draw: st.DrawFn) -> World:
+def organizations(draw: st.DrawFn) -> SmallOrganization:
     """People with one to six accounts, also several in one directory, of which any may be inactive.
 
     `pin` makes the accounts one person, so that correlation has no part in the outcome.
@@ -69,7 +69,7 @@ def organizations(draw: st.DrawFn) -> World:
         ]
         for person, rows in enumerate(people)
     ]
-    return World(
+    return SmallOrganization(
         directories=tuple(draw(st.permutations(DIRECTORIES))),
         accounts=tuple(account for person in accounts for account in person),
         rules={
@@ -87,7 +87,7 @@ def organizations(draw: st.DrawFn) -> World:
     suppress_health_check=[HealthCheck.data_too_large, HealthCheck.too_slow],
 )
 @given(organizations())
-def test_the_values_are_those_of_the_plain_form(world: World) -> None:
+def test_the_values_are_those_of_the_plain_form(world: SmallOrganization) -> None:
     with TemporaryDirectory() as folder:
         stored = resolve_in(Lake(Path(folder), "acme"), world)
     expected = plain_provenance(world, stored)
@@ -100,7 +100,7 @@ def test_the_values_are_those_of_the_plain_form(world: World) -> None:
             assert shown == (value if name in SINGLE or value is None else json.loads(str(value)))
 
 
-def plain_provenance(world: World, stored: Tables) -> list[Row]:
+def plain_provenance(world: SmallOrganization, stored: Tables) -> list[Row]:
     """What table `provenance` has to hold, computed by `plain_value_selection.sql`."""
     person_ids = {f"{row['directory']}/{row['id']}": row["person_id"] for row in stored["accounts"]}
     with scratch() as connection:
@@ -137,7 +137,7 @@ def plain_provenance(world: World, stored: Tables) -> list[Row]:
         return fetched(connection.sql(PLAIN_FORM))
 
 
-def in_order(world: World) -> Sequence[Account]:
+def in_order(world: SmallOrganization) -> Sequence[Account]:
     """The accounts as resolution numbers them: by directory, highest precedence first, then by id."""
     return sorted(world.accounts, key=lambda a: (world.directories.index(a.directory), a.id))
 
@@ -154,7 +154,7 @@ def texts_of(account: Account) -> Iterator[tuple[str, str | None, list[str]]]:
     yield MERGED, text if items else None, items
 
 
-def directory_rules(world: World) -> Iterator[tuple[object, ...]]:
+def directory_rules(world: SmallOrganization) -> Iterator[tuple[object, ...]]:
     """How each directory counts for each attribute."""
     resolution = world.organization.resolution
     for name in ("active", *SINGLE, MERGED):

@@ -23,7 +23,7 @@ from opensense_okta.simulator.okta.limits import Limits
 from opensense_okta.simulator.okta.server import TOKEN, Simulator
 from opensense_okta.simulator.serving import running
 from opensense_okta.storage.lake import Lake
-from tests.resolution.stored import group, store, user
+from tests.support.stored import group, store, user
 
 DAY = date(2026, 11, 23)
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -18,7 +18,7 @@ from opensense_okta.publishing.guards.evaluate import (
     judge,
 )
 from opensense_okta.resolution.changes import compare
-from tests.resolution.test_changes import Account, Day, Person, Value, connected, lay
+from tests.support.two_days import Account, Day, Person, Value, connected, store_days
 
 DAY = date(2026, 11, 23)
 SINCE = DAY - timedelta(days=1)
@@ -94,7 +94,7 @@ def judged(
     circumstances: Circumstances = TODAY,
     guards: Mapping[str, object] | None = None,
 ) -> Judged:
-    lay(connection, before, after)
+    store_days(connection, before, after)
     compare(connection)
     return Judged(judge(connection, Guards.model_validate(guards or {}), circumstances))
 

@@ -28,9 +28,9 @@ from opensense_okta.publishing.report.report import (
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import ResolvedManifest, Source, resolve
 from opensense_okta.storage.lake import Lake, make_private, write_whole
-from tests.resolution.stored import DAY, group, store, user
-from tests.resolution.stored import organization as acme
 from tests.support.scratch import scratch
+from tests.support.stored import DAY, group, store, user
+from tests.support.stored import organization as acme
 
 ACME: Organization = acme()
 EVERYONE = group("g1", "Everyone")

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from opensense_okta.config.models import Organization
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
-from tests.resolution import csv_snapshots
-from tests.resolution.csv_snapshots import Tables, tables_of
-from tests.resolution.stored import DAY, Row
+from tests.support import csv_snapshots
+from tests.support.csv_snapshots import Tables, tables_of
+from tests.support.stored import DAY, Row
 
 NAMES = ("okta", "entra", "hr")
 KEYS = ("employee_number", "email")
@@ -55,7 +55,7 @@ class Account:
 
 
 @dataclass(frozen=True)
-class World:
+class SmallOrganization:
     """An organization's directories, in the order of their precedence, and its rules.
 
     The data of stale directories is older than `stale_after_days`.
@@ -99,7 +99,7 @@ class World:
         return {name for pair in _pairs(self.rules.get("pin")) for name in pair}
 
 
-def resolve_in(lake: Lake, world: World, day: date = DAY) -> Tables:
+def resolve_in(lake: Lake, world: SmallOrganization, day: date = DAY) -> Tables:
     """Stores a world and resolves it."""
     world.store(lake, day)
     resolve(world.organization, day, lake)
@@ -137,7 +137,7 @@ RULES = st.fixed_dictionaries(
 
 
 @st.composite
-def worlds(draw: st.DrawFn, most: int = 4) -> World:
+def organizations(draw: st.DrawFn, most: int = 4) -> SmallOrganization:
     """Any organization of three directories, with single cases settled by hand at times."""
     directories = tuple(draw(st.permutations(NAMES)))
     accounts = [a for name in directories for a in draw(_accounts(name, most=most))]
@@ -150,11 +150,11 @@ def worlds(draw: st.DrawFn, most: int = 4) -> World:
         if len({name for pair in by_hand for name in pair}) == 2 * len(by_hand):
             keys = draw(st.permutations(["pin", "part"]))
             rules.update({key: [pair] for key, pair in zip(keys, by_hand, strict=False)})
-    return World(directories, tuple(accounts), rules)
+    return SmallOrganization(directories, tuple(accounts), rules)
 
 
 @st.composite
-def orderly_worlds(draw: st.DrawFn) -> World:
+def orderly_organizations(draw: st.DrawFn) -> SmallOrganization:
     """Humans with a number and an address each: directories write one or both, and never another's."""
     directories = tuple(draw(st.permutations(NAMES)))
     accounts = []
@@ -165,7 +165,7 @@ def orderly_worlds(draw: st.DrawFn) -> World:
             values = {key: keys[key] for key in sorted(shown)}
             values |= {value: draw(st.sampled_from(POOLS[value])) for value in VALUES}
             accounts.append(Account(name, f"{name[0]}{human}", values, draw(st.booleans())))
-    return World(
+    return SmallOrganization(
         directories, tuple(accounts), {**draw(RULES), "match": draw(st.permutations(KEYS))}
     )
 
@@ -173,7 +173,7 @@ def orderly_worlds(draw: st.DrawFn) -> World:
 # What must come out.
 
 
-def expected_people(world: World) -> tuple[set[frozenset[str]], set[tuple[str, str]]]:
+def expected_people(world: SmallOrganization) -> tuple[set[frozenset[str]], set[tuple[str, str]]]:
     """Who is who, and who is concerned by which kind of conflict, by every one of its accounts.
 
     A slow and literal reading of what `match`, `pin` and `part` mean; see `cases/`.
@@ -225,7 +225,7 @@ def expected_people(world: World) -> tuple[set[frozenset[str]], set[tuple[str, s
     return set(people.values()), {(kind, n) for kind, name in told for n in people[name]}
 
 
-def expected_value(world: World, person: Iterable[str], attribute: str) -> str | None:
+def expected_value(world: SmallOrganization, person: Iterable[str], attribute: str) -> str | None:
     """The value of an attribute of a person who is made of these accounts."""
     rules = world.organization.resolution
     rule = rules.attributes.get(attribute)
@@ -241,7 +241,7 @@ def expected_value(world: World, person: Iterable[str], attribute: str) -> str |
     return next((value for value in said if value is not None), None)
 
 
-def expected_active(world: World, person: Iterable[str]) -> bool:
+def expected_active(world: SmallOrganization, person: Iterable[str]) -> bool:
     """Whether a person is active: the highest directory says; of pinned accounts there, any."""
     held = [a for a in world.accounts if a.name in set(person)]
     highest = min(world.directories.index(a.directory) for a in held)

@@ -11,8 +11,8 @@ from opensense_okta.directories.checks import Table
 from opensense_okta.directories.snapshot import Cost, SnapshotManifest
 from opensense_okta.resolution.resolve import TABLES, ResolvedManifest
 from opensense_okta.storage.lake import Lake
-from tests.resolution.stored import DAY, GOOD_EVIDENCE, RAW_TABLES, Row, fetched
 from tests.support.scratch import scratch
+from tests.support.stored import DAY, GOOD_EVIDENCE, RAW_TABLES, Row, fetched
 
 Record = Mapping[str, object]
 Tables = Mapping[str, list[Row]]

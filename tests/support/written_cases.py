@@ -34,11 +34,11 @@ from opensense_okta.config.load import load_organization
 from opensense_okta.config.models import Organization
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
-from tests.resolution.csv_snapshots import account, store
-from tests.resolution.stored import DAY, group
+from tests.support.csv_snapshots import account, store
+from tests.support.stored import DAY, group
 from tests.support.through import let_through
 
-CASES = Path(__file__).with_name("cases")
+CASES = Path(__file__).parents[1] / "resolution" / "cases"
 
 Account = Mapping[str, str | bool]
 Accounts = Mapping[str, Account]
