@@ -20,7 +20,7 @@ DAY = date(2026, 11, 23)
 
 @pytest.fixture(scope="session")
 def pickled_org() -> bytes:
-    """An org; to load it takes a tenth of the time that it takes to create it."""
+    """An org. Loading it takes a tenth of the time of creating it."""
     return pickle.dumps(Org.create(users=130, groups=24, memberships=500, day=DAY))
 
 
@@ -73,7 +73,7 @@ def entra(tenant: Tenant) -> Iterator[entra_server.Simulator]:
 
 @pytest.fixture
 def anonymous(entra: entra_server.Simulator) -> Iterator[httpx.Client]:
-    """A client that has not logged in."""
+    """A client without an access token."""
     no_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     with httpx.Client(base_url=entra.url, verify=no_tls) as client:
         yield client
@@ -81,7 +81,7 @@ def anonymous(entra: entra_server.Simulator) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def log_in(anonymous: httpx.Client, entra: entra_server.Simulator) -> LogIn:
-    """Asks for an access token; None takes a field out of the usual request."""
+    """Requests an access token; the value None removes a field from the request."""
 
     def ask(tenant_id: str = TENANT_ID, **fields: str | None) -> httpx.Response:
         form = {
@@ -99,7 +99,7 @@ def log_in(anonymous: httpx.Client, entra: entra_server.Simulator) -> LogIn:
 
 @pytest.fixture
 def graph(anonymous: httpx.Client, log_in: LogIn) -> httpx.Client:
-    """A client that has."""
+    """A client with an access token."""
     token = log_in().json()["access_token"]
     anonymous.headers["Authorization"] = f"Bearer {token}"
     return anonymous
@@ -107,7 +107,7 @@ def graph(anonymous: httpx.Client, log_in: LogIn) -> httpx.Client:
 
 @pytest.fixture
 def read_graph(graph: httpx.Client) -> Read:
-    """Reads all pages of a listing of Graph's."""
+    """Reads all pages of a listing of Graph."""
 
     def read_all(url: str) -> list[Any]:
         rows: list[Any] = []

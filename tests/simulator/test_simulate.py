@@ -24,7 +24,7 @@ COMMAND = [sys.executable, "-m", "opensense_okta.simulator.command", "--port", "
 
 @contextmanager
 def simulating(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The command in a process of its own, and the line it prints when it listens."""
+    """The command in its own process, and the first line that it prints."""
     command = [*COMMAND, *options]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -41,7 +41,7 @@ def refused(*arguments: str) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-def test_it_says_where_it_is_serves_and_ends_quietly(tmp_path: Path) -> None:
+def test_the_command_prints_its_url_serves_and_stops_quietly(tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     options = ("--users", "30", "--groups", "5", "--memberships", "40", "--day", "2026-11-23")
     more = ("--token", "mine", "--ready-file", str(ready), "--no-entra")
@@ -92,7 +92,7 @@ def test_the_same_company_has_an_entra_tenant_an_hr_file_and_apps_until_ctrl_c(
     assert (process.returncode, rest, complaints) == (0, "", "")
 
 
-def test_a_port_in_use_is_said_so() -> None:
+def test_a_port_in_use_is_reported() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         for option in ("--port", "--entra-port"):
@@ -102,7 +102,7 @@ def test_a_port_in_use_is_said_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [
         (("--fault", "gremlins"), "--fault: no fault 'gremlins'; there are crowded, delay"),
         (("--fault", "reset,speed=3"), "fault 'reset' knows only match, times, after"),
@@ -114,13 +114,13 @@ def test_a_port_in_use_is_said_so() -> None:
         (("--day", "tomorrow"), "does not match the format"),
     ],
 )
-def test_wrong_use_is_explained(arguments: tuple[str, ...], words: str) -> None:
+def test_wrong_use_is_reported(arguments: tuple[str, ...], message: str) -> None:
     code, output = refused("--users", "0", "--port", "0", *arguments)
     assert code == 2
-    assert words in " ".join(output.split())
+    assert message in " ".join(output.split())
 
 
-def test_each_vendor_has_options_and_a_port_of_its_own() -> None:
+def test_vendors_share_no_option_and_no_default_port() -> None:
     names = [parameter.name for parameter in simulate.params]
     assert len(set(names)) == len(names)
     assert len({vendor.port for vendor in VENDORS}) == len(VENDORS)
@@ -129,7 +129,7 @@ def test_each_vendor_has_options_and_a_port_of_its_own() -> None:
         assert all(str(option.name).startswith(f"{vendor.prefix}_") for option in vendor.options)
 
 
-def test_a_public_key_must_be_one(tmp_path: Path) -> None:
+def test_an_invalid_public_key_is_refused(tmp_path: Path) -> None:
     key = tmp_path / "key"
     for text in ("no key", '{"kty": "RSA"}', '{"kty": "oct", "k": "eA"}'):
         key.write_text(text)
@@ -137,14 +137,14 @@ def test_a_public_key_must_be_one(tmp_path: Path) -> None:
         assert (code, "--public-key" in output) == (2, True), text
 
 
-def test_a_certificate_must_be_one(tmp_path: Path) -> None:
+def test_an_invalid_certificate_is_refused(tmp_path: Path) -> None:
     certificate = tmp_path / "certificate.pem"
     certificate.write_text("no certificate")
     code, output = refused("--users", "0", "--entra-certificate", str(certificate))
     assert (code, "--entra-certificate" in output) == (2, True)
 
 
-def test_the_command_is_imported_quickly_and_with_nothing_heavy() -> None:
+def test_importing_the_command_is_quick_and_imports_nothing_heavy() -> None:
     check = (
         "import sys, opensense_okta.simulator.command; "
         "print(*{'uvicorn', 'faker', 'joserfc', 'starlette', 'msgspec'} & set(sys.modules))"

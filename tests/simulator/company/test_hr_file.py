@@ -1,4 +1,4 @@
-"""The HR department's file: who is in it, and how it goes with Okta and Entra."""
+"""The HR department's file: its people, compared with Okta and Entra."""
 
 import csv
 import io
@@ -42,7 +42,7 @@ def profile(org: Org, part: Part) -> Profile:
     return player
 
 
-def test_the_file_is_a_csv_that_is_the_same_again(org: Org) -> None:
+def test_the_file_is_a_csv_and_the_same_for_the_same_org(org: Org) -> None:
     text = hr_csv(org)
     assert text.startswith(",".join(HEADER) + "\r\n")
     assert text == hr_csv(Org.create(day=date(2026, 11, 23)))
@@ -57,7 +57,7 @@ def test_employee_numbers_are_oktas_with_their_leading_zeros(org: Org, rows: lis
     assert all(row["employee_number"].startswith("0") for row in shared)
 
 
-def test_titles_and_mobiles_differ_now_and_then(org: Org, rows: list[Row]) -> None:
+def test_some_titles_and_mobiles_differ(org: Org, rows: list[Row]) -> None:
     by_number = {row["employee_number"]: row for row in rows}
     differ: Counter[str] = Counter()
     for user in org.users.values():
@@ -68,7 +68,7 @@ def test_titles_and_mobiles_differ_now_and_then(org: Org, rows: list[Row]) -> No
     assert 0 < differ["mobilePhone"] < len(rows) / 4
 
 
-def test_those_who_left_are_inactive(org: Org, rows: list[Row]) -> None:
+def test_people_who_left_are_inactive(org: Org, rows: list[Row]) -> None:
     by_number = {row["employee_number"]: row for row in rows}
     for user in org.users.values():
         row = by_number.get(user["profile"].get("employeeNumber", ""))
@@ -77,7 +77,7 @@ def test_those_who_left_are_inactive(org: Org, rows: list[Row]) -> None:
     assert by_number[profile(org, Part.LEFT)["employeeNumber"]]["active"] == "false"
 
 
-def test_the_cast_is_as_its_table_says(org: Org, tenant: Tenant, rows: list[Row]) -> None:
+def test_the_cast_has_the_cases_of_its_table(org: Org, tenant: Tenant, rows: list[Row]) -> None:
     rehired = with_email(rows, profile(org, Part.REHIRED)["email"])
     assert sorted(row["active"] for row in rehired) == ["false", "true"]
     leaver = profile(org, Part.HANDED_ON)
@@ -97,14 +97,14 @@ def test_the_cast_is_as_its_table_says(org: Org, tenant: Tenant, rows: list[Row]
         assert with_email(rows, profile(org, part)["email"]) == []
 
 
-def test_some_are_known_to_hr_only(org: Org, tenant: Tenant, rows: list[Row]) -> None:
+def test_some_people_are_only_in_the_hr_file(org: Org, tenant: Tenant, rows: list[Row]) -> None:
     known = {user["profile"]["email"] for user in org.users.values()}
     known |= {user.get("mail", "").lower() for user in tenant.truth().users}
     alone = [row for row in rows if row["Work Email"] and row["Work Email"] not in known]
     assert {"Albrecht", "Żak"} <= {row["Last Name"] for row in alone}
 
 
-def test_everybody_keeps_their_part_however_many_days_pass() -> None:
+def test_every_part_keeps_its_user_for_all_days() -> None:
     org = Org.create(day=date(2026, 11, 23))
     parts = dict(org.parts)
     assert set(parts) == set(Part)
@@ -114,7 +114,7 @@ def test_everybody_keeps_their_part_however_many_days_pass() -> None:
     assert Tenant(org).truth().users
 
 
-def test_the_file_is_private_and_replaces_the_one_before(org: Org, tmp_path: Path) -> None:
+def test_the_file_is_private_and_replaces_the_previous_file(org: Org, tmp_path: Path) -> None:
     path = tmp_path / "people.csv"
     path.write_text("old")
     path.chmod(0o644)
@@ -125,6 +125,6 @@ def test_the_file_is_private_and_replaces_the_one_before(org: Org, tmp_path: Pat
 
 
 @pytest.mark.parametrize("users", [0, 1, 5, 20])
-def test_a_tiny_company_has_a_file_too(users: int) -> None:
+def test_a_very_small_company_also_has_a_file(users: int) -> None:
     org = Org.create(users=users, groups=2, memberships=0, day=date(2026, 11, 23))
     assert hr_csv(org).startswith("employee_number,")

@@ -24,7 +24,7 @@ def test_the_same_seed_and_size_give_the_same_org() -> None:
     assert org_on().truth() != org_on(seed=2).truth()
 
 
-def test_an_org_has_the_size_asked_for() -> None:
+def test_an_org_has_the_requested_size() -> None:
     org = org_on()
     assert len(org.users) == 150
     assert len(org.groups) == 24
@@ -32,7 +32,7 @@ def test_an_org_has_the_size_asked_for() -> None:
 
 
 @pytest.mark.parametrize(("users", "groups", "memberships"), [(0, 2, 0), (1, 3, 1), (5, 2, 9)])
-def test_an_org_may_be_tiny(users: int, groups: int, memberships: int) -> None:
+def test_an_org_can_be_very_small(users: int, groups: int, memberships: int) -> None:
     org = Org.create(1, users, groups, memberships, day=DAY)
     org.advance(date(2026, 11, 26))
     assert len(org.groups) >= 2
@@ -61,7 +61,7 @@ def test_ids_look_like_oktas_and_sort_by_creation() -> None:
     assert created == sorted(created)
 
 
-def test_time_stamps_lie_in_the_past_and_follow_from_each_other() -> None:
+def test_time_stamps_are_in_the_past_and_in_order() -> None:
     org = org_on()
     for user in org.users.values():
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.000Z", user["lastUpdated"])
@@ -79,7 +79,7 @@ def test_there_are_groups_of_all_three_types_and_only_app_groups_have_a_source()
         assert ("objectSid" in group["profile"]) == (group["type"] == "APP_GROUP")
 
 
-def test_everyone_leaves_out_the_deactivated_unless_told_otherwise() -> None:
+def test_everyone_has_deactivated_users_only_if_requested() -> None:
     org = org_on()
     present = [i for i, user in org.users.items() if user["status"] != "DEPROVISIONED"]
     assert org.members(org.everyone) == present
@@ -87,7 +87,7 @@ def test_everyone_leaves_out_the_deactivated_unless_told_otherwise() -> None:
     assert whole.members(whole.everyone) == whole.user_ids
 
 
-def test_most_people_have_a_manager_who_was_there_before_them() -> None:
+def test_most_people_have_a_manager_with_an_older_account() -> None:
     org = org_on()
     numbers = {user["profile"].get("employeeNumber") for user in org.users.values()}
     managed = [u["profile"]["managerId"] for u in org.users.values() if "managerId" in u["profile"]]
@@ -108,7 +108,7 @@ def test_days_in_one_step_or_in_several_lead_to_the_same_org() -> None:
     assert at_once.day == date(2026, 12, 14)
 
 
-def test_going_back_changes_nothing() -> None:
+def test_an_earlier_date_changes_nothing() -> None:
     org = org_on()
     before = org.truth()
     org.advance(date(2026, 11, 1))
@@ -156,7 +156,7 @@ def test_people_join_leave_move_and_take_other_names() -> None:
     assert all(org.users[i]["lastUpdated"] >= "2026-11-23" for i in changed("lastName"))
 
 
-def test_groups_come_and_go_and_come_again_under_the_same_name() -> None:
+def test_groups_are_created_deleted_and_created_again_with_the_same_name() -> None:
     before, org = after_three_weeks()
     old = {group["id"]: group["profile"]["name"] for group in before.groups}
     new = {i: group["profile"]["name"] for i, group in org.groups.items() if i not in old}
@@ -166,14 +166,14 @@ def test_groups_come_and_go_and_come_again_under_the_same_name() -> None:
     assert gone & set(new.values())
 
 
-def test_a_day_shows_from_the_next_one_on() -> None:
+def test_the_changes_of_a_day_are_visible_on_the_next_day() -> None:
     org = org_on()
     org.advance(date(2026, 11, 24))
     latest = max(user["lastUpdated"] for user in org.users.values())
     assert "2026-11-23" <= latest < "2026-11-24"
 
 
-def test_memberships_move_the_groups_stamp_and_nothing_else() -> None:
+def test_memberships_change_only_the_groups_membership_stamp() -> None:
     members_only = Rates(*[0.0] * len(Rates.__slots__))
     rates = Rates(
         **dict.fromkeys(Rates.__slots__, 0.0) | {"members_added": 0.1, "members_removed": 0.1}
@@ -195,7 +195,7 @@ def test_memberships_move_the_groups_stamp_and_nothing_else() -> None:
 # -- changes by hand ---------------------------------------------------------------------------
 
 
-def test_a_login_moves_nothing_but_itself() -> None:
+def test_a_login_changes_only_last_login() -> None:
     org = org_on()
     user = org.user_ids[5]
     before = org.user_json(user)
@@ -203,7 +203,7 @@ def test_a_login_moves_nothing_but_itself() -> None:
     assert org.user_json(user) == before | {"lastLogin": "2026-11-23T00:00:01.000Z"}
 
 
-def test_deactivation_keeps_memberships_and_moves_no_groups_stamp() -> None:
+def test_deactivation_keeps_memberships_and_group_stamps() -> None:
     org = org_on()
     user = next(i for i in org.members(org.group_ids[4]) if i in org.members(org.everyone))
     groups = [group for group in org.truth().groups if group["id"] != org.everyone]
@@ -241,7 +241,7 @@ def test_users_and_groups_can_be_added_by_hand() -> None:
     assert org.existed(group)
 
 
-def test_what_is_served_follows_every_change() -> None:
+def test_every_change_is_served() -> None:
     org = org_on()
     user = org.user_ids[5]
     before = org.user_bytes(user)

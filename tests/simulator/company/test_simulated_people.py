@@ -75,7 +75,7 @@ def test_profiles_have_gaps_nulls_leading_zeros_and_custom_attributes_of_all_typ
     assert types == {str, int, float, bool, list, type(None)}
 
 
-def test_a_pattern_gets_a_digit_for_every_sign() -> None:
+def test_a_pattern_has_a_digit_for_every_number_sign() -> None:
     assert digits(dice(1), "+49 (0) x").startswith("+49 (0) x")
     number = digits(dice(1), "+49 89 ###-##")
     assert number.startswith("+49 89 ")

@@ -37,7 +37,7 @@ def ids(answer: httpx.Response) -> list[str]:
         ("denied", (403, "Authorization_RequestDenied"), None),
     ],
 )
-def test_errors_come_once_and_then_the_answer(
+def test_an_error_is_returned_once_and_then_the_page(
     entra: Simulator,
     tenant: Tenant,
     graph: httpx.Client,
@@ -51,7 +51,7 @@ def test_errors_come_once_and_then_the_answer(
     assert ids(graph.get(USERS)) == first_page(tenant)
 
 
-def test_a_storm_lasts(entra: Simulator, graph: httpx.Client) -> None:
+def test_a_storm_throttles_five_calls(entra: Simulator, graph: httpx.Client) -> None:
     entra.faults.append(make_fault("storm"))
     statuses = [graph.get(USERS).status_code for _ in range(6)]
     assert statuses == [429] * 5 + [200]
@@ -61,7 +61,7 @@ def test_a_storm_lasts(entra: Simulator, graph: httpx.Client) -> None:
     ("name", "status", "content"),
     [("gateway-html", 504, "<html>"), ("gateway-timeout", 504, "")],
 )
-def test_a_gateway_does_not_speak_json(
+def test_a_gateway_returns_no_json(
     entra: Simulator, graph: httpx.Client, name: str, status: int, content: str
 ) -> None:
     entra.faults.append(make_fault(name))
@@ -89,7 +89,7 @@ def test_a_page_token_expires_in_the_middle(
         ("strange-records", lambda page: page["value"][0] is None),
     ],
 )
-def test_pages_are_not_what_they_should_be(
+def test_a_fault_changes_one_page(
     entra: Simulator, graph: httpx.Client, name: str, change: Callable[[Any], bool]
 ) -> None:
     entra.faults.append(make_fault(name))
@@ -98,7 +98,7 @@ def test_pages_are_not_what_they_should_be(
     assert not change(whole)
 
 
-def test_a_page_can_be_empty_and_lead_on(
+def test_a_page_can_be_empty_with_a_next_link(
     entra: Simulator, tenant: Tenant, graph: httpx.Client
 ) -> None:
     entra.faults.append(make_fault("empty-page"))
@@ -107,52 +107,52 @@ def test_a_page_can_be_empty_and_lead_on(
     assert ids(graph.get(page["@odata.nextLink"])) == first_page(tenant)
 
 
-def test_the_last_row_comes_twice(entra: Simulator, tenant: Tenant, graph: httpx.Client) -> None:
+def test_the_last_row_is_also_on_the_next_page(
+    entra: Simulator, tenant: Tenant, graph: httpx.Client
+) -> None:
     entra.faults.append(make_fault("row-moves"))
     link = graph.get(USERS).json()["@odata.nextLink"]
     assert ids(graph.get(link)) == tenant.user_ids[9:20]
 
 
 @pytest.mark.parametrize(
-    ("name", "problem"),
+    ("name", "error_type"),
     [
         ("truncated", httpx.RemoteProtocolError),
         ("reset", httpx.TransportError),
     ],
 )
-def test_a_connection_ends(
-    entra: Simulator, graph: httpx.Client, name: str, problem: type[Exception]
+def test_a_connection_breaks(
+    entra: Simulator, graph: httpx.Client, name: str, error_type: type[Exception]
 ) -> None:
     entra.faults.append(make_fault(name))
-    with pytest.raises(problem):
+    with pytest.raises(error_type):
         graph.get(USERS)
     assert graph.get(USERS).status_code == 200
 
 
 @pytest.mark.parametrize("name", ["slow", "delay"])
-def test_an_answer_takes_its_time(entra: Simulator, graph: httpx.Client, name: str) -> None:
+def test_an_answer_is_slow_or_late(entra: Simulator, graph: httpx.Client, name: str) -> None:
     entra.faults.append(make_fault(name, seconds=0.05))
     answer = graph.get(USERS)
     assert len(answer.json()["value"]) == 10
     assert entra.faults[0].struck == 1
 
 
-def test_a_body_is_no_json(entra: Simulator, graph: httpx.Client) -> None:
+def test_a_body_is_not_valid_json(entra: Simulator, graph: httpx.Client) -> None:
     entra.faults.append(make_fault("malformed"))
     with pytest.raises(ValueError, match=r"delimiter|Unterminated|Expecting"):
         graph.get(USERS).json()
 
 
-def test_a_redirect_leads_elsewhere(entra: Simulator, graph: httpx.Client) -> None:
+def test_a_redirect_leads_to_a_foreign_host(entra: Simulator, graph: httpx.Client) -> None:
     entra.faults.append(make_fault("redirect"))
     answer = graph.get("/v1.0/groups")
     assert answer.status_code == 302
     assert answer.headers["location"] == "https://elsewhere.example/v1.0/groups"
 
 
-def test_tokens_end_in_the_middle_of_a_read(
-    entra: Simulator, graph: httpx.Client, log_in: LogIn
-) -> None:
+def test_tokens_expire_during_a_read(entra: Simulator, graph: httpx.Client, log_in: LogIn) -> None:
     entra.faults.append(make_fault("tokens-expire", after=1))
     link = graph.get(USERS).json()["@odata.nextLink"]
     assert error(graph.get(link)) == (401, "InvalidAuthenticationToken")
@@ -193,7 +193,7 @@ def test_the_login_endpoint_fails(entra: Simulator, log_in: LogIn, name: str, st
 
 
 @pytest.mark.parametrize("name", sorted({*KINDS, *PRESETS}))
-def test_every_fault_can_be_made_and_leaves_controls_alone(
+def test_no_fault_applies_to_the_simulators_own_endpoints(
     entra: Simulator, graph: httpx.Client, name: str
 ) -> None:
     entra.faults.append(make_fault(name, times=None))
@@ -202,12 +202,14 @@ def test_every_fault_can_be_made_and_leaves_controls_alone(
 
 
 @pytest.mark.parametrize(
-    ("name", "options", "words"),
+    ("name", "options", "message"),
     [
         ("gremlins", {}, "no fault 'gremlins'; there are delay, denied"),
         ("empty", {"speed": 3}, "fault 'empty' knows only match, times, after"),
     ],
 )
-def test_there_are_no_other_faults(name: str, options: dict[str, Any], words: str) -> None:
-    with pytest.raises(ValueError, match=words):
+def test_an_unknown_fault_or_option_is_an_error(
+    name: str, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
         make_fault(name, **options)

@@ -1,4 +1,4 @@
-"""Graph's listings as the simulator gives them: pages, properties, members, permissions, errors."""
+"""The simulated Graph: pages, properties, members, permissions, errors."""
 
 from collections import Counter
 from uuid import UUID, uuid4
@@ -14,18 +14,20 @@ from tests.support.simulators import LogIn, Read
 
 
 def allow(entra: Simulator, *permissions: str, known: bool = True) -> None:
-    """What the application may do from now on."""
+    """Sets the permissions of the application."""
     app = App(CLIENT_ID, (CLIENT_SECRET,), permissions=frozenset(permissions), known_to_graph=known)
     entra.access.endpoint.apps[CLIENT_ID] = app
 
 
-def problem(answer: httpx.Response) -> tuple[int, str]:
+def error(answer: httpx.Response) -> tuple[int, str]:
     inner = answer.json()["error"]["innerError"]
     assert inner["request-id"] == answer.headers["request-id"]
     return answer.status_code, answer.json()["error"]["code"]
 
 
-def test_all_users_are_listed_with_what_is_selected(tenant: Tenant, read_graph: Read) -> None:
+def test_all_users_are_listed_with_the_selected_properties(
+    tenant: Tenant, read_graph: Read
+) -> None:
     names = "id,displayName,accountEnabled,employeeId,businessPhones,proxyAddresses"
     rows = read_graph(f"/v1.0/users?$select={names}&$top=17")
     truth = tenant.truth().users
@@ -36,7 +38,7 @@ def test_all_users_are_listed_with_what_is_selected(tenant: Tenant, read_graph: 
         assert row["businessPhones"] == user.get("businessPhones", [])
 
 
-def test_without_select_eleven_properties_are_shown(graph: httpx.Client) -> None:
+def test_without_select_users_have_eleven_properties(graph: httpx.Client) -> None:
     rows = graph.get("/v1.0/users").json()["value"]
     assert len(rows) == 100
     assert {tuple(row) for row in rows} == {USER_DEFAULT}
@@ -53,7 +55,7 @@ def test_managers_can_be_expanded(tenant: Tenant, read_graph: Read) -> None:
     assert shown == ("@odata.type", "id")
 
 
-def test_extensions_are_shown_when_selected(tenant: Tenant, graph: httpx.Client) -> None:
+def test_extensions_are_listed_if_selected(tenant: Tenant, graph: httpx.Client) -> None:
     user_id = next(user["id"] for user in tenant.truth().users if EXTENSION in user)
     tenant.update_user(
         user_id, {"onPremisesExtensionAttributes": {"extensionAttribute7": "she/her"}}
@@ -89,7 +91,7 @@ def test_an_exact_multiple_ends_with_an_empty_page(tenant: Tenant, graph: httpx.
     assert sizes == [5] * (len(tenant.users) // 5) + [0]
 
 
-def test_a_row_that_is_deleted_between_pages_moves_no_other(
+def test_a_row_deleted_between_pages_moves_no_other_row(
     tenant: Tenant, graph: httpx.Client
 ) -> None:
     first = graph.get("/v1.0/users?$top=10").json()
@@ -118,14 +120,14 @@ def test_all_groups_and_direct_members_are_listed(tenant: Tenant, read_graph: Re
 def test_members_can_be_cast_to_users(tenant: Tenant, graph: httpx.Client) -> None:
     [(group, count), *_] = Counter(group for group, _ in tenant.truth().memberships).most_common(1)
     url = f"/v1.0/groups/{group}/members/microsoft.graph.user?$count=true&$top=999"
-    assert problem(graph.get(url)) == (400, "Request_UnsupportedQuery")
+    assert error(graph.get(url)) == (400, "Request_UnsupportedQuery")
     page = graph.get(url, headers={"ConsistencyLevel": "eventual"}).json()
     assert page["@odata.count"] == len(page["value"]) == count
     assert not any("@odata.type" in row for row in page["value"])
 
 
 @pytest.mark.parametrize("what", ["users", "groups"])
-def test_counts_are_for_advanced_queries(tenant: Tenant, graph: httpx.Client, what: str) -> None:
+def test_only_advanced_queries_count(tenant: Tenant, graph: httpx.Client, what: str) -> None:
     total = len(getattr(tenant, what))
     eventual = {"ConsistencyLevel": "eventual"}
     answer = graph.get(f"/v1.0/{what}/$count", headers=eventual)
@@ -143,7 +145,7 @@ def test_the_organization_is_the_tenant(graph: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "expected", "words"),
+    ("url", "expected", "message"),
     [
         (
             "/v1.0/users?$top=0",
@@ -166,21 +168,21 @@ def test_the_organization_is_the_tenant(graph: httpx.Client) -> None:
     ],
     ids=str,
 )
-def test_wrong_requests_are_explained(
-    graph: httpx.Client, url: str, expected: tuple[int, str], words: str
+def test_wrong_requests_are_errors(
+    graph: httpx.Client, url: str, expected: tuple[int, str], message: str
 ) -> None:
     answer = graph.get(url)
-    assert problem(answer) == expected
-    assert words in answer.json()["error"]["message"]
+    assert error(answer) == expected
+    assert message in answer.json()["error"]["message"]
 
 
 def test_a_page_token_belongs_to_its_listing(graph: httpx.Client) -> None:
     link = graph.get("/v1.0/users?$top=1").json()["@odata.nextLink"]
-    assert problem(graph.get(link.replace("users", "groups"))) == (400, "Request_UnsupportedQuery")
+    assert error(graph.get(link.replace("users", "groups"))) == (400, "Request_UnsupportedQuery")
 
 
 @pytest.mark.parametrize(
-    ("authorization", "words"),
+    ("authorization", "message"),
     [
         ("", "Access token is empty."),
         ("Basic x", "Access token is empty."),
@@ -188,23 +190,25 @@ def test_a_page_token_belongs_to_its_listing(graph: httpx.Client) -> None:
         ("Bearer a.b.c", "CompactToken parsing failed"),
     ],
 )
-def test_without_a_good_token_nothing_is_told(
-    anonymous: httpx.Client, authorization: str, words: str
+def test_without_a_valid_token_nothing_is_returned(
+    anonymous: httpx.Client, authorization: str, message: str
 ) -> None:
     answer = anonymous.get("/v1.0/users", headers={"Authorization": authorization})
-    assert problem(answer) == (401, "InvalidAuthenticationToken")
-    assert words in answer.json()["error"]["message"]
+    assert error(answer) == (401, "InvalidAuthenticationToken")
+    assert message in answer.json()["error"]["message"]
     assert answer.headers["www-authenticate"].startswith('Bearer realm=""')
 
 
-def test_an_expired_token_says_so(entra: Simulator, log_in: LogIn, graph: httpx.Client) -> None:
+def test_an_expired_token_has_its_own_message(
+    entra: Simulator, log_in: LogIn, graph: httpx.Client
+) -> None:
     entra.access.endpoint.expire_all()
     revoked = graph.get("/v1.0/users")
     entra.access.endpoint.lifetime = -1
     old = log_in().json()["access_token"]
     expired = graph.get("/v1.0/users", headers={"Authorization": f"Bearer {old}"})
     for answer in (revoked, expired):
-        assert problem(answer) == (401, "InvalidAuthenticationToken")
+        assert error(answer) == (401, "InvalidAuthenticationToken")
         assert "the token is expired" in answer.json()["error"]["message"]
 
 
@@ -220,24 +224,24 @@ def test_an_expired_token_says_so(entra: Simulator, log_in: LogIn, graph: httpx.
     ],
     ids=lambda names: ",".join(sorted(names)) or "none",
 )
-def test_permissions_open_what_they_are_for(
+def test_each_permission_allows_its_objects_only(
     entra: Simulator, graph: httpx.Client, permissions: set[str], open_paths: set[str]
 ) -> None:
     allow(entra, *permissions)
     answers = {what: graph.get(f"/v1.0/{what}") for what in ("users", "groups", "organization")}
     assert {what for what, answer in answers.items() if answer.status_code == 200} == open_paths
     for what in answers.keys() - open_paths:
-        assert problem(answers[what]) == (403, "Authorization_RequestDenied")
+        assert error(answers[what]) == (403, "Authorization_RequestDenied")
 
 
 def test_an_application_without_consent_is_not_known_to_graph(
     entra: Simulator, graph: httpx.Client
 ) -> None:
     allow(entra, known=False)
-    assert problem(graph.get("/v1.0/users")) == (401, "Authorization_IdentityNotFound")
+    assert error(graph.get("/v1.0/users")) == (401, "Authorization_IdentityNotFound")
 
 
-def test_members_of_unreadable_types_show_their_type_and_id_alone(
+def test_members_of_unreadable_types_have_only_type_and_id(
     entra: Simulator, tenant: Tenant, read_graph: Read
 ) -> None:
     tablets = tenant.group("Shared Tablets")["id"]
@@ -254,7 +258,7 @@ def test_members_of_unreadable_types_show_their_type_and_id_alone(
     assert (row["displayName"], row["mail"]) == (None, None)
 
 
-def test_requests_can_be_named(graph: httpx.Client) -> None:
+def test_a_request_id_of_the_caller_is_returned(graph: httpx.Client) -> None:
     name = str(uuid4())
     answer = graph.get("/v1.0/userz", headers={"client-request-id": name})
     assert answer.headers["client-request-id"] == name
@@ -270,7 +274,7 @@ def test_requests_can_be_named(graph: httpx.Client) -> None:
         ("/v1.0/organization", "1"),
     ],
 )
-def test_every_answer_says_what_it_cost(graph: httpx.Client, url: str, units: str) -> None:
+def test_every_answer_has_its_resource_units(graph: httpx.Client, url: str, units: str) -> None:
     assert graph.get(url).headers["x-ms-resource-unit"] == units
 
 
@@ -279,7 +283,7 @@ def test_nothing_can_be_written(graph: httpx.Client) -> None:
     assert graph.get(f"/{TENANT_ID}/oauth2/v2.0/token").status_code == 405
 
 
-def test_everything_can_be_asked_of_its_controls(
+def test_another_process_reads_truth_and_requests_of_the_tenant(
     entra: Simulator, tenant: Tenant, graph: httpx.Client
 ) -> None:
     graph.get("/v1.0/groups")

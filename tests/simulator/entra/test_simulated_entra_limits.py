@@ -1,4 +1,4 @@
-"""Graph's throttling: resource units that come back, and no word of what is left."""
+"""Graph's throttling: resource units that return with time, and no header with what is left."""
 
 import httpx
 import pytest
@@ -15,7 +15,7 @@ def test_larger_tenants_have_larger_buckets(users: int, units: int) -> None:
     assert units_for(users) == units
 
 
-def test_an_empty_bucket_refuses_and_says_how_long(entra: Simulator, graph: httpx.Client) -> None:
+def test_an_empty_bucket_is_a_429_with_the_wait(entra: Simulator, graph: httpx.Client) -> None:
     entra.bucket.limits = Limits(units=4, window_seconds=3600)
     statuses = [graph.get("/v1.0/users").status_code for _ in range(3)]
     assert statuses == [200, 200, 429]
@@ -36,7 +36,7 @@ def test_failed_calls_cost_nothing(entra: Simulator, graph: httpx.Client) -> Non
     assert entra.bucket.used == 0
 
 
-def test_units_come_back_with_time_and_each_app_has_its_own() -> None:
+def test_units_return_with_time_separately_for_each_app() -> None:
     clock = Clock()
     bucket = Bucket(Limits(units=10, window_seconds=10), clock)
     bucket.take("app", 1, 10)

@@ -1,4 +1,4 @@
-"""Entra's token endpoint: who gets a token, and what the others are told."""
+"""Entra's token endpoint: tokens, and errors."""
 
 import time
 from base64 import b64encode, urlsafe_b64encode
@@ -46,7 +46,7 @@ def certificate(key: RSAPrivateKey) -> x509.Certificate:
 
 @pytest.fixture
 def certified(entra: Simulator, certificate: x509.Certificate) -> Simulator:
-    """The simulator whose application has a certificate and no secret."""
+    """A simulator with an application that has a certificate and no secret."""
     pem = certificate.public_bytes(Encoding.PEM).decode()
     entra.access.endpoint.apps[CLIENT_ID] = App(CLIENT_ID, certificates=(pem,))
     return entra
@@ -59,7 +59,7 @@ def signed(
     header: dict[str, str] | None = None,
     **changes: object,
 ) -> dict[str, str | None]:
-    """The fields of a request that proves itself with a certificate."""
+    """The fields of a request with a signed assertion."""
     now = int(time.time())
     claims: dict[str, Any] = {
         "aud": f"{simulator.url}/{TENANT_ID}/oauth2/v2.0/token",
@@ -91,7 +91,7 @@ def code(answer: httpx.Response) -> tuple[int, str, int]:
 
 
 @pytest.mark.parametrize("named", [TENANT_ID, TENANT_ID.upper(), "acme.example"])
-def test_a_secret_gets_a_token_that_opens_graph(
+def test_a_secret_gets_a_token_for_graph(
     anonymous: httpx.Client, log_in: LogIn, named: str
 ) -> None:
     answer = log_in(named)
@@ -106,7 +106,7 @@ def test_a_secret_gets_a_token_that_opens_graph(
     assert anonymous.get("/v1.0/users", headers=headers).status_code == 200
 
 
-def test_id_and_secret_may_come_in_a_header(anonymous: httpx.Client, entra: Simulator) -> None:
+def test_id_and_secret_can_be_in_a_header(anonymous: httpx.Client, entra: Simulator) -> None:
     pair = f"{quote(CLIENT_ID)}:{quote(CLIENT_SECRET, safe='')}"
     answer = anonymous.post(
         f"/{TENANT_ID}/oauth2/v2.0/token",
@@ -136,7 +136,7 @@ def test_id_and_secret_may_come_in_a_header(anonymous: httpx.Client, entra: Simu
     ],
     ids=str,
 )
-def test_whoever_is_refused_is_told_why(
+def test_every_refusal_has_its_code(
     entra: Simulator, log_in: LogIn, fields: dict[str, Any], expected: tuple[int, str, int]
 ) -> None:
     entra.access.endpoint.apps[CLIENT_ID] = App(CLIENT_ID, (CLIENT_SECRET,), ("old",))
@@ -177,7 +177,7 @@ def test_a_certificate_gets_a_token(
         (None, {"jti": None}, 50027),
     ],
 )
-def test_an_assertion_must_be_right(
+def test_an_assertion_with_a_wrong_header_or_claim_is_refused_with_a_code(
     certified: Simulator,
     log_in: LogIn,
     key: RSAPrivateKey,
@@ -190,7 +190,7 @@ def test_an_assertion_must_be_right(
     assert code(answer) == (401, "invalid_client", number)
 
 
-def test_an_assertion_must_be_signed_with_the_certificates_key_in_an_allowed_way(
+def test_an_assertion_with_another_key_or_algorithm_is_refused(
     certified: Simulator, log_in: LogIn, key: RSAPrivateKey, certificate: x509.Certificate
 ) -> None:
     other = generate_private_key(65537, 2048)
@@ -201,7 +201,7 @@ def test_an_assertion_must_be_signed_with_the_certificates_key_in_an_allowed_way
     assert code(log_in(**{**fields, "client_assertion": "no.jwt"}))[2] == 50027
 
 
-def test_an_assertion_is_good_once(
+def test_an_assertion_is_valid_once(
     certified: Simulator, log_in: LogIn, key: RSAPrivateKey, certificate: x509.Certificate
 ) -> None:
     fields = signed(certified, key, certificate)
@@ -209,6 +209,6 @@ def test_an_assertion_is_good_once(
     assert code(log_in(**fields))[2] == 50027
 
 
-def test_what_is_no_certificate_is_refused_at_once() -> None:
+def test_an_invalid_certificate_is_an_error_at_once() -> None:
     with pytest.raises(ValueError, match="PEM"):
         App("app", certificates=("no certificate",))

@@ -1,4 +1,4 @@
-"""The simulator's answers against recorded and documented answers of Graph's and of the login's."""
+"""The simulator's answers, compared with recorded and documented ones of Graph and the login endpoint."""
 
 import json
 from collections.abc import Callable
@@ -19,7 +19,7 @@ Exchange = dict[str, Any]
 Recording = Callable[[str], Exchange]
 
 DELIVERY = {"content-length", "transfer-encoding", "x-xss-protection", "vary", "cache-control"}
-"""Headers that differ with the way an answer was sent."""
+"""Headers that depend on how an answer was sent."""
 
 TOO_MUCH = {"x-ms-clitelem", "x-ms-srs"}
 """Headers that only some of the recordings have."""
@@ -29,24 +29,24 @@ TOO_MUCH = {"x-ms-clitelem", "x-ms-srs"}
 def recording(shared: Path) -> Recording:
     def find(name: str) -> Exchange:
         [path] = (shared / "fixtures" / "entra").glob(f"*/{name}.json")
-        found: Exchange = json.loads(path.read_text())
-        return found
+        exchange: Exchange = json.loads(path.read_text())
+        return exchange
 
     return find
 
 
 def types(row: Row) -> dict[str, str]:
-    """Each property's type; what may be null is told apart elsewhere."""
+    """The type of each property; nullable ones are checked elsewhere."""
     return {name: type(value).__name__ for name, value in row.items()}
 
 
 def shapes(rows: list[Row]) -> dict[str, set[str]]:
     """The types that each property has in some row."""
-    found: dict[str, set[str]] = {}
+    kinds: dict[str, set[str]] = {}
     for row in rows:
         for name, kind in types(row).items():
-            found.setdefault(name, set()).add(kind)
-    return found
+            kinds.setdefault(name, set()).add(kind)
+    return kinds
 
 
 def agree(own: list[Row], recorded: list[Row]) -> None:
@@ -227,7 +227,7 @@ def test_injected_errors_are_as_documented(
     assert {name.lower() for name in expected["headers"]} <= set(answer.headers)
 
 
-def test_what_listings_do_not_have_is_refused_as_documented(
+def test_properties_that_listings_lack_are_refused_as_documented(
     graph: httpx.Client, recording: Recording
 ) -> None:
     expected = recording("users_501_not_in_collection")["response"]

@@ -1,4 +1,4 @@
-"""The tenant's people and groups: how they go with Okta's, and how they follow from day to day."""
+"""The tenant's people and groups: compared with Okta's, and from day to day."""
 
 from collections import Counter
 from datetime import date, timedelta
@@ -28,14 +28,14 @@ def both(org: Org, tenant: Tenant, part: Part) -> tuple[Json, Json]:
 
 
 def test_the_same_seed_gives_the_same_tenant() -> None:
-    first, again, other = (
+    first, same, different = (
         Tenant(Org.create(seed, users=60, day=DAY)).truth() for seed in (1, 1, 2)
     )
-    assert first == again
-    assert first != other
+    assert first == same
+    assert first != different
 
 
-def test_objects_have_no_other_properties_than_graph_knows(tenant: Tenant) -> None:
+def test_objects_have_only_properties_of_graph(tenant: Tenant) -> None:
     truth = tenant.truth()
     assert {name for user in truth.users for name in user} <= {*USER, "manager"}
     assert {name for group in truth.groups for name in group} <= set(GROUP)
@@ -43,7 +43,7 @@ def test_objects_have_no_other_properties_than_graph_knows(tenant: Tenant) -> No
     assert all(value not in (None, "") for user in truth.users for value in user.values())
 
 
-def test_most_people_are_in_both_and_some_in_one_only(org: Org, tenant: Tenant) -> None:
+def test_most_people_are_in_both_directories_and_some_in_one(org: Org, tenant: Tenant) -> None:
     accounts = {key: tenant.account_of(key) for key in org.users}
     shared = [account for account in accounts.values() if account]
     assert 0.85 < len(shared) / len(org.users) < 0.99
@@ -54,7 +54,7 @@ def test_most_people_are_in_both_and_some_in_one_only(org: Org, tenant: Tenant) 
     assert set(kinds) == {("Member", True), ("Guest", True), ("Member", False)}
 
 
-def test_those_who_left_are_disabled_or_gone(org: Org, tenant: Tenant) -> None:
+def test_accounts_of_people_who_left_are_disabled_or_deleted(org: Org, tenant: Tenant) -> None:
     states = set()
     for key, user in org.users.items():
         if user["status"] == "DEPROVISIONED":
@@ -65,21 +65,21 @@ def test_those_who_left_are_disabled_or_gone(org: Org, tenant: Tenant) -> None:
     assert states == {None, False}
 
 
-def test_guests_have_little_more_than_an_address(tenant: Tenant) -> None:
+def test_guests_have_hardly_more_than_an_address(tenant: Tenant) -> None:
     guests = [user for user in tenant.truth().users if user["userType"] == "Guest"]
     assert all("#EXT#@" in user["userPrincipalName"] for user in guests)
     assert not any("givenName" in user or "surname" in user for user in guests)
     assert any(user["displayName"] == user["mail"] for user in guests)
 
 
-def test_mailboxes_are_disabled_and_have_a_display_name_only(tenant: Tenant) -> None:
+def test_mailboxes_are_disabled_and_have_only_a_display_name(tenant: Tenant) -> None:
     mailbox = tenant.user("frontdesk@acme.example")
     assert mailbox["displayName"] == "Front Desk"
     assert mailbox["accountEnabled"] is False
     assert not {"givenName", "surname", "employeeId", "jobTitle"} & mailbox.keys()
 
 
-def test_whoever_agrees_agrees_in_everything(org: Org, tenant: Tenant) -> None:
+def test_the_agreeing_part_has_equal_values(org: Org, tenant: Tenant) -> None:
     profile, account = both(org, tenant, Part.AGREEING)
     for there, here in (
         ("firstName", "givenName"),
@@ -94,7 +94,7 @@ def test_whoever_agrees_agrees_in_everything(org: Org, tenant: Tenant) -> None:
         assert profile.get(there) == account.get(here)
 
 
-def test_the_cast_disagrees_as_its_table_says(org: Org, tenant: Tenant) -> None:
+def test_the_cast_has_the_differences_of_its_table(org: Org, tenant: Tenant) -> None:
     profile, account = both(org, tenant, Part.REWRITTEN)
     assert account["businessPhones"] != [profile["primaryPhone"]]
     assert account["businessPhones"] == [
@@ -117,7 +117,7 @@ def test_the_cast_disagrees_as_its_table_says(org: Org, tenant: Tenant) -> None:
     assert tenant.user(NULL[2])["surname"] == "Null"
 
 
-def test_people_disagree_by_chance_in_each_way(org: Org, tenant: Tenant) -> None:
+def test_each_difference_happens_by_chance(org: Org, tenant: Tenant) -> None:
     differ: Counter[str] = Counter()
     names = {
         "title": "jobTitle",
@@ -149,7 +149,9 @@ def test_managers_are_the_same_people(org: Org, tenant: Tenant) -> None:
     assert links > len(org.users) / 2
 
 
-def test_groups_are_of_every_kind_and_some_have_names_of_oktas(org: Org, tenant: Tenant) -> None:
+def test_groups_are_of_every_kind_and_some_have_names_of_okta_groups(
+    org: Org, tenant: Tenant
+) -> None:
     groups = tenant.truth().groups
     told_apart = {
         kind: [group for group in groups if properties.items() <= group.items()]
@@ -161,7 +163,7 @@ def test_groups_are_of_every_kind_and_some_have_names_of_oktas(org: Org, tenant:
     assert len([group for group in groups if group["displayName"] in names]) > len(names) / 3
 
 
-def test_groups_are_nested_even_in_a_circle(tenant: Tenant) -> None:
+def test_groups_are_nested_also_in_a_circle(tenant: Tenant) -> None:
     a, b = tenant.group("Circle A")["id"], tenant.group("Circle B")["id"]
     assert [member.id for member in tenant.members(a)] == [b]
     assert [member.id for member in tenant.members(b)] == [a]
@@ -177,9 +179,7 @@ def test_every_member_exists(tenant: Tenant) -> None:
     assert {some_id for _, _, some_id in truth.others} <= known
 
 
-def test_a_day_changes_what_it_changed_in_the_company_and_nothing_else(
-    org: Org, tenant: Tenant
-) -> None:
+def test_a_day_changes_only_the_accounts_of_changed_people(org: Org, tenant: Tenant) -> None:
     before = {user["id"]: user for user in tenant.truth().users}
     stamps = {key: user["lastUpdated"] for key, user in org.users.items()}
     accounts = {tenant.account_of(key): key for key in org.users}
@@ -193,21 +193,21 @@ def test_a_day_changes_what_it_changed_in_the_company_and_nothing_else(
         assert stamps[okta_id] != org.users[okta_id]["lastUpdated"]
 
 
-def test_following_gives_the_same_as_looking_for_the_first_time(org: Org) -> None:
-    followed, other = (
+def test_a_followed_tenant_equals_a_new_tenant(org: Org) -> None:
+    followed, new = (
         Tenant(org),
         Tenant(Org.create(users=400, groups=40, memberships=1500, day=DAY)),
     )
     for days in range(30):
         followed.advance(DAY + timedelta(days=days))
-    other.org.advance(followed.day)
-    first, second = followed.truth(), other.truth()
+    new.org.advance(followed.day)
+    first, second = followed.truth(), new.truth()
     assert [user["id"] for user in first.users] == [user["id"] for user in second.users]
     assert first.groups == second.groups
     assert first.memberships == second.memberships
 
 
-def test_what_is_changed_by_hand_stays_so_for_days(tenant: Tenant) -> None:
+def test_changes_by_hand_are_kept_for_days(tenant: Tenant) -> None:
     user_id, *_ = tenant.user_ids
     guest = tenant.add_user("guest@partner.example", mail="guest@partner.example")
     group = tenant.add_group("By hand", securityEnabled=True)
@@ -233,6 +233,6 @@ def test_what_is_changed_by_hand_stays_so_for_days(tenant: Tenant) -> None:
         assert tenant.members(tenant.group("Circle A")["id"]) == []
 
 
-def test_a_tiny_company_has_a_tenant_too() -> None:
+def test_a_very_small_company_also_has_a_tenant() -> None:
     assert Tenant(Org.create(users=0, groups=2, memberships=0, day=DAY)).truth().users == []
     assert Tenant(Org.create(users=1, groups=2, memberships=0, day=DAY)).truth().users

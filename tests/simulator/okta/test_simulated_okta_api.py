@@ -25,7 +25,7 @@ def error(response: httpx.Response) -> tuple[int, str]:
     return response.status_code, body["errorCode"]
 
 
-def test_all_pages_together_are_the_whole_org(read: Read, org: Org) -> None:
+def test_all_pages_together_have_the_complete_org(read: Read, org: Org) -> None:
     truth = org.truth()
     users = read("/api/v1/users?limit=7")
     users += read('/api/v1/users?limit=7&filter=status eq "DEPROVISIONED"')
@@ -39,7 +39,7 @@ def test_all_pages_together_are_the_whole_org(read: Read, org: Org) -> None:
     assert memberships == truth.memberships
 
 
-def test_the_link_lines_are_two_and_keep_the_query(api: httpx.Client, okta: Simulator) -> None:
+def test_there_are_two_link_headers_with_the_query(api: httpx.Client, okta: Simulator) -> None:
     response = api.get('/api/v1/users?filter=status eq "ACTIVE"&limit=2')
     own, following = response.headers.get_list("link")
     query = "limit=2&filter=status+eq+%22ACTIVE%22"
@@ -48,7 +48,7 @@ def test_the_link_lines_are_two_and_keep_the_query(api: httpx.Client, okta: Simu
     assert re.fullmatch(rf'{start}200u\w{{17}}&{re.escape(query)}>; rel="next"', following)
 
 
-def test_links_are_built_from_the_host_that_was_asked(okta: Simulator) -> None:
+def test_links_have_the_host_of_the_request(okta: Simulator) -> None:
     headers = {"Authorization": f"SSWS {TOKEN}", "Host": "acme.okta.example"}
     link = httpx.get(f"{okta.url}/api/v1/groups", headers=headers).headers["link"]
     assert link == '<http://acme.okta.example/api/v1/groups?limit=10000>; rel="self"'
@@ -65,7 +65,7 @@ def test_links_are_built_from_the_host_that_was_asked(okta: Simulator) -> None:
         ("/api/v1/users/{admin}/groups", "", "200"),
     ],
 )
-def test_limits_have_oktas_defaults_and_are_clamped(
+def test_limits_have_oktas_defaults_and_maximums(
     api: httpx.Client, org: Org, path: str, asked: str, used: str
 ) -> None:
     url = path.format(everyone=org.everyone, admin=org.user_ids[0]) + asked
@@ -87,13 +87,13 @@ def test_the_last_page_has_rows_and_no_next_link(api: httpx.Client, org: Org) ->
         ("/api/v1/users?search=status pr&after=00uNoSuchCursor", "E0000031"),
     ],
 )
-def test_a_made_up_cursor_is_refused(api: httpx.Client, url: str, code: str) -> None:
+def test_an_unknown_cursor_is_refused(api: httpx.Client, url: str, code: str) -> None:
     response = api.get(url)
     assert error(response) == (400, code)
     assert response.json()["errorCauses"] == [{"errorSummary": "Invalid cursor."}]
 
 
-def test_a_cursor_survives_the_deletion_of_its_row(api: httpx.Client, org: Org) -> None:
+def test_a_cursor_is_valid_after_its_row_was_deleted(api: httpx.Client, org: Org) -> None:
     page = api.get("/api/v1/users?limit=3")
     following = [user["id"] for user in api.get(page.links["next"]["url"]).json()]
     org.remove_user(page.json()[-1]["id"])
@@ -152,7 +152,7 @@ def test_filter_and_q_select_groups(read: Read, org: Org, query: str, expected: 
     assert wanted
 
 
-def test_a_listing_by_q_has_no_link_lines(api: httpx.Client) -> None:
+def test_a_listing_by_q_has_no_link_headers(api: httpx.Client) -> None:
     assert "link" not in api.get("/api/v1/groups?q=A&limit=1").headers
     assert "link" not in api.get("/api/v1/users?q=a").headers
     assert len(api.get("/api/v1/users?q=a").json()) <= 10
@@ -174,9 +174,7 @@ def test_a_listing_by_q_has_no_link_lines(api: httpx.Client) -> None:
         ("limit=many", "E0000001"),
     ],
 )
-def test_a_question_okta_does_not_understand_is_a_400(
-    api: httpx.Client, query: str, code: str
-) -> None:
+def test_an_invalid_filter_is_a_400(api: httpx.Client, query: str, code: str) -> None:
     assert error(api.get(f"/api/v1/users?{query}")) == (400, code)
 
 
@@ -184,10 +182,10 @@ def test_a_user_is_found_by_id_login_and_short_name(api: httpx.Client, org: Org)
     user = org.truth().users[3]
     login = user["profile"]["login"]
     for name in (user["id"], login, login.partition("@")[0]):
-        found = api.get(f"/api/v1/users/{name}")
-        assert found.json()["profile"] == user["profile"]
-        assert "deactivate" in found.json()["_links"]
-        assert found.headers["etag"].startswith('W/"')
+        response = api.get(f"/api/v1/users/{name}")
+        assert response.json()["profile"] == user["profile"]
+        assert "deactivate" in response.json()["_links"]
+        assert response.headers["etag"].startswith('W/"')
     assert api.get("/api/v1/users/me").json()["id"] == org.user_ids[0]
 
 
@@ -198,14 +196,14 @@ def test_the_groups_of_a_user_are_listed(read: Read, org: Org) -> None:
     assert groups[:2] == [org.everyone, org.administrators]
 
 
-def test_stats_are_embedded_only_when_asked_for(api: httpx.Client, org: Org) -> None:
+def test_stats_are_embedded_only_if_requested(api: httpx.Client, org: Org) -> None:
     assert all("_embedded" not in group for group in api.get("/api/v1/groups").json())
     groups = api.get("/api/v1/groups?expand=stats").json()
     counts = [group["_embedded"]["stats"]["usersCount"] for group in groups]
     assert counts == [len(org.members(group)) for group in org.group_ids]
 
 
-def test_the_content_type_slims_users(api: httpx.Client, org: Org) -> None:
+def test_the_content_type_omits_fields_of_users(api: httpx.Client, org: Org) -> None:
     staged = next(i for i, user in org.users.items() if user["status"] == "STAGED")
     org.users[staged]["transitioningToStatus"] = "PROVISIONED"
     slim = (
@@ -234,9 +232,7 @@ def test_the_content_type_slims_users(api: httpx.Client, org: Org) -> None:
         ("/", (404, "E0000008")),
     ],
 )
-def test_what_is_not_there_is_a_404(
-    api: httpx.Client, path: str, expected: tuple[int, str]
-) -> None:
+def test_a_missing_object_is_a_404(api: httpx.Client, path: str, expected: tuple[int, str]) -> None:
     assert error(api.get(path)) == expected
 
 
@@ -256,7 +252,7 @@ def test_a_wrong_token_is_a_401(okta: Simulator, authorization: str) -> None:
     assert "x-rate-limit-limit" in response.headers
 
 
-def test_a_token_is_taken_without_a_blank_as_the_sdk_sends_it(okta: Simulator) -> None:
+def test_a_token_without_a_space_is_valid_as_the_sdk_sends_it(okta: Simulator) -> None:
     headers = {"Authorization": f"SSWS{TOKEN}"}
     assert httpx.get(f"{okta.url}/api/v1/users", headers=headers).status_code == 200
 
@@ -273,7 +269,7 @@ def test_requests_are_kept_with_path_query_and_status(
 ) -> None:
     api.get("/api/v1/users?limit=2&filter=x")
     api.get(f"/api/v1/groups/{org.everyone}")
-    assert [tuple(served) for served in okta.requests] == [
+    assert [tuple(request) for request in okta.requests] == [
         ("GET", "/api/v1/users?limit=2&filter=x", 400),
         ("GET", f"/api/v1/groups/{org.everyone}", 200),
     ]
@@ -290,21 +286,21 @@ def test_another_process_controls_days_and_sees_requests_and_truth(
     assert truth["users"] == org.truth().users
     assert [tuple(pair) for pair in truth["memberships"]] == org.truth().memberships
     api.get("/api/v1/users/me")
-    served = [{"method": "GET", "target": "/api/v1/users/me", "status": 200}]
-    assert api.get("/_simulator/requests").json() == served
+    requests = [{"method": "GET", "target": "/api/v1/users/me", "status": 200}]
+    assert api.get("/_simulator/requests").json() == requests
     assert api.delete("/_simulator/requests").json() == []
     assert okta.requests == []
 
 
 def test_two_simulators_run_side_by_side() -> None:
     with (
-        running(Simulator(Org.create(seed=1))) as one,
-        running(Simulator(Org.create(seed=2))) as other,
+        running(Simulator(Org.create(seed=1))) as first,
+        running(Simulator(Org.create(seed=2))) as second,
     ):
-        assert one.url != other.url
+        assert first.url != second.url
         headers = {"Authorization": f"SSWS {TOKEN}"}
-        first, second = (
+        first_user, second_user = (
             httpx.get(f"{okta.url}/api/v1/users/me", headers=headers).json()
-            for okta in (one, other)
+            for okta in (first, second)
         )
-    assert first["id"] != second["id"]
+    assert first_user["id"] != second_user["id"]

@@ -53,7 +53,7 @@ def test_an_error_of_oktas_has_its_status_body_and_rate_limit_headers(
 @pytest.mark.parametrize(
     ("name", "status"), [("gateway-html", 502), ("unknown-org", 404), ("gateway-timeout", 504)]
 )
-def test_an_error_of_the_edge_is_html_or_empty(
+def test_an_error_of_a_proxy_is_html_or_empty(
     okta: Simulator, api: httpx.Client, name: str, status: int
 ) -> None:
     inject(okta, name)
@@ -63,7 +63,7 @@ def test_an_error_of_the_edge_is_html_or_empty(
     assert "x-rate-limit-reset" not in response.headers
 
 
-def test_any_status_body_and_headers_can_be_given(okta: Simulator, api: httpx.Client) -> None:
+def test_a_failure_can_have_any_status_body_and_headers(okta: Simulator, api: httpx.Client) -> None:
     inject(okta, "failure", status=418, body="tea", headers={"retry-after": "3"})
     response = api.get(USERS)
     assert (response.status_code, response.text) == (418, "tea")
@@ -72,7 +72,7 @@ def test_any_status_body_and_headers_can_be_given(okta: Simulator, api: httpx.Cl
     assert api.get(USERS).headers["retry-after"] == "1"
 
 
-def test_a_fault_strikes_after_so_many_calls_and_so_many_times(
+def test_a_fault_applies_after_some_calls_and_a_number_of_times(
     okta: Simulator, api: httpx.Client
 ) -> None:
     fault = inject(okta, "server-error", match="GET /api/v1/users", after=1, times=2)
@@ -93,7 +93,7 @@ def test_a_connection_is_reset_before_the_answer(okta: Simulator, api: httpx.Cli
     assert api.get(USERS).status_code == 200
 
 
-def test_a_body_ends_before_its_time(okta: Simulator, api: httpx.Client) -> None:
+def test_a_body_is_truncated(okta: Simulator, api: httpx.Client) -> None:
     inject(okta, "truncated")
     with pytest.raises(httpx.RemoteProtocolError, match="without sending complete"):
         api.get(USERS)
@@ -109,14 +109,14 @@ def test_a_body_is_not_json(okta: Simulator, api: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("name", ["slow", "delay"])
-def test_an_answer_comes_late(okta: Simulator, api: httpx.Client, name: str) -> None:
+def test_an_answer_is_late(okta: Simulator, api: httpx.Client, name: str) -> None:
     inject(okta, name, seconds=0.05)
     started = time.perf_counter()
     assert len(api.get(USERS).json()) == 20
     assert time.perf_counter() - started > 0.05
 
 
-def test_a_listing_is_silently_empty(okta: Simulator, api: httpx.Client) -> None:
+def test_a_listing_is_empty_with_status_200(okta: Simulator, api: httpx.Client) -> None:
     inject(okta, "empty")
     response = api.get(USERS)
     assert (response.status_code, response.json()) == (200, [])
@@ -141,7 +141,7 @@ def test_a_redirect_leads_to_another_host(okta: Simulator, api: httpx.Client) ->
     assert response.headers["location"] == f"https://elsewhere.example{USERS}"
 
 
-def test_link_lines_are_lost_or_joined(okta: Simulator, api: httpx.Client) -> None:
+def test_link_headers_are_missing_or_joined(okta: Simulator, api: httpx.Client) -> None:
     inject(okta, "lost-links")
     assert "link" not in api.get(USERS).headers
     inject(okta, "lost-next")
@@ -152,7 +152,7 @@ def test_link_lines_are_lost_or_joined(okta: Simulator, api: httpx.Client) -> No
     assert set(response.links) == {"self", "next"}
 
 
-def test_pages_are_smaller_than_asked_for(okta: Simulator, api: httpx.Client, org: Org) -> None:
+def test_pages_are_smaller_than_requested(okta: Simulator, api: httpx.Client, org: Org) -> None:
     inject(okta, "small-pages", limit=7)
     assert len(api.get(USERS).json()) == 7
     assert len(all_ids(api, USERS)) == len(org.members(org.everyone))
@@ -176,7 +176,7 @@ def test_a_group_vanishes_between_listing_and_members(
     assert group not in org.groups
 
 
-def test_a_listing_holds_strange_records(okta: Simulator, api: httpx.Client) -> None:
+def test_a_listing_has_strange_records(okta: Simulator, api: httpx.Client) -> None:
     inject(okta, "strange-records")
     assert api.get(USERS).json()[:5] == [None, "00u", 42, [], {}]
     inject(okta, "strange-records", records=["x"])
@@ -195,7 +195,7 @@ def test_a_restricted_admin_sees_a_part_and_never_everyone(
     assert all_ids(api, USERS) == users
 
 
-def test_tokens_end_in_the_middle_of_a_read(okta: Simulator, api: httpx.Client) -> None:
+def test_tokens_expire_during_a_read(okta: Simulator, api: httpx.Client) -> None:
     inject(okta, "tokens-expire", after=1)
     first = api.get(USERS)
     assert first.status_code == 200
@@ -203,7 +203,7 @@ def test_tokens_end_in_the_middle_of_a_read(okta: Simulator, api: httpx.Client) 
     assert (second.status_code, second.json()["errorCode"]) == (401, "E0000011")
 
 
-def test_a_row_is_found_on_two_pages(okta: Simulator, api: httpx.Client, org: Org) -> None:
+def test_a_row_is_on_two_pages(okta: Simulator, api: httpx.Client, org: Org) -> None:
     inject(okta, "row-moves")
     ids = all_ids(api, USERS)
     assert len(ids) > len(set(ids))
@@ -218,7 +218,7 @@ def test_group_stamps_stay_stale(okta: Simulator, api: httpx.Client, org: Org) -
     assert org.truth().groups != before
 
 
-def test_faults_add_up(okta: Simulator, api: httpx.Client) -> None:
+def test_several_faults_apply_to_one_call(okta: Simulator, api: httpx.Client) -> None:
     inject(okta, "small-pages", limit=3)
     inject(okta, "strange-records", records=["x"])
     inject(okta, "joined-links")
@@ -230,7 +230,7 @@ def test_faults_add_up(okta: Simulator, api: httpx.Client) -> None:
 @pytest.mark.parametrize(
     "name", sorted(KINDS.keys() - {"failure", "rate-limited", "redirect", "reset", "truncated"})
 )
-def test_a_fault_that_changes_answers_leaves_errors_alone(
+def test_a_fault_that_changes_answers_does_not_change_errors(
     okta: Simulator, api: httpx.Client, name: str
 ) -> None:
     options = {"seconds": 0} if "seconds" in KINDS[name].__dataclass_fields__ else {}
@@ -244,7 +244,7 @@ def test_every_fault_can_be_made_by_its_name(okta: Simulator, api: httpx.Client)
         assert api.get(USERS).status_code == 200
 
 
-def test_another_process_injects_and_ends_faults(okta: Simulator, api: httpx.Client) -> None:
+def test_another_process_adds_and_removes_faults(okta: Simulator, api: httpx.Client) -> None:
     fault = {"name": "server-error", "match": "/api/v1/users", "times": 1}
     [added] = api.post("/_simulator/faults", json=fault).json()
     assert added["kind"] == "Failure"
@@ -257,7 +257,7 @@ def test_another_process_injects_and_ends_faults(okta: Simulator, api: httpx.Cli
 @pytest.mark.parametrize(
     "fault", [{"name": "gremlins"}, {"name": "reset", "speed": 1}, {"times": 1}, {}]
 )
-def test_an_unknown_fault_is_refused_with_words(
+def test_another_process_gets_an_error_for_an_unknown_fault(
     okta: Simulator, api: httpx.Client, fault: dict[str, Any]
 ) -> None:
     response = api.post("/_simulator/faults", json=fault)

@@ -25,7 +25,7 @@ class Stopped(Clock):
 
 
 def numbers(response: httpx.Response) -> tuple[int, int, int]:
-    """Limit, remaining, and the seconds until the window ends, all as the headers say."""
+    """The headers' limit, remaining requests, and seconds until the window ends."""
     limit, remaining, reset = (
         int(response.headers[f"x-rate-limit-{name}"]) for name in ("limit", "remaining", "reset")
     )
@@ -48,7 +48,7 @@ def test_the_headers_count_down_per_bucket(api: httpx.Client, okta: Simulator, o
     assert okta.meter.used("users") == 3
 
 
-def test_a_used_up_window_answers_429_until_it_ends(org: Org) -> None:
+def test_a_used_up_window_is_a_429_until_it_ends(org: Org) -> None:
     with running(Simulator(org, limits=Limits(users=2, window_seconds=1))) as okta:
         answers = [httpx.get(f"{okta.url}/api/v1/users", headers=HEADERS) for _ in range(3)]
         assert [answer.status_code for answer in answers] == [200, 200, 429]
@@ -85,7 +85,7 @@ def test_other_clients_use_up_a_part_of_the_window() -> None:
     assert dict(meter.take("users")[1])["x-rate-limit-remaining"] == "68"
 
 
-def test_too_many_at_once_are_refused_with_a_limit_of_zero(org: Org) -> None:
+def test_too_many_requests_at_once_are_refused_with_a_limit_of_zero(org: Org) -> None:
     def get(_: int) -> httpx.Response:
         return httpx.get(f"{okta.url}/api/v1/users?limit=1", headers=HEADERS)
 
@@ -107,7 +107,7 @@ def test_the_orgs_clock_may_be_wrong(org: Org) -> None:
     assert 0 <= numbers(answer)[2] <= 61
 
 
-def test_answers_may_take_their_time(org: Org) -> None:
+def test_answers_can_have_a_latency(org: Org) -> None:
     with running(Simulator(org, latency=0.05)) as okta:
         started = time.perf_counter()
         httpx.get(f"{okta.url}/api/v1/users", headers=HEADERS)
@@ -115,7 +115,7 @@ def test_answers_may_take_their_time(org: Org) -> None:
 
 
 @pytest.mark.parametrize("stop", [lambda okta: okta.requests.clear(), lambda _: None])
-def test_a_closed_simulator_no_longer_listens(org: Org, stop: Callable[[Simulator], None]) -> None:
+def test_a_stopped_simulator_does_not_listen(org: Org, stop: Callable[[Simulator], None]) -> None:
     with running(Simulator(org)) as okta:
         stop(okta)
     with pytest.raises(httpx.ConnectError):

@@ -1,4 +1,4 @@
-"""The token endpoint and DPoP, as a client meets them."""
+"""Okta's token endpoint and DPoP, as a client uses them."""
 
 import json
 import re
@@ -24,7 +24,7 @@ from opensense_okta.simulator.serving import running
 Key = RSAKey | ECKey
 
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""Spares httpx loading certificates for every call."""
+"""So that httpx does not load certificates for every call."""
 
 CLIENT_KEY = RSAKey.generate_key(2048, {"kid": "first"})
 OTHER_KEY = RSAKey.generate_key(2048, {"kid": "first"})
@@ -147,23 +147,23 @@ def test_keys_may_be_rsa_or_ec_and_pem_or_jwk(org: Org) -> None:
             assert ask(okta, client, assertion(okta, client, ec)).status_code == 200
 
 
-def test_fewer_scopes_may_be_granted_than_asked_for(okta: Simulator) -> None:
+def test_fewer_scopes_than_requested_can_be_granted(okta: Simulator) -> None:
     body = ask(okta, USERS_ONLY).json()
     assert body["scope"] == "okta.users.read"
     assert get(okta, "Bearer", body["access_token"]).status_code == 200
     refused = get(okta, "Bearer", body["access_token"], path="/api/v1/groups")
-    status, scheme, words = challenge(refused)
+    status, scheme, parts = challenge(refused)
     assert (status, scheme) == (403, "Bearer")
-    assert words["error"] == "insufficient_scope"
-    assert words["scope"] == "okta.groups.read"
-    assert words["resource"] == "/api/v1/groups"
-    assert words["error_description"] == (
+    assert parts["error"] == "insufficient_scope"
+    assert parts["scope"] == "okta.groups.read"
+    assert parts["resource"] == "/api/v1/groups"
+    assert parts["error_description"] == (
         "The access token provided does not contain the required scopes."
     )
 
 
 @pytest.mark.parametrize(
-    ("claims", "words"),
+    ("claims", "message"),
     [
         ({"iss": "0oaNobody"}, "The issuer claim for client_assertion is not a valid client_id."),
         ({"sub": "0oaNobody"}, "The subject claim for client_assertion is not a valid client_id."),
@@ -187,10 +187,10 @@ def test_fewer_scopes_may_be_granted_than_asked_for(okta: Simulator) -> None:
     ],
 )
 def test_an_assertion_with_a_wrong_claim_is_refused(
-    okta: Simulator, claims: dict[str, Any], words: str
+    okta: Simulator, claims: dict[str, Any], message: str
 ) -> None:
     refused = ask(okta, PLAIN, assertion(okta, PLAIN, **claims))
-    assert refusal(refused) == (401, "invalid_client", words)
+    assert refusal(refused) == (401, "invalid_client", message)
 
 
 def test_an_assertion_with_a_wrong_signature_or_key_id_is_refused(okta: Simulator) -> None:
@@ -203,7 +203,7 @@ def test_an_assertion_with_a_wrong_signature_or_key_id_is_refused(okta: Simulato
     assert refusal(ask(okta, PLAIN, "no.j.wt"))[2] == "The parsing of the client_assertion failed."
 
 
-def test_an_assertion_is_good_once(okta: Simulator) -> None:
+def test_an_assertion_is_valid_once(okta: Simulator) -> None:
     once = assertion(okta, PLAIN)
     assert ask(okta, PLAIN, once).status_code == 200
     again = ask(okta, PLAIN, once)
@@ -228,23 +228,23 @@ def test_scopes_that_are_unknown_or_not_granted_are_refused(okta: Simulator) -> 
     )
 
 
-def test_a_client_without_a_role_reads_silence(okta: Simulator) -> None:
+def test_a_client_without_a_role_reads_empty_listings(okta: Simulator) -> None:
     token = ask(okta, ROLELESS).json()["access_token"]
     response = get(okta, "Bearer", token)
     assert (response.status_code, response.json()) == (200, [])
     assert set(response.links) == {"self"}
 
 
-def test_an_access_token_ends_with_its_lifetime(org: Org) -> None:
+def test_an_access_token_expires_after_its_lifetime(org: Org) -> None:
     with running(Simulator(org, clients=CLIENTS, token_lifetime=60)) as okta:
         token = ask(okta, PLAIN).json()["access_token"]
         assert get(okta, "Bearer", token).status_code == 200
         okta.clock.skew += 60
-        status, scheme, words = challenge(get(okta, "Bearer", token))
-    assert (status, scheme, words["error"]) == (401, "Bearer", "invalid_token")
+        status, scheme, parts = challenge(get(okta, "Bearer", token))
+    assert (status, scheme, parts["error"]) == (401, "Bearer", "invalid_token")
 
 
-def test_a_fault_ends_access_tokens_but_leaves_api_tokens_when_told_so(okta: Simulator) -> None:
+def test_a_fault_can_expire_access_tokens_without_api_tokens(okta: Simulator) -> None:
     token = ask(okta, PLAIN).json()["access_token"]
     okta.faults.append(make_fault("tokens-expire", api_tokens=False))
     assert get(okta, "Bearer", token).status_code == 401
@@ -267,30 +267,30 @@ def test_the_token_endpoint_has_a_limit_of_its_own(okta: Simulator) -> None:
 # -- DPoP at the token endpoint ----------------------------------------------------------------
 
 
-def test_a_client_that_must_prove_its_key_is_told_so(okta: Simulator) -> None:
+def test_a_client_that_must_prove_its_key_gets_that_error(okta: Simulator) -> None:
     refused = ask(okta, BOUND)
-    words = "The DPoP proof JWT header is missing."
-    assert refusal(refused) == (400, "invalid_dpop_proof", words)
+    message = "The DPoP proof JWT header is missing."
+    assert refusal(refused) == (400, "invalid_dpop_proof", message)
 
 
 def test_a_proof_needs_the_servers_nonce(okta: Simulator) -> None:
     refused = ask(okta, BOUND, dpop=token_proof(okta))
-    words = "Authorization server requires nonce in DPoP proof."
-    assert refusal(refused) == (400, "use_dpop_nonce", words)
+    message = "Authorization server requires nonce in DPoP proof."
+    assert refusal(refused) == (400, "use_dpop_nonce", message)
     nonce = refused.headers["dpop-nonce"]
     made_up = ask(okta, BOUND, dpop=token_proof(okta, nonce="made up"))
     assert refusal(made_up)[1] == "use_dpop_nonce"
     assert ask(okta, BOUND, dpop=token_proof(okta, nonce=nonce)).status_code == 200
 
 
-def test_the_assertion_of_the_refused_try_is_used_up(okta: Simulator) -> None:
+def test_the_assertion_of_a_refused_attempt_is_used_up(okta: Simulator) -> None:
     once = assertion(okta, BOUND)
     nonce = ask(okta, BOUND, once, dpop=token_proof(okta)).headers["dpop-nonce"]
     again = ask(okta, BOUND, once, dpop=token_proof(okta, nonce=nonce))
     assert refusal(again)[2] == "The client_assertion token has already been used."
 
 
-def test_a_nonce_outlives_one_rotation(okta: Simulator) -> None:
+def test_a_nonce_is_valid_until_the_second_rotation(okta: Simulator) -> None:
     nonce = ask(okta, BOUND, dpop=token_proof(okta)).headers["dpop-nonce"]
     okta.access.endpoint.rotate_nonce()
     later = ask(okta, BOUND, dpop=token_proof(okta, nonce=nonce))
@@ -301,7 +301,7 @@ def test_a_nonce_outlives_one_rotation(okta: Simulator) -> None:
     assert refusal(refused)[1] == "use_dpop_nonce"
 
 
-def test_a_client_that_may_gets_a_bound_token_when_it_sends_a_proof(okta: Simulator) -> None:
+def test_a_client_without_required_proof_gets_a_bound_token_for_a_proof(okta: Simulator) -> None:
     nonce = ask(okta, PLAIN, dpop=token_proof(okta)).headers["dpop-nonce"]
     body = ask(okta, PLAIN, dpop=token_proof(okta, nonce=nonce)).json()
     assert body["token_type"] == "DPoP"
@@ -310,7 +310,7 @@ def test_a_client_that_may_gets_a_bound_token_when_it_sends_a_proof(okta: Simula
 # -- DPoP at the API ---------------------------------------------------------------------------
 
 
-def test_a_bound_token_reads_with_a_fresh_proof_for_every_call(okta: Simulator) -> None:
+def test_a_bound_token_needs_a_new_proof_for_every_call(okta: Simulator) -> None:
     token = bound_token(okta)
     url = f"{okta.url}/api/v1/users"
     for limit in (1, 2):
@@ -320,7 +320,7 @@ def test_a_bound_token_reads_with_a_fresh_proof_for_every_call(okta: Simulator) 
 
 
 @pytest.mark.parametrize(
-    ("claims", "words"),
+    ("claims", "message"),
     [
         ({"htm": "POST"}, "'htm' claim in the DPoP proof JWT is invalid."),
         ({"htu": "https://acme.okta.com/api/v1/users"}, "'htu' claim in the DPoP proof JWT is invalid."),
@@ -339,18 +339,18 @@ def test_a_bound_token_reads_with_a_fresh_proof_for_every_call(okta: Simulator) 
         ),
     ],
 )  # fmt: skip
-def test_a_wrong_proof_is_a_400_that_says_why_in_a_header_only(
-    okta: Simulator, claims: dict[str, Any], words: str
+def test_a_wrong_proof_is_a_400_with_the_reason_in_a_header(
+    okta: Simulator, claims: dict[str, Any], message: str
 ) -> None:
     token = bound_token(okta)
     wrong = proof("GET", f"{okta.url}/api/v1/users", **({"ath": token_hash(token)} | claims))
     status, scheme, parts = challenge(get(okta, "DPoP", token, wrong))
     assert (status, scheme) == (400, "DPoP")
-    assert (parts["error"], parts["error_description"]) == ("invalid_dpop_proof", words)
+    assert (parts["error"], parts["error_description"]) == ("invalid_dpop_proof", message)
     assert parts["algs"] == "RS256 RS384 RS512 ES256 ES384 ES512"
 
 
-def test_a_proof_is_good_once(okta: Simulator) -> None:
+def test_a_proof_is_valid_once(okta: Simulator) -> None:
     token = bound_token(okta)
     once = proof("GET", f"{okta.url}/api/v1/users", ath=token_hash(token))
     assert get(okta, "DPoP", token, once).status_code == 200
@@ -358,7 +358,7 @@ def test_a_proof_is_good_once(okta: Simulator) -> None:
     assert parts["error_description"] == "The DPoP proof JWT has already been used."
 
 
-def test_a_proof_signed_by_another_key_than_it_shows_is_refused(okta: Simulator) -> None:
+def test_a_proof_signed_with_another_key_than_its_own_is_refused(okta: Simulator) -> None:
     token = bound_token(okta)
     header = {"typ": "dpop+jwt", "alg": "ES256", "jwk": PROOF_KEY.as_dict(private=False)}
     claims = {
@@ -374,12 +374,12 @@ def test_a_proof_signed_by_another_key_than_it_shows_is_refused(okta: Simulator)
 
 
 @pytest.mark.parametrize("broken", ["nonsense", ""])
-def test_a_proof_that_is_none_is_refused(okta: Simulator, broken: str) -> None:
+def test_an_invalid_proof_is_refused(okta: Simulator, broken: str) -> None:
     status, _, parts = challenge(get(okta, "DPoP", bound_token(okta), broken))
     assert (status, parts["error"]) == (400, "invalid_dpop_proof")
 
 
-def test_a_proof_that_shows_its_private_key_is_refused(okta: Simulator) -> None:
+def test_a_proof_with_its_private_key_is_refused(okta: Simulator) -> None:
     token = bound_token(okta)
     header = {"typ": "dpop+jwt", "alg": "ES256", "jwk": PROOF_KEY.as_dict(private=True)}
     leaked = jwt.encode(header, {"htm": "GET"}, PROOF_KEY)
@@ -388,7 +388,7 @@ def test_a_proof_that_shows_its_private_key_is_refused(okta: Simulator) -> None:
 
 
 @pytest.mark.parametrize("shown", [None, "key", {}, {"kty": "RSA"}, {"kty": "oct", "k": "eA"}])
-def test_a_proof_that_shows_no_key_is_refused(okta: Simulator, shown: object) -> None:
+def test_a_proof_without_a_key_is_refused(okta: Simulator, shown: object) -> None:
     token = bound_token(okta)
     parts = (json.dumps({"typ": "dpop+jwt", "alg": "ES256", "jwk": shown}), "{}", "signature")
     keyless = ".".join(urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in parts)
@@ -405,7 +405,7 @@ def test_tokens_under_the_wrong_scheme_are_refused(okta: Simulator) -> None:
     assert (status, scheme, parts["error"]) == (401, "DPoP", "invalid_token")
 
 
-def test_the_challenge_has_the_parts_that_were_reported(okta: Simulator, shared: Path) -> None:
+def test_the_challenge_has_the_recorded_parts(okta: Simulator, shared: Path) -> None:
     [path] = (shared / "fixtures" / "okta" / "not-recorded").glob("N03-*.json")
     [reported] = json.loads(path.read_text())["response"]["headers"]["www-authenticate"]
     token = bound_token(okta)

@@ -1,4 +1,4 @@
-"""The simulator's answers against Okta's published schemas and against recorded answers.
+"""The simulator's answers, compared with Okta's published schemas and with recorded answers.
 
 Where Okta's own answers differ from its schemas, the simulator follows the answers;
 `DIFFERENCES` lists those places.
@@ -26,11 +26,11 @@ DIFFERENCES: dict[tuple[str, str], dict[str, Any]] = {
     ("OktaUserGroupProfile", "description"): {"type": ["string", "null"]},
     ("TokenResponse", "token_type"): {"enum": ["Bearer", "DPoP"]},
 }
-"""Schema and property, and what Okta really sends there."""
+"""Schema and property, and the type that Okta really sends."""
 
 
 def nullable_as_json_schema(node: object) -> object:
-    """OpenAPI 3.0's `nullable` is unknown to JSON Schema."""
+    """JSON Schema does not have OpenAPI 3.0's `nullable`."""
     if isinstance(node, list):
         return [nullable_as_json_schema(item) for item in node]
     if not isinstance(node, dict):
@@ -62,7 +62,7 @@ def validate(schemas: Schemas) -> Validate:
     return check
 
 
-def test_users_and_groups_are_as_the_schemas_say(
+def test_users_and_groups_match_the_schemas(
     api: httpx.Client, org: Org, validate: Validate
 ) -> None:
     for user in api.get('/api/v1/users?filter=lastUpdated gt "1970-01-01T00:00:00.000Z"').json():
@@ -76,7 +76,7 @@ def test_users_and_groups_are_as_the_schemas_say(
         validate(api.get(f"/api/v1/groups/{group['id']}").json(), "Group")
 
 
-def test_the_schemas_notice_a_wrong_user(org: Org, validate: Validate) -> None:
+def test_the_schemas_refuse_a_wrong_user(org: Org, validate: Validate) -> None:
     user = org.truth().users[0]
     for wrong in ({"status": "HAPPY"}, {"profile": {"login": 7}}, {"created": None}):
         with pytest.raises(jsonschema.ValidationError):
@@ -99,11 +99,11 @@ def test_groups_from_active_directory_have_its_profile(org: Org, validate: Valid
         "/api/v1/userz",
     ],
 )
-def test_errors_are_as_the_schemas_say(api: httpx.Client, validate: Validate, url: str) -> None:
+def test_errors_match_the_schemas(api: httpx.Client, validate: Validate, url: str) -> None:
     validate(api.get(url).json(), "Error")
 
 
-def test_injected_errors_are_as_the_schemas_say(
+def test_injected_errors_match_the_schemas(
     okta: Simulator, api: httpx.Client, validate: Validate
 ) -> None:
     okta.faults += [make_fault("rate-limited"), make_fault("server-error", after=1)]
@@ -113,13 +113,13 @@ def test_injected_errors_are_as_the_schemas_say(
     validate(response.json(), "Error")
 
 
-def test_token_errors_are_as_the_schemas_say(okta: Simulator, validate: Validate) -> None:
+def test_token_errors_match_the_schemas(okta: Simulator, validate: Validate) -> None:
     okta.access.endpoint.clients["app"] = Client("app", ())
     response = httpx.post(f"{okta.url}/oauth2/v1/token", data={"grant_type": "password"})
     validate(response.json(), "OAuthError")
 
 
-def test_every_change_of_many_days_still_fits_the_schemas(org: Org, validate: Validate) -> None:
+def test_the_changes_of_many_days_match_the_schemas(org: Org, validate: Validate) -> None:
     org.advance(org.day.replace(month=12, day=31))
     truth = org.truth()
     for user in truth.users:
@@ -187,9 +187,7 @@ def test_groups_have_the_keys_of_recorded_groups_in_their_order(shared: Path, or
         ("101", "/api/v1/users?after=00u1testcursorvalue&limit=1"),
     ],
 )
-def test_errors_are_those_recorded(
-    shared: Path, api: httpx.Client, recording: str, call: str
-) -> None:
+def test_errors_are_as_recorded(shared: Path, api: httpx.Client, recording: str, call: str) -> None:
     [path] = (shared / "fixtures" / "okta").glob(f"{recording}-*.json")
     expected = json.loads(path.read_text())["response"]
     response = api.get(call)
@@ -197,7 +195,7 @@ def test_errors_are_those_recorded(
     assert response.json() | {"errorId": ""} == expected["body"] | {"errorId": ""}
 
 
-def test_headers_are_those_recorded(shared: Path, api: httpx.Client) -> None:
+def test_headers_are_as_recorded(shared: Path, api: httpx.Client) -> None:
     [path] = (shared / "fixtures" / "okta").glob("020-*.json")
     expected = json.loads(path.read_text())["response"]["headers"]
     connection = {"connection", "content-encoding", "transfer-encoding", "vary"}

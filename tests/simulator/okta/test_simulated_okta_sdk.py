@@ -25,8 +25,8 @@ async def all_pages(listing: Listing, **options: str | int) -> tuple[list[str], 
     ids: list[str] = []
     pages = 0
     while True:
-        rows, response, problem = await listing(**options)
-        assert problem is None
+        rows, response, error = await listing(**options)
+        assert error is None
         ids += [row.id for row in rows]
         pages += 1
         following = re.search(r'[?&]after=([^&>]+)[^>]*>; rel="next"', response.headers["Link"])
