@@ -337,8 +337,9 @@ TEXTS = st.sampled_from(
 )
 PROFILE = st.dictionaries(st.sampled_from(FIELDS), TEXTS | st.none() | st.integers(0, 3))
 USERS = st.dictionaries(
-    st.sampled_from([f"00u{number}" for number in range(6)]),
+    st.sampled_from([f"00u{number}" for number in range(10)]),
     st.tuples(PROFILE, st.sampled_from(["ACTIVE", "DEPROVISIONED", None])),
+    min_size=3,
 )
 MEMBERSHIPS = st.lists(
     st.tuples(st.sampled_from(["g1", "g2", "gone"]), st.sampled_from(["00u0", "00u1", "00u9"])),
@@ -370,7 +371,7 @@ def held(draw: st.DrawFn) -> tuple[Held, Held]:
 
 @pytest.mark.slow
 @settings(
-    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(today=held(), yesterday=held())
 def test_the_same_inputs_give_the_same_rows_in_any_order_of_days_and_rows(

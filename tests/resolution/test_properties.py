@@ -18,23 +18,20 @@ from tests.support.random_organizations import (
     Account,
     SmallOrganization,
     details_without_accounts,
-    expected_active,
     expected_people,
-    expected_value,
     orderly_organizations,
     organizations,
     resolve_in,
 )
-from tests.support.stored import DAY, Row
-from tests.support.through import let_through
+from tests.support.stored import DAY, Row, record_identities
 
 FIRST, SECOND, THIRD = (DAY - timedelta(days=ago) for ago in (2, 1, 0))
 
 # Resolving takes its time however small the day is, so the examples are few; and the smallest of them
 # would be looked for in minutes, where they are small anyway.
 once = settings(max_examples=10, deadline=None, phases=[Phase.reuse, Phase.generate])
-twice = settings(once, max_examples=5)
-many_times = settings(once, max_examples=3)
+twice = settings(once, max_examples=4)
+many_times = settings(once, max_examples=2)
 
 
 @contextmanager
@@ -55,14 +52,13 @@ def without(row: Row, *columns: str) -> Row:
 
 @once
 @given(organizations())
-def test_accounts_and_rules_alone_say_who_is_who_and_which_values_they_have(
+def test_accounts_and_rules_alone_say_who_is_who_and_whose_values_they_have(
     world: SmallOrganization,
 ) -> None:
     with a_lake() as lake:
         made = resolve_in(lake, world)
     the_keys_say_who_is_who(world, made)
     every_account_is_one_persons(world, made)
-    precedence_and_blank_rules_hold_for_every_attribute(world, made)
     every_filled_value_is_one_that_an_account_of_the_person_has(world, made)
 
 
@@ -88,17 +84,6 @@ def every_account_is_one_persons(world: SmallOrganization, made: Tables) -> None
         assert len(directories) == len(set(directories))
     ids = [row["person_id"] for row in made["people"]]
     assert len(ids) == len(set(ids))
-
-
-def precedence_and_blank_rules_hold_for_every_attribute(
-    world: SmallOrganization, made: Tables
-) -> None:
-    for person in made["people"]:
-        accounts = accounts_of(person)
-        assert person["active"] == expected_active(world, accounts)
-        assert {name: person[name] for name in FIELDS} == {
-            name: expected_value(world, accounts, name) for name in FIELDS
-        }
 
 
 def every_filled_value_is_one_that_an_account_of_the_person_has(
@@ -186,7 +171,7 @@ def test_the_same_rows_come_out_again_in_any_order_of_days(
     with a_lake() as lake:
         replace(before, directories=after.directories).store(lake, FIRST)
         resolve(organization, FIRST, lake)
-        let_through(organization, lake, FIRST)
+        record_identities(lake, FIRST)
         after.store(lake, SECOND)
         before.store(lake, THIRD)
         made: dict[date, Tables] = {}

@@ -81,7 +81,7 @@ def organizations(draw: st.DrawFn) -> SmallOrganization:
 
 
 @settings(
-    max_examples=8,
+    max_examples=6,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.data_too_large, HealthCheck.too_slow],

@@ -225,29 +225,6 @@ def expected_people(world: SmallOrganization) -> tuple[set[frozenset[str]], set[
     return set(people.values()), {(kind, n) for kind, name in told for n in people[name]}
 
 
-def expected_value(world: SmallOrganization, person: Iterable[str], attribute: str) -> str | None:
-    """The value of an attribute of a person who is made of these accounts."""
-    rules = world.organization.resolution
-    rule = rules.attributes.get(attribute)
-    order = [*(rule.precedence if rule else ())]
-    order += [name for name in world.directories if name not in order]
-    held = [a for a in world.accounts if a.name in set(person)]
-    heard = [a for a in held if a.active or rules.inactive_accounts != "ignore"]
-    late = rules.inactive_accounts == "yield"
-    heard.sort(key=lambda a: (late and not a.active, order.index(a.directory), a.id))
-    said = [a.values[attribute] if a.values.get(attribute, "").strip() else None for a in heard]
-    if rule and rule.blank == "wins":
-        said = said[:1]
-    return next((value for value in said if value is not None), None)
-
-
-def expected_active(world: SmallOrganization, person: Iterable[str]) -> bool:
-    """Whether a person is active: the highest directory says; of pinned accounts there, any."""
-    held = [a for a in world.accounts if a.name in set(person)]
-    highest = min(world.directories.index(a.directory) for a in held)
-    return any(a.active for a in held if a.directory == world.directories[highest])
-
-
 def _pairs(lists: object) -> list[set[str]]:
     return [set(each) for each in lists] if isinstance(lists, list) else []
 

@@ -10,6 +10,7 @@ import duckdb
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.checks import Table
 from opensense_okta.directories.snapshot import Cost, SnapshotManifest
+from opensense_okta.resolution import ledger
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage.lake import MANIFEST, Lake, write_whole
 from tests.support.scratch import scratch
@@ -179,6 +180,12 @@ def resolved_file(lake: Lake, table: str, *, day: date = DAY) -> Path:
     manifest = shelf.manifest(ResolvedManifest)
     assert manifest is not None
     return shelf.table(manifest, table)
+
+
+def record_identities(lake: Lake, day: date) -> None:
+    """Adds a resolved day to the identity ledger, as publishing it does."""
+    lake.ledger(day).parent.mkdir(exist_ok=True)
+    ledger.write(lake, day, resolved_file(lake, "accounts", day=day), lake.ledger(day))
 
 
 def rows_of(path: Path) -> list[Row]:

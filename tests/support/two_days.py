@@ -4,12 +4,10 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from tempfile import gettempdir
 
 import duckdb
 
-from opensense_okta.storage import engine
+from tests.support.scratch import scratch
 
 Value = str | list[str] | None
 
@@ -74,7 +72,8 @@ def day(*people: Person, **others: object) -> Day:
 
 @contextmanager
 def connected() -> Iterator[duckdb.DuckDBPyConnection]:
-    with engine.start(Path(gettempdir())) as connection:
+    """A database without tables."""
+    with scratch() as connection:
         yield connection
 
 

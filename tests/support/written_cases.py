@@ -35,8 +35,7 @@ from opensense_okta.config.models import Organization
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
 from tests.support.csv_snapshots import account, store
-from tests.support.stored import DAY, group
-from tests.support.through import let_through
+from tests.support.stored import DAY, group, record_identities
 
 CASES = Path(__file__).parents[1] / "resolution" / "cases"
 
@@ -182,7 +181,7 @@ def set_up(case: Case, lake: Lake) -> Organization:
             store(lake, name, day, _rows(accounts))
         resolve(organization, day, lake)
         if not case.unpublished:
-            let_through(organization, lake, day)
+            record_identities(lake, day)
     for name, written in case.directories.items():
         if isinstance(written, str):
             continue
