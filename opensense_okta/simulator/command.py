@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
@@ -79,6 +80,13 @@ def simulate(**options: Any) -> None:  # noqa: ANN401 - click's
 
     They answer as the real APIs do.
     """
+    if not find_spec("faker"):
+        click.echo(
+            "The simulated company's names come from faker, which is not installed. "
+            "Install it with: pip install 'opensense-okta[simulate]'",
+            err=True,
+        )
+        raise click.exceptions.Exit(2)
     with _ended_by_signals():
         _serve(options)
 

@@ -144,6 +144,16 @@ def test_an_invalid_certificate_is_refused(tmp_path: Path) -> None:
     assert (code, "--entra-certificate" in output) == (2, True)
 
 
+def test_without_the_extra_the_command_says_how_to_install_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "faker", None)
+    code, output = refused("--users", "0", "--port", "0")
+    assert code == 2
+    assert "faker, which is not installed" in output
+    assert "pip install 'opensense-okta[simulate]'" in output
+
+
 def test_importing_the_command_is_quick_and_imports_nothing_heavy() -> None:
     check = (
         "import sys, opensense_okta.simulator.command; "
