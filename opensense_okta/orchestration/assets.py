@@ -24,7 +24,7 @@ from opensense_okta.publishing.judgement import judge
 from opensense_okta.publishing.publish import Held, publish, resolved_day
 from opensense_okta.publishing.published import place_of, published
 from opensense_okta.publishing.report.report import write_report
-from opensense_okta.resolution.checks import GRAPH_CHECKS, judge_graph
+from opensense_okta.resolution.checks import RESOLUTION_CHECKS, check_resolved_day
 from opensense_okta.resolution.resolve import TABLES as RESOLVED_TABLES
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.resolution.rule_advice import advise
@@ -157,7 +157,7 @@ def _resolved(organization: Organization) -> dg.AssetsDefinition:
                     asset=tables.key(organization.name, check.table),
                     description=check.question,
                 )
-                for check in GRAPH_CHECKS
+                for check in RESOLUTION_CHECKS
             ),
             dg.AssetCheckSpec(
                 RULES_EFFECTIVE,
@@ -190,7 +190,7 @@ def _resolved(organization: Organization) -> dg.AssetsDefinition:
                     "rules": manifest.rules,
                 },
             )
-        for found in judge_graph(manifest, before.manifest(lake) if before else None):
+        for found in check_resolved_day(manifest, before.manifest(lake) if before else None):
             yield tables.check_result(found, tables.key(organization.name, found.table))
         advice = advise(organization, lake, manifest)
         yield tables.advice_result(advice, tables.key(organization.name, "provenance"))

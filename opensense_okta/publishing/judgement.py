@@ -31,7 +31,7 @@ from opensense_okta.publishing.published import (
 )
 from opensense_okta.resolution import changes, rules
 from opensense_okta.resolution.changes import Difference
-from opensense_okta.resolution.checks import judge_graph
+from opensense_okta.resolution.checks import check_resolved_day
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake, move_whole, write_whole
@@ -312,7 +312,7 @@ def _unproven(manifests: dict[str, SnapshotManifest]) -> Iterator[Unproven]:
 
 
 def _graph(resolved: ResolvedManifest) -> Iterator[Unproven]:
-    for found in judge_graph(resolved, None):  # what compares with the day before only warns
+    for found in check_resolved_day(resolved, None):  # what compares with the day before only warns
         if found.holds and not found.passed:
             yield Unproven(directory=None, check=found.name, says=found.says)
 

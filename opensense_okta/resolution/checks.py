@@ -1,6 +1,6 @@
-"""Questions put to every resolved day's graph of accounts and people, answered from its manifest alone.
+"""The checks of a resolved day: they are evaluated on the counts in its manifest (`sql/evidence.sql`).
 
-The counts are `sql/evidence.sql`'s. Who they are about is in the tables, never in a finding.
+The people concerned are in the tables. Results have no personal data.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,20 +13,20 @@ from opensense_okta.resolution.resolve import ResolvedManifest
 
 Table = Literal["accounts", "people", "conflicts"]
 
-DOUBT_TOLERATED = 0.05  # people whose accounts cannot be told apart, of the linked ones
-CONFLICT_TOLERATED = 0.5  # people of whom directories say different things, of the linked ones
-FALL_TOLERATED = 0.05  # of the share of people who are linked, from one day to the next
-LINKS_ALWAYS_TOLERATED = 2  # lost, so that a small organization is not warned for a single leaver
+MAX_AMBIGUOUS = 0.05  # people with ambiguous matches, as a share of the linked people
+MAX_DIFFERENT = 0.5  # people with value conflicts, as a share of the linked people
+MAX_LINKS_LOST = 0.05  # from one day to the next, as a share of all people
+LINKS_LOST_ALLOWED = 2  # people: no warning in a small organization when one person leaves
 
 
 UNCOUNTED = (
-    "This was not counted when the day was resolved, by an older version of the program. Resolve the"
-    " day again: sync it, or start a backfill of it."
+    "An older version of the program resolved this day and did not count this. Resolve the day again:"
+    " sync it, or start a backfill of it."
 )
 
 
 @dataclass(frozen=True)
-class GraphCheck:
+class ResolutionCheck:
     """A question put to every resolved day.
 
     Attributes:
@@ -61,27 +61,27 @@ class GraphCheck:
         return Finding(self.name, self.table, passed, self.holds, says, used)
 
 
-NOT_THE_RULES = (
-    "No rule can cause this: the program is at fault. The published directory stays as it was."
-    " Resolve the day again; if the finding stays, report it with these numbers."
+PROGRAM_ERROR = (
+    "No rule can cause this: it is an error of the program. The published directory stays as it was."
+    " Resolve the day again; if the check fails again, report it with these numbers."
 )
 
 SEE_CONFLICTS = (
-    "Table conflicts has their accounts and what speaks against a match; settle single cases with"
+    "Table conflicts has their accounts and the reasons against a match; decide single cases with"
     " `pin` and `part` in the organization file."
 )
 
 
-def _correlation_kept(numbers: Mapping[str, int]) -> bool:
-    """Whether the share of linked people is no lower than before, but for some coming and going."""
+def _correlation_is_stable(numbers: Mapping[str, int]) -> bool:
+    """Whether the share of linked people is nearly as high as before."""
     people = numbers["people"]
     expected = people * numbers["people_linked_before"] / numbers["people_before"]
     lost = expected - numbers["people_linked"]
-    return lost <= max(LINKS_ALWAYS_TOLERATED, FALL_TOLERATED * people)
+    return lost <= max(LINKS_LOST_ALLOWED, MAX_LINKS_LOST * people)
 
 
-GRAPH_CHECKS: tuple[GraphCheck, ...] = (
-    GraphCheck(
+RESOLUTION_CHECKS: tuple[ResolutionCheck, ...] = (
+    ResolutionCheck(
         "accounts_of_one_person",
         "accounts",
         holds=True,
@@ -89,37 +89,37 @@ GRAPH_CHECKS: tuple[GraphCheck, ...] = (
         passes=lambda n: n["accounts_of_nobody"] == n["accounts_of_two"] == 0,
         says="Of {accounts:,} accounts, {accounts_of_nobody:,} belong to nobody and"
         " {accounts_of_two:,} to several people.",
-        otherwise=f"People would be missing, or appear twice. {NOT_THE_RULES}",
+        otherwise=f"People would be missing, or appear twice. {PROGRAM_ERROR}",
     ),
-    GraphCheck(
+    ResolutionCheck(
         "people_have_accounts",
         "people",
         holds=True,
         question="Does each person have at least one account?",
         passes=lambda n: n["people_without_account"] == 0,
         says="Of {people:,} people, {people_without_account:,} have no account.",
-        otherwise=f"Somebody would be published whom no directory has. {NOT_THE_RULES}",
+        otherwise=f"A person would be published who is in no directory. {PROGRAM_ERROR}",
     ),
-    GraphCheck(
+    ResolutionCheck(
         "one_account_a_directory",
         "people",
         holds=True,
-        question="Does each person have at most one account of a directory, unless pinned?",
+        question="Does each person have at most one account in a directory, unless pinned?",
         passes=lambda n: n["accounts_doubled"] == 0,
-        says="{accounts_doubled:,} times a person has several accounts of one directory that are not"
+        says="{accounts_doubled:,} times a person has several accounts in one directory that are not"
         " pinned.",
-        otherwise=f"Two people's values would be mixed in one signature. {NOT_THE_RULES}",
+        otherwise=f"The values of two people would be mixed in one signature. {PROGRAM_ERROR}",
     ),
-    GraphCheck(
+    ResolutionCheck(
         "person_ids_unique",
         "people",
         holds=True,
-        question="Does a person id name one person?",
+        question="Does each person have a person id of their own?",
         passes=lambda n: n["people_doubled"] == 0,
-        says="Of {people:,} people, {people_doubled:,} have a person id that is taken.",
-        otherwise=f"What follows a person over the days would mix them up. {NOT_THE_RULES}",
+        says="Of {people:,} people, {people_doubled:,} have the person id of another person.",
+        otherwise=f"The history of these people would be mixed. {PROGRAM_ERROR}",
     ),
-    GraphCheck(
+    ResolutionCheck(
         "emails_unique",
         "people",
         holds=False,
@@ -127,74 +127,80 @@ GRAPH_CHECKS: tuple[GraphCheck, ...] = (
         passes=lambda n: n["emails_shared"] == 0,
         says="Of {people_active:,} active people, {emails_shared:,} share their e-mail address with"
         " another one.",
-        otherwise="A signature is found by its address, so one of them gets another one's. Correct the"
-        " address in the directory, or pin the accounts if they are one person's.",
+        otherwise="Signatures are found by e-mail address, so some people get another person's signature."
+        " Correct the address in the directory, or pin the accounts if they belong to one person.",
     ),
-    GraphCheck(
+    ResolutionCheck(
         "ambiguous_matches_low",
         "conflicts",
         holds=False,
-        question="Is it clear for nearly everyone which accounts are theirs?",
-        # Where nobody is linked, as with one directory, it is a matter of all people.
+        question="Are there few people with ambiguous matches?",
+        # If nobody is linked, as with one directory, the share is of all people.
         passes=lambda n: (
-            n["people_in_doubt"] <= DOUBT_TOLERATED * (n["people_linked"] or n["people"])
+            n["people_in_doubt"] <= MAX_AMBIGUOUS * (n["people_linked"] or n["people"])
         ),
-        says="{people_in_doubt:,} of {people:,} people have accounts that may be another one's, too;"
-        " {people_linked:,} people are linked across directories.",
-        otherwise=f"That is more than {DOUBT_TOLERATED:.0%} of the linked ones. Accounts in doubt are not"
-        f" joined, so one human may be published as several people. {SEE_CONFLICTS} Many cases of one"
-        " key mean that people share its values: choose a stricter key for `match`.",
+        says="{people_in_doubt:,} of {people:,} people have accounts that may belong to another person,"
+        " too; {people_linked:,} people are linked across directories.",
+        otherwise=f"That is more than {MAX_AMBIGUOUS:.0%} of the linked people. Ambiguous accounts are not"
+        f" joined, so one human may be published as several people. {SEE_CONFLICTS} Many cases with the"
+        " same key mean that people share its values: choose a stricter key for `match`.",
     ),
-    GraphCheck(
+    ResolutionCheck(
         "value_conflicts_low",
         "conflicts",
         holds=False,
         question="Do the directories agree on most people?",
-        passes=lambda n: n["people_differing"] <= CONFLICT_TOLERATED * n["people_linked"],
+        passes=lambda n: n["people_differing"] <= MAX_DIFFERENT * n["people_linked"],
         says="Of {people_linked:,} people linked across directories, {people_differing:,} have values"
         " that differ between them.",
-        otherwise=f"That is more than {CONFLICT_TOLERATED:.0%}. Precedence decides them all, but an attribute"
-        " that nearly always differs is mapped from the wrong field, or accounts of different people"
-        " are matched. Look for the most frequent attribute in table conflicts.",
+        otherwise=f"That is more than {MAX_DIFFERENT:.0%}. Precedence decides which value is"
+        " published, but an attribute that nearly always differs is mapped from the wrong field, or"
+        " accounts of different people are matched. Find the most frequent attribute in table conflicts.",
     ),
-    GraphCheck(
+    ResolutionCheck(
         "correlation_stable",
         "people",
         holds=False,
         question="Are nearly as many people linked across directories as before?",
-        passes=_correlation_kept,
+        passes=_correlation_is_stable,
         says="{people_linked:,} of {people:,} people are linked across directories"
         " ({linked_percent} %); before, {people_linked_before:,} of {people_before:,} were"
         " ({linked_percent_before} %).",
-        otherwise="Somebody who is no longer linked appears as several people, each with a part of the"
-        " values. A match key was emptied or rewritten in a directory, or `match` was changed: compare"
-        " the values of the keys with those of before.",
+        otherwise="A person who is no longer linked appears as several people, each with a part of the"
+        " values. A match key was emptied or changed in a directory, or `match` was changed: compare"
+        " the values of the keys with those of the earlier day.",
         uncounted="There is no earlier day of the same directories, two or more, to compare with.",
     ),
 )
-"""What is asked of every resolved day; those that hold are asked again by publishing."""
+"""The checks of every resolved day. Publishing evaluates those that hold again."""
 
 
-def judge_graph(resolved: ResolvedManifest, before: ResolvedManifest | None) -> list[Finding]:
-    """Every check of a resolved day, in the order of `GRAPH_CHECKS`.
+def check_resolved_day(
+    resolved: ResolvedManifest, before: ResolvedManifest | None
+) -> list[Finding]:
+    """Runs all checks of a resolved day, in the order of `RESOLUTION_CHECKS`.
 
     Args:
         resolved: the day's manifest.
-        before: that of the day it is compared with, None when there is none.
+        before: the manifest of the day it is compared with, None if there is none.
     """
-    numbers = {**resolved.evidence, **_differing(resolved.evidence), **_links(resolved, before)}
-    return [check.judge(numbers) for check in GRAPH_CHECKS]
+    numbers = {
+        **resolved.evidence,
+        **_people_differing(resolved.evidence),
+        **_links_before(resolved, before),
+    }
+    return [check.judge(numbers) for check in RESOLUTION_CHECKS]
 
 
-def _differing(evidence: Mapping[str, int]) -> Mapping[str, int]:
-    """People with conflicts of values alone: who is in doubt is judged for that."""
+def _people_differing(evidence: Mapping[str, int]) -> Mapping[str, int]:
+    """The people who have value conflicts only: ambiguous matches have a check of their own."""
     if not {"people_in_conflict", "people_in_doubt"} <= evidence.keys():
         return {}
     return {"people_differing": evidence["people_in_conflict"] - evidence["people_in_doubt"]}
 
 
-def _links(resolved: ResolvedManifest, before: ResolvedManifest | None) -> Mapping[str, int]:
-    """How many people were linked before; nothing where the two days cannot be compared."""
+def _links_before(resolved: ResolvedManifest, before: ResolvedManifest | None) -> Mapping[str, int]:
+    """The linked people of both days; empty if the two days cannot be compared."""
     if (
         before is None
         or before.sources.keys() != resolved.sources.keys()
@@ -213,6 +219,6 @@ def _links(resolved: ResolvedManifest, before: ResolvedManifest | None) -> Mappi
 
 
 def _linked_percent(evidence: Mapping[str, int]) -> int | None:
-    """The share of people who are linked; None where there are none, or they were not counted."""
+    """The share of linked people; None if there are no people, or they were not counted."""
     people, linked = evidence.get("people", 0), evidence.get("people_linked")
     return None if linked is None or not people else round(100 * linked / people)

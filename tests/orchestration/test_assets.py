@@ -16,7 +16,7 @@ from opensense_okta.directories.snapshot_checks import CHECKS
 from opensense_okta.orchestration import names as tags
 from opensense_okta.publishing.guards.evaluate import Guard
 from opensense_okta.publishing.published import published
-from opensense_okta.resolution.checks import GRAPH_CHECKS
+from opensense_okta.resolution.checks import RESOLUTION_CHECKS
 from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.okta.faults import make_fault
 from opensense_okta.simulator.okta.server import TOKEN
@@ -193,7 +193,7 @@ def test_every_check_shows_its_result_and_whether_it_holds(synced: Synced) -> No
     asked: list[tuple[str, str, bool]] = [
         (check.table, check.name, check.holds) for check in CHECKS["okta"]
     ]
-    asked += [(check.table, check.name, check.holds) for check in GRAPH_CHECKS]
+    asked += [(check.table, check.name, check.holds) for check in RESOLUTION_CHECKS]
     # A guard is an error when it holds the day back, a warning when it has a doubt.
     asked += [("changes", guard, False) for guard in get_args(Guard)]
     asked += [("provenance", "rules_effective", False)]

@@ -4,7 +4,7 @@ from datetime import date
 import pytest
 
 from opensense_okta.directories.checks import Finding
-from opensense_okta.resolution.checks import GRAPH_CHECKS, judge_graph
+from opensense_okta.resolution.checks import RESOLUTION_CHECKS, check_resolved_day
 from opensense_okta.resolution.resolve import ResolvedManifest, Source, resolve
 from opensense_okta.storage.lake import Lake
 from tests.support.stored import DAY, organization, store, user
@@ -51,7 +51,7 @@ def day_of(
 
 def judged(**evidence: int) -> dict[str, Finding]:
     """What is found of a day of which all is well but what is given, after a good one."""
-    findings = judge_graph(day_of({**GOOD, **evidence}), day_of(GOOD))
+    findings = check_resolved_day(day_of({**GOOD, **evidence}), day_of(GOOD))
     return {found.name: found for found in findings}
 
 
@@ -68,9 +68,9 @@ def test_a_good_day_passes_every_check_and_says_what_was_counted() -> None:
 
 
 def test_the_checks_are_known_before_any_day_is_judged() -> None:
-    assert list(judged()) == [check.name for check in GRAPH_CHECKS]
-    assert {check.name for check in GRAPH_CHECKS if check.holds} == HOLDING
-    assert all(check.question.endswith("?") for check in GRAPH_CHECKS)
+    assert list(judged()) == [check.name for check in RESOLUTION_CHECKS]
+    assert {check.name for check in RESOLUTION_CHECKS if check.holds} == HOLDING
+    assert all(check.question.endswith("?") for check in RESOLUTION_CHECKS)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_two_lost_links_of_a_small_organization_are_no_news() -> None:
     }
 
     def compared(linked: int) -> bool:
-        found = judge_graph(day_of({**twenty, "people_linked": linked}), day_of(twenty))
+        found = check_resolved_day(day_of({**twenty, "people_linked": linked}), day_of(twenty))
         return found[-1].passed
 
     assert compared(linked=16)
@@ -146,7 +146,7 @@ def test_doubts_of_a_single_directory_are_measured_by_all_its_people() -> None:
 def test_links_are_compared_with_a_day_of_the_same_directories_only(
     before: ResolvedManifest | None,
 ) -> None:
-    *_, found = judge_graph(day_of({**GOOD, "people_linked": 1}), before)
+    *_, found = check_resolved_day(day_of({**GOOD, "people_linked": 1}), before)
 
     assert found.name == "correlation_stable"
     assert found.passed
@@ -154,7 +154,7 @@ def test_links_are_compared_with_a_day_of_the_same_directories_only(
 
 
 def test_what_was_never_counted_holds_publishing_back() -> None:
-    findings = judge_graph(day_of({}), None)
+    findings = check_resolved_day(day_of({}), None)
 
     assert {found.name for found in findings if not found.passed} == HOLDING
     assert "Resolve the day again" in findings[0].says
@@ -165,7 +165,9 @@ def test_a_resolved_day_counts_what_is_asked_and_names_nobody(lake: Lake) -> Non
         lake, [user("00u1", {"email": "ada@acme.test"}), user("00u2", {"email": "ADA@acme.test"})]
     )
 
-    findings = {one.name: one for one in judge_graph(resolve(organization(), DAY, lake), None)}
+    findings = {
+        one.name: one for one in check_resolved_day(resolve(organization(), DAY, lake), None)
+    }
 
     assert all(findings[name].passed for name in HOLDING)
     assert findings["emails_unique"].numbers == {"people_active": 2, "emails_shared": 2}

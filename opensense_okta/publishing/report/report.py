@@ -21,7 +21,7 @@ from opensense_okta.directories.snapshot_checks import judge_snapshot
 from opensense_okta.publishing.guards.evaluate import Verdict
 from opensense_okta.publishing.judgement import Judgement, stored_judgement
 from opensense_okta.publishing.published import Published, marked, published_days
-from opensense_okta.resolution.checks import judge_graph
+from opensense_okta.resolution.checks import check_resolved_day
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake, make_private, write_whole
@@ -270,7 +270,7 @@ def _warned(
         for found in judge_snapshot(manifest):
             if not found.passed and not found.holds:
                 yield Warned(directory, found.name, found.says)
-    for of_people in judge_graph(one.resolved, before):
+    for of_people in check_resolved_day(one.resolved, before):
         if not of_people.passed and not of_people.holds:
             yield Warned("people", of_people.name, of_people.says)
 
