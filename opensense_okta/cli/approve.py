@@ -10,25 +10,25 @@ from shlex import quote
 
 import click
 
-from opensense_okta.cli.arguments import WrongUse, day_of, lake_of, organization_of
+from opensense_okta.cli.arguments import UsageError, day_of, lake_of, organization_of
 from opensense_okta.cli.terminal import PlainWatcher, show_rows, terminal
 from opensense_okta.config.environment import dagster_home
 from opensense_okta.config.models import Organization
-from opensense_okta.orchestration.in_process import JobRun, run_approval, tell_people
+from opensense_okta.orchestration.in_process import JobRun, run_approval, send_notifications
 from opensense_okta.publishing.approval import (
     Approval,
     CannotBeApproved,
-    NotSeen,
+    NumbersMissing,
     approval_of,
     numbers,
-    refuse_damage,
-    refuse_unseen,
+    require_approvable,
+    verify_numbers,
 )
-from opensense_okta.publishing.exports.export import undelivered
+from opensense_okta.publishing.exports.export import export_pending
 from opensense_okta.publishing.guards.evaluate import examples
 from opensense_okta.publishing.judgement import Judgement, compared, judge
 from opensense_okta.publishing.publish import resolved_day
-from opensense_okta.publishing.published import NotResolved, named, published
+from opensense_okta.publishing.published import NotResolved, describe, published
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage.lake import Lake
 
@@ -62,14 +62,14 @@ def approve_now(name: str, day_given: str, by: str, *, yes: bool, seen: Mapping[
         if earlier is not None:
             return _approved_before(organization, lake, resolved, earlier)
         _show(organization, lake, judgement, resolved)
-        refuse_damage(judgement)
+        require_approvable(judgement)
         if yes:
-            refuse_unseen(judgement, seen, None)
-    except NotSeen as error:
+            verify_numbers(judgement, seen, None)
+    except NumbersMissing as error:
         command = _command(organization, judgement, who)
         return _not_approved(f"{error}\nWhoever has looked at it: {command}")
     except NotResolved as error:
-        raise WrongUse(str(error)) from None
+        raise UsageError(str(error)) from None
     except CannotBeApproved as error:
         return _not_approved(str(error))
     if not yes and not _agreed(judgement):
@@ -88,16 +88,16 @@ def _not_approved(why: str) -> int:
 def _who(by: str) -> str:
     who = by.strip()
     if not who:
-        raise WrongUse("--by names nobody: say who approves.")
+        raise UsageError("--by names nobody: say who approves.")
     if len(who) > 200:
-        raise WrongUse("--by is longer than 200 characters: say who approves.")
+        raise UsageError("--by is longer than 200 characters: say who approves.")
     return who
 
 
 def _refuse_older(organization: Organization, lake: Lake, day: date) -> None:
     last = published(lake)
     if last is not None and last.day > day:
-        raise WrongUse(
+        raise UsageError(
             f"{organization.name}: the directory of {last.day} is published, so that of {day} is"
             f" not. To publish an older day all the same, start the job {organization.name}__approve in"
             " Dagster's UI with `even_if_older: true`."
@@ -124,7 +124,7 @@ def _complete(organization: Organization, lake: Lake, resolved: ResolvedManifest
     last = published(lake)
     if last is not None and last.id == resolved.id:
         click.echo("  It is published.")
-        if not undelivered(organization, lake):
+        if not export_pending(organization, lake):
             return DONE
         click.echo("  Its export has not arrived, and is tried again.")
     return _publish(organization, lake, resolved.day, {})
@@ -135,7 +135,9 @@ def _show(
 ) -> None:
     """Why the day is held, with the most telling examples of each guard."""
     replaces = judgement.replaces
-    against = f"{named(replaces, judgement.day)}, which it would replace" if replaces else "nothing"
+    against = (
+        f"{describe(replaces, judgement.day)}, which it would replace" if replaces else "nothing"
+    )
     click.echo(f"{organization.name}, {judgement.day}: is held back. Compared with {against}:")
     with compared(lake, replaces, resolved) as (connection, difference):
         click.echo(
@@ -176,7 +178,7 @@ def _publish(
         run = run_approval(organization, day, lake, PlainWatcher(console), approval)
     for line in _outcome(organization, lake, day, run):
         click.echo(line)
-    for line in tell_people(organization, lake):
+    for line in send_notifications(organization, lake):
         click.echo(f"  {line}")
     if run.held:
         return HELD

@@ -11,7 +11,7 @@ from opensense_okta.config.yaml_file import OrganizationFileError
 from opensense_okta.storage.lake import Lake
 
 
-class WrongUse(Exception):
+class UsageError(Exception):
     """The command cannot be carried out as it was given; the text says why."""
 
 
@@ -26,11 +26,11 @@ def organization_of(name: str) -> Organization:
     if found is None:
         near = get_close_matches(name, organizations, n=1)
         meant = f" Did you mean {near[0]}?" if near else ""
-        raise WrongUse(
+        raise UsageError(
             f"There is no organization file {organizations_folder() / name}.yaml.{meant}"
         )
     if isinstance(found, OrganizationFileError):
-        raise WrongUse(str(found))
+        raise UsageError(str(found))
     return found
 
 
@@ -43,7 +43,7 @@ def lake_of(organization: Organization) -> Lake:
     try:
         return Lake(data_root(), organization.name)
     except OSError as error:
-        raise WrongUse(
+        raise UsageError(
             f"Nothing can be stored in {data_root()}: {error.strerror}. Name a folder of yours in"
             " OPENSENSE_DATA, or let its owner run this."
         ) from None
@@ -59,13 +59,13 @@ def day_of(organization: Organization, given: str | None) -> date:
     try:
         day = date.fromisoformat(given) if given else today
     except ValueError:
-        raise WrongUse(f"--date {given}: write the day as 2026-11-23.") from None
+        raise UsageError(f"--date {given}: write the day as 2026-11-23.") from None
     if day > today:
-        raise WrongUse(
+        raise UsageError(
             f"--date {day}: that day has not come yet; in {organization.timezone} it is {today}."
         )
     if day < organization.first_day:
-        raise WrongUse(
+        raise UsageError(
             f"{day} lies before {organization.name}'s first day, which is {organization.first_day}"
             " (`first_day` in its file)."
         )
@@ -84,4 +84,4 @@ def refuse_missing_secrets(organization: Organization) -> None:
                 if isinstance(value, Secret):
                     value.reveal()
             except SecretMissing as missing:
-                raise WrongUse(f"{organization.name}/{name}: {missing}.") from None
+                raise UsageError(f"{organization.name}/{name}: {missing}.") from None

@@ -14,7 +14,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from opensense_okta.cli.arguments import WrongUse, day_of, lake_of, organization_of
+from opensense_okta.cli.arguments import UsageError, day_of, lake_of, organization_of
 from opensense_okta.config.models import Organization
 from opensense_okta.publishing.explain import (
     Change,
@@ -70,7 +70,7 @@ def explain_now(name: str, who: str, day_given: str | None, *, as_json: bool) ->
     day = _day(organization, lake, day_given)
     found = find(lake, [day], who)
     if not found:
-        raise WrongUse(_nobody(name, lake, day, who))
+        raise UsageError(_nobody(name, lake, day, who))
     one = found[0] if len(found) == 1 else _chosen(found, who, ask=not as_json)
     explanation = explain(lake, day, one.person_id)
     if as_json:
@@ -114,7 +114,7 @@ def _asked(who: str) -> str:
     """The question as it was meant: what is copied often has invisible characters around it."""
     asked = "".join(letter for letter in who if category(letter) != "Cf").strip()
     if not any(letter.isalnum() for letter in asked):
-        raise WrongUse(f"WHO is “{_plain(who)}”, which names nobody. {ASK}")
+        raise UsageError(f"WHO is “{_plain(who)}”, which names nobody. {ASK}")
     return asked
 
 
@@ -125,12 +125,12 @@ def _day(organization: Organization, lake: Lake, given: str | None) -> StoredDay
         return day
     days = stored_days(lake)
     if not days:
-        raise WrongUse(
+        raise UsageError(
             f"Nothing of {organization.name} is stored yet. Start with"
             f" `opensense-okta sync {organization.name}`."
         )
     near = min(days, key=lambda stored: abs(stored - asked)) if asked else days[-1]
-    raise WrongUse(
+    raise UsageError(
         f"--date {asked}: no people of that day are stored. {_count(days)}; the nearest is {near}."
     )
 
@@ -168,7 +168,9 @@ def _chosen(found: Sequence[Found], who: str, *, ask: bool) -> Found:
     if len(found) > LISTED:
         lines.append(f"  and {len(found) - LISTED} more: say more of the name")
     if not (ask and sys.stdin.isatty() and sys.stderr.isatty()):
-        raise WrongUse("\n".join([*lines, "Say which one, best by the id at the end of the line."]))
+        raise UsageError(
+            "\n".join([*lines, "Say which one, best by the id at the end of the line."])
+        )
     click.echo("\n".join(lines), err=True)
     number = click.prompt("Which one?", type=click.IntRange(1, len(listed)), err=True)
     return listed[int(number) - 1]

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 import click
 
-from opensense_okta.cli.arguments import WrongUse, lake_of, organization_of
-from opensense_okta.config.environment import EnvironmentMistake, keep_private
+from opensense_okta.cli.arguments import UsageError, lake_of, organization_of
+from opensense_okta.config.environment import EnvironmentMistake, set_private_umask
 from opensense_okta.config.load import OrganizationsFolderMissing
 from opensense_okta.simulator.command import simulate
 
@@ -20,7 +20,7 @@ def main() -> None:
 
     Exit status: 0 done, 1 the sync failed, 2 wrong use or configuration, 3 held back by a check.
     """
-    keep_private()
+    set_private_umask()
 
 
 main.add_command(simulate)
@@ -138,7 +138,7 @@ def preview(
 def _wrong_use_in_words() -> Iterator[None]:
     try:
         yield
-    except (WrongUse, EnvironmentMistake, OrganizationsFolderMissing) as mistake:
+    except (UsageError, EnvironmentMistake, OrganizationsFolderMissing) as mistake:
         click.echo(str(mistake), err=True)
         sys.exit(WRONG_USE)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from opensense_okta.cli.arguments import WrongUse, day_of, lake_of, organization_of
+from opensense_okta.cli.arguments import UsageError, day_of, lake_of, organization_of
 from opensense_okta.cli.terminal import show_rows
 from opensense_okta.config.load import load_organization
 from opensense_okta.config.models import Organization
@@ -59,7 +59,7 @@ def preview_now(
     try:
         found = preview(organization, lake, day, rules=other, everything=everything, people=people)
     except (NothingToResolve, StaleDirectory, NotResolved) as error:
-        raise WrongUse(str(error)) from None
+        raise UsageError(str(error)) from None
     if as_json:
         click.echo(json.dumps(as_document(organization, found), indent=2, ensure_ascii=False))
     else:
@@ -91,7 +91,7 @@ def _rules(name: str, path: Path) -> Organization:
     try:
         return load_organization(path, name=name)
     except OrganizationFileError as mistakes:
-        raise WrongUse(str(mistakes)) from None
+        raise UsageError(str(mistakes)) from None
 
 
 def _what(found: Preview) -> str | None:

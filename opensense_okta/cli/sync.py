@@ -12,8 +12,8 @@ from opensense_okta.cli.terminal import terminal, watching
 from opensense_okta.config.environment import dagster_home
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.snapshot import SnapshotManifest
-from opensense_okta.directories.snapshot_checks import judge_snapshot
-from opensense_okta.orchestration.in_process import JobRun, run_sync, tell_people
+from opensense_okta.directories.snapshot_checks import check_snapshot
+from opensense_okta.orchestration.in_process import JobRun, run_sync, send_notifications
 from opensense_okta.publishing.published import Published, published
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage.lake import Lake
@@ -71,7 +71,7 @@ def sync_now(name: str, day_given: str | None, *, as_json: bool, everything: boo
             console.print(words, markup=False, highlight=False)
 
         sync, resolve = run_sync(organization, day, lake, watcher, fall_back, everything=everything)
-    report = _report(organization, day, lake, sync, resolve, tell_people(organization, lake))
+    report = _report(organization, day, lake, sync, resolve, send_notifications(organization, lake))
     click.echo(
         json.dumps(as_document(report), indent=2) if as_json else "\n".join(in_words(report))
     )
@@ -115,7 +115,7 @@ def as_document(report: Report) -> dict[str, object]:
                 "finished": manifest.finished.isoformat(),
                 "read_now": manifest.run_id == report.sync.run_id,
                 "cost": manifest.cost.model_dump(),
-                "checks": [asdict(finding) for finding in judge_snapshot(manifest)],
+                "checks": [asdict(finding) for finding in check_snapshot(manifest)],
             }
             for name, manifest in report.snapshots.items()
         },
@@ -171,7 +171,7 @@ def _warnings(report: Report) -> list[str]:
     return [
         f"  Look at    {directory}: {finding.says}"
         for directory, manifest in report.snapshots.items()
-        for finding in judge_snapshot(manifest)
+        for finding in check_snapshot(manifest)
         if not finding.passed and not finding.holds
     ]
 

@@ -87,7 +87,7 @@ class Mapped:
     attribute: str
     position: int
     field: str
-    and_field: str | None
+    second_field: str | None
 
 
 def mapping(directory: Directory, known: Sequence[str] = ATTRIBUTES) -> list[Mapped]:

@@ -9,7 +9,7 @@ class EnvironmentMistake(Exception):
     """An environment variable is missing or cannot be used; the text says what to set."""
 
 
-def keep_private() -> None:
+def set_private_umask() -> None:
     """Lets nobody but the owner read what this process writes (invariant 10)."""
     os.umask(0o077)
 

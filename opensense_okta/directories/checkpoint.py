@@ -20,7 +20,7 @@ import msgspec
 
 from opensense_okta.directories.records import Records
 
-IDS_A_LINE = 200  # so that a batch of lines that DuckDB works on stays small
+IDS_PER_LINE = 200  # so that a batch of lines that DuckDB works on stays small
 JOURNAL = "journal.jsonl"
 
 
@@ -50,7 +50,7 @@ class Page(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True)
-class Place:
+class ListingProgress:
     """How far a listing has come: the pages of its last attempt."""
 
     pages: tuple[Page, ...]
@@ -66,12 +66,12 @@ class Place:
         return self.last.next is None
 
 
-class Spool:
+class ReadCheckpoint:
     """The folder of one read, private to its owner."""
 
     def __init__(self, folder: Path, files: Iterable[str]) -> None:
         self.folder = folder
-        self._places: dict[str, Place] = {}
+        self._places: dict[str, ListingProgress] = {}
         sizes = dict.fromkeys(files, 0)
         written = {name: _size(self.path(name)) for name in sizes}
         kept = 0
@@ -122,7 +122,7 @@ class Spool:
         pages = (page for place in self._places.values() for page in place.pages)
         return (page for page in pages if page.file == file)
 
-    def place(self, listing: str) -> Place | None:
+    def place(self, listing: str) -> ListingProgress | None:
         """How far the listing has come, or None when it has not begun."""
         return self._places.get(listing)
 
@@ -178,7 +178,7 @@ class Spool:
     def _note(self, page: Page) -> None:
         before = self._places.get(page.listing)
         earlier = before.pages if before and page.attempt == before.last.attempt else ()
-        self._places[page.listing] = Place((*earlier, page))
+        self._places[page.listing] = ListingProgress((*earlier, page))
 
 
 def _record_lines(about: Mapping[str, object], records: Records) -> bytes:
@@ -191,8 +191,8 @@ def _record_lines(about: Mapping[str, object], records: Records) -> bytes:
 def _id_lines(about: Mapping[str, object], records: Records) -> bytes:
     ids = () if records.rows else records.ids
     return b"".join(
-        msgspec.json.encode({**about, "ids": ids[start : start + IDS_A_LINE]}) + b"\n"
-        for start in range(0, len(ids), IDS_A_LINE)
+        msgspec.json.encode({**about, "ids": ids[start : start + IDS_PER_LINE]}) + b"\n"
+        for start in range(0, len(ids), IDS_PER_LINE)
     )
 
 

@@ -105,7 +105,7 @@ def without_waiting(protocol: Protocol) -> Protocol:
     def error(answer: Answer) -> DirectoryError | None:
         found = protocol.error(answer)
         if isinstance(found, RateLimited):
-            found.heals = False
+            found.transient = False
         return found
 
     return replace(protocol, error=error)

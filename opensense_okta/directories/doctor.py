@@ -9,7 +9,7 @@ from opensense_okta.directories.diagnosis import Diagnosis
 from opensense_okta.directories.kinds import kind_of
 from opensense_okta.directories.read import settings_digest
 from opensense_okta.directories.snapshot import SnapshotManifest, newest_snapshot
-from opensense_okta.directories.snapshot_checks import judge_snapshot
+from opensense_okta.directories.snapshot_checks import check_snapshot
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake
 
@@ -46,7 +46,7 @@ def _last_snapshot(
         f" {rows['raw_groups']:,} groups, {rows['memberships']:,} memberships."
     )
     late = _late(organization) if age > LATE else ""
-    proof = [finding for finding in judge_snapshot(stored) if not finding.passed]
+    proof = [finding for finding in check_snapshot(stored) if not finding.passed]
     return [
         Diagnosis("last snapshot", "warn" if late else "ok", says, late),
         *(Diagnosis("proof", "fail" if one.holds else "warn", one.says) for one in proof),

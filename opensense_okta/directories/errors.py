@@ -4,7 +4,7 @@ Who tries again, in order:
 
 1. the request (`http.py`) repeats what is retryable, waiting as the API says;
 2. the retry sensor (`orchestration/retries.py`) starts the whole sync again, later, after an error
-   whose `heals` is true; complete snapshots are reused, so that costs little;
+   whose `transient` is true; complete snapshots are reused, so that costs little;
 3. nobody repeats the others: a person has to act, and the remedy says how.
 """
 
@@ -26,7 +26,7 @@ class DirectoryError(Exception):
         directory: whose directory, as `organization/directory`; known once the read has ended.
     """
 
-    heals = False
+    transient = False
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class DirectoryError(Exception):
         remedy: str,
         means: str = NOTHING_LOST,
         retry_at: datetime | None = None,
-        heals: bool | None = None,
+        transient: bool | None = None,
     ) -> None:
         super().__init__(what)
         self.what = what
@@ -43,8 +43,8 @@ class DirectoryError(Exception):
         self.remedy = remedy
         self.retry_at = retry_at
         self.directory = ""
-        if heals is not None:
-            self.heals = heals
+        if transient is not None:
+            self.transient = transient
 
     def __str__(self) -> str:
         whose = f"{self.directory}: " if self.directory else ""
@@ -62,7 +62,7 @@ class AccessDenied(DirectoryError):
 class SessionLost(DirectoryError):
     """The API suddenly refuses a token that it took before (docs/okta-api.md, "Errors", E0000005)."""
 
-    heals = True
+    transient = True
 
 
 class WrongAddress(DirectoryError):
@@ -80,25 +80,25 @@ class Gone(DirectoryError):
 class CursorLost(DirectoryError):
     """The API no longer knows the place where a listing was to go on."""
 
-    heals = True
+    transient = True
 
 
 class RateLimited(DirectoryError):
     """The API's budget is used up, and waiting for it within this run did not help."""
 
-    heals = True
+    transient = True
 
 
 class Unreachable(DirectoryError):
     """No connection, or one that broke off."""
 
-    heals = True
+    transient = True
 
 
 class ServerTrouble(DirectoryError):
     """The API answers with an error of its own, or with something unreadable."""
 
-    heals = True
+    transient = True
 
 
 class UntrustedLink(DirectoryError):
@@ -112,7 +112,7 @@ class IncompleteListing(DirectoryError):
 class StorageTrouble(DirectoryError):
     """What was read could not be written."""
 
-    heals = True
+    transient = True
 
 
 class PastDay(DirectoryError):

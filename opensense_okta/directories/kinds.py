@@ -14,10 +14,14 @@ from opensense_okta.directories.protocol import Kind
 
 KINDS: Mapping[str, Kind[Any]] = {
     "okta": Kind(
-        okta.FILES, okta.reach, okta.Read, okta_doctor.examine, full_read_days=okta.full_read_days
+        okta.FILES,
+        okta.source_scope,
+        okta.Read,
+        okta_doctor.examine,
+        full_read_days=okta.full_read_days,
     ),
-    "entra": Kind(entra.FILES, entra.reach, entra.Read, entra_doctor.examine),
-    "csv": Kind(csv.FILES, csv.reach, csv.Read, csv_doctor.examine, csv.COMPARED),
+    "entra": Kind(entra.FILES, entra.source_scope, entra.Read, entra_doctor.examine),
+    "csv": Kind(csv.FILES, csv.source_scope, csv.Read, csv_doctor.examine, csv.COMPARED),
 }
 
 

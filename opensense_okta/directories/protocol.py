@@ -11,7 +11,7 @@ from typing import Generic, Protocol, TypeVar
 
 import duckdb
 
-from opensense_okta.directories.checkpoint import Spool
+from opensense_okta.directories.checkpoint import ReadCheckpoint
 from opensense_okta.directories.diagnosis import Diagnosis
 from opensense_okta.directories.snapshot import Cost
 
@@ -36,7 +36,7 @@ class Progress:
 Listener = Callable[[Progress], None]
 
 
-def unheard(_progress: Progress) -> None:
+def no_progress(_progress: Progress) -> None:
     """Listens to nothing."""
 
 
@@ -55,7 +55,7 @@ SHARED_SQL = "opensense_okta.directories"
 
 
 @dataclass(frozen=True)
-class Before:
+class PreviousSnapshot:
     """The snapshot before, from which unchanged memberships are carried over."""
 
     groups: Path
@@ -76,7 +76,7 @@ class Read(Protocol):
             DirectoryError: what was read until then stays in the spool.
         """
 
-    def weigh(self) -> dict[str, int]:
+    def collect_evidence(self) -> dict[str, int]:
         """The evidence for and against the raw tables as they are stored, by name.
 
         It has what the kind's checks name (`checks.SHARED`), and `groups_read`,
@@ -84,7 +84,9 @@ class Read(Protocol):
         """
 
 
-MakeRead = Callable[[S, Spool, duckdb.DuckDBPyConnection, Before | None, bool, Listener], Read]
+MakeRead = Callable[
+    [S, ReadCheckpoint, duckdb.DuckDBPyConnection, PreviousSnapshot | None, bool, Listener], Read
+]
 """Prepares one read, of
 
 - the directory's settings,
@@ -96,7 +98,7 @@ MakeRead = Callable[[S, Spool, duckdb.DuckDBPyConnection, Before | None, bool, L
 """
 
 
-def always(_settings: object) -> int:
+def every_run(_settings: object) -> int:
     """Reads all memberships every day."""
     return 0
 
@@ -119,8 +121,8 @@ class Kind(Generic[S]):
     """
 
     files: tuple[str, ...]
-    reach: Callable[[S], dict[str, object]]
+    source_scope: Callable[[S], dict[str, object]]
     read: MakeRead[S]
     examine: Callable[[S, int], Awaitable[list[Diagnosis]]]
     compared: tuple[str, ...] = ()
-    full_read_days: Callable[[S], int] = always
+    full_read_days: Callable[[S], int] = every_run

@@ -19,14 +19,20 @@ import duckdb
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from opensense_okta.config.models import Directory, Organization
-from opensense_okta.directories.checkpoint import Spool
+from opensense_okta.directories.checkpoint import ReadCheckpoint
 from opensense_okta.directories.checks import TABLES
 from opensense_okta.directories.errors import DirectoryError, PastDay, StorageTrouble
 from opensense_okta.directories.kinds import kind_of
-from opensense_okta.directories.protocol import Before, Listener
+from opensense_okta.directories.protocol import Listener, PreviousSnapshot
 from opensense_okta.directories.snapshot import SnapshotManifest, newest_snapshot
 from opensense_okta.storage import engine
-from opensense_okta.storage.lake import Draft, Lake, Shelf, make_private, write_whole
+from opensense_okta.storage.lake import (
+    Lake,
+    Partition,
+    StagedPartition,
+    atomic_write,
+    make_private_dir,
+)
 
 OPEN_FOR = timedelta(minutes=60)
 OPEN = "open.json"
@@ -89,7 +95,7 @@ def take_snapshot(
             manifest = _read(organization, directory, lake, day, run, draft, opened, listener)
             shelf.commit(draft, manifest)
         except Exception as error:
-            if not (isinstance(error, DirectoryError) and error.heals):
+            if not (isinstance(error, DirectoryError) and error.transient):
                 shelf.discard(draft)
             raise
         return manifest
@@ -97,8 +103,8 @@ def take_snapshot(
 
 def settings_digest(settings: Directory) -> str:
     """What identifies a reach: where is read, and what is in scope."""
-    reach = kind_of(settings).reach(settings)
-    return hashlib.sha256(json.dumps(reach, sort_keys=True).encode()).hexdigest()[:16]
+    source_scope = kind_of(settings).source_scope(settings)
+    return hashlib.sha256(json.dumps(source_scope, sort_keys=True).encode()).hexdigest()[:16]
 
 
 @contextmanager
@@ -136,8 +142,8 @@ def _wanted(
 
 
 def _open_snapshot(
-    shelf: Shelf, wanted: OpenSnapshot, now: datetime
-) -> tuple[Draft, OpenSnapshot] | None:
+    shelf: Partition, wanted: OpenSnapshot, now: datetime
+) -> tuple[StagedPartition, OpenSnapshot] | None:
     """The youngest open snapshot that does what is wanted, or more."""
     found = []
     for draft in shelf.open_drafts():
@@ -155,10 +161,10 @@ def _open_snapshot(
     return youngest
 
 
-def _begin(shelf: Shelf, wanted: OpenSnapshot) -> Draft:
+def _begin(shelf: Partition, wanted: OpenSnapshot) -> StagedPartition:
     draft = shelf.draft()
-    make_private(draft.pages)
-    write_whole(draft.pages / OPEN, wanted.model_dump_json(indent=2))
+    make_private_dir(draft.pages)
+    atomic_write(draft.pages / OPEN, wanted.model_dump_json(indent=2))
     return draft
 
 
@@ -189,7 +195,7 @@ def _read(
     lake: Lake,
     day: date,
     run: Run,
-    draft: Draft,
+    draft: StagedPartition,
     opened: OpenSnapshot,
     listener: Listener,
 ) -> SnapshotManifest:
@@ -198,7 +204,7 @@ def _read(
     before = newest_snapshot(lake, directory, day - timedelta(days=1))
     settings = organization.directories[directory]
     kind = kind_of(settings)
-    with Spool(draft.pages, kind.files) as spool, engine.start(draft.folder) as connection:
+    with ReadCheckpoint(draft.pages, kind.files) as spool, engine.start(draft.folder) as connection:
         read = kind.read(settings, spool, connection, carried, opened.everything, listener)
         cost = asyncio.run(read.run())
         rows = {table: engine.store(connection, table, draft.table(table)) for table in TABLES}
@@ -206,7 +212,7 @@ def _read(
         for table in TABLES:
             engine.view(connection, table, draft.table(table))
         evidence = {
-            **read.weigh(),
+            **read.collect_evidence(),
             **_compared(before, opened, kind.compared),
             "stale_after_days": organization.resolution.stale_after_days,
         }
@@ -235,12 +241,12 @@ def _read(
     )
 
 
-def _before(lake: Lake, directory: str, opened: OpenSnapshot) -> Before | None:
+def _before(lake: Lake, directory: str, opened: OpenSnapshot) -> PreviousSnapshot | None:
     if opened.before is None:
         return None
     day, snapshot = opened.before
     folder = lake.snapshot(directory, day).folder / snapshot
-    return Before(
+    return PreviousSnapshot(
         groups=folder / "raw_groups.parquet",
         memberships=folder / "memberships.parquet",
         member_reads=folder / "member_reads.parquet",

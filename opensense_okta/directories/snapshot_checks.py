@@ -20,7 +20,7 @@ LACKED: Mapping[str, int] = {"files_unended": 0, "groups_hidden": 0, "stale_afte
 """What manifests of earlier versions do not have, and what it is taken for."""
 
 
-def judge_snapshot(manifest: SnapshotManifest) -> list[Finding]:
+def check_snapshot(manifest: SnapshotManifest) -> list[Finding]:
     """Every check of a snapshot; publishing is held back by those that hold and did not pass."""
     before = str(manifest.before or "none yet")
     return [check.judge(_numbers(manifest, check.table), before) for check in CHECKS[manifest.kind]]

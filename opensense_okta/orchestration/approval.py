@@ -18,13 +18,13 @@ from opensense_okta.orchestration import names as tags
 from opensense_okta.publishing.approval import (
     NUMBERS,
     CannotBeApproved,
-    NotSeen,
-    SeenOtherwise,
+    NumbersMissing,
+    StateChanged,
     approval_of,
     approve,
     in_words,
     numbers,
-    refuse_unseen,
+    verify_numbers,
 )
 from opensense_okta.publishing.judgement import Judgement, judge
 from opensense_okta.publishing.publish import resolved_day
@@ -93,7 +93,7 @@ def build_approve(organization: Organization) -> UnresolvedAssetJobDefinition:
     )
 
 
-def let_through(
+def record_approval(
     context: dg.AssetExecutionContext,
     organization: Organization,
     lake: Lake,
@@ -125,9 +125,9 @@ def let_through(
         context.log.info(f"{day}: {earlier.by} has approved it already, and that stands.")
         return
     try:
-        refuse_unseen(judgement, config.seen, config.digest)
+        verify_numbers(judgement, config.seen, config.digest)
         approve(lake, judgement, config.by)
-    except (CannotBeApproved, NotSeen, SeenOtherwise, ValueError) as refused:
+    except (CannotBeApproved, NumbersMissing, StateChanged, ValueError) as refused:
         show_held(context, lake, judgement)
         raise _refused(context, str(refused)) from refused
 

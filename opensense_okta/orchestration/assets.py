@@ -11,18 +11,18 @@ from opensense_okta.config.environment import data_root
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.checks import TABLES
 from opensense_okta.directories.read import Run, take_snapshot
-from opensense_okta.directories.snapshot_checks import CHECKS, judge_snapshot
+from opensense_okta.directories.snapshot_checks import CHECKS, check_snapshot
 from opensense_okta.orchestration import failures
 from opensense_okta.orchestration import metadata as tables
 from opensense_okta.orchestration import names as tags
-from opensense_okta.orchestration.approval import Publishing, let_through, show_held
+from opensense_okta.orchestration.approval import Publishing, record_approval, show_held
 from opensense_okta.orchestration.metadata import RULES_EFFECTIVE
 from opensense_okta.orchestration.resources import PROGRESS, lock_key
 from opensense_okta.publishing.exports.export import export_published
 from opensense_okta.publishing.guards.evaluate import GUARD_QUESTIONS, Guard
 from opensense_okta.publishing.judgement import judge
 from opensense_okta.publishing.publish import Held, publish, resolved_day
-from opensense_okta.publishing.published import place_of, published
+from opensense_okta.publishing.published import comparison_targets, published
 from opensense_okta.publishing.report.report import write_report
 from opensense_okta.resolution.checks import RESOLUTION_CHECKS, check_resolved_day
 from opensense_okta.resolution.resolve import TABLES as RESOLVED_TABLES
@@ -115,7 +115,7 @@ def _directory(organization: Organization, directory: str) -> dg.AssetsDefinitio
             manifest = take_snapshot(organization, directory, day, lake, run, listener)
         shelf = lake.snapshot(directory, day)
         how = tables.of_snapshot(manifest, kept=manifest.run_id != context.run.run_id)
-        findings = judge_snapshot(manifest)
+        findings = check_snapshot(manifest)
         for table in TABLES:
             asset = tables.key(organization.name, directory, table)
             yield dg.MaterializeResult(
@@ -175,7 +175,7 @@ def _resolved(organization: Organization) -> dg.AssetsDefinition:
         lake = Lake(data_root(), organization.name)
         with failures.in_words(context, organization.name):
             manifest = resolve(organization, day, lake)
-            before = place_of(lake, day).before
+            before = comparison_targets(lake, day).before
         made_from = {
             f"snapshot_of_{directory}": str(source.day)
             for directory, source in manifest.sources.items()
@@ -276,7 +276,7 @@ def _published(organization: Organization) -> dg.AssetsDefinition:
         day = _day(context)
         lake = Lake(data_root(), organization.name)
         with failures.in_words(context, organization.name):
-            let_through(context, organization, lake, day, config)
+            record_approval(context, organization, lake, day, config)
             try:
                 done = publish(organization, lake, day, even_if_older=config.even_if_older)
             except Held as held:

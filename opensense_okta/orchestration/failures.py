@@ -28,7 +28,7 @@ def in_words(context: dg.AssetExecutionContext, whose: str) -> Iterator[None]:
     try:
         yield
     except (DirectoryError, ExportFailed) as error:
-        _tag(context, tags.HEALS if error.heals else tags.PERMANENT)
+        _tag(context, tags.HEALS if error.transient else tags.PERMANENT)
         retry_at = getattr(error, "retry_at", None)
         if retry_at is not None:
             _add(context, tags.RETRY_AT, retry_at.isoformat())

@@ -103,7 +103,7 @@ def run_approval(
         return _run(defs, approve_job(organization.name), instance, day, {}, config)
 
 
-def tell_people(organization: Organization, lake: Lake) -> list[str]:
+def send_notifications(organization: Organization, lake: Lake) -> list[str]:
     """Tells the targets of `notify` how the organization stands now; what was done, in words."""
     if not organization.notify:
         return []

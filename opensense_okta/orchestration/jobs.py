@@ -12,7 +12,7 @@ from opensense_okta.orchestration import names as tags
 from opensense_okta.orchestration.assets import resolving
 from opensense_okta.orchestration.resources import lock_key
 from opensense_okta.orchestration.retries import resolve_job, sync_job
-from opensense_okta.publishing.retention import Removed, let_go
+from opensense_okta.publishing.retention import Removed, delete_expired
 from opensense_okta.resolution.rule_advice import examine_rules
 from opensense_okta.storage.lake import Lake
 
@@ -113,7 +113,7 @@ def build_retention(organization: Organization, lakes: Callable[[str], Lake]) ->
         out=dg.Out(dg.Nothing),
     )
     def remove(context: dg.OpExecutionContext) -> None:
-        removed = let_go(organization, lakes(organization.name), datetime.now(UTC))
+        removed = delete_expired(organization, lakes(organization.name), datetime.now(UTC))
         context.log.info(in_words(organization, removed))
         context.add_output_metadata(
             {

@@ -21,7 +21,7 @@ import dagster as dg
 from filelock import BaseFileLock, FileLock, Timeout
 
 from opensense_okta.orchestration import names as tags
-from opensense_okta.storage.lake import make_private
+from opensense_okta.storage.lake import make_private_dir
 
 IN_PROGRESS: Final = [
     dg.DagsterRunStatus.STARTING,
@@ -48,7 +48,7 @@ def organization_lock(
         waiting: Told in words whom the run waits for, when it has to and now and then after that.
         remind: How often that is.
     """
-    own_file = _run_file(make_private(folder), run_id)
+    own_file = _run_file(make_private_dir(folder), run_id)
     with _lock(own_file, run_id):
         try:
             with _patiently(_lock(_organization_file(folder), run_id), waiting, remind):
@@ -86,7 +86,7 @@ def end_orphaned_runs(instance: dg.DagsterInstance, folder: Path, organization: 
 @contextmanager
 def idle(folder: Path) -> Iterator[bool]:
     """Holds the organization's lock if no run does, and says whether; never waits."""
-    lock = _lock(_organization_file(make_private(folder)), holder="")
+    lock = _lock(_organization_file(make_private_dir(folder)), holder="")
     try:
         lock.acquire(timeout=0)
     except Timeout:

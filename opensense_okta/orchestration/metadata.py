@@ -8,10 +8,10 @@ import duckdb
 
 from opensense_okta.directories.checks import Finding, Table
 from opensense_okta.directories.snapshot import SnapshotManifest
-from opensense_okta.publishing.exports.files import Exported
+from opensense_okta.publishing.exports.files import ExportResult
 from opensense_okta.publishing.judgement import Judgement
-from opensense_okta.publishing.publish import Publication, published_since, way_through
-from opensense_okta.publishing.published import named, published
+from opensense_okta.publishing.publish import Publication, approval_instructions, published_since
+from opensense_okta.publishing.published import describe, published
 from opensense_okta.resolution.rule_advice import Advice
 from opensense_okta.storage.lake import Lake
 
@@ -149,7 +149,7 @@ def of_judgement(judgement: Judgement) -> dict[str, dg.MetadataValue]:
             str(base.day) if base else "nothing: no earlier day is published"
         ),
         "guards_compared_with": dg.MetadataValue.text(
-            named(replaces, judgement.day) if replaces else f"nothing: {stays} published"
+            describe(replaces, judgement.day) if replaces else f"nothing: {stays} published"
         ),
         "held": dg.MetadataValue.bool(judgement.held),
         **{name: dg.MetadataValue.int(count) for name, count in counts.items()},
@@ -178,7 +178,7 @@ def of_publication(publication: Publication, lake: Lake) -> dict[str, dg.Metadat
     }
 
 
-def of_exports(done: Sequence[Exported]) -> dict[str, dg.MetadataValue]:
+def of_exports(done: Sequence[ExportResult]) -> dict[str, dg.MetadataValue]:
     """Which files were written, and how large they are."""
     files = [
         dg.TableRecord(
@@ -219,9 +219,8 @@ def guard_result(judgement: Judgement, guard: str, asset: dg.AssetKey) -> dg.Ass
     held = any(not one.passed for one in found)
     says = " ".join(one.says for one in telling) or "There is nothing to judge."
     if held:
-        says += (
-            f" If it is meant, let this one day through: {way_through(asset.path[0], judgement)}"
-        )
+        instructions = approval_instructions(asset.path[0], judgement)
+        says += f" If this is intended, approve this day: {instructions}"
     return dg.AssetCheckResult(
         asset_key=asset,
         check_name=guard,

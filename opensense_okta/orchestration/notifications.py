@@ -22,12 +22,12 @@ from opensense_okta.config.models import Organization
 from opensense_okta.orchestration.run_status import news_of
 from opensense_okta.publishing.notifications.delivery import PATIENCE, Delivery, deliver
 from opensense_okta.publishing.notifications.state import (
-    Memory,
-    Post,
-    alone,
+    NotificationState,
+    Outbox,
+    exclusive,
     memory,
-    remember,
-    to_be_told,
+    pending,
+    save,
 )
 from opensense_okta.storage.lake import Lake
 
@@ -59,7 +59,7 @@ def build_notice_sensor(
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
     def notices(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-        teller = _Teller(context.instance, lakes, context.log, daemon=True).tell(watched)
+        teller = _Sender(context.instance, lakes, context.log, daemon=True).tell(watched)
         if teller.broken:
             raise RuntimeError("\n".join(teller.broken + teller.told))
         return dg.SkipReason("\n".join(teller.told) or "nothing new to tell")
@@ -74,21 +74,21 @@ def tell_after_run(
 
     Nothing that goes wrong here changes how the command ends.
     """
-    teller = _Teller(instance, lambda _name: lake, _UNSHOWN, daemon=False).tell([organization])
+    teller = _Sender(instance, lambda _name: lake, _UNSHOWN, daemon=False).tell([organization])
     return teller.broken + teller.told
 
 
 @dataclass(frozen=True)
-class _Look:
+class _Observation:
     """What was found of one organization, and what its targets are to be told."""
 
     organization: str
     lake: Lake
-    known: Memory
-    posts: Sequence[Post]
+    known: NotificationState
+    posts: Sequence[Outbox]
 
 
-class _Teller:
+class _Sender:
     """Looks at organizations and tells what is new; once per cause, whoever else looks.
 
     Attributes:
@@ -112,7 +112,7 @@ class _Teller:
         self._daemon = daemon  # comes again in ten minutes, and retries what failed
         self._now = datetime.now(UTC)
 
-    def tell(self, organizations: Sequence[Organization]) -> "_Teller":
+    def tell(self, organizations: Sequence[Organization]) -> "_Sender":
         """Delivers everything at once, and notes what arrived."""
         with ExitStack() as locks:
             looks = [look for each in organizations if (look := self._look_at(each, locks))]
@@ -121,13 +121,15 @@ class _Teller:
                 self._note(look, [(post, next(deliveries)) for post in look.posts])
         return self
 
-    def _look_at(self, organization: Organization, locks: ExitStack) -> _Look | None:
+    def _look_at(self, organization: Organization, locks: ExitStack) -> _Observation | None:
         """Looks at one organization; its trouble is told in words, and stops no other one."""
         name = organization.name
         try:
             lake = self._lakes(name)
             # A command waits, because whoever is telling now may have looked before its run ended.
-            if not locks.enter_context(alone(lake, NOT_AT_ALL if self._daemon else 2 * PATIENCE)):
+            if not locks.enter_context(
+                exclusive(lake, NOT_AT_ALL if self._daemon else 2 * PATIENCE)
+            ):
                 self.told.append(f"{name}: somebody else is telling just now")
                 return None
             known = memory(lake)
@@ -136,20 +138,20 @@ class _Teller:
             news = news_of(
                 self._instance, organization, lake, self._now, watched=watched, retried=retried
             )
-            posts = to_be_told(lake, organization.notify, known, news, self._now)
-            return _Look(name, lake, known, posts)
+            posts = pending(lake, organization.notify, known, news, self._now)
+            return _Observation(name, lake, known, posts)
         except Exception as error:  # noqa: BLE001  # whatever it is, the others are told
             self._broke(f"{name}: how its day stands could not be found out", error)
             return None
 
-    def _note(self, look: _Look, done: Sequence[tuple[Post, Delivery]]) -> None:
+    def _note(self, look: _Observation, done: Sequence[tuple[Outbox, Delivery]]) -> None:
         said = [*_said(look.organization, done)]
         for line in said:
             self._log.info(line)
         self.told += said
         looked = self._now if self._daemon else look.known.looked
         try:
-            remember(look.lake, [(post, one.delivered) for post, one in done], looked)
+            save(look.lake, [(post, one.delivered) for post, one in done], looked)
         except OSError as error:
             self._broke(f"{look.organization}: what was told could not be noted", error)
 
@@ -158,7 +160,7 @@ class _Teller:
         self.broken.append(f"{words}: {error!r}")
 
 
-def _said(organization: str, done: Sequence[tuple[Post, Delivery]]) -> Iterator[str]:
+def _said(organization: str, done: Sequence[tuple[Outbox, Delivery]]) -> Iterator[str]:
     for post, delivery in done:
         for letter in post.letters[: delivery.delivered]:
             yield f"told target {post.number} of `notify`: {letter.subject}"

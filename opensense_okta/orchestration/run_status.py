@@ -32,8 +32,8 @@ from opensense_okta.orchestration.retries import (
     sync_job,
 )
 from opensense_okta.publishing.judgement import stored_judgement
-from opensense_okta.publishing.notifications.state import News, Trouble, held_back
-from opensense_okta.publishing.published import marked, published
+from opensense_okta.publishing.notifications.state import Incident, Status, held_back
+from opensense_okta.publishing.published import published, read_publication
 from opensense_okta.storage.lake import Lake
 
 LATE_AFTER: Final = timedelta(hours=6)
@@ -54,7 +54,7 @@ def news_of(
     *,
     watched: bool,
     retried: bool,
-) -> News:
+) -> Status:
     """How the organization stands, from its runs and what is published.
 
     Args:
@@ -75,10 +75,10 @@ def news_of(
     if expected != newest:
         due = _Day(instance, organization, lake, expected, now, retried=retried)
     if not organization.enabled or not due.late():
-        return News(today, tuple(troubles or ()), complete=troubles is not None)
+        return Status(today, tuple(troubles or ()), complete=troubles is not None)
     if not watched or found.just_begun():
-        return News(today, tuple(troubles or ()), complete=False)
-    return News(today, (*(troubles or ()), due.lateness()), complete=troubles is not None)
+        return Status(today, tuple(troubles or ()), complete=False)
+    return Status(today, (*(troubles or ()), due.lateness()), complete=troubles is not None)
 
 
 def _expected(organization: Organization, now: datetime) -> date:
@@ -131,7 +131,7 @@ class _Day:
             and any(run.created > sync.created for sync in self._syncs[-1:])
         ]
 
-    def troubles(self) -> list[Trouble] | None:
+    def troubles(self) -> list[Incident] | None:
         """All that is wrong with the day; None as long as that is not known, or not to be told."""
         if not self._syncs:
             return None
@@ -164,7 +164,7 @@ class _Day:
             and self._now - self._syncs[0].created < LATE_AFTER
         )
 
-    def lateness(self) -> Trouble:
+    def lateness(self) -> Incident:
         """Why it is late, as far as the runs tell."""
         name, tick = self._organization.name, _tick(self._organization, self._day)
         hours = int((self._now - tick).total_seconds() // 3600)
@@ -192,8 +192,8 @@ class _Day:
             self._syncs[-1],
         )
 
-    def _late(self, what: str, remedy: str, run: RunFacts | None = None) -> Trouble:
-        return Trouble(
+    def _late(self, what: str, remedy: str, run: RunFacts | None = None) -> Incident:
+        return Incident(
             "late", "late", self._day, what, remedy=remedy, run_id=run.run_id if run else None
         )
 
@@ -212,24 +212,24 @@ class _Day:
         over = isinstance(self._decision(), Nothing | Resolve)
         return bool(resolving) or over or not self._retried
 
-    def _held(self) -> list[Trouble] | None:
+    def _held(self) -> list[Incident] | None:
         judgement = stored_judgement(self._lake, self._day)
         if judgement is None:
             return None
         last = published(self._lake)
-        out = {one.id for one in (last, marked(self._lake, self._day)) if one}
+        out = {one.id for one in (last, read_publication(self._lake, self._day)) if one}
         if judgement.resolved in out:
             return self._approving_failed()
         return [held_back(self._organization.name, judgement, last)] if judgement.held else None
 
-    def _approving_failed(self) -> list[Trouble]:
+    def _approving_failed(self) -> list[Incident]:
         """What went wrong once the day had been let through."""
         last = self._approvals[-1] if self._approvals else None
         if last is None or last.status is not FAILURE or last.failure == tags.HELD:
             return []
         return [*self._failed(last)]
 
-    def _resolving_failed(self) -> list[Trouble]:
+    def _resolving_failed(self) -> list[Incident]:
         last = self._resolves[-1] if self._resolves else None
         if last is None or last.status is not FAILURE:
             return []
@@ -237,14 +237,14 @@ class _Day:
             return self._held() or []
         return [*self._failed(last)] if isinstance(self._decision(), Nothing) else []
 
-    def _failed(self, run: RunFacts) -> Iterator[Trouble]:
+    def _failed(self, run: RunFacts) -> Iterator[Incident]:
         """A trouble for each step that failed; one of a killed process, in which none could."""
         steps = self._instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
         events = [entry.dagster_event for entry in steps if entry.dagster_event]
         for event in events:
             yield _of_step(self._organization.name, self._day, event, run)
         if not events:
-            yield Trouble(
+            yield Incident(
                 "failed",
                 "failed killed",
                 self._day,
@@ -257,7 +257,7 @@ class _Day:
         return f"{moment.astimezone(self._organization.zone):%H:%M %Z}"
 
 
-def _of_step(organization: str, day: date, event: dg.DagsterEvent, run: RunFacts) -> Trouble:
+def _of_step(organization: str, day: date, event: dg.DagsterEvent, run: RunFacts) -> Incident:
     step = event.step_key or "run"
     where = step.removeprefix(f"{organization}__").removeprefix("read__")
     data = event.step_failure_data
@@ -270,9 +270,9 @@ def _of_step(organization: str, day: date, event: dg.DagsterEvent, run: RunFacts
         # What was not foreseen may quote anything, a person's value among it: only its class is told.
         what = f"{where} failed in a way that was not foreseen ({nature})."
         remedy = "see in Dagster's UI what the run says, and report it."
-        return Trouble("failed", key, day, what, remedy=remedy, run_id=run.run_id)
+        return Incident("failed", key, day, what, remedy=remedy, run_id=run.run_id)
     words = {name: str(value.value) for name, value in said.metadata.items()}
-    return Trouble(
+    return Incident(
         "failed",
         key,
         day,

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter
 
 from opensense_okta.publishing.guards.evaluate import Verdict
 from opensense_okta.publishing.judgement import Judgement
-from opensense_okta.storage.lake import Lake, write_whole
+from opensense_okta.storage.lake import Lake, atomic_write
 
 APPROVAL = "approval.json"
 
@@ -51,7 +51,7 @@ def approve(lake: Lake, judgement: Judgement, by: str) -> Approval:
         saw=tuple(judgement.reasons),
     )
     record = _RECORD.dump_json((*approvals(lake, judgement.day), approval), indent=2)
-    write_whole(_file(lake, judgement.day), record.decode())
+    atomic_write(_file(lake, judgement.day), record.decode())
     return approval
 
 
@@ -90,7 +90,7 @@ class CannotBeApproved(Exception):
     """What is wrong with the day is no matter of opinion; the text says what it is and what to do."""
 
 
-class NotSeen(Exception):
+class NumbersMissing(Exception):
     """The numbers that were given are not those of the verdicts.
 
     Attributes:
@@ -105,7 +105,7 @@ class NotSeen(Exception):
         )
 
 
-class SeenOtherwise(Exception):
+class StateChanged(Exception):
     """Something changed after the verdicts were shown; the text says so."""
 
     def __init__(self, judgement: Judgement) -> None:
@@ -143,7 +143,7 @@ def in_words(given: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {number}" for name, number in given.items()) or "none"
 
 
-def refuse_damage(judgement: Judgement) -> None:
+def require_approvable(judgement: Judgement) -> None:
     """Looks whether the day may be approved at all.
 
     Raises:
@@ -157,7 +157,7 @@ def refuse_damage(judgement: Judgement) -> None:
         )
 
 
-def refuse_unseen(judgement: Judgement, given: Mapping[str, int], digest: str | None) -> None:
+def verify_numbers(judgement: Judgement, given: Mapping[str, int], digest: str | None) -> None:
     """Compares what was seen with what is so.
 
     Args:
@@ -166,12 +166,12 @@ def refuse_unseen(judgement: Judgement, given: Mapping[str, int], digest: str | 
         digest: of the judgement that was shown; None: the numbers alone count.
 
     Raises:
-        CannotBeApproved: see `refuse_damage`.
+        CannotBeApproved: see `require_approvable`.
         NotSeen: the numbers are other ones.
         SeenOtherwise: they are the same, and what they are about is not.
     """
-    refuse_damage(judgement)
+    require_approvable(judgement)
     if dict(given) != numbers(judgement):
-        raise NotSeen(judgement, given)
+        raise NumbersMissing(judgement, given)
     if digest is not None and digest != judgement.digest:
-        raise SeenOtherwise(judgement)
+        raise StateChanged(judgement)

@@ -10,7 +10,12 @@ from duckdb import ColumnExpression, ConstantExpression, Expression, FunctionExp
 from pydantic import BaseModel, ConfigDict
 
 from opensense_okta.publishing.history import read_days
-from opensense_okta.publishing.published import Base, marked, published, published_days
+from opensense_okta.publishing.published import (
+    PublishedRef,
+    published,
+    published_days,
+    read_publication,
+)
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake
@@ -33,7 +38,7 @@ class StoredDay:
 
     def table(self, lake: Lake, name: str) -> Path:
         """The file of one of its tables."""
-        return Base(day=self.day, id=self.resolved.id).table(lake, name)
+        return PublishedRef(day=self.day, id=self.resolved.id).table(lake, name)
 
 
 class Found(BaseModel):
@@ -55,9 +60,9 @@ def stored_days(lake: Lake) -> list[date]:
 
 def stored_day(lake: Lake, day: date) -> StoredDay | None:
     """A day as it was published, else as it was resolved; None: it is not stored."""
-    mark = marked(lake, day)
-    if mark is not None and (lake.resolved(day).folder / mark.id).is_dir():
-        return StoredDay(day, mark.resolved, published=True)
+    publication = read_publication(lake, day)
+    if publication is not None and (lake.resolved(day).folder / publication.id).is_dir():
+        return StoredDay(day, publication.resolved, published=True)
     resolved = lake.resolved(day).manifest(ResolvedManifest)
     return StoredDay(day, resolved, published=False) if resolved else None
 

@@ -17,7 +17,12 @@ from duckdb import (
     FunctionExpression,
 )
 
-from opensense_okta.publishing.published import Base, marked, published, published_days
+from opensense_okta.publishing.published import (
+    PublishedRef,
+    published,
+    published_days,
+    read_publication,
+)
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake
@@ -49,7 +54,7 @@ def fill(
             that is published.
     """
     files = {
-        day: Base(day=day, id=folder).table(lake, "people")
+        day: PublishedRef(day=day, id=folder).table(lake, "people")
         for day, folder in _folders(lake, now).items()
     }
     files = {day: path for day, path in files.items() if path.exists()}
@@ -106,8 +111,10 @@ def _folders(lake: Lake, now: ResolvedManifest | None) -> dict[date, str]:
     end = now or last
     if end is None:
         return {}
-    marks = (marked(lake, day) for day in published_days(lake) if day < end.day)
-    return {mark.day: mark.id for mark in marks if mark} | {end.day: end.id}
+    marks = (read_publication(lake, day) for day in published_days(lake) if day < end.day)
+    return {publication.day: publication.id for publication in marks if publication} | {
+        end.day: end.id
+    }
 
 
 def _alike(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> list[list[str]]:

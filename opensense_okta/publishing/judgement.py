@@ -17,15 +17,15 @@ from pydantic import BaseModel, ConfigDict
 
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.snapshot import SnapshotManifest
-from opensense_okta.directories.snapshot_checks import judge_snapshot
+from opensense_okta.directories.snapshot_checks import check_snapshot
 from opensense_okta.publishing.guards import evaluate as guards
-from opensense_okta.publishing.guards.evaluate import Circumstances, Verdict
+from opensense_okta.publishing.guards.evaluate import GuardContext, Verdict
 from opensense_okta.publishing.guards.evaluate import Source as GuardedSource
 from opensense_okta.publishing.published import (
-    Base,
+    ComparisonTargets,
     NotResolved,
-    Place,
-    place_of,
+    PublishedRef,
+    comparison_targets,
     published,
     sources,
 )
@@ -34,7 +34,7 @@ from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.checks import check_resolved_day
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage import engine
-from opensense_okta.storage.lake import Lake, move_whole, write_whole
+from opensense_okta.storage.lake import Lake, atomic_replace, atomic_write
 
 COMPARED = ("people", "accounts", "groups", "memberships")
 JUDGEMENT = "judgement.json"
@@ -101,8 +101,8 @@ class Judgement(Findings):
 
     day: date
     resolved: str
-    base: Base | None
-    replaces: Base | None = None
+    base: PublishedRef | None
+    replaces: PublishedRef | None = None
     newer: date | None = None
     digest: str
     difference: Difference
@@ -151,11 +151,11 @@ def judge(
             " judges what they change."
         )
     stored, last = stored_judgement(lake, resolved.day), published(lake)
-    place = place_of(lake, resolved.day, even_if_older=even_if_older)
+    place = comparison_targets(lake, resolved.day, even_if_older=even_if_older)
     if last is not None and last.id == resolved.id:
         if stored is not None and stored.resolved == resolved.id:
             return stored
-        place = Place(last.base, replaces=last.base)
+        place = ComparisonTargets(last.base, replaces=last.base)
     digest = _digest(organization, resolved, place)
     if stored and (stored.resolved, stored.base, stored.digest) == (
         resolved.id,
@@ -165,7 +165,7 @@ def judge(
         return stored
     judgement = _judged(organization, lake, resolved, place, digest)
     path = lake.resolved(resolved.day).folder / JUDGEMENT
-    write_whole(path, judgement.model_dump_json(indent=2))
+    atomic_write(path, judgement.model_dump_json(indent=2))
     return judgement
 
 
@@ -173,7 +173,7 @@ def _judged(
     organization: Organization,
     lake: Lake,
     resolved: ResolvedManifest,
-    place: Place,
+    place: ComparisonTargets,
     digest: str,
 ) -> Judgement:
     """Compares the day, stores its changes, and judges what it would replace."""
@@ -183,7 +183,7 @@ def _judged(
         unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         try:
             engine.store(connection, "changes", unfinished)
-            move_whole(unfinished, path)
+            atomic_replace(unfinished, path)
         finally:
             unfinished.unlink(missing_ok=True)
         enough = place.replaces in (None, place.before)
@@ -206,7 +206,7 @@ def _judged(
 
 @contextmanager
 def compared(
-    lake: Lake, base: Base | None, resolved: ResolvedManifest, tables: Path | None = None
+    lake: Lake, base: PublishedRef | None, resolved: ResolvedManifest, tables: Path | None = None
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, Difference]]:
     """A connection with the two directories and table `changes`, and how much differs; stores nothing.
 
@@ -235,7 +235,7 @@ def compared(
         yield connection, changes.compare(connection)
 
 
-def _lost(lake: Lake, base: Base, day: date) -> NotResolved:
+def _lost(lake: Lake, base: PublishedRef, day: date) -> NotResolved:
     return NotResolved(
         f"{lake.organization}: the tables of the published directory of {base.day}, with which {day} is to"
         f" be compared, are no longer in the lake. Put {lake.resolved(base.day).folder / base.id} back from"
@@ -251,7 +251,7 @@ def look(
     organization: Organization,
     lake: Lake,
     resolved: ResolvedManifest,
-    place: Place,
+    place: ComparisonTargets,
 ) -> Findings:
     """What speaks against publishing the day.
 
@@ -273,13 +273,13 @@ def look(
 
 
 def _circumstances(
-    organization: Organization, lake: Lake, resolved: ResolvedManifest, place: Place
-) -> Circumstances:
+    organization: Organization, lake: Lake, resolved: ResolvedManifest, place: ComparisonTargets
+) -> GuardContext:
     before = place.replaces.manifest(lake) if place.replaces else None
     then = before.sources if before else {}
     now = resolved.sources
     names = dict.fromkeys([*organization.directories, *then, *now])
-    return Circumstances(
+    return GuardContext(
         day=resolved.day,
         since=place.replaces.day if place.replaces else None,
         newer=place.newer,
@@ -306,7 +306,7 @@ def _circumstances(
 
 def _unproven(manifests: dict[str, SnapshotManifest]) -> Iterator[Unproven]:
     for directory, manifest in manifests.items():
-        for found in judge_snapshot(manifest):
+        for found in check_snapshot(manifest):
             if found.holds and not found.passed:
                 yield Unproven(directory=directory, check=found.name, says=found.says)
 
@@ -317,7 +317,9 @@ def _graph(resolved: ResolvedManifest) -> Iterator[Unproven]:
             yield Unproven(directory=None, check=found.name, says=found.says)
 
 
-def _digest(organization: Organization, resolved: ResolvedManifest, place: Place) -> str:
+def _digest(
+    organization: Organization, resolved: ResolvedManifest, place: ComparisonTargets
+) -> str:
     """What identifies all that a judgement is made of."""
     limits = organization.guards
     made_of = [

@@ -19,13 +19,18 @@ from opensense_okta.config.attributes import ATTRIBUTES, attributes
 from opensense_okta.config.models import Organization
 from opensense_okta.publishing.guards.evaluate import Verdict
 from opensense_okta.publishing.judgement import Findings, compared, look
-from opensense_okta.publishing.published import Base, Place, Published, published
+from opensense_okta.publishing.published import (
+    ComparisonTargets,
+    Published,
+    PublishedRef,
+    published,
+)
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import ResolvedManifest, make_tables
 from opensense_okta.resolution.rules import digest
 from opensense_okta.resolution.snapshots import select_snapshots
 from opensense_okta.storage import engine
-from opensense_okta.storage.lake import Draft, Lake
+from opensense_okta.storage.lake import Lake, StagedPartition
 
 SIGNATURE = (
     "display_name",
@@ -129,7 +134,7 @@ class Preview:
         return self.findings.verdicts
 
 
-class Elsewhere(Base):
+class DraftRef(PublishedRef):
     """A directory to compare with whose tables lie outside of the lake."""
 
     folder: Path
@@ -169,13 +174,13 @@ def preview(
     with ExitStack() as stack:
         folder, resolved = stack.enter_context(_drafted(ruled, lake, day))
         last = published(lake)
-        base = replaces = Base(day=last.day, id=last.id) if last else None
+        base = replaces = PublishedRef(day=last.day, id=last.id) if last else None
         if rules is not None and not _made_alike(organization, lake, day, last):
             there, manifest = stack.enter_context(_drafted(organization, lake, day))
-            base = Elsewhere(day=day, id=manifest.id, folder=there)
-        place = Place(replaces=replaces)
+            base = DraftRef(day=day, id=manifest.id, folder=there)
+        place = ComparisonTargets(replaces=replaces)
         with compared(lake, base, resolved, folder) as (connection, difference):
-            named, kinds = _people(connection, shown, everything=everything, limit=people)
+            describe, kinds = _people(connection, shown, everything=everything, limit=people)
             counted = _attributes(connection, shown, everything=everything)
             alike = replaces in (None, base)
             found = look(connection, ruled, lake, resolved, place) if alike else None
@@ -185,10 +190,10 @@ def preview(
     return Preview(
         day=day,
         compared_with=base.day if base else None,
-        rules=isinstance(base, Elsewhere),
+        rules=isinstance(base, DraftRef),
         sources={name: source.as_of for name, source in resolved.sources.items()},
         difference=difference,
-        people=named,
+        people=describe,
         kinds=kinds,
         attributes=counted,
         replaces=replaces.day if replaces else None,
@@ -217,7 +222,7 @@ def _drafted(
     """The day's tables in a private folder that goes away again."""
     chosen = select_snapshots(organization, day, lake)
     with TemporaryDirectory(prefix="opensense-preview-") as folder:
-        draft = Draft("preview", Path(folder))
+        draft = StagedPartition("preview", Path(folder))
         yield draft.folder, make_tables(organization, day, lake, chosen, draft)
 
 

@@ -21,16 +21,16 @@ from opensense_okta.publishing.published import (
     NotResolved,
     Publications,
     Published,
-    mark,
-    named,
+    describe,
     published,
+    record_publication,
     sources,
 )
 from opensense_okta.resolution import ledger
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import TABLES, ResolvedManifest
 from opensense_okta.storage import engine
-from opensense_okta.storage.lake import Lake, make_private, move_whole, write_whole
+from opensense_okta.storage.lake import Lake, atomic_replace, atomic_write, make_private_dir
 
 # So that people's older DuckDB shells and BI drivers can open the file.
 STORAGE_VERSION = "v1.0.0"
@@ -53,7 +53,7 @@ class Held(Exception):
         self.remedy = (
             "If this is a mistake, mend it in the directory or in the organization file and start the sync"
             f" again: `opensense-okta sync {organization}`. If it is meant, let this one day through:"
-            f" {way_through(organization, judgement)}"
+            f" {approval_instructions(organization, judgement)}"
         )
         super().__init__(f"{self.what} {self.means} What to do: {self.remedy}")
 
@@ -61,11 +61,11 @@ class Held(Exception):
 def _stays(judgement: Judgement) -> str:
     if judgement.replaces is None:
         return "Nothing is published yet."
-    stays = named(judgement.replaces, judgement.day)
+    stays = describe(judgement.replaces, judgement.day)
     return f"{stays.capitalize()}, which it was compared with, stays published."
 
 
-def way_through(organization: str, judgement: Judgement) -> str:
+def approval_instructions(organization: str, judgement: Judgement) -> str:
     """What lets a held day through, after whoever does it has looked."""
     if judgement.replaces is not None and judgement.replaces.day > judgement.day:
         return (
@@ -119,7 +119,9 @@ def publish(
     else:
         approved_by, since = _let_through(lake, judgement, last), datetime.now(UTC)
     if last is not None:
-        mark(lake, last)  # should the process that published it have been killed before it could
+        record_publication(
+            lake, last
+        )  # should the process that published it have been killed before it could
     _give_ids(lake, resolved)
     with _built(lake, resolved) as unfinished:
         now = Published(
@@ -133,11 +135,11 @@ def publish(
             since=since,
         )
         either = Publications(newest_first=(now, last) if last else (now,))
-        write_whole(lake.published, either.model_dump_json(indent=2))
+        atomic_write(lake.published, either.model_dump_json(indent=2))
         # Who wrote into the old file left a log beside it, which would be replayed into the new one.
         lake.database.with_name(f"{lake.database.name}.wal").unlink(missing_ok=True)
-        move_whole(unfinished, lake.database)
-    mark(lake, now)
+        atomic_replace(unfinished, lake.database)
+    record_publication(lake, now)
     return Publication(
         day, difference=now.difference, rows=resolved.rows, approved_by=now.approved_by
     )
@@ -180,11 +182,11 @@ def resolved_day(lake: Lake, day: date) -> ResolvedManifest:
 def _give_ids(lake: Lake, resolved: ResolvedManifest) -> None:
     """Writes the day into the identity ledger, before anybody can see the ids."""
     path = lake.ledger(resolved.day)
-    make_private(path.parent)
+    make_private_dir(path.parent)
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     accounts = lake.resolved(resolved.day).table(resolved, "accounts")
     ledger.write(lake, resolved.day, accounts, unfinished)
-    move_whole(unfinished, path)
+    atomic_replace(unfinished, path)
 
 
 @contextmanager

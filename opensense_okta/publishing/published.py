@@ -14,14 +14,14 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import ResolvedManifest
-from opensense_okta.storage.lake import PUBLISHED, Lake, Manifest, write_whole
+from opensense_okta.storage.lake import PUBLISHED, Lake, Manifest, atomic_write
 
 
 class NotResolved(Exception):
     """The day cannot be published as it is; the text says what to do first."""
 
 
-class Base(BaseModel):
+class PublishedRef(BaseModel):
     """A published directory that a day is compared with."""
 
     model_config = ConfigDict(frozen=True)
@@ -42,7 +42,7 @@ class Base(BaseModel):
 
     def manifest(self, lake: Lake) -> ResolvedManifest | None:
         """What it was made from, as far as that is still known."""
-        for known in (published(lake), marked(lake, self.day)):
+        for known in (published(lake), read_publication(lake, self.day)):
             if known is not None and known.id == self.id:
                 return known.resolved
         again = lake.resolved(self.day).manifest(ResolvedManifest)
@@ -63,7 +63,7 @@ class Published(Manifest):
     day: date
     file: int
     resolved: ResolvedManifest
-    base: Base | None = None
+    base: PublishedRef | None = None
     difference: Difference | None = None
     approved_by: str | None = None
     since: AwareDatetime | None = None
@@ -96,19 +96,19 @@ def published(lake: Lake) -> Published | None:
     except FileNotFoundError:
         file = None
     known = [one for one in either if one.file == file] or [
-        one for one in either if (done := marked(lake, one.day)) and done.id == one.id
+        one for one in either if (done := read_publication(lake, one.day)) and done.id == one.id
     ]
     if not known:
         return None if file is None else either[0]
     return known[0] if file is None else known[0].model_copy(update={"file": file})
 
 
-def mark(lake: Lake, one: Published) -> None:
+def record_publication(lake: Lake, one: Published) -> None:
     """Notes beside a day's tables that they have been published."""
-    write_whole(lake.resolved(one.day).folder / PUBLISHED, one.model_dump_json(indent=2))
+    atomic_write(lake.resolved(one.day).folder / PUBLISHED, one.model_dump_json(indent=2))
 
 
-def marked(lake: Lake, day: date) -> Published | None:
+def read_publication(lake: Lake, day: date) -> Published | None:
     """What was published of a day, or None."""
     try:
         text = (lake.resolved(day).folder / PUBLISHED).read_bytes()
@@ -124,7 +124,7 @@ def published_days(lake: Lake) -> list[date]:
 
 
 @dataclass(frozen=True)
-class Place:
+class ComparisonTargets:
     """Where a day stands among those that are published.
 
     Attributes:
@@ -133,12 +133,12 @@ class Place:
         newer: the published day that is newer, and stays.
     """
 
-    before: Base | None = None
-    replaces: Base | None = None
+    before: PublishedRef | None = None
+    replaces: PublishedRef | None = None
     newer: date | None = None
 
 
-def place_of(lake: Lake, day: date, *, even_if_older: bool = False) -> Place:
+def comparison_targets(lake: Lake, day: date, *, even_if_older: bool = False) -> ComparisonTargets:
     """What a day that is about to be published is compared with.
 
     The two are one directory on most days. They are not when a day is published again, or an older one
@@ -151,19 +151,19 @@ def place_of(lake: Lake, day: date, *, even_if_older: bool = False) -> Place:
     """
     last = published(lake)
     if last is None:
-        return Place()
-    now = Base(day=last.day, id=last.id)
+        return ComparisonTargets()
+    now = PublishedRef(day=last.day, id=last.id)
     if last.day < day:
-        return Place(before=now, replaces=now)
+        return ComparisonTargets(before=now, replaces=now)
     earlier = [each for each in published_days(lake) if each < day]
-    found = marked(lake, earlier[-1]) if earlier else None
-    before = Base(day=found.day, id=found.id) if found else None
+    found = read_publication(lake, earlier[-1]) if earlier else None
+    before = PublishedRef(day=found.day, id=found.id) if found else None
     if last.day > day and not even_if_older:
-        return Place(before, newer=last.day)
-    return Place(before, replaces=now)
+        return ComparisonTargets(before, newer=last.day)
+    return ComparisonTargets(before, replaces=now)
 
 
-def named(replaces: Base, day: date) -> str:
+def describe(replaces: PublishedRef, day: date) -> str:
     """The published directory in words, for whoever reads of a day that is compared with it."""
     again = " as it was published before" if replaces.day == day else ""
     return f"the directory of {replaces.day}{again}"

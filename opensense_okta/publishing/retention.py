@@ -35,7 +35,7 @@ class Removed:
     swept: int = 0
 
 
-def let_go(organization: Organization, lake: Lake, now: datetime) -> Removed:
+def delete_expired(organization: Organization, lake: Lake, now: datetime) -> Removed:
     """Removes what is older than the organization keeps, and sweeps the lake.
 
     Only whoever holds the organization's lock calls it. A process that is killed in between leaves

@@ -25,7 +25,7 @@ from opensense_okta.config.models import Organization
 from opensense_okta.resolution import ledger, phones, rules
 from opensense_okta.resolution.snapshots import SelectedSnapshot, select_snapshots
 from opensense_okta.storage import engine
-from opensense_okta.storage.lake import Draft, Lake, Manifest
+from opensense_okta.storage.lake import Lake, Manifest, StagedPartition
 
 EXTRA_MEMORY = 1 / 3
 """The share of the memory limit that tables may use for values to be collected in larger batches."""
@@ -98,7 +98,7 @@ def make_tables(
     day: date,
     lake: Lake,
     snapshots: Mapping[str, SelectedSnapshot],
-    draft: Draft,
+    draft: StagedPartition,
 ) -> ResolvedManifest:
     """Makes the day's tables from snapshots, in a draft that the caller commits or discards."""
     with engine.start(draft.folder) as connection:
@@ -213,7 +213,7 @@ def _value(position: int, merges: bool) -> Expression:
     return FunctionExpression("as_list", text) if merges else text
 
 
-def _store(connection: duckdb.DuckDBPyConnection, draft: Draft) -> Mapping[str, int]:
+def _store(connection: duckdb.DuckDBPyConnection, draft: StagedPartition) -> Mapping[str, int]:
     """Stores the tables and returns the number of rows of each.
 
     Only table `conflicts` needs the phone numbers that Python parses. Python uses one processor, so DuckDB

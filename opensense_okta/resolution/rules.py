@@ -88,7 +88,7 @@ def fill_mapping(
                 known.index(mapped.attribute) + 1,
                 mapped.position,
                 pointer(settings, mapped.field),
-                pointer(settings, mapped.and_field) if mapped.and_field else None,
+                pointer(settings, mapped.second_field) if mapped.second_field else None,
             )
             for mapped in mapping(settings, known)
         ],

@@ -17,9 +17,9 @@ from opensense_okta.config.environment import EnvironmentMistake, memory_limit
 
 Value = str | int | float | bool | list[str] | None
 
-MEMORY_A_THREAD = 100_000_000  # bytes that each needs for what it has in hand
+BYTES_PER_THREAD = 100_000_000  # bytes that each needs for what it has in hand
 COMPRESSION = "compression zstd, compression_level 1"  # higher levels cost time and save nothing
-ROWS_A_GROUP = 16_384  # of Parquet; a group is held in memory while it is written
+ROWS_PER_GROUP = 16_384  # of Parquet; a group is held in memory while it is written
 
 
 class MemoryTooSmall(EnvironmentMistake):
@@ -39,7 +39,7 @@ def start(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         limit = memory_limit()
         settings: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": f"{limit}B",
-            "threads": max(1, min(limit // MEMORY_A_THREAD, os.cpu_count() or 1)),
+            "threads": max(1, min(limit // BYTES_PER_THREAD, os.cpu_count() or 1)),
             "temp_directory": spilled,
             "preserve_insertion_order": False,
             "autoinstall_known_extensions": False,
@@ -82,7 +82,7 @@ def store(connection: duckdb.DuckDBPyConnection, table: str, path: Path) -> int:
     """Writes a table or view to a Parquet file and returns the number of its rows."""
     connection.execute(
         "copy (from query_table($table)) to $path"
-        f" (format parquet, {COMPRESSION}, row_group_size {ROWS_A_GROUP})",
+        f" (format parquet, {COMPRESSION}, row_group_size {ROWS_PER_GROUP})",
         {"table": table, "path": str(path)},
     )
     counted = connection.read_parquet(str(path)).aggregate("count(*)").fetchall()

@@ -47,7 +47,7 @@ M = TypeVar("M", bound=Manifest)
 
 
 @dataclass(frozen=True)
-class Draft:
+class StagedPartition:
     """A folder that nobody reads yet, because no manifest names it."""
 
     id: str
@@ -70,7 +70,7 @@ class Draft:
 
 
 @dataclass(frozen=True)
-class Shelf:
+class Partition:
     """One day's place in the lake: its manifest and the tables the manifest names."""
 
     folder: Path
@@ -80,14 +80,14 @@ class Shelf:
         """Where the manifest lies."""
         return self.folder / MANIFEST
 
-    def draft(self) -> Draft:
+    def draft(self) -> StagedPartition:
         """A new folder for tables, with an id that nothing else has."""
         draft_id = secrets.token_hex(8)
         folder = self.folder / draft_id
-        make_private(folder)
-        return Draft(draft_id, folder)
+        make_private_dir(folder)
+        return StagedPartition(draft_id, folder)
 
-    def commit(self, draft: Draft, manifest: Manifest) -> None:
+    def commit(self, draft: StagedPartition, manifest: Manifest) -> None:
         """Makes the draft's tables the day's, in one step; what was there stays until then."""
         if manifest.id != draft.id:
             raise ValueError(f"the manifest names {manifest.id}, the draft is {draft.id}")
@@ -95,22 +95,22 @@ class Shelf:
             _sync_to_disk(path)
         _sync_to_disk(draft.folder)
         unfinished = [each for each in self.open_drafts() if each.id != draft.id]
-        write_whole(self.folder / MANIFEST, manifest.model_dump_json(indent=2))
+        atomic_write(self.folder / MANIFEST, manifest.model_dump_json(indent=2))
         for pages in self._pages():  # the day is whole: nobody goes on with a read of it
             shutil.rmtree(pages)
         for each in unfinished:
             self.discard(each)
 
-    def discard(self, draft: Draft) -> None:
+    def discard(self, draft: StagedPartition) -> None:
         """Removes a draft's tables, unless they have become the day's."""
         if draft.id not in _ids(self.folder / MANIFEST):
             shutil.rmtree(draft.folder, ignore_errors=True)
 
-    def open_drafts(self) -> list[Draft]:
+    def open_drafts(self) -> list[StagedPartition]:
         """The drafts that have pages still: reads that were not finished."""
         whole = _ids(self.folder / MANIFEST)  # whoever committed it may have been killed right then
         folders = [pages.parent for pages in self._pages() if pages.parent.name not in whole]
-        return [Draft(folder.name, folder) for folder in folders]
+        return [StagedPartition(folder.name, folder) for folder in folders]
 
     def manifest(self, kind: type[M]) -> M | None:
         """The day's manifest, or None when the day holds nothing whole."""
@@ -134,15 +134,15 @@ class Lake:
     def __init__(self, root: Path, organization: str) -> None:
         self.organization = organization
         self.folder = root / organization
-        make_private(self.folder)
+        make_private_dir(self.folder)
 
-    def snapshot(self, directory: str, day: date) -> Shelf:
+    def snapshot(self, directory: str, day: date) -> Partition:
         """What one directory held on one day."""
-        return Shelf(self.folder / "snapshots" / f"directory={directory}" / f"date={day}")
+        return Partition(self.folder / "snapshots" / f"directory={directory}" / f"date={day}")
 
-    def resolved(self, day: date) -> Shelf:
+    def resolved(self, day: date) -> Partition:
         """The resolved directory of one day."""
-        return Shelf(self.folder / "resolved" / f"date={day}")
+        return Partition(self.folder / "resolved" / f"date={day}")
 
     def snapshot_days(self, directory: str) -> list[date]:
         """The days with a whole snapshot of the directory, oldest first."""
@@ -174,7 +174,7 @@ class Lake:
     @property
     def locks(self) -> Path:
         """Where the runs of the organization keep their locks."""
-        return make_private(self.folder / "locks")
+        return make_private_dir(self.folder / "locks")
 
     def sweep(self, now: datetime) -> int:
         """Removes pages of an hour ago, and what no manifest names and nothing has touched for a day.
@@ -206,24 +206,24 @@ class Lake:
             yield from (path for path in day.iterdir() if path.name not in named)
 
 
-def make_private(folder: Path) -> Path:
+def make_private_dir(folder: Path) -> Path:
     """Makes a folder, and those above it, that only their owner can enter."""
     if not folder.is_dir():
-        make_private(folder.parent)
+        make_private_dir(folder.parent)
         folder.mkdir(mode=0o700, exist_ok=True)
     return folder
 
 
-def write_whole(path: Path, text: str) -> None:
+def atomic_write(path: Path, text: str) -> None:
     """Replaces a file in one step: a reader sees the old text or the new one."""
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
-    move_whole(unfinished, path)
+    atomic_replace(unfinished, path)
 
 
-def move_whole(unfinished: Path, path: Path) -> None:
+def atomic_replace(unfinished: Path, path: Path) -> None:
     """Moves a finished file over the one it replaces, and not before it is safely on disk."""
     _sync_to_disk(unfinished)
     unfinished.replace(path)

@@ -21,7 +21,7 @@ KNOWN_TO_ALL = Path("/etc/ssh/ssh_known_hosts")
 HOME = "/~/"  # at the beginning of a URL's path, as curl writes it
 
 
-class SshTrouble(Exception):
+class SshError(Exception):
     """A server cannot be reached, or not be trusted, or does not trust us.
 
     Attributes:
@@ -30,11 +30,11 @@ class SshTrouble(Exception):
         heals: whether time alone may heal it.
     """
 
-    def __init__(self, what: str, *, remedy: str, heals: bool = False) -> None:
+    def __init__(self, what: str, *, remedy: str, transient: bool = False) -> None:
         super().__init__(what)
         self.what = what
         self.remedy = remedy
-        self.heals = heals
+        self.transient = transient
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def find_server(url: str) -> Server:
     try:
         config = paramiko.SSHConfig.from_path(str(file)) if file.exists() else paramiko.SSHConfig()
     except paramiko.ConfigParseError as error:
-        raise SshTrouble(
+        raise SshError(
             f"{file} cannot be understood ({error}).",
             remedy="correct it; `ssh -G HOST` shows what it says.",
         ) from error
@@ -126,12 +126,12 @@ def connect(server: Server) -> tuple[paramiko.SSHClient, paramiko.SFTPClient]:
     return client, sftp
 
 
-def broken(error: Exception, server: Server) -> SshTrouble:
+def broken(error: Exception, server: Server) -> SshError:
     """A connection that could not be made, or broke."""
-    return SshTrouble(
+    return SshError(
         f"The connection to the SSH server {server} failed ({error or type(error).__name__}).",
         remedy="see whether `sftp` reaches the server from this machine.",
-        heals=True,
+        transient=True,
     )
 
 
@@ -154,10 +154,10 @@ def _connect(client: paramiko.SSHClient, server: Server) -> None:
         raise
 
 
-def _trouble(error: Exception, server: Server) -> SshTrouble:
+def _trouble(error: Exception, server: Server) -> SshError:
     match error:
         case _UnknownHostKey():
-            return SshTrouble(
+            return SshError(
                 f"The SSH server {server} showed the host key {error}, and no known_hosts file has a key"
                 " of this server.",
                 remedy="ask the server's operator for the fingerprint of its host key; if it is that one,"
@@ -165,14 +165,14 @@ def _trouble(error: Exception, server: Server) -> SshTrouble:
                 " Dagster's processes.",
             )
         case paramiko.BadHostKeyException():
-            return SshTrouble(
+            return SshError(
                 f"The SSH server {server} showed the host key {_described(error.key)}, and known_hosts has"
                 " another one. It is not the server it was, or somebody stands between.",
                 remedy="ask the server's operator whether the host key was replaced, and compare the"
                 " fingerprint; only then replace the server's lines in ~/.ssh/known_hosts.",
             )
         case paramiko.AuthenticationException():
-            return SshTrouble(
+            return SshError(
                 f"The SSH server {server} accepts none of the keys at hand for the user"
                 f" {server.user or 'that this process runs as'}.",
                 remedy="check the user in the address, lay the private key into ~/.ssh (such as"

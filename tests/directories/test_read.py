@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 import time_machine
 
-from opensense_okta.config.environment import keep_private
+from opensense_okta.config.environment import set_private_umask
 from opensense_okta.config.secret import SecretMissing
 from opensense_okta.directories import errors
 from opensense_okta.directories.checks import TABLES
 from opensense_okta.directories.errors import DirectoryError
 from opensense_okta.directories.okta.reader import FILES
-from opensense_okta.directories.protocol import Listener, Progress, unheard
+from opensense_okta.directories.protocol import Listener, Progress, no_progress
 from opensense_okta.directories.read import Run, take_snapshot
 from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.simulator.company.org import Org
@@ -57,7 +57,7 @@ def take(okta: Simulator, organization: Write, lake: Lake) -> Take:
         chain: str = "first",
         on: date = TODAY,
         faults: tuple[Fault, ...] = (),
-        listener: Listener = unheard,
+        listener: Listener = no_progress,
     ) -> SnapshotManifest:
         okta.faults[:] = faults
         okta.requests.clear()
@@ -180,7 +180,7 @@ def test_a_stored_past_day_is_kept_without_asking_anybody(
 def test_a_past_day_without_a_snapshot_is_refused_with_words(take: Take, okta: Simulator) -> None:
     error = failure(lambda: take(YESTERDAY))
     assert type(error) is errors.PastDay
-    assert not error.heals
+    assert not error.transient
     assert str(error) == (
         "acme/okta: There is no snapshot of 2026-11-22, and an API only tells the present, which is"
         " 2026-11-23. Nothing was read, and nothing that is stored was touched. What to do: Choose a"
@@ -217,10 +217,10 @@ def test_the_day_is_the_organizations(
 ) -> None:
     with time_machine.travel(moment, tick=True):
         acme = organization(okta.url, timezone=timezone)
-        assert take_snapshot(acme, "okta", day, lake, Run("run", "chain"), unheard).day == day
+        assert take_snapshot(acme, "okta", day, lake, Run("run", "chain"), no_progress).day == day
         for other in (day - timedelta(days=1), day + timedelta(days=1)):
             with pytest.raises(errors.PastDay):
-                take_snapshot(acme, "okta", other, lake, Run("run", "chain"), unheard)
+                take_snapshot(acme, "okta", other, lake, Run("run", "chain"), no_progress)
 
 
 # -- what is left -----------------------------------------------------------------------------
@@ -274,7 +274,7 @@ def test_what_is_stored_is_private(take: Take, lake: Lake, tmp_path: Path) -> No
 def private() -> Iterator[None]:
     """The umask that every process sets itself, and then the old one again."""
     before = os.umask(0o022)
-    keep_private()
+    set_private_umask()
     try:
         yield
     finally:
@@ -299,7 +299,7 @@ def test_what_cannot_be_written_is_a_storage_trouble(take: Take, lake: Lake, siz
     with no_file_larger_than(size):
         error = failure(take)
     assert type(error) is errors.StorageTrouble
-    assert error.heals
+    assert error.transient
     assert error.directory == "acme/okta"
     assert "OPENSENSE_DATA" in error.remedy
     assert files(lake) == set()
@@ -336,7 +336,9 @@ def test_no_words_tell_a_token_however_wrong(
 ) -> None:
     acme = organization(okta.url, token=token)
     today = acme.today(datetime.now(UTC))
-    error = failure(lambda: take_snapshot(acme, "okta", today, lake, Run("run", "chain"), unheard))
+    error = failure(
+        lambda: take_snapshot(acme, "okta", today, lake, Run("run", "chain"), no_progress)
+    )
     assert type(error) is errors.CredentialsRejected
     assert error.directory == "acme/okta"
     assert "token" in error.remedy
@@ -352,7 +354,9 @@ def test_a_token_may_end_with_a_line_break_as_files_do(
 ) -> None:
     acme = organization(okta.url, token="simulator-token\r\n")
     today = acme.today(datetime.now(UTC))
-    assert take_snapshot(acme, "okta", today, lake, Run("run", "chain"), unheard).rows["raw_users"]
+    assert take_snapshot(acme, "okta", today, lake, Run("run", "chain"), no_progress).rows[
+        "raw_users"
+    ]
 
 
 def test_a_missing_token_is_told_by_its_place_and_leaves_nothing(
@@ -362,7 +366,7 @@ def test_a_missing_token_is_told_by_its_place_and_leaves_nothing(
     monkeypatch.delenv("ACME_OKTA_API_TOKEN")
     today = acme.today(datetime.now(UTC))
     with pytest.raises(SecretMissing, match="ACME_OKTA_API_TOKEN"):
-        take_snapshot(acme, "okta", today, lake, Run("run", "chain"), unheard)
+        take_snapshot(acme, "okta", today, lake, Run("run", "chain"), no_progress)
     assert files(lake) == set()
     assert okta.requests == []
 

@@ -63,7 +63,7 @@ def test_a_body_is_a_list_or_refused_without_quoting_it(body: bytes) -> None:
         if error is None:
             assert isinstance(json.loads(body.decode(errors="replace")), list)
         else:
-            assert error.heals
+            assert error.transient
             assert f"of {len(body)} bytes" in error.what
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from opensense_okta.directories.checkpoint import JOURNAL, Spool
+from opensense_okta.directories.checkpoint import JOURNAL, ReadCheckpoint
 from opensense_okta.directories.errors import CursorLost, PastDay
 from opensense_okta.directories.okta.reader import FILES
 from opensense_okta.directories.protocol import Progress
@@ -150,7 +150,7 @@ def test_killed_at_any_moments_it_reads_no_page_twice_but_those_in_flight(tmp_pa
         acme.okta.latency = 0.0
         before = len(acme.okta.requests)
         (kept,) = pages(acme)
-        with Spool(kept, FILES) as spool:
+        with ReadCheckpoint(kept, FILES) as spool:
             spooled = spool.resumed_pages
         snapshot = acme.take(now.date(), at=datetime.now(UTC))
         assert before + len(acme.okta.requests) <= undisturbed + kills * IN_FLIGHT
@@ -290,7 +290,7 @@ def test_what_time_heals_is_gone_on_with_and_what_it_does_not_leaves_nothing(
     monkeypatch.setattr("opensense_okta.directories.http.client.TRIES", 1)
     acme.okta.faults.append(fault)
     error = failure(acme.take)
-    assert error.heals is resumed
+    assert error.transient is resumed
     assert bool(pages(acme)) is resumed
     acme.okta.faults.clear()
     snapshot = acme.take()
@@ -321,7 +321,7 @@ def test_a_cursor_that_dies_twice_is_an_error_that_time_heals(acme: Company) -> 
     acme.okta.faults.insert(0, dead)
     error = failure(acme.take)
     assert isinstance(error, CursorLost)
-    assert error.heals
+    assert error.transient
     assert dead.struck == 2
 
 
@@ -336,7 +336,7 @@ def made(folder: Path) -> Path:
 def fill(folder: Path) -> list[tuple[int, int]]:
     """Writes a spool of three pages; returns the sizes of journal and records after each."""
     sizes = []
-    with Spool(folder, ("users",)) as spool:
+    with ReadCheckpoint(folder, ("users",)) as spool:
         for number in range(1, 4):
             ids = [f"00u{number}", f"00v{number}"]
             rows = [b'{"id": "%s", "name": "Zo\xc3\xab"}' % one.encode() for one in ids]
@@ -348,7 +348,7 @@ def fill(folder: Path) -> list[tuple[int, int]]:
 
 def pages_of(folder: Path) -> int:
     """How many pages the spool has, whose files must then end with the last of them."""
-    with Spool(folder, ("users",)) as spool:
+    with ReadCheckpoint(folder, ("users",)) as spool:
         return spool.resumed_pages
 
 
@@ -390,7 +390,7 @@ def test_what_is_written_on_after_a_cut_is_whole(tmp_path: Path) -> None:
     fill(tmp_path)
     with (tmp_path / "users.jsonl").open("ab") as records:
         records.write(b'{"listing":"users","attempt":1,"page":4,"rec')
-    with Spool(tmp_path, ("users",)) as spool:
+    with ReadCheckpoint(tmp_path, ("users",)) as spool:
         spool.add("users", "more", 1, 1, Records([b'{"id": "a"}'], ["a"]), None, NOON)
     lines = (tmp_path / "users.jsonl").read_bytes().splitlines()
     assert len(lines) == 7

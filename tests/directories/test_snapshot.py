@@ -5,7 +5,7 @@ import pytest
 
 from opensense_okta.directories.checks import Finding, Table
 from opensense_okta.directories.snapshot import Cost, SnapshotManifest
-from opensense_okta.directories.snapshot_checks import CHECKS, judge_snapshot
+from opensense_okta.directories.snapshot_checks import CHECKS, check_snapshot
 
 GOOD = {
     "users": 5000,
@@ -57,11 +57,11 @@ def snapshot(set_aside: Mapping[Table, int] | None = None, **evidence: int) -> S
 
 
 def complaints(manifest: SnapshotManifest) -> list[Finding]:
-    return [finding for finding in judge_snapshot(manifest) if not finding.passed]
+    return [finding for finding in check_snapshot(manifest) if not finding.passed]
 
 
 def test_a_good_snapshot_passes_every_check() -> None:
-    findings = judge_snapshot(snapshot())
+    findings = check_snapshot(snapshot())
     assert len(findings) == len(CHECKS["okta"])
     assert all(finding.passed for finding in findings)
 
@@ -193,7 +193,7 @@ def test_a_few_oddities_are_tolerated(manifest: SnapshotManifest) -> None:
 
 
 def test_a_finding_that_passed_does_not_say_what_it_would_have_meant() -> None:
-    for check, finding in zip(CHECKS["okta"], judge_snapshot(snapshot()), strict=True):
+    for check, finding in zip(CHECKS["okta"], check_snapshot(snapshot()), strict=True):
         assert check.otherwise not in finding.says
         assert "{" not in finding.says
 

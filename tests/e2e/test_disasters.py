@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from opensense_okta.publishing.approval import approve, numbers, refuse_damage
+from opensense_okta.publishing.approval import approve, numbers, require_approvable
 from opensense_okta.publishing.guards.evaluate import Verdict
 from opensense_okta.publishing.judgement import Judgement
 from opensense_okta.publishing.publish import Held, publish
@@ -483,15 +483,15 @@ def test_a_bad_day_can_be_let_through_and_the_day_after_is_right(
     case, lake = tuesday.case, copied(tuesday.lake, tmp_path / "data")
     with working(tuesday.monday.place) as company:
         case.strike(company)
-        refuse_damage(tuesday.judgement)
+        require_approvable(tuesday.judgement)
         approve(lake, tuesday.judgement, "Eve")
         publication = publish(company.organization, lake, TUESDAY)
         assert publication.approved_by == "Eve"
         assert publication.difference == tuesday.judgement.difference
-        let_through = content(lake)
+        record_approval = content(lake)
         wednesday = company.sync(lake, WEDNESDAY)
     assert answer(lake, case.query) == case.answer
-    assert content(lake) == let_through
+    assert content(lake) == record_approval
     assert wednesday.errors == {}
     if case.again:
         assert numbers(wednesday.held.judgement) == case.again

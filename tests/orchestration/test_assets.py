@@ -281,7 +281,7 @@ def test_nor_do_those_of_a_run_that_trips_over_what_nobody_foresaw(acme: Company
 # What goes wrong says what to do.
 
 
-class Trouble(NamedTuple):
+class Incident(NamedTuple):
     fault: str
     tag: str
     cause: str
@@ -289,7 +289,7 @@ class Trouble(NamedTuple):
 
 
 TROUBLES = [
-    Trouble(
+    Incident(
         "invalid-token",
         tags.PERMANENT,
         "Okta does not accept the API token: it is invalid, expired or revoked (401 E0000011, Invalid"
@@ -297,7 +297,7 @@ TROUBLES = [
         "In Okta's Admin Console open Security > API > Tokens, create a token as a Read-Only"
         " Administrator and put it where the organization file's `api_token` points.",
     ),
-    Trouble(
+    Incident(
         "forbidden",
         tags.PERMANENT,
         "Okta refuses access: an administrator role is missing (403 E0000006",
@@ -305,13 +305,13 @@ TROUBLES = [
         " Administrators); for an API Services app grant the scopes okta.users.read and okta.groups.read"
         " (Okta API Scopes tab) and the same role (Admin roles tab).",
     ),
-    Trouble(
+    Incident(
         "unknown-org",
         tags.PERMANENT,
         "A web page came instead of an answer of Okta's API (404",
         "Check `endpoint` in the organization file:",
     ),
-    Trouble(
+    Incident(
         "empty",
         tags.PERMANENT,
         "Okta answered, but listed no ",
@@ -321,7 +321,7 @@ TROUBLES = [
 
 
 @pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: trouble.fault)
-def test_a_read_that_fails_says_why_and_what_to_do(acme: Company, trouble: Trouble) -> None:
+def test_a_read_that_fails_says_why_and_what_to_do(acme: Company, trouble: Incident) -> None:
     acme.okta.faults.append(make_fault(trouble.fault, times=None))
     run = acme.run()
     (failure,) = run.failures()

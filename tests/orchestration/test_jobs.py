@@ -13,7 +13,7 @@ import time_machine
 from dagster._utils.schedules import schedule_execution_time_iterator
 
 from opensense_okta.config.models import Organization
-from opensense_okta.directories.protocol import Listener, unheard
+from opensense_okta.directories.protocol import Listener, no_progress
 from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.orchestration import names as tags
 from opensense_okta.orchestration.jobs import build_schedule
@@ -257,7 +257,7 @@ class Told:
 
     def listener(self, context: dg.AssetExecutionContext, directory: str) -> Listener:
         del context, directory
-        return unheard
+        return no_progress
 
     def tell(self, words: str) -> None:
         self.words.append(words)

@@ -14,7 +14,7 @@ from opensense_okta.directories.errors import CredentialsRejected, DirectoryErro
 from opensense_okta.orchestration import names as tags
 from opensense_okta.orchestration.notifications import build_notice_sensor, tell_after_run
 from opensense_okta.orchestration.retries import DELAYS
-from opensense_okta.publishing.notifications.state import alone
+from opensense_okta.publishing.notifications.state import exclusive
 from opensense_okta.simulator.okta.faults import make_fault
 from opensense_okta.storage.lake import Lake
 from tests.support.company import a_company
@@ -357,7 +357,7 @@ class TestACommand:
 
     def test_is_not_waited_for_by_the_daemon_which_comes_again(self, daemon: Daemon) -> None:
         daemon.sync(TOKEN_GONE, failure=tags.PERMANENT)
-        with alone(daemon.lake(), timedelta(0)):
+        with exclusive(daemon.lake(), timedelta(0)):
             assert daemon.words() == "acme: somebody else is telling just now"
         assert daemon.tells() == [FAILED]
 

@@ -7,10 +7,10 @@ import pytest
 
 from opensense_okta.publishing.approval import (
     CannotBeApproved,
-    NotSeen,
-    SeenOtherwise,
+    NumbersMissing,
+    StateChanged,
     numbers,
-    refuse_unseen,
+    verify_numbers,
 )
 from opensense_okta.publishing.guards.evaluate import Verdict
 from opensense_okta.publishing.judgement import Judgement, Unproven
@@ -87,22 +87,22 @@ def test_checks_that_did_not_pass_are_counted() -> None:
 
 
 def test_what_was_seen_is_what_is_so() -> None:
-    refuse_unseen(judgement(tripped("removed", 412)), {"removed": 412}, None)
-    refuse_unseen(judgement(tripped("removed", 412)), {"removed": 412}, "digest")
+    verify_numbers(judgement(tripped("removed", 412)), {"removed": 412}, None)
+    verify_numbers(judgement(tripped("removed", 412)), {"removed": 412}, "digest")
 
 
 @pytest.mark.parametrize("given", [{}, {"removed": 411}, {"removed": 412, "blanked": 1}])
 def test_other_numbers_are_refused_with_those_that_are_so(given: dict[str, int]) -> None:
-    with pytest.raises(NotSeen, match="the numbers that hold it are removed 412") as refused:
-        refuse_unseen(judgement(tripped("removed", 412)), given, None)
+    with pytest.raises(NumbersMissing, match="the numbers that hold it are removed 412") as refused:
+        verify_numbers(judgement(tripped("removed", 412)), given, None)
     assert refused.value.now == {"removed": 412}
 
 
 def test_the_same_numbers_of_something_else_are_refused() -> None:
-    with pytest.raises(SeenOtherwise, match="have changed since"):
-        refuse_unseen(judgement(tripped("removed", 412)), {"removed": 412}, "another digest")
+    with pytest.raises(StateChanged, match="have changed since"):
+        verify_numbers(judgement(tripped("removed", 412)), {"removed": 412}, "another digest")
 
 
 def test_damage_is_refused_whatever_was_seen() -> None:
     with pytest.raises(CannotBeApproved, match="accounts_of_one_person: One is of two"):
-        refuse_unseen(judgement(unproven=(DAMAGE,)), {"unproven": 1}, "digest")
+        verify_numbers(judgement(unproven=(DAMAGE,)), {"unproven": 1}, "digest")

@@ -15,7 +15,7 @@ from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
 from tests.support.stored import DAY, OKTA, company, group, organization, store, user
-from tests.support.through import let_through
+from tests.support.through import record_approval
 
 YESTERDAY, TOMORROW = DAY - timedelta(days=1), DAY + timedelta(days=1)
 ACME = organization()
@@ -98,7 +98,7 @@ def test_a_day_that_was_let_through_passes_when_it_is_read_again_and_nothing_is_
     acme: Lake,
 ) -> None:
     read(acme, "ab")
-    assert let_through(ACME, acme, DAY).approved_by
+    assert record_approval(ACME, acme, DAY).approved_by
     read(acme, "abc")
     again = publish(ACME, acme, DAY)
     assert (again.approved_by, users(acme)) == (None, 3)
@@ -157,7 +157,7 @@ def test_an_older_day_that_is_asked_for_is_judged_against_the_newer_one(acme: La
     assert days(held) == (None, DAY)
     assert "4 of 8 active people (50.0 %) are gone (4)" in held.what
     assert users(acme) == 8
-    assert let_through(ACME, acme, YESTERDAY, even_if_older=True).approved_by == "the test"
+    assert record_approval(ACME, acme, YESTERDAY, even_if_older=True).approved_by == "the test"
     assert users(acme) == 4
 
 
@@ -200,7 +200,7 @@ def test_what_other_rules_made_of_a_day_is_not_published_whoever_approved_it(
 @pytest.mark.parametrize("lost", [False, True], ids=["stored", "lost"])
 def test_what_is_published_is_not_judged_against_itself(acme: Lake, lost: bool) -> None:
     read(acme, "ab")
-    let_through(ACME, acme, DAY)
+    record_approval(ACME, acme, DAY)
     verdict = stored_judgement(acme, DAY)
     assert verdict is not None
     if lost:

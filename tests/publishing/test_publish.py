@@ -24,7 +24,12 @@ from opensense_okta.directories.snapshot_checks import CHECKS
 from opensense_okta.publishing.approval import APPROVAL, approvals, approve
 from opensense_okta.publishing.exports.export import export_published
 from opensense_okta.publishing.publish import Held, Publication, publish, published_since
-from opensense_okta.publishing.published import NotResolved, marked, published, published_days
+from opensense_okta.publishing.published import (
+    NotResolved,
+    published,
+    published_days,
+    read_publication,
+)
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
@@ -46,7 +51,7 @@ from tests.support.stored import (
     typed_columns,
     user,
 )
-from tests.support.through import let_through
+from tests.support.through import record_approval
 
 YESTERDAY, TOMORROW = DAY - timedelta(days=1), DAY + timedelta(days=1)
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -74,7 +79,7 @@ def put_out(lake: Lake, *users: str, day: date = DAY, title: str = "Clerk") -> P
         copied(first.lake, lake.folder.parent)
         return first.publication
     prepare(lake, *users, day=day, title=title)
-    return let_through(ACME, lake, day)
+    return record_approval(ACME, lake, day)
 
 
 class FirstDay(NamedTuple):
@@ -97,7 +102,7 @@ class FirstDays:
         if key not in self.made:
             lake = Lake(self.root / str(len(self.made)), "acme")
             prepare(lake, *users, day=day, title=title)
-            self.made[key] = FirstDay(lake, let_through(ACME, lake, day))
+            self.made[key] = FirstDay(lake, record_approval(ACME, lake, day))
         return self.made[key]
 
 
@@ -340,7 +345,10 @@ def test_a_mark_beside_the_day_outlives_the_next_one(lake: Lake) -> None:
     assert published_days(lake) == [YESTERDAY]  # who is only resolved has none
     publish(ACME, lake, DAY)
     assert published_days(lake) == [YESTERDAY, DAY]
-    assert (marked(lake, YESTERDAY), marked(lake, DAY)) == (first, published(lake))
+    assert (read_publication(lake, YESTERDAY), read_publication(lake, DAY)) == (
+        first,
+        published(lake),
+    )
 
 
 def test_a_mark_that_a_killed_process_did_not_make_is_made_by_the_next_publication(
@@ -376,7 +384,7 @@ def test_an_older_day_is_compared_with_the_published_day_before_it(lake: Lake) -
     put_out(lake, "a", day=before)
     put_out(lake, "a", "b", "c", day=DAY)
     prepare(lake, "a", "b", day=YESTERDAY)
-    older = let_through(ACME, lake, YESTERDAY, even_if_older=True)
+    older = record_approval(ACME, lake, YESTERDAY, even_if_older=True)
     assert older.difference == Difference(added=1, memberships_added=1)
     assert base_of_published(lake) == before
     # And the day after is compared with what is published now.
@@ -405,7 +413,9 @@ def test_where_the_published_days_tables_are_lost_the_guards_are_not_blind(lake:
     assert "the job acme__resolve for 2026-11-22 makes it again" in str(refused.value)
     assert names(lake) == ["a", "b"]
     resolve(ACME, YESTERDAY, lake)
-    assert let_through(ACME, lake, DAY).difference == Difference(removed=1, memberships_removed=1)
+    assert record_approval(ACME, lake, DAY).difference == Difference(
+        removed=1, memberships_removed=1
+    )
 
 
 # The identity ledger.
@@ -425,12 +435,12 @@ def in_hr(lake: Lake, day: date, *, and_okta: bool = False) -> None:
 def test_publishing_writes_who_is_who_into_the_ledger(lake: Lake) -> None:
     in_hr(lake, YESTERDAY)
     assert lake.ledger_days() == []
-    let_through(BOTH, lake, YESTERDAY)  # a directory that was never read holds the day
+    record_approval(BOTH, lake, YESTERDAY)  # a directory that was never read holds the day
     who = people_of(lake, day=YESTERDAY)["hr/h1"]
     first = {"directory": "hr", "id": "h1", "person_id": who, "day": YESTERDAY}
     assert rows_of(lake.ledger(YESTERDAY)) == [first]
     in_hr(lake, DAY, and_okta=True)
-    let_through(BOTH, lake, DAY)
+    record_approval(BOTH, lake, DAY)
     # Only what was not known yet is added.
     added = {"directory": "okta", "id": "o1", "person_id": who, "day": DAY}
     assert rows_of(lake.ledger(DAY)) == [added]
@@ -444,7 +454,7 @@ def test_who_was_published_keeps_the_id_on_the_next_day_whatever_directory_comes
     in_hr(lake, YESTERDAY)
     in_hr(lake, DAY, and_okta=True)
     unpublished = people_of(lake)  # the anchor is Okta's account now
-    let_through(BOTH, lake, YESTERDAY)
+    record_approval(BOTH, lake, YESTERDAY)
     in_hr(lake, DAY, and_okta=True)
     kept = people_of(lake, day=YESTERDAY)["hr/h1"]
     assert people_of(lake) == {"hr/h1": kept, "okta/o1": kept}
@@ -675,7 +685,7 @@ def test_an_approval_lets_the_day_through_and_is_on_record(lake: Lake, held: Hel
     assert approval.saw == tuple(held.judgement.reasons)
     assert publish(ACME, lake, DAY).approved_by == "Grace"
     assert names(lake) == ["c"]
-    for said in (published(lake), marked(lake, DAY)):
+    for said in (published(lake), read_publication(lake, DAY)):
         assert said is not None
         assert said.approved_by == "Grace"
     # The same thing again needs nobody again.
@@ -808,7 +818,7 @@ def test_an_older_day_never_replaces_a_newer_one(lake: Lake) -> None:
 def test_an_older_day_replaces_a_newer_one_when_it_is_asked_for(lake: Lake) -> None:
     put_out(lake, "new")
     prepare(lake, "old", day=YESTERDAY)
-    publication = let_through(ACME, lake, YESTERDAY, even_if_older=True)
+    publication = record_approval(ACME, lake, YESTERDAY, even_if_older=True)
     assert publication.newer is None
     assert names(lake) == ["old"]
     assert getattr(published(lake), "day", None) == YESTERDAY
@@ -912,13 +922,13 @@ def test_a_reader_is_not_disturbed_and_disturbs_nobody(
     publish(ACME, lake, YESTERDAY)
     with reader(lake, mode) as process:
         assert sees(process) == "old"
-        let_through(ACME, lake, DAY)
+        record_approval(ACME, lake, DAY)
         assert sees(process) == "old"
         assert names(lake) == ["new"]
         with opened(lake) as connection:
             own = connection.execute("from duckdb_tables() where table_name = 'mine'").fetchall()
         assert own == []
-        let_through(ACME, lake, TOMORROW)
+        record_approval(ACME, lake, TOMORROW)
         assert sees(process) == "old"
         assert names(lake) == ["newer"]
         assert process.stdin
@@ -951,8 +961,8 @@ def test_whatever_kills_publishing_the_old_file_or_the_new_one_is_whole(
     for day, users in of.items():
         prepare(lake, *users, day=day)
     publish(ACME, lake, YESTERDAY)
-    let_through(ACME, lake, DAY)
-    let_through(ACME, lake, YESTERDAY, even_if_older=True)
+    record_approval(ACME, lake, DAY)
+    record_approval(ACME, lake, YESTERDAY, even_if_older=True)
     seen = set()
     for milliseconds in (0, 80, 160):
         command = [sys.executable, "-c", PUBLISH, str(tmp_path / "data"), str(YESTERDAY), str(DAY)]
@@ -975,7 +985,7 @@ def test_whatever_kills_publishing_the_old_file_or_the_new_one_is_whole(
     publish(ACME, lake, DAY)
     assert names(lake) == of[DAY]
     assert getattr(published(lake), "day", None) == DAY
-    assert marked(lake, DAY) == published(lake)
+    assert read_publication(lake, DAY) == published(lake)
 
 
 def test_no_row_of_personal_data_is_in_what_is_said_of_it(lake: Lake) -> None:

@@ -11,7 +11,7 @@ import pytest
 from opensense_okta.config.models import Organization, Retention
 from opensense_okta.publishing.publish import Held, publish
 from opensense_okta.publishing.published import published
-from opensense_okta.publishing.retention import Removed, let_go
+from opensense_okta.publishing.retention import Removed, delete_expired
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
 from tests.support.stored import DAY, group, organization, store, user
@@ -70,7 +70,7 @@ def cleared(
     lake: Lake, days: int | None = None, snapshots: int | None = None, *, later: int = 0
 ) -> Removed:
     """What retention removes on the day, or so many days later."""
-    return let_go(keeping(days, snapshots), lake, NOON + timedelta(days=later))
+    return delete_expired(keeping(days, snapshots), lake, NOON + timedelta(days=later))
 
 
 def test_nothing_goes_where_the_file_says_nothing(kept: Lake) -> None:
@@ -88,7 +88,7 @@ def test_resolved_days_go_that_are_older_than_so_many_days(kept: Lake) -> None:
 
 def test_it_is_the_organizations_own_day_that_counts(kept: Lake) -> None:
     already_tomorrow = keeping(2, None).model_copy(update={"timezone": "Pacific/Kiritimati"})
-    assert let_go(already_tomorrow, kept, NOON).days == ago(3, 2)
+    assert delete_expired(already_tomorrow, kept, NOON).days == ago(3, 2)
 
 
 def test_the_newest_snapshots_of_each_directory_stay_by_their_number(lake: Lake) -> None:
@@ -184,7 +184,7 @@ def test_a_day_that_was_half_removed_is_removed_by_the_next_run(
 def test_what_killed_processes_left_is_swept(lake: Lake) -> None:
     read(lake, [DAY])
     lake.snapshot("okta", DAY).draft()
-    removed = let_go(keeping(None, None), lake, datetime.now(UTC) + timedelta(days=2))
+    removed = delete_expired(keeping(None, None), lake, datetime.now(UTC) + timedelta(days=2))
     assert removed.swept == 1
 
 

@@ -17,12 +17,12 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 from opensense_okta.storage.lake import (
     MANIFEST,
     UNNAMED_FILES_KEPT,
-    Draft,
     Lake,
     Manifest,
-    Shelf,
-    make_private,
-    write_whole,
+    Partition,
+    StagedPartition,
+    atomic_write,
+    make_private_dir,
 )
 
 DAY = date(2026, 11, 23)
@@ -35,7 +35,7 @@ class Noted(Manifest):
     note: str = ""
 
 
-def commit(shelf: Shelf, content: str, note: str = "") -> Noted:
+def commit(shelf: Partition, content: str, note: str = "") -> Noted:
     """Commits a day of one table."""
     draft = filled(shelf, content)
     manifest = Noted(id=draft.id, note=note)
@@ -43,13 +43,13 @@ def commit(shelf: Shelf, content: str, note: str = "") -> Noted:
     return manifest
 
 
-def filled(shelf: Shelf, content: str) -> Draft:
+def filled(shelf: Partition, content: str) -> StagedPartition:
     draft = shelf.draft()
     draft.table("people").write_text(content)
     return draft
 
 
-def content(shelf: Shelf) -> str | None:
+def content(shelf: Partition) -> str | None:
     """What a reader finds."""
     manifest = shelf.manifest(Manifest)
     return None if manifest is None else shelf.table(manifest, "people").read_text()
@@ -113,8 +113,8 @@ def test_a_discarded_draft_is_gone_and_a_committed_one_stays(lake: Lake) -> None
 def test_a_commit_that_was_killed_at_its_end_is_no_unfinished_read(lake: Lake) -> None:
     shelf = lake.snapshot("okta", DAY)
     killed = filled(shelf, "whole")
-    make_private(killed.pages)
-    write_whole(shelf.manifest_file, Manifest(id=killed.id).model_dump_json())
+    make_private_dir(killed.pages)
+    atomic_write(shelf.manifest_file, Manifest(id=killed.id).model_dump_json())
     assert shelf.open_drafts() == []
     commit(shelf, "read again")
     assert killed.table("people").read_text() == "whole"  # whoever reads it still does
@@ -139,13 +139,13 @@ def test_what_a_later_version_adds_to_a_manifest_does_not_matter(lake: Lake) -> 
 def test_a_reader_sees_the_old_text_or_the_new_one(tmp_path: Path) -> None:
     path = tmp_path / "published.json"
     texts = [json.dumps({"day": number, "padding": "x" * 100_000}) for number in range(2)]
-    write_whole(path, texts[0])
+    atomic_write(path, texts[0])
     ended = threading.Event()
 
     def keep_writing() -> None:
         while not ended.is_set():
             for text in texts:
-                write_whole(path, text)
+                atomic_write(path, text)
 
     writer = threading.Thread(target=keep_writing)
     writer.start()
@@ -232,7 +232,7 @@ def test_a_sweep_leaves_what_is_named_however_old(lake: Lake) -> None:
         lake.published,
         lake.folder / "identities" / "date=2026-11-23.parquet",
     ):
-        make_private(path.parent)
+        make_private_dir(path.parent)
         path.write_text("{}")
     touch(lake.folder, OLD - timedelta(days=1000))
     before = sorted(lake.folder.rglob("*"))
@@ -244,7 +244,7 @@ def test_a_sweep_leaves_what_the_published_directory_was_made_of(lake: Lake) -> 
     shelves = snapshot, tables = lake.snapshot("okta", DAY), lake.resolved(DAY)
     source, resolved = (commit(shelf, "published") for shelf in shelves)
     made_of = {"id": resolved.id, "resolved": {"sources": {"okta": {"id": source.id}}}}
-    write_whole(lake.published, json.dumps({"newest_first": [made_of]}))
+    atomic_write(lake.published, json.dumps({"newest_first": [made_of]}))
     for shelf in shelves:  # the day is read again, and held
         commit(shelf, "held")
     touch(lake.folder, OLD)
@@ -257,7 +257,7 @@ def test_a_sweep_leaves_what_is_younger_than_a_day(lake: Lake) -> None:
     shelf = lake.snapshot("okta", DAY)
     draft = touch(filled(shelf, "young").folder, YOUNG)
     working = touch(filled(shelf, "still written").folder, OLD)
-    spilled = make_private(working / "spilled") / "block"
+    spilled = make_private_dir(working / "spilled") / "block"
     spilled.write_text("{}")
     touch(spilled, YOUNG)
     for folder in (working / "spilled", working):
@@ -273,7 +273,7 @@ def test_a_sweep_removes_pages_after_an_hour(lake: Lake) -> None:
         (shelf.draft(), timedelta(minutes=61)),
         (shelf.draft(), timedelta(minutes=59)),
     ):
-        make_private(draft.pages)
+        make_private_dir(draft.pages)
         touch(draft.folder, NOW - age)
     assert lake.sweep(NOW) == 1
     (left,) = shelf.open_drafts()
@@ -313,9 +313,9 @@ def test_folders_that_were_there_stay_as_they_were(tmp_path: Path) -> None:
     shared = tmp_path / "shared"
     shared.mkdir()
     shared.chmod(0o755)
-    make_private(shared / "private")
+    make_private_dir(shared / "private")
     assert shared.stat().st_mode & 0o777 == 0o755
-    assert make_private(shared) == shared
+    assert make_private_dir(shared) == shared
 
 
 # -- any order of events ----------------------------------------------------------------------
@@ -337,7 +337,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.root.cleanup()
 
     @rule(target=drafts, day=st.integers(1, 2), resolved=st.booleans())
-    def start(self, day: int, resolved: bool) -> tuple[Shelf, Draft]:
+    def start(self, day: int, resolved: bool) -> tuple[Partition, StagedPartition]:
         when = date(2026, 11, day)
         shelf = self.lake.resolved(when) if resolved else self.lake.snapshot("okta", when)
         draft = shelf.draft()
@@ -345,20 +345,20 @@ class AnyOrder(RuleBasedStateMachine):
         return shelf, draft
 
     @rule(started=drafts)
-    def commit(self, started: tuple[Shelf, Draft]) -> None:
+    def commit(self, started: tuple[Partition, StagedPartition]) -> None:
         shelf, draft = started
         if draft.folder.exists():
             shelf.commit(draft, Manifest(id=draft.id))
             self.committed[shelf.folder] = draft.id
 
     @rule(started=drafts)
-    def discard(self, started: tuple[Shelf, Draft]) -> None:
+    def discard(self, started: tuple[Partition, StagedPartition]) -> None:
         shelf, draft = started
         shelf.discard(draft)
         assert draft.folder.exists() == (self.committed.get(shelf.folder) == draft.id)
 
     @rule(started=drafts, hours=st.sampled_from([1, 23, 25, 1000]))
-    def sweep(self, started: tuple[Shelf, Draft], hours: int) -> None:
+    def sweep(self, started: tuple[Partition, StagedPartition], hours: int) -> None:
         shelf, draft = started
         there = draft.folder.exists()
         self.lake.sweep(self.now + timedelta(hours=hours))
@@ -368,7 +368,7 @@ class AnyOrder(RuleBasedStateMachine):
     @invariant()
     def what_was_committed_last_is_found(self) -> None:
         for folder, committed in self.committed.items():
-            assert content(Shelf(folder)) == committed
+            assert content(Partition(folder)) == committed
         days = [*self.lake.snapshot_days("okta"), *self.lake.resolved_days()]
         assert len(days) == len(self.committed)
 

@@ -15,7 +15,7 @@ import msgspec
 import time_machine
 
 from opensense_okta.config.models import Organization
-from opensense_okta.directories.protocol import Listener, unheard
+from opensense_okta.directories.protocol import Listener, no_progress
 from opensense_okta.directories.read import Run, take_snapshot
 from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.simulator.company.org import Org
@@ -100,7 +100,7 @@ class Company:
         at: time | datetime = NOON,
         chain: str = "",
         everything: bool = False,
-        listener: Listener = unheard,
+        listener: Listener = no_progress,
         **settings: Any,  # noqa: ANN401 - as the file has them
     ) -> SnapshotManifest:
         """Takes a day's snapshot, at a time of that day or at any moment."""

@@ -13,7 +13,7 @@ from opensense_okta.publishing.judgement import JUDGEMENT, Judgement, Unproven
 from opensense_okta.publishing.published import Publications, Published
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import ResolvedManifest, Source
-from opensense_okta.storage.lake import Lake, make_private, write_whole
+from opensense_okta.storage.lake import Lake, atomic_write, make_private_dir
 
 DAY = date(2026, 11, 23)
 SECRET = "s3cr3t-hook"
@@ -104,7 +104,7 @@ def put_out(lake: Lake, day: date, *, okta_of: date | None = None) -> None:
     )
     lake.database.touch()
     one = Published(id=resolved.id, day=day, file=lake.database.stat().st_ino, resolved=resolved)
-    write_whole(lake.published, Publications(newest_first=(one,)).model_dump_json())
+    atomic_write(lake.published, Publications(newest_first=(one,)).model_dump_json())
 
 
 def judgement(day: date = DAY, *, removed: int = 0, unproven: str = "") -> Judgement:
@@ -131,5 +131,5 @@ def judgement(day: date = DAY, *, removed: int = 0, unproven: str = "") -> Judge
 
 def judged(lake: Lake, found: Judgement) -> None:
     """A day has been judged."""
-    folder = make_private(lake.resolved(found.day).folder)
-    write_whole(folder / JUDGEMENT, found.model_dump_json())
+    folder = make_private_dir(lake.resolved(found.day).folder)
+    atomic_write(folder / JUDGEMENT, found.model_dump_json())

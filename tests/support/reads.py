@@ -11,12 +11,12 @@ from typing import Any
 import duckdb
 
 from opensense_okta.config.models import OktaDirectory
-from opensense_okta.directories.checkpoint import Spool
+from opensense_okta.directories.checkpoint import ReadCheckpoint
 from opensense_okta.directories.checks import TABLES
 from opensense_okta.directories.errors import DirectoryError
 from opensense_okta.directories.http.client import Auth, HeaderAuth, connect
 from opensense_okta.directories.okta import reader as okta
-from opensense_okta.directories.protocol import Listener, unheard
+from opensense_okta.directories.protocol import Listener, no_progress
 from opensense_okta.directories.snapshot import Cost
 from opensense_okta.simulator.okta.server import TOKEN
 from opensense_okta.storage import engine
@@ -53,7 +53,7 @@ def read(
     token: str = TOKEN,
     auth: Auth | None = None,
     share: float = 1.0,
-    listener: Listener = unheard,
+    listener: Listener = no_progress,
 ) -> Read:
     """Reads everything at a URL.
 
@@ -63,7 +63,7 @@ def read(
     impatience, auth = Impatience(), auth or HeaderAuth(f"SSWS {token}")
     folder = Path(mkdtemp(dir=folder))  # nothing of an earlier read to go on with
     settings = OktaDirectory(kind="okta", endpoint=url, rate_limit_share=share)
-    with Spool(folder, okta.FILES) as spool, engine.start(folder) as connection:
+    with ReadCheckpoint(folder, okta.FILES) as spool, engine.start(folder) as connection:
         reader = okta.Read(settings, spool, connection, None, True, listener)
         cost = asyncio.run(_read(reader, url, auth, impatience))
         return Read(
@@ -72,7 +72,7 @@ def read(
             sorted((row["group_id"], row["user_id"]) for row in rows(connection, "memberships")),
             cost,
             {table: spool.set_aside(file) for table, file in zip(TABLES, okta.FILES, strict=True)},
-            reader.weigh(),
+            reader.collect_evidence(),
             impatience.slept,
         )
 

@@ -12,7 +12,7 @@ from opensense_okta.directories.checks import Table
 from opensense_okta.directories.snapshot import Cost, SnapshotManifest
 from opensense_okta.resolution import ledger
 from opensense_okta.resolution.resolve import ResolvedManifest
-from opensense_okta.storage.lake import MANIFEST, Lake, write_whole
+from opensense_okta.storage.lake import MANIFEST, Lake, atomic_write
 from tests.support.scratch import scratch
 
 DAY = date(2026, 11, 23)
@@ -166,7 +166,7 @@ def restate(
         "set_aside": {**manifest.set_aside, **(set_aside or {})},
     }
     text = manifest.model_copy(update=numbers).model_dump_json(indent=2)
-    write_whole(shelf.folder / MANIFEST, text)
+    atomic_write(shelf.folder / MANIFEST, text)
 
 
 def resolved(lake: Lake, table: str, *, day: date = DAY) -> list[Row]:

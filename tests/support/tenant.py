@@ -90,7 +90,7 @@ class Tenant:
     )
     page: int = 2
     instead: list[tuple[str, Reply]] = field(default_factory=list)
-    always: dict[str, Reply] = field(default_factory=dict)
+    every_run: dict[str, Reply] = field(default_factory=dict)
     peer: Peer = field(init=False)
     _places: dict[str, tuple[str, int]] = field(default_factory=dict)
 
@@ -124,7 +124,9 @@ class Tenant:
             if part in unquote(target):
                 del self.instead[position]
                 return given
-        given_always = next((r for part, r in self.always.items() if part in unquote(target)), None)
+        given_always = next(
+            (r for part, r in self.every_run.items() if part in unquote(target)), None
+        )
         return given_always or self._true_answer(target)
 
     def _true_answer(self, target: str) -> Reply:

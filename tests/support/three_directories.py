@@ -75,7 +75,7 @@ class Synced:
 
 
 @dataclass(frozen=True)
-class Place:
+class ListingProgress:
     """Where the company's directories are, whichever day it is, and what the organization file says."""
 
     hr: Path
@@ -192,7 +192,7 @@ class Company:
 
 
 @contextmanager
-def working(place: Place) -> Iterator[Company]:
+def working(place: ListingProgress) -> Iterator[Company]:
     """The company as it was founded, its directories listening."""
     org = Org.create(users=80, groups=10, memberships=160, day=MONDAY, rates=STILL)
     secret = place.token.read_text()
@@ -212,7 +212,7 @@ def working(place: Place) -> Iterator[Company]:
 class Monday:
     """The first day, published: where the directories are, and a lake to begin every story with."""
 
-    place: Place
+    place: ListingProgress
     root: Path
 
     @classmethod
@@ -221,7 +221,7 @@ class Monday:
         token = root / "token"
         token.write_text("simulated-secret")
         token.chmod(0o600)
-        place = Place(root / "people.csv", token)
+        place = ListingProgress(root / "people.csv", token)
         with working(place) as company:
             place = replace(place, okta=_port(company.okta.url), entra=_port(company.entra.url))
             lake = Lake(root / "monday", "acme")

@@ -8,7 +8,7 @@ from opensense_okta.publishing.publish import Held, Publication, publish
 from opensense_okta.storage.lake import Lake
 
 
-def let_through(
+def record_approval(
     organization: Organization, lake: Lake, day: date, *, even_if_older: bool = False
 ) -> Publication:
     """The publication of a day, approved if it is held."""

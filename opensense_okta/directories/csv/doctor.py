@@ -8,12 +8,12 @@ from tempfile import TemporaryDirectory
 
 from opensense_okta.config.attributes import STANDARD_ATTRIBUTES
 from opensense_okta.config.models import CsvDirectory
-from opensense_okta.directories.checkpoint import Spool
+from opensense_okta.directories.checkpoint import ReadCheckpoint
 from opensense_okta.directories.csv import reader as csv
 from opensense_okta.directories.csv.normalize import Copy
 from opensense_okta.directories.diagnosis import Diagnosis
 from opensense_okta.directories.errors import DirectoryError, Unreachable
-from opensense_okta.directories.protocol import unheard
+from opensense_okta.directories.protocol import no_progress
 from opensense_okta.storage import engine
 
 SIGNS = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "vertical bar", " ": "space"}
@@ -23,11 +23,11 @@ async def examine(directory: CsvDirectory, stale_after_days: int) -> list[Diagno
     """What a sync would meet: the files, their age, their header, and their rows."""
     with TemporaryDirectory(prefix="opensense-doctor-") as folder:
         place = Path(folder)
-        with Spool(place, csv.FILES) as spool, engine.start(place) as connection:
-            read = csv.Read(directory, spool, connection, None, True, unheard)
+        with ReadCheckpoint(place, csv.FILES) as spool, engine.start(place) as connection:
+            read = csv.Read(directory, spool, connection, None, True, no_progress)
             try:
                 await read.run()
-                found = _rows(directory, read.weigh())
+                found = _rows(directory, read.collect_evidence())
             except DirectoryError as error:
                 there = read.users and not isinstance(error, Unreachable)
                 stage = "rows" if there else "files"

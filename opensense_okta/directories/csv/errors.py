@@ -58,7 +58,7 @@ def folder(name: str, key: str) -> FileTrouble:
 def empty(name: str) -> IncompleteListing:
     """A file without a single character."""
     return IncompleteListing(
-        f"{name} is empty.", remedy=f"An export is never empty. {WAIT}", heals=True
+        f"{name} is empty.", remedy=f"An export is never empty. {WAIT}", transient=True
     )
 
 
@@ -67,7 +67,7 @@ def header_only(name: str) -> IncompleteListing:
     return IncompleteListing(
         f"{name} has a header line, but no rows.",
         remedy=f"A directory is never empty, so this is no deletion. {WAIT}",
-        heals=True,
+        transient=True,
     )
 
 
@@ -77,7 +77,7 @@ def changed(name: str) -> IncompleteListing:
         f"{name} changed while it was being read.",
         remedy="It is being written at the moment: the next try finds it whole. Where it lasts, let the"
         " export write another file and rename it when it is done.",
-        heals=True,
+        transient=True,
     )
 
 
@@ -94,7 +94,7 @@ def half_written(
         f"{name}, line {line}: the last row has {found} of {columns} columns, so the file is only half"
         " there.",
         remedy=WAIT + footer,
-        heals=True,
+        transient=True,
     )
 
 
@@ -104,7 +104,7 @@ def open_quote(name: str, line: int, *, last: bool) -> DirectoryError:
         f'{name}, line {line}: a cell begins with a quotation mark (") that never properly closes.'
     )
     if last:
-        return IncompleteListing(what, remedy=WAIT, heals=True)
+        return IncompleteListing(what, remedy=WAIT, transient=True)
     return FileTrouble(
         what, remedy=f'Inside a quoted cell a quotation mark is written twice (""). {EXPORT}'
     )
@@ -156,7 +156,7 @@ def half_a_character(name: str, line: int, encoding: str) -> IncompleteListing:
     return IncompleteListing(
         f"{name}, line {line}: the file ends in the middle of a character, so it is only half there.",
         remedy=f"{WAIT} If it is whole, it is not {encoding}: set `encoding` in the organization file.",
-        heals=True,
+        transient=True,
     )
 
 

@@ -13,7 +13,7 @@ from fsspec.implementations.sftp import SFTPFileSystem  # type: ignore[import-un
 
 from opensense_okta.directories.csv import errors as csv_errors
 from opensense_okta.directories.errors import DirectoryError, Unreachable
-from opensense_okta.storage.sftp import SshTrouble, connect, find_server, path_of
+from opensense_okta.storage.sftp import SshError, connect, find_server, path_of
 
 CHUNK = 1 << 20  # bytes read at once
 
@@ -145,9 +145,9 @@ def _name(system: Any, path: str) -> str:  # noqa: ANN401 - fsspec has no types
 
 def _unreachable(name: str, error: Exception) -> DirectoryError:
     """What a file system's error means; its own words may quote an address with its password."""
-    if isinstance(error, SshTrouble):
+    if isinstance(error, SshError):
         remedy = error.remedy[0].upper() + error.remedy[1:]
-        return Unreachable(error.what, remedy=remedy, heals=error.heals)
+        return Unreachable(error.what, remedy=remedy, transient=error.transient)
     reason = type(error).__name__
     if isinstance(error, OSError) and error.strerror:
         reason = error.strerror

@@ -17,7 +17,7 @@ from itertools import zip_longest
 import duckdb
 
 from opensense_okta.config.models import CsvDirectory
-from opensense_okta.directories.checkpoint import Spool
+from opensense_okta.directories.checkpoint import ReadCheckpoint
 from opensense_okta.directories.csv import errors as csv_errors
 from opensense_okta.directories.csv.files import find_files, without_secrets
 from opensense_okta.directories.csv.normalize import (
@@ -27,7 +27,7 @@ from opensense_okta.directories.csv.normalize import (
     with_even_line_ends,
 )
 from opensense_okta.directories.csv.parse import Keys, read_rows
-from opensense_okta.directories.protocol import Before, Listener, Progress
+from opensense_okta.directories.protocol import Listener, PreviousSnapshot, Progress
 from opensense_okta.directories.snapshot import Cost
 from opensense_okta.storage import engine
 
@@ -41,7 +41,7 @@ COMPARED = ("files_unended",)
 DIGITS = 12  # of the digest that evidence keeps: as many as any reader of JSON keeps of a number
 
 
-def reach(directory: CsvDirectory) -> dict[str, object]:
+def source_scope(directory: CsvDirectory) -> dict[str, object]:
     """What decides what is read: the files, and what identifies a row."""
     locations = (directory.users, directory.groups, directory.memberships)
     return {
@@ -65,9 +65,9 @@ class Read:
     def __init__(
         self,
         directory: CsvDirectory,
-        spool: Spool,
+        spool: ReadCheckpoint,
         connection: duckdb.DuckDBPyConnection,
-        before: Before | None,  # noqa: ARG002 - the protocol's
+        before: PreviousSnapshot | None,  # noqa: ARG002 - the protocol's
         everything: bool,  # noqa: ARG002 - the protocol's
         listener: Listener,
     ) -> None:
@@ -106,7 +106,7 @@ class Read:
         copies = [*self._users, *self._others]
         return Cost(pages=len(copies), received=sum(copy.size for copy in copies))
 
-    def weigh(self) -> dict[str, int]:
+    def collect_evidence(self) -> dict[str, int]:
         """The evidence for and against the raw tables as they are stored, by name.
 
         Raises:

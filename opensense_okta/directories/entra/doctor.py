@@ -19,7 +19,7 @@ from opensense_okta.directories.entra.records import read_members, read_page
 from opensense_okta.directories.errors import DirectoryError, Gone
 from opensense_okta.directories.http.client import Answer, Api, connect
 from opensense_okta.directories.http.keys import read_certificate
-from opensense_okta.directories.http.rate_limit import Governor
+from opensense_okta.directories.http.rate_limit import RateLimiter
 from opensense_okta.directories.records import Records
 
 PROTOCOL = without_waiting(entra.PROTOCOL)
@@ -67,8 +67,9 @@ async def _read(api: Api, directory: EntraDirectory) -> AsyncIterator[Diagnosis]
     yield Diagnosis(
         "rate limit",
         "ok",
-        f"Graph does not say what is left; we make at most {entra.CALLS_A_SECOND} calls a second, under half"
-        " of what the smallest tenants allow an app.",
+        "Graph does not say what is left; we make at most"
+        f" {entra.MAX_REQUESTS_PER_SECOND} calls a second, under half of what the smallest tenants allow"
+        " an app.",
     )
 
 
@@ -76,7 +77,7 @@ async def _page(api: Api, url: str, *, members: bool = False) -> tuple[Answer, R
     def parse(answer: Answer) -> tuple[Answer, Records]:
         return answer, read_members(answer) if members else read_page(answer)
 
-    return await api.get(url, Governor(1.0, api.clock), parse, entra.HEADERS, tries=2)
+    return await api.get(url, RateLimiter(1.0, api.clock), parse, entra.HEADERS, tries=2)
 
 
 def _credentials(directory: EntraDirectory) -> list[Diagnosis]:

@@ -11,7 +11,7 @@ import msgspec
 from opensense_okta.directories import errors
 from opensense_okta.directories.errors import Meaning
 from opensense_okta.directories.http.client import Answer, retry_after
-from opensense_okta.directories.http.rate_limit import Allowance
+from opensense_okta.directories.http.rate_limit import RateLimitHeaders
 
 SETTING = "cloud"
 PERMISSIONS = "User.Read.All and GroupMember.Read.All"
@@ -133,7 +133,7 @@ def busy(answer: Answer) -> bool:
     return answer.status == 429
 
 
-def allowance(_answer: Answer) -> Allowance | None:
+def allowance(_answer: Answer) -> RateLimitHeaders | None:
     """Graph says nothing of what is left of its budget (docs/entra-api.md, "Throttling")."""
     return None
 

@@ -16,7 +16,7 @@ import duckdb
 
 from opensense_okta.config.attributes import mapping, pointer_to
 from opensense_okta.config.models import EntraDirectory
-from opensense_okta.directories.checkpoint import Page, Spool
+from opensense_okta.directories.checkpoint import Page, ReadCheckpoint
 from opensense_okta.directories.entra import errors as entra_errors
 from opensense_okta.directories.entra import token_errors as entra_token_errors
 from opensense_okta.directories.entra.records import following, read_count, read_members, read_page
@@ -31,8 +31,8 @@ from opensense_okta.directories.http.client import Api, Auth, Protocol, connect
 from opensense_okta.directories.http.keys import read_certificate
 from opensense_okta.directories.http.oauth import ClientCredentials, client_secret, private_key_jwt
 from opensense_okta.directories.http.paging import Listing, Pages, cost_of, each
-from opensense_okta.directories.http.rate_limit import Governor
-from opensense_okta.directories.protocol import SHARED_SQL, Before, Listener, Progress
+from opensense_okta.directories.http.rate_limit import RateLimiter
+from opensense_okta.directories.protocol import SHARED_SQL, Listener, PreviousSnapshot, Progress
 from opensense_okta.directories.snapshot import Cost
 from opensense_okta.storage import engine
 
@@ -50,14 +50,16 @@ CLOUDS: Mapping[str, tuple[str, str]] = {
 """Where each cloud gives tokens, and where its Graph is (docs/entra-api.md, "Clouds")."""
 
 HEADERS = {"x-ms-throttle-priority": "low"}  # clients that wait for an answer go first
-A_PAGE = 999  # the most (docs/entra-api.md, "Paging")
+PAGE_SIZE = 999  # the most (docs/entra-api.md, "Paging")
 WORKERS = 8
-CALLS_A_SECOND = 50  # of 3 resource units: under half of the 3,500 in 10 s that the smallest have
+MAX_REQUESTS_PER_SECOND = (
+    50  # of 3 resource units: under half of the 3,500 in 10 s that the smallest have
+)
 
-OF_A_USER = ("id", "accountEnabled", "userType", "createdDateTime")
+USER_FIELDS = ("id", "accountEnabled", "userType", "createdDateTime")
 """What is asked for of users whatever is mapped."""
 
-OF_A_GROUP = (
+GROUP_FIELDS = (
     "id",
     "displayName",
     "description",
@@ -71,7 +73,7 @@ OF_A_GROUP = (
     "visibility",
     "onPremisesSyncEnabled",
 )
-GROUPS = f"/v1.0/groups?$select={','.join(OF_A_GROUP)}&$top={A_PAGE}"
+GROUPS = f"/v1.0/groups?$select={','.join(GROUP_FIELDS)}&$top={PAGE_SIZE}"
 COUNT = "/v1.0/users/$count"
 COUNTING = {**HEADERS, "ConsistencyLevel": "eventual", "Accept": "text/plain"}
 
@@ -86,7 +88,7 @@ def graph_root(directory: EntraDirectory) -> str:
     return directory.graph or CLOUDS[directory.cloud][1]
 
 
-def reach(directory: EntraDirectory) -> dict[str, object]:
+def source_scope(directory: EntraDirectory) -> dict[str, object]:
     """What decides what is read: which tenant, where, and what is in scope."""
     return {
         "tenant": directory.tenant_id,
@@ -124,18 +126,20 @@ def authorization(directory: EntraDirectory) -> Auth:
 
 def users_url(directory: EntraDirectory) -> str:
     """The first page of users, with exactly the properties that the mapping needs."""
-    fields = [field for one in mapping(directory) for field in (one.field, one.and_field) if field]
-    asked = [*OF_A_USER, *(field.partition("/")[0] for field in fields)]
+    fields = [
+        field for one in mapping(directory) for field in (one.field, one.second_field) if field
+    ]
+    asked = [*USER_FIELDS, *(field.partition("/")[0] for field in fields)]
     chosen = ",".join(quote(name) for name in dict.fromkeys(asked) if name != "manager")
     of_managers = ["id", *(rest for name, _, rest in map(_parted, fields) if name == "manager")]
     managers = ",".join(quote(name) for name in dict.fromkeys(of_managers) if name)
     expand = f"&$expand=manager($select={managers})" if "manager" in asked else ""
-    return f"/v1.0/users?$select={chosen}{expand}&$top={A_PAGE}"
+    return f"/v1.0/users?$select={chosen}{expand}&$top={PAGE_SIZE}"
 
 
 def members_url(group: str) -> str:
     """The first page of a group's direct members; their types come with them."""
-    return f"/v1.0/groups/{quote(group, safe='')}/members?$select=id&$top={A_PAGE}"
+    return f"/v1.0/groups/{quote(group, safe='')}/members?$select=id&$top={PAGE_SIZE}"
 
 
 class Read:
@@ -153,9 +157,9 @@ class Read:
     def __init__(
         self,
         directory: EntraDirectory,
-        spool: Spool,
+        spool: ReadCheckpoint,
         connection: duckdb.DuckDBPyConnection,
-        before: Before | None,  # noqa: ARG002 - the protocol's
+        before: PreviousSnapshot | None,  # noqa: ARG002 - the protocol's
         everything: bool,  # noqa: ARG002 - the protocol's
         listener: Listener,
     ) -> None:
@@ -177,7 +181,7 @@ class Read:
 
     async def read(self, api: Api) -> Cost:
         """Reads what the spool lacks and makes the raw tables."""
-        budget = Governor(1.0, api.clock, self._wait, fastest=CALLS_A_SECOND)
+        budget = RateLimiter(1.0, api.clock, self._wait, max_per_second=MAX_REQUESTS_PER_SECOND)
         engine.run(self._connection, SHARED_SQL, "journal.sql", journal=str(self._spool.journal))
         pages = Pages(api, self._spool, following, HEADERS, self._tell)
         try:
@@ -189,7 +193,7 @@ class Read:
         self._sql("tables.sql", members_records=str(self._spool.path("members")))
         return cost_of(pages, (budget,))
 
-    def weigh(self) -> dict[str, int]:
+    def collect_evidence(self) -> dict[str, int]:
         """The evidence for and against the raw tables as they are stored, by name."""
         engine.run(
             self._connection,
@@ -202,7 +206,7 @@ class Read:
         evidence = self._sql("evidence.sql", users_counted=self._counted)
         return {str(row["name"]): int(str(row["count"])) for row in evidence}
 
-    async def _read_users(self, pages: Pages, budget: Governor) -> None:
+    async def _read_users(self, pages: Pages, budget: RateLimiter) -> None:
         url = users_url(self._directory)
         # By its address: pages with other properties are another listing, not one to go on with.
         place = await pages.complete(Listing(url, "users", url, budget, read_page))
@@ -215,14 +219,14 @@ class Read:
         self._counted = await self._count(pages.api, budget)
         self._sql("users.sql", users_records=str(self._spool.path("users")), users_listing=url)
 
-    async def _count(self, api: Api, budget: Governor) -> int:
+    async def _count(self, api: Api, budget: RateLimiter) -> int:
         """How many users the tenant counts; 0 when it does not say, which is no reason to fail."""
         try:
             return await api.get(COUNT, budget, read_count, COUNTING, tries=1)
         except DirectoryError:
             return 0
 
-    async def _read_groups_and_members(self, pages: Pages, budget: Governor) -> None:
+    async def _read_groups_and_members(self, pages: Pages, budget: RateLimiter) -> None:
         await pages.complete(Listing("groups", "groups", GROUPS, budget, read_page))
         scope = self._directory.scope.groups
         self._sql("groups.sql", groups_records=str(self._spool.path("groups")))
@@ -249,7 +253,7 @@ class Read:
 
         await each(in_scope, WORKERS, act)
 
-    async def _read_members(self, pages: Pages, budget: Governor, group: str) -> None:
+    async def _read_members(self, pages: Pages, budget: RateLimiter, group: str) -> None:
         try:
             await pages.complete(
                 Listing(group, "members", members_url(group), budget, read_members)

@@ -26,7 +26,13 @@ from opensense_okta.directories.errors import (
     Unreachable,
     UntrustedLink,
 )
-from opensense_okta.directories.http.rate_limit import Allowance, Clock, Governor, Slots, jittered
+from opensense_okta.directories.http.rate_limit import (
+    Clock,
+    ConcurrencyLimit,
+    RateLimiter,
+    RateLimitHeaders,
+    jittered,
+)
 
 USER_AGENT = "opensense_okta"
 CONNECTIONS = 10  # bulk jobs rarely need more at once (docs/okta-api.md, "Concurrency")
@@ -78,7 +84,7 @@ class Protocol:
     """
 
     error: Callable[[Answer], DirectoryError | None]
-    allowance: Callable[[Answer], Allowance | None]
+    allowance: Callable[[Answer], RateLimitHeaders | None]
     busy: Callable[[Answer], bool]
     setting: str = "endpoint"
 
@@ -91,13 +97,13 @@ class Api:
     client: httpx.AsyncClient
     protocol: Protocol
     usage: Usage = field(default_factory=Usage)
-    slots: Slots = field(default_factory=lambda: Slots(CONNECTIONS))
+    slots: ConcurrencyLimit = field(default_factory=lambda: ConcurrencyLimit(CONNECTIONS))
     clock: Clock = field(default_factory=Clock)
 
     async def get(
         self,
         url: str,
-        governor: Governor,
+        governor: RateLimiter,
         parse: Callable[[Answer], P],
         headers: Headers | None = None,
         tries: int | None = None,
@@ -139,21 +145,21 @@ class Api:
             )
         return address
 
-    async def _once(self, url: str, governor: Governor, headers: Headers) -> Answer:
-        await governor.turn()
+    async def _once(self, url: str, governor: RateLimiter, headers: Headers) -> Answer:
+        await governor.acquire()
         try:
             async with self.slots.slot():
                 answer = await self._ask(url, headers)
         except BaseException as failed:
-            governor.forget()
+            governor.reset()
             _obey(failed, governor)  # the token endpoint has limits, too
             raise
         if self.protocol.busy(answer):
-            governor.forget()
-            self.slots.narrow()
+            governor.reset()
+            self.slots.decrease()
         else:
-            governor.learn(self.protocol.allowance(answer))
-            self.slots.widen()
+            governor.update(self.protocol.allowance(answer))
+            self.slots.increase()
         self.usage.received += len(answer.body)
         error = self.protocol.error(answer)
         if error is None:
@@ -250,14 +256,14 @@ def retry_after(answer: Answer) -> datetime | None:
         return http_date(text)
 
 
-def _obey(error: BaseException, governor: Governor) -> None:
+def _obey(error: BaseException, governor: RateLimiter) -> None:
     """Lets no call go before the time that the API named."""
     if isinstance(error, RateLimited) and error.retry_at is not None:
-        governor.block(_seconds_until(error.retry_at))
+        governor.pause(_seconds_until(error.retry_at))
 
 
 def _worth_repeating(error: BaseException) -> bool:
-    if not isinstance(error, DirectoryError) or not error.heals:
+    if not isinstance(error, DirectoryError) or not error.transient:
         return False
     if isinstance(error, CursorLost):  # the same address leads nowhere again
         return False
@@ -312,7 +318,7 @@ def _trusted_certificates() -> ssl.SSLContext:
             f"The certificates to trust cannot be read ({error.strerror or error}).",
             remedy="Set SSL_CERT_FILE or SSL_CERT_DIR to certificates in PEM form, or unset them.",
         )
-        unreadable.heals = False
+        unreadable.transient = False
         raise unreadable from None
 
 
@@ -325,7 +331,7 @@ def _unreachable(origin: str, setting: str, error: Exception) -> DirectoryError:
                 remedy=f"Check `{setting}`; where a company proxy re-signs traffic, set SSL_CERT_FILE to"
                 " its certificate.",
             )
-            refused.heals = False
+            refused.transient = False
             return refused
         cause = cause.__cause__ or cause.__context__
     return Unreachable(

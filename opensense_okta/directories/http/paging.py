@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import urljoin
 
-from opensense_okta.directories.checkpoint import Page, Place, Spool
+from opensense_okta.directories.checkpoint import ListingProgress, Page, ReadCheckpoint
 from opensense_okta.directories.errors import CursorLost, IncompleteListing
 from opensense_okta.directories.http.client import Answer, Api, http_date
-from opensense_okta.directories.http.rate_limit import Governor
+from opensense_okta.directories.http.rate_limit import RateLimiter
 from opensense_okta.directories.records import Records
 from opensense_okta.directories.snapshot import Cost
 
@@ -35,7 +35,7 @@ class Listing:
     name: str
     file: str
     url: str
-    bucket: Governor
+    bucket: RateLimiter
     parse: Callable[[Answer], Records]
     tries: int | None = None
 
@@ -51,13 +51,13 @@ class Pages:
     """
 
     api: Api
-    spool: Spool
+    spool: ReadCheckpoint
     following: Callable[[Answer, Records], str | None]
     headers: Mapping[str, str] = field(default_factory=dict)
     told: Callable[[Page], None] = lambda _page: None
     read: int = 0
 
-    async def complete(self, listing: Listing) -> Place:
+    async def complete(self, listing: Listing) -> ListingProgress:
         """Reads what is missing of a listing; its pages are in the spool then.
 
         Raises:
@@ -71,12 +71,12 @@ class Pages:
         except CursorLost:
             return await self._chain(listing, attempt + 1)
 
-    async def anew(self, listing: Listing) -> Place:
+    async def restart(self, listing: Listing) -> ListingProgress:
         """Reads a listing from its first page, whatever is there of it."""
         place = self.spool.place(listing.name)
         return await self._chain(listing, place.last.attempt + 1 if place else 1)
 
-    async def _chain(self, listing: Listing, attempt: int) -> Place:
+    async def _chain(self, listing: Listing, attempt: int) -> ListingProgress:
         place = self.spool.place(listing.name)
         begun = place.pages if place and place.last.attempt == attempt else ()
         first = urljoin(self.api.origin + "/", listing.url)
@@ -94,7 +94,7 @@ class Pages:
                     f"The pages of {listing.url.partition('?')[0]} run in a circle: a next link came"
                     " twice.",
                     remedy="It is tried again by itself; if it stays, report it to whoever runs the API.",
-                    heals=True,
+                    transient=True,
                 )
             seen.add(following)
             self.read += 1
@@ -133,7 +133,7 @@ async def each(things: Sequence[str], workers: int, act: Callable[[str], Awaitab
             tasks.create_task(work())
 
 
-def cost_of(pages: Pages, buckets: Sequence[Governor]) -> Cost:
+def cost_of(pages: Pages, buckets: Sequence[RateLimiter]) -> Cost:
     """What reading the pages has cost so far."""
     usage = pages.api.usage
     headroom = [bucket.headroom for bucket in buckets if bucket.headroom is not None]

@@ -21,7 +21,7 @@ CATCH_UP = 0.9  # of the even spacing, so that a slow minute does not end in a b
 
 
 @dataclass(frozen=True)
-class Allowance:
+class RateLimitHeaders:
     """What an answer says of its bucket.
 
     Attributes:
@@ -46,7 +46,7 @@ class Clock:
 
 
 @dataclass
-class Governor:
+class RateLimiter:
     """Lets calls of one bucket go, one after the other, as the share of its budget allows.
 
     Args:
@@ -59,7 +59,7 @@ class Governor:
     share: float
     clock: Clock = field(default_factory=Clock)
     waiting: Callable[[float], None] = lambda _seconds: None
-    fastest: float = math.inf
+    max_per_second: float = math.inf
     waits: int = 0
     waited: float = 0.0
     headroom: float | None = None
@@ -80,8 +80,8 @@ class Governor:
         """How many calls a minute the share allows; 0 when the API says nothing of limits."""
         return math.floor((self._limit or 0) * self.share)
 
-    async def turn(self) -> None:
-        """Returns when the next call may go out. Its answer must be given to `learn` or `forget`."""
+    async def acquire(self) -> None:
+        """Returns when the next call may go out. Its answer must be given to `update` or `reset`."""
         async with self._turn:
             if self._in_flight and not self._learned.is_set():
                 await self._learned.wait()  # the first answer says what the budget is
@@ -91,7 +91,7 @@ class Governor:
             self._used += 1
             self._in_flight += 1
 
-    def learn(self, allowance: Allowance | None) -> None:
+    def update(self, allowance: RateLimitHeaders | None) -> None:
         """Takes in what an answer says of the budget; None when it says nothing."""
         self._in_flight -= 1
         self._learned.set()
@@ -114,12 +114,12 @@ class Governor:
             self._remaining = min(self._remaining, allowance.remaining)
         self._limit = allowance.limit
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """A call ended without an answer."""
         self._in_flight -= 1
         self._learned.set()
 
-    def block(self, seconds: float) -> None:
+    def pause(self, seconds: float) -> None:
         """No call goes out for so many seconds: the API said so, or its budget is used up."""
         self._blocked_until = max(self._blocked_until, self.clock.now() + seconds)
         self._note_wait(seconds)
@@ -129,7 +129,7 @@ class Governor:
         if now < self._blocked_until:
             return self._blocked_until - now
         if self._limit is None:
-            return max(self._last + 1 / self.fastest - now, 0.0)
+            return max(self._last + 1 / self.max_per_second - now, 0.0)
         if now >= self._window_ends + MARGIN:
             self._assume_window(self._limit, now)
         left = max(self._window_ends - now, 0.0)
@@ -140,8 +140,8 @@ class Governor:
             wait = self._window_ends + MARGIN - now
             self._note_wait(wait)
             return wait
-        fastest = CATCH_UP * WINDOW / ours
-        return max(self._last + max(left / free, fastest) - now, 0.0)
+        max_per_second = CATCH_UP * WINDOW / ours
+        return max(self._last + max(left / free, max_per_second) - now, 0.0)
 
     def _assume_window(self, limit: int, now: float) -> None:
         """Begins a window like the one before it, until an answer says what the new one is."""
@@ -156,7 +156,7 @@ class Governor:
         self.waiting(seconds)
 
 
-class Slots:
+class ConcurrencyLimit:
     """How many requests may run at once: fewer after the API complained, slowly more again."""
 
     def __init__(self, most: int) -> None:
@@ -179,12 +179,12 @@ class Slots:
             async with self._freed:
                 self._freed.notify_all()  # more than one may go when there are more slots again
 
-    def narrow(self) -> None:
+    def decrease(self) -> None:
         """Half as many from now on."""
         self._allowed = max(self._allowed // 2, 1)
         self._good = 0
 
-    def widen(self) -> None:
+    def increase(self) -> None:
         """One more, once ten answers for each slot were good."""
         self._good += 1
         if self._good >= 10 * self._allowed and self._allowed < self._most:

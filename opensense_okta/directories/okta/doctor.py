@@ -15,7 +15,7 @@ from opensense_okta.directories.diagnosis import (
 )
 from opensense_okta.directories.errors import DirectoryError
 from opensense_okta.directories.http.client import Answer, Api, connect
-from opensense_okta.directories.http.rate_limit import Governor
+from opensense_okta.directories.http.rate_limit import RateLimiter
 from opensense_okta.directories.okta import errors as okta_errors
 from opensense_okta.directories.okta import reader as okta
 from opensense_okta.directories.records import Records, read_records
@@ -53,7 +53,7 @@ async def _page(api: Api, url: str) -> tuple[Answer, Records]:
     def parse(answer: Answer) -> tuple[Answer, Records]:
         return answer, read_records(answer.body)
 
-    return await api.get(url, Governor(1.0, api.clock), parse, okta.LEAN, tries=2)
+    return await api.get(url, RateLimiter(1.0, api.clock), parse, okta.LEAN, tries=2)
 
 
 def _credentials(directory: OktaDirectory) -> Diagnosis:

@@ -11,7 +11,7 @@ import msgspec
 from opensense_okta.directories import errors
 from opensense_okta.directories.errors import Meaning
 from opensense_okta.directories.http.client import Answer, http_date, retry_after
-from opensense_okta.directories.http.rate_limit import Allowance
+from opensense_okta.directories.http.rate_limit import RateLimitHeaders
 
 RENEW = (
     "In Okta's Admin Console open Security > API > Tokens, create a token as a Read-Only"
@@ -123,7 +123,7 @@ def busy(answer: Answer) -> bool:
     return answer.status == 429 and answer.header("x-rate-limit-limit") == "0"
 
 
-def allowance(answer: Answer) -> Allowance | None:
+def allowance(answer: Answer) -> RateLimitHeaders | None:
     """The bucket's budget, with the window measured by Okta's own clock."""
     try:
         limit = int(answer.header("x-rate-limit-limit"))
@@ -132,7 +132,7 @@ def allowance(answer: Answer) -> Allowance | None:
     except ValueError:
         return None
     server = http_date(answer.header("date")) or datetime.now(UTC)
-    return Allowance(limit, remaining, ends=reset, seconds_left=reset - server.timestamp())
+    return RateLimitHeaders(limit, remaining, ends=reset, seconds_left=reset - server.timestamp())
 
 
 def _meaning(answer: Answer, body: _Body, told: str) -> Meaning:

@@ -14,7 +14,7 @@ import duckdb
 
 from opensense_okta.config.attributes import mapping, pointer_to
 from opensense_okta.config.models import OktaDirectory
-from opensense_okta.directories.checkpoint import Page, Spool
+from opensense_okta.directories.checkpoint import Page, ReadCheckpoint
 from opensense_okta.directories.errors import (
     CredentialsRejected,
     Gone,
@@ -27,10 +27,10 @@ from opensense_okta.directories.http.client import Answer, Api, Auth, HeaderAuth
 from opensense_okta.directories.http.keys import read_key
 from opensense_okta.directories.http.oauth import ClientCredentials, private_key_jwt
 from opensense_okta.directories.http.paging import Listing, Pages, cost_of, each
-from opensense_okta.directories.http.rate_limit import Governor
+from opensense_okta.directories.http.rate_limit import RateLimiter
 from opensense_okta.directories.okta import errors as okta_errors
 from opensense_okta.directories.okta import token_errors as okta_token_errors
-from opensense_okta.directories.protocol import SHARED_SQL, Before, Listener, Progress
+from opensense_okta.directories.protocol import SHARED_SQL, Listener, PreviousSnapshot, Progress
 from opensense_okta.directories.records import Records, read_identifiers, read_records
 from opensense_okta.directories.snapshot import Cost
 from opensense_okta.storage import engine
@@ -49,13 +49,13 @@ LEAN = {
     "Content-Type": "application/json;"
     ' okta-response="omitCredentials,omitCredentialsLinks,omitTransitioningToStatus"'
 }
-MEMBERS_A_PAGE = (1000, 200)  # the most, and the fallback (docs/okta-api.md, "Paging")
+MEMBER_PAGE_SIZES = (1000, 200)  # the most, and the fallback (docs/okta-api.md, "Paging")
 WORKERS = 8  # enough for 250 a minute at 1-2 s each (docs/okta-api.md, "Concurrency")
 TRIES_OF_A_LARGE_PAGE = 2  # before smaller pages are asked for
 FULL_PAGE = 200  # the fewest rows of a page that may have another one after it
 
 
-def reach(directory: OktaDirectory) -> dict[str, object]:
+def source_scope(directory: OktaDirectory) -> dict[str, object]:
     """What decides what is read: where, and what is in scope."""
     return {"endpoint": directory.endpoint, "scope": directory.scope.model_dump(mode="json")}
 
@@ -107,9 +107,9 @@ class Read:
     def __init__(
         self,
         directory: OktaDirectory,
-        spool: Spool,
+        spool: ReadCheckpoint,
         connection: duckdb.DuckDBPyConnection,
-        before: Before | None,
+        before: PreviousSnapshot | None,
         everything: bool,
         listener: Listener,
     ) -> None:
@@ -151,7 +151,7 @@ class Read:
         )
         return cost_of(pages, (users, groups))
 
-    def weigh(self) -> dict[str, int]:
+    def collect_evidence(self) -> dict[str, int]:
         """The evidence for and against the raw tables as they are stored, by name."""
         engine.run(
             self._connection,
@@ -164,7 +164,7 @@ class Read:
         evidence = self._sql("evidence.sql")
         return {str(row["name"]): int(str(row["count"])) for row in evidence}
 
-    async def _read_users(self, pages: Pages, bucket: Governor) -> None:
+    async def _read_users(self, pages: Pages, bucket: RateLimiter) -> None:
         listed = 0
         for name, url in (("users", USERS), ("deprovisioned", DEPROVISIONED)):
             place = await pages.complete(Listing(name, "users", url, bucket, _records))
@@ -177,7 +177,7 @@ class Read:
                 )
         self._sql("users.sql", users_records=str(self._spool.path("users")))
 
-    async def _read_groups_and_members(self, pages: Pages, bucket: Governor) -> None:
+    async def _read_groups_and_members(self, pages: Pages, bucket: RateLimiter) -> None:
         place = await pages.complete(Listing("groups", "groups", GROUPS, bucket, _records))
         if not sum(page.rows for page in place.pages):
             raise IncompleteListing(
@@ -225,8 +225,8 @@ class Read:
             engine.view(self._connection, "before_members", self._before.memberships)
             engine.view(self._connection, "before_reads", self._before.member_reads)
 
-    async def _read_members(self, pages: Pages, bucket: Governor, group: str) -> None:
-        large, small = MEMBERS_A_PAGE
+    async def _read_members(self, pages: Pages, bucket: RateLimiter, group: str) -> None:
+        large, small = MEMBER_PAGE_SIZES
         url = f"/api/v1/groups/{quote(group, safe='')}/users?limit="
         first = Listing(
             group, "members", f"{url}{large}", bucket, _identifiers, TRIES_OF_A_LARGE_PAGE
@@ -235,11 +235,13 @@ class Read:
             try:
                 await pages.complete(first)
             except (ServerTrouble, Unreachable):  # it cannot make the page, or not in time
-                await pages.anew(Listing(group, "members", f"{url}{small}", bucket, _identifiers))
+                await pages.restart(
+                    Listing(group, "members", f"{url}{small}", bucket, _identifiers)
+                )
         except Gone:
             self._spool.add_gone("members", group)
 
-    async def _settle_everyone(self, pages: Pages, bucket: Governor) -> None:
+    async def _settle_everyone(self, pages: Pages, bucket: RateLimiter) -> None:
         """Derives who is in Everyone, or reads it where the API's count fits no derivation."""
         found = self._sql("everyone.sql")
         derived = [row["everyone"] for row in found]
@@ -253,8 +255,8 @@ class Read:
     def _sql(self, name: str, **variables: engine.Value) -> list[dict[str, object]]:
         return engine.run(self._connection, __package__, name, **variables)
 
-    def _governor(self, api: Api, bucket: str) -> Governor:
-        governor = Governor(self._directory.rate_limit_share, api.clock)
+    def _governor(self, api: Api, bucket: str) -> RateLimiter:
+        governor = RateLimiter(self._directory.rate_limit_share, api.clock)
 
         def tell(seconds: float) -> None:
             note = f"waiting {seconds:.0f} s for the rate limit"
@@ -274,7 +276,7 @@ def _fields(directory: OktaDirectory) -> list[str] | None:
     """Which fields of profiles are stored; None: all."""
     if directory.store_profile == "all":
         return None
-    fields = {field for one in mapping(directory) for field in (one.field, one.and_field)}
+    fields = {field for one in mapping(directory) for field in (one.field, one.second_field)}
     return sorted(field for field in fields if field)
 
 
@@ -283,7 +285,7 @@ def _following(answer: Answer, records: Records) -> str | None:
         raise IncompleteListing(
             "A full page came without any Link header, so it cannot be told whether there are more.",
             remedy="Look for a proxy that drops headers between this machine and Okta.",
-            heals=True,
+            transient=True,
         )
     return answer.links.get("next")
 

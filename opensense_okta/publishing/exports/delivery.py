@@ -12,7 +12,7 @@ import fsspec  # type: ignore[import-untyped]  # comes without types
 from opensense_okta.config.export_path import LOCAL, SSH
 from opensense_okta.publishing.exports import sftp as export_sftp
 from opensense_okta.publishing.exports.errors import ExportFailed
-from opensense_okta.storage.lake import make_private, move_whole
+from opensense_okta.storage.lake import atomic_replace, make_private_dir
 
 OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "r2"}
 """An object appears whole when its upload ends; renaming it would only copy it once more."""
@@ -55,12 +55,12 @@ def public(url: str) -> str:
 
 def _into_folder(files: Sequence[Path], folder: Path) -> None:
     try:
-        make_private(folder)
+        make_private_dir(folder)
         for file in files:
             unfinished = folder / _unfinished(file)
             try:
                 _copy_private(file, unfinished)
-                move_whole(unfinished, folder / file.name)
+                atomic_replace(unfinished, folder / file.name)
             finally:
                 unfinished.unlink(missing_ok=True)
     except OSError as error:
@@ -68,7 +68,7 @@ def _into_folder(files: Sequence[Path], folder: Path) -> None:
             f"The export cannot be written into {folder} ({error.strerror}).",
             remedy="check that there is such a folder with room, and that the user of Dagster's processes"
             " may write into it.",
-            heals=not isinstance(error, PermissionError),
+            transient=not isinstance(error, PermissionError),
         ) from error
 
 
@@ -98,7 +98,7 @@ def _into_store(files: Sequence[Path], url: str) -> None:
             f"The export cannot be written to {public(url)} ({type(error).__name__}).",
             remedy="check that the place exists, and that the credentials in the environment of Dagster's"
             " processes may write, rename and delete there.",
-            heals=True,
+            transient=True,
         ) from None
 
 

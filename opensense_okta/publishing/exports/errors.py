@@ -21,12 +21,12 @@ class ExportFailed(Exception):
         organization: whose export; known once the export has ended.
     """
 
-    def __init__(self, what: str, *, remedy: str, heals: bool = False) -> None:
+    def __init__(self, what: str, *, remedy: str, transient: bool = False) -> None:
         super().__init__(what)
         self.what = what
         self.means = BEFORE_STAYS
         self.remedy = remedy
-        self.heals = heals
+        self.transient = transient
         self.organization = ""
 
     def __str__(self) -> str:

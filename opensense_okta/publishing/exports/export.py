@@ -14,15 +14,15 @@ from opensense_okta.config.export_path import EXPORTED
 from opensense_okta.config.models import Organization
 from opensense_okta.publishing.exports.delivery import deliver
 from opensense_okta.publishing.exports.errors import failure_of
-from opensense_okta.publishing.exports.files import Exported, Known, export, headers_of
+from opensense_okta.publishing.exports.files import ExportResult, PreviousExport, export, headers_of
 from opensense_okta.publishing.published import published
-from opensense_okta.storage.lake import Lake, write_whole
+from opensense_okta.storage.lake import Lake, atomic_write
 
 STATE = "exported.json"
 PEOPLE = "people.parquet"
 
 
-class Export(BaseModel):
+class ExportRef(BaseModel):
     """An export that arrived: which published tables, under which headers."""
 
     model_config = ConfigDict(frozen=True)
@@ -32,16 +32,16 @@ class Export(BaseModel):
     headers: tuple[str, ...] = ()
 
 
-class LastExport(BaseModel):
+class ExportState(BaseModel):
     """The export that arrived last, and the one of an earlier day that its changes were told against."""
 
     model_config = ConfigDict(frozen=True)
 
-    told: Export
-    before: Export | None
+    told: ExportRef
+    before: ExportRef | None
 
 
-def export_published(organization: Organization, lake: Lake, day: date) -> list[Exported]:
+def export_published(organization: Organization, lake: Lake, day: date) -> list[ExportResult]:
     """Writes the exports of a day, if it is the published one and exports are wanted.
 
     Changes are told against the last day whose export arrived: a day that could not be delivered is
@@ -68,14 +68,14 @@ def export_published(organization: Organization, lake: Lake, day: date) -> list[
             before=_known(lake, before),
             again=_known(lake, last.told) if last and again else None,
         )
-        told = Export(day=day, id=now.id, headers=tuple(headers_of(organization).values()))
-    state = LastExport(told=told, before=before)
-    write_whole(lake.folder / STATE, state.model_dump_json(indent=2))
+        told = ExportRef(day=day, id=now.id, headers=tuple(headers_of(organization).values()))
+    state = ExportState(told=told, before=before)
+    atomic_write(lake.folder / STATE, state.model_dump_json(indent=2))
     _forget_all_but(lake, state)
     return done
 
 
-def undelivered(organization: Organization, lake: Lake) -> bool:
+def export_pending(organization: Organization, lake: Lake) -> bool:
     """Whether what is published should have been exported, and did not arrive."""
     last, now = last_export(lake), published(lake)
     if organization.publish.csv is None or now is None:
@@ -83,10 +83,10 @@ def undelivered(organization: Organization, lake: Lake) -> bool:
     return last is None or last.told.id != now.id
 
 
-def last_export(lake: Lake) -> LastExport | None:
+def last_export(lake: Lake) -> ExportState | None:
     """What the last export told, or None."""
     try:
-        return LastExport.model_validate_json((lake.folder / STATE).read_bytes())
+        return ExportState.model_validate_json((lake.folder / STATE).read_bytes())
     except FileNotFoundError:
         return None
 
@@ -95,13 +95,17 @@ def _kept(lake: Lake) -> Path:
     return lake.folder / EXPORTED
 
 
-def _known(lake: Lake, one: Export | None) -> Known | None:
+def _known(lake: Lake, one: ExportRef | None) -> PreviousExport | None:
     """What readers know after an export; None: nothing, or nobody knows any more."""
     people = _kept(lake) / one.id / PEOPLE if one else None
-    return Known(people, frozenset(one.headers)) if one and people and people.exists() else None
+    return (
+        PreviousExport(people, frozenset(one.headers))
+        if one and people and people.exists()
+        else None
+    )
 
 
-def _forget_all_but(lake: Lake, state: LastExport) -> None:
+def _forget_all_but(lake: Lake, state: ExportState) -> None:
     needed = {one.id for one in (state.told, state.before) if one}
     for folder in _kept(lake).iterdir():
         if folder.name not in needed:

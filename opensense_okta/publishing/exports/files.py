@@ -24,14 +24,14 @@ from opensense_okta.publishing.exports.errors import ExportFailed, failure_of
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake
 
-__all__ = ["ExportFailed", "Exported", "Known", "export", "headers_of"]
+__all__ = ["ExportFailed", "ExportResult", "PreviousExport", "export", "headers_of"]
 
 OTHER_COLUMNS = ("person_id", "manager_id", "directories", "accounts")
 """Columns of people that no directory gives: exported only where the file lists them."""
 
 
 @dataclass(frozen=True)
-class Exported:
+class ExportResult:
     """A file of an export.
 
     Attributes:
@@ -48,7 +48,7 @@ class Exported:
 
 
 @dataclass(frozen=True)
-class Known:
+class PreviousExport:
     """What readers know of an export that arrived: the table of people, and the headers it had then."""
 
     people: Path
@@ -61,9 +61,9 @@ def export(
     people: Path,
     day: date,
     *,
-    before: Known | None,
-    again: Known | None = None,
-) -> list[Exported]:
+    before: PreviousExport | None,
+    again: PreviousExport | None = None,
+) -> list[ExportResult]:
     """Brings the active people of a published day to the place the organization's file names.
 
     The same day exported again gives the same bytes.
@@ -89,7 +89,7 @@ def export(
             files = _write(Path(temporary), name, headers, people, before, again)
             deliver([file for file, _ in files.values()], folder)
             return [
-                Exported(
+                ExportResult(
                     what=what,
                     url=f"{public(folder)}/{file.name}",
                     rows=rows,
@@ -163,8 +163,8 @@ def _write(
     name: str,
     headers: Mapping[str, str],
     people: Path,
-    before: Known | None,
-    again: Known | None,
+    before: PreviousExport | None,
+    again: PreviousExport | None,
 ) -> dict[str, tuple[Path, int]]:
     """Writes all files of the export: what each is, where it lies and how many rows it has."""
     full = folder / name
@@ -193,7 +193,7 @@ def _write(
         raise ExportFailed(
             f"The export's files could not be made in {folder.parent} ({type(error).__name__}).",
             remedy="check that the disk has room there, and that OPENSENSE_MEMORY_LIMIT is not too small.",
-            heals=True,
+            transient=True,
         ) from error
     return {**files, "checksums": (checksums, len(lines))}
 
@@ -210,7 +210,7 @@ def _known_cells(
     which: str,
     headers: Mapping[str, str],
     people: Path,
-    known: Known | None,
+    known: PreviousExport | None,
 ) -> None:
     """Makes the view of what readers know; of a header that they have not seen yet it is nothing."""
     engine.view(connection, f"{which}_people", known.people if known else people)

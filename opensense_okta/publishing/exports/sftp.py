@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import paramiko  # type: ignore[import-untyped]  # comes without types
 
 from opensense_okta.publishing.exports.errors import ExportFailed
-from opensense_okta.storage.sftp import Server, SshTrouble, broken, connect, find_server, path_of
+from opensense_okta.storage.sftp import Server, SshError, broken, connect, find_server, path_of
 
 
 def upload(files: Sequence[Path], url: str) -> None:
@@ -32,8 +32,10 @@ def upload(files: Sequence[Path], url: str) -> None:
                     _put(sftp, file, folder)
             except (paramiko.SSHException, EOFError, OSError) as error:
                 raise _failure(error, server, folder) from error
-    except SshTrouble as trouble:
-        raise ExportFailed(trouble.what, remedy=trouble.remedy, heals=trouble.heals) from trouble
+    except SshError as trouble:
+        raise ExportFailed(
+            trouble.what, remedy=trouble.remedy, transient=trouble.transient
+        ) from trouble
 
 
 @contextmanager
@@ -107,4 +109,4 @@ def _failure(error: Exception, server: Server, folder: PurePosixPath) -> ExportF
         case _:
             trouble = broken(error, server)
             remedy = f"{trouble.remedy[:-1]}, and whether its disk has room."
-            return ExportFailed(trouble.what, remedy=remedy, heals=True)
+            return ExportFailed(trouble.what, remedy=remedy, transient=True)

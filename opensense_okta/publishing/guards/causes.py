@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from opensense_okta.publishing.guards.measures import Loss
-from opensense_okta.publishing.guards.model import BY_ATTRIBUTE, Cause, Circumstances, Guard
+from opensense_okta.publishing.guards.measures import Measure
+from opensense_okta.publishing.guards.model import BY_ATTRIBUTE, Cause, Guard, GuardContext
 
 NEARLY_ALL = 0.9  # of a loss, so that one directory is named for it
 
@@ -19,7 +19,7 @@ UNKNOWN: Mapping[Guard, str] = {
 
 
 @dataclass(frozen=True)
-class Case:
+class CauseFinder:
     """All that bears on the cause of one loss.
 
     Attributes:
@@ -27,11 +27,11 @@ class Case:
         losses: all of them.
     """
 
-    circumstances: Circumstances
-    held: tuple[Loss, ...]
-    losses: tuple[Loss, ...]
+    circumstances: GuardContext
+    held: tuple[Measure, ...]
+    losses: tuple[Measure, ...]
 
-    def cause(self, guard: Guard, loss: Loss | None) -> tuple[Cause, str]:
+    def cause(self, guard: Guard, loss: Measure | None) -> tuple[Cause, str]:
         """The likely cause of a loss, or of a fall of correlation, and the same in words."""
         found: list[tuple[Cause, str]] = [
             ("directory_missing", self._vanished(guard, loss)),
@@ -42,7 +42,7 @@ class Case:
         ]
         return next((cause, words) for cause, words in found if words)
 
-    def _vanished(self, guard: Guard, loss: Loss | None) -> str:
+    def _vanished(self, guard: Guard, loss: Measure | None) -> str:
         sources = self.circumstances.sources
         missing = [name for name, source in sources.items() if source.before and source.missing]
         gone = self._behind(guard, loss, missing)
@@ -55,7 +55,7 @@ class Case:
         said = "; ".join(text.format(_listed(names)) for text, names in words.items() if names)
         return f"{said}." if said else ""
 
-    def _scope(self, guard: Guard, loss: Loss | None) -> str:
+    def _scope(self, guard: Guard, loss: Measure | None) -> str:
         # Who is out of scope is gone; the values of those who stay do not change by it.
         if loss and loss.directory and guard in BY_ATTRIBUTE:
             return ""
@@ -67,7 +67,7 @@ class Case:
             f" {self.circumstances.since}; who is outside of it is gone."
         )
 
-    def _behind(self, guard: Guard, loss: Loss | None, names: Iterable[str]) -> list[str]:
+    def _behind(self, guard: Guard, loss: Measure | None, names: Iterable[str]) -> list[str]:
         """Those of the directories that explain a loss: their own, or nearly all of that of people.
 
         What happened to a directory that has lost next to nothing itself does not explain what people lost.
@@ -85,7 +85,7 @@ class Case:
         most = NEARLY_ALL * whole
         return behind if theirs >= most and others <= whole - most else []
 
-    def _rules(self, guard: Guard, loss: Loss | None) -> str:
+    def _rules(self, guard: Guard, loss: Measure | None) -> str:
         if loss and not loss.known:
             return f"the rules no longer have the attribute {loss.attribute}."
         # Rules decide what accounts are worth, not whether they are there.
@@ -100,7 +100,7 @@ class Case:
             " `opensense-okta preview` shows what they do."
         )
 
-    def _directory(self, guard: Guard, loss: Loss | None) -> str:
+    def _directory(self, guard: Guard, loss: Measure | None) -> str:
         """Which directory's own loss explains that of people."""
         if guard == "correlation":
             keys = {
@@ -122,7 +122,9 @@ class Case:
             return f"{most.found}; the other directories lost next to nothing."
         return self._accounts_gone() if guard in BY_ATTRIBUTE else ""
 
-    def _own(self, guard: Guard, directory: str | None, attribute: str | None = None) -> list[Loss]:
+    def _own(
+        self, guard: Guard, directory: str | None, attribute: str | None = None
+    ) -> list[Measure]:
         """What each directory, or only one, has lost itself."""
         return [
             other

@@ -12,15 +12,15 @@ import duckdb
 from pydantic import BaseModel, ConfigDict
 
 from opensense_okta.config.models import Guards, RemovedGuard
-from opensense_okta.publishing.guards.causes import Case
-from opensense_okta.publishing.guards.measures import HALF_OF, Loss, limit_of
+from opensense_okta.publishing.guards.causes import CauseFinder
+from opensense_okta.publishing.guards.measures import HALF_OF, Measure, limit_of
 from opensense_okta.publishing.guards.model import (
     BY_ATTRIBUTE,
     COMPARING,
     GUARD_QUESTIONS,
     Cause,
-    Circumstances,
     Guard,
+    GuardContext,
     Source,
     Verdict,
 )
@@ -29,8 +29,8 @@ from opensense_okta.storage import engine
 __all__ = [
     "COMPARING",
     "GUARD_QUESTIONS",
-    "Circumstances",
     "Guard",
+    "GuardContext",
     "Source",
     "Verdict",
     "examples",
@@ -41,7 +41,7 @@ POINTS, LINKED = 20, 10  # the share of people with several accounts may fall by
 
 
 def judge(
-    connection: duckdb.DuckDBPyConnection, guards: Guards, circumstances: Circumstances
+    connection: duckdb.DuckDBPyConnection, guards: Guards, circumstances: GuardContext
 ) -> list[Verdict]:
     """Every guard's verdict; the day is held when one of them did not pass.
 
@@ -62,9 +62,9 @@ def judge(
         return [*directories, *(Verdict(guard=guard, says=first) for guard in COMPARING)]
     engine.run(connection, __package__, "accounts.sql")
     rows = engine.run(connection, __package__, "losses.sql")
-    losses = [Loss.model_validate({**row, "limit": limit_of(guards, row)}) for row in rows]
+    losses = [Measure.model_validate({**row, "limit": limit_of(guards, row)}) for row in rows]
     (links,) = engine.run(connection, __package__, "correlation.sql")
-    case = Case(circumstances, tuple(loss for loss in losses if loss.exceeds), tuple(losses))
+    case = CauseFinder(circumstances, tuple(loss for loss in losses if loss.exceeds), tuple(losses))
     correlation = _correlation(_Links.model_validate(links), guards.removed, case)
     return [*directories, *_judged(losses, case), *correlation]
 
@@ -104,7 +104,7 @@ def examples(
 # Directories that are not there, or not of the day.
 
 
-def _missing(circumstances: Circumstances) -> Iterator[Verdict]:
+def _missing(circumstances: GuardContext) -> Iterator[Verdict]:
     for name, source in circumstances.sources.items():
         if source.missing and source.before is None and not source.configured:
             continue
@@ -130,7 +130,7 @@ def _missing(circumstances: Circumstances) -> Iterator[Verdict]:
         )
 
 
-def _stale(circumstances: Circumstances) -> Iterator[Verdict]:
+def _stale(circumstances: GuardContext) -> Iterator[Verdict]:
     limit = circumstances.stale_after_days
     worth = {"yield": " Its values count last."}.get(circumstances.when_stale, "")
     for name, source in circumstances.sources.items():
@@ -154,8 +154,8 @@ def _stale(circumstances: Circumstances) -> Iterator[Verdict]:
 # What was lost, against the limits.
 
 
-def _judged(losses: Iterable[Loss], case: Case) -> Iterator[Verdict]:
-    groups: dict[tuple[Guard, str | None], list[Loss]] = {
+def _judged(losses: Iterable[Measure], case: CauseFinder) -> Iterator[Verdict]:
+    groups: dict[tuple[Guard, str | None], list[Measure]] = {
         (guard, None): [] for guard in COMPARING if guard != "correlation"
     }
     for loss in losses:
@@ -167,7 +167,7 @@ def _judged(losses: Iterable[Loss], case: Case) -> Iterator[Verdict]:
             yield _passed(guard, directory, members)
 
 
-def _held(loss: Loss, case: Case) -> Verdict:
+def _held(loss: Measure, case: CauseFinder) -> Verdict:
     cause, words = case.cause(loss.guard, loss)
     return _verdict(
         loss,
@@ -178,7 +178,7 @@ def _held(loss: Loss, case: Case) -> Verdict:
     )
 
 
-def _passed(guard: Guard, directory: str | None, losses: list[Loss]) -> Verdict:
+def _passed(guard: Guard, directory: str | None, losses: list[Measure]) -> Verdict:
     most = max(losses, key=lambda loss: (loss.percent, loss.count), default=None)
     if most is None:
         return Verdict(guard=guard, directory=directory, says="There was nothing to lose.")
@@ -187,7 +187,7 @@ def _passed(guard: Guard, directory: str | None, losses: list[Loss]) -> Verdict:
 
 
 def _verdict(
-    loss: Loss,
+    loss: Measure,
     *,
     says: str,
     attribute: str | None = None,
@@ -246,7 +246,7 @@ class _Links(BaseModel):
         return 100 * self.merged / max(self.people_before, 1)
 
 
-def _correlation(links: _Links, limit: RemovedGuard, case: Case) -> Iterator[Verdict]:
+def _correlation(links: _Links, limit: RemovedGuard, case: CauseFinder) -> Iterator[Verdict]:
     if links.directories < 2:
         yield Verdict(guard="correlation", says="One directory alone has nobody to match.")
         return
@@ -256,7 +256,7 @@ def _correlation(links: _Links, limit: RemovedGuard, case: Case) -> Iterator[Ver
         yield _merged(links, limit, case)
 
 
-def _linked(links: _Links, case: Case) -> Verdict:
+def _linked(links: _Links, case: CauseFinder) -> Verdict:
     cause, words = case.cause("correlation", None) if links.fell else (None, "")
     says = (
         f"{links.linked_after:,} of {links.people_after:,} active people ({links.after:.1f} %) have several"
@@ -275,7 +275,7 @@ def _linked(links: _Links, case: Case) -> Verdict:
     )
 
 
-def _merged(links: _Links, limit: RemovedGuard, case: Case) -> Verdict:
+def _merged(links: _Links, limit: RemovedGuard, case: CauseFinder) -> Verdict:
     cause, words = case.cause("correlation", None)
     if cause == "unknown":
         words = "accounts of a directory have other people's values in what they are matched by."

@@ -13,7 +13,7 @@ HALF_OF = 3  # values or memberships; a half of fewer is one, which somebody may
 ALL_OF = 5  # values of one attribute; fewer are what one person may clear by hand
 
 
-class Loss(BaseModel):
+class Measure(BaseModel):
     """One measure of `losses.sql`.
 
     Attributes:

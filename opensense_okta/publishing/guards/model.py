@@ -92,7 +92,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Circumstances:
+class GuardContext:
     """What the tables do not tell.
 
     Attributes:

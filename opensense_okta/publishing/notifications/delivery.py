@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from opensense_okta.config.secret import Secret, SecretMissing
-from opensense_okta.publishing.notifications.state import Post
+from opensense_okta.publishing.notifications.state import Outbox
 
 if TYPE_CHECKING:
     from apprise import Apprise
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 PATIENCE: Final = timedelta(seconds=20)
 """How long all targets together may take; Dagster gives a sensor a minute for everything."""
 
-_TALKATIVE: Final = ("apprise", "urllib3", "requests")
-_MOODS: Final = {
+_QUIET_LOGGERS: Final = ("apprise", "urllib3", "requests")
+_LEVELS: Final = {
     "failed": "failure",
     "held": "warning",
     "late": "warning",
@@ -44,7 +44,7 @@ class Delivery:
     trouble: str | None = None
 
 
-def deliver(posts: Sequence[Post], patience: timedelta = PATIENCE) -> list[Delivery]:
+def deliver(posts: Sequence[Outbox], timeout: timedelta = PATIENCE) -> list[Delivery]:
     """Delivers all posts side by side, each one's letters in their order up to the first that fails.
 
     Whether a target has a URL is found out without letters, too, before anybody needs it. A target
@@ -52,23 +52,23 @@ def deliver(posts: Sequence[Post], patience: timedelta = PATIENCE) -> list[Deliv
 
     Args:
         posts: what is to be delivered, and where.
-        patience: after how long the targets that have not answered are given up.
+        timeout: after how long the targets that have not answered are given up.
     """
     if any(post.letters for post in posts):
         _load()
-    journeys = [_Journey(post) for post in posts]
+    journeys = [_DeliveryThread(post) for post in posts]
     for journey in journeys:
         journey.start()
-    deadline = time.monotonic() + patience.total_seconds()
+    deadline = time.monotonic() + timeout.total_seconds()
     for journey in journeys:
         journey.join(max(0.0, deadline - time.monotonic()))
     return [journey.outcome() for journey in journeys]
 
 
-class _Journey(threading.Thread):
+class _DeliveryThread(threading.Thread):
     """One target's letters on their way; a daemon, so that a target that hangs holds nothing up."""
 
-    def __init__(self, post: Post) -> None:
+    def __init__(self, post: Outbox) -> None:
         super().__init__(name=f"notify-{post.number}", daemon=True)
         self._post = post
         self._delivered = 0
@@ -100,7 +100,7 @@ class _Journey(threading.Thread):
             taken = target.notify(
                 title=letter.subject,
                 body=letter.body,
-                notify_type=_MOODS[letter.kind],
+                notify_type=_LEVELS[letter.kind],
                 body_format="text",
             )
             if not taken:
@@ -111,7 +111,7 @@ class _Journey(threading.Thread):
 
 def _load() -> None:
     """Loads the library with its hundreds of plugins, which takes seconds, and silences it."""
-    for name in _TALKATIVE:
+    for name in _QUIET_LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # plugins that nobody uses here warn of old modules

@@ -23,7 +23,7 @@ from opensense_okta.config.secret import Secret
 from opensense_okta.publishing.judgement import Judgement
 from opensense_okta.publishing.publish import Held
 from opensense_okta.publishing.published import Published, published
-from opensense_okta.storage.lake import Lake, write_whole
+from opensense_okta.storage.lake import Lake, atomic_write
 
 Kind = Literal["failed", "held", "late"]
 
@@ -42,7 +42,7 @@ _SUBJECTS: Final[Mapping[Kind, str]] = {
 
 
 @dataclass(frozen=True)
-class Trouble:
+class Incident:
     """One cause for which a day is not as it should be.
 
     Attributes:
@@ -63,7 +63,7 @@ class Trouble:
 
 
 @dataclass(frozen=True)
-class News:
+class Status:
     """How an organization stands.
 
     Attributes:
@@ -73,11 +73,11 @@ class News:
     """
 
     today: date
-    troubles: tuple[Trouble, ...]
+    troubles: tuple[Incident, ...]
     complete: bool
 
 
-class Told(BaseModel):
+class Notified(BaseModel):
     """A cause that a target knows of.
 
     Attributes:
@@ -92,17 +92,17 @@ class Told(BaseModel):
     at: AwareDatetime
 
 
-class Memory(BaseModel):
+class NotificationState(BaseModel):
     """What each target knows of, by the cause's key; and when Dagster's daemon looked last."""
 
     model_config = ConfigDict(frozen=True)
 
     looked: AwareDatetime | None = None
-    targets: Mapping[str, Mapping[str, Told]] = {}
+    targets: Mapping[str, Mapping[str, Notified]] = {}
 
 
 @dataclass(frozen=True)
-class Letter:
+class Message:
     """One message to one target.
 
     Attributes:
@@ -113,11 +113,11 @@ class Letter:
     subject: str
     body: str
     kind: Kind | Literal["normal"]
-    then: Mapping[str, Told]
+    then: Mapping[str, Notified]
 
 
 @dataclass(frozen=True)
-class Post:
+class Outbox:
     """All that one target is to be told now.
 
     Attributes:
@@ -128,22 +128,22 @@ class Post:
 
     target: Secret
     number: int
-    before: Mapping[str, Told]
-    letters: tuple[Letter, ...]
+    before: Mapping[str, Notified]
+    letters: tuple[Message, ...]
 
-    def known_after(self, delivered: int) -> Mapping[str, Told]:
+    def known_after(self, delivered: int) -> Mapping[str, Notified]:
         """What the target knows of once it has got the first so many letters."""
         return self.letters[delivered - 1].then if delivered else self.before
 
 
-def held_back(organization: str, judgement: Judgement, last: Published | None) -> Trouble:
+def held_back(organization: str, judgement: Judgement, last: Published | None) -> Incident:
     """A day that its guards or checks hold; the cause is which of them, whatever the numbers."""
     held = Held(organization, judgement, last)
     tripped = {
         *(f"{one.check}/{one.directory or ''}" for one in judgement.unproven),
         *(f"{one.guard}/{one.directory or ''}/{one.attribute or ''}" for one in judgement.tripped),
     }
-    return Trouble(
+    return Incident(
         kind="held",
         key=f"held {' '.join(sorted(tripped))}",
         day=judgement.day,
@@ -153,7 +153,7 @@ def held_back(organization: str, judgement: Judgement, last: Published | None) -
 
 
 @contextmanager
-def alone(lake: Lake, patience: timedelta) -> Iterator[bool]:
+def exclusive(lake: Lake, timeout: timedelta) -> Iterator[bool]:
     """Keeps everybody else from telling the organization's targets; False: somebody is at it for longer.
 
     Who tells holds it from the look at the memory until what was told is noted, so that nothing is
@@ -167,7 +167,7 @@ def alone(lake: Lake, patience: timedelta) -> Iterator[bool]:
         fallback_to_soft=False,
     )
     try:
-        lock.acquire(timeout=patience.total_seconds())
+        lock.acquire(timeout=timeout.total_seconds())
     except Timeout:
         yield False
         return
@@ -177,18 +177,18 @@ def alone(lake: Lake, patience: timedelta) -> Iterator[bool]:
         lock.release()
 
 
-def memory(lake: Lake) -> Memory:
+def memory(lake: Lake) -> NotificationState:
     """What the organization's targets have been told."""
     try:
         text = _file(lake).read_bytes()
     except FileNotFoundError:
-        return Memory()
-    return Memory.model_validate_json(text)
+        return NotificationState()
+    return NotificationState.model_validate_json(text)
 
 
-def to_be_told(
-    lake: Lake, targets: tuple[Secret, ...], known: Memory, news: News, now: datetime
-) -> list[Post]:
+def pending(
+    lake: Lake, targets: tuple[Secret, ...], known: NotificationState, news: Status, now: datetime
+) -> list[Outbox]:
     """What each target of the organization is to be told now; often nothing.
 
     Args:
@@ -208,7 +208,7 @@ def to_be_told(
     ]
 
 
-def remember(lake: Lake, posts: Iterable[tuple[Post, int]], looked: datetime | None) -> None:
+def save(lake: Lake, posts: Iterable[tuple[Outbox, int]], looked: datetime | None) -> None:
     """Notes what was told, in one step; targets that are not among the posts are forgotten.
 
     Args:
@@ -217,8 +217,10 @@ def remember(lake: Lake, posts: Iterable[tuple[Post, int]], looked: datetime | N
         looked: when Dagster's daemon looked last.
     """
     targets = {str(post.target): post.known_after(delivered) for post, delivered in posts}
-    after = Memory(looked=looked, targets={name: told for name, told in targets.items() if told})
-    write_whole(_file(lake), after.model_dump_json(indent=2))
+    after = NotificationState(
+        looked=looked, targets={name: told for name, told in targets.items() if told}
+    )
+    atomic_write(_file(lake), after.model_dump_json(indent=2))
 
 
 def _file(lake: Lake) -> Path:
@@ -229,36 +231,36 @@ def _post(
     organization: str,
     target: Secret,
     number: int,
-    known: Mapping[str, Told],
-    news: News,
+    known: Mapping[str, Notified],
+    news: Status,
     stands: str,
     now: datetime,
-) -> Post:
+) -> Outbox:
     if news.complete and not news.troubles and known:
         over = _all_well(organization, known, stands)
-        return Post(target, number, known, (over,))
+        return Outbox(target, number, known, (over,))
     current = {trouble.key for trouble in news.troubles}
     kept = {key: told for key, told in known.items() if key in current or not news.complete}
     letters = tuple(_troubled(organization, news.troubles, kept, stands, now))
-    return Post(target, number, kept, letters)
+    return Outbox(target, number, kept, letters)
 
 
 def _troubled(
     organization: str,
-    troubles: tuple[Trouble, ...],
-    known: Mapping[str, Told],
+    troubles: tuple[Incident, ...],
+    known: Mapping[str, Notified],
     stands: str,
     now: datetime,
-) -> Iterator[Letter]:
+) -> Iterator[Message]:
     """A letter for each cause that is new, or was told long ago."""
     for trouble in troubles:
         earlier = known.get(trouble.key)
         if earlier and now - earlier.at < REMINDER:
             continue
         since = earlier.since if earlier else trouble.day
-        known = {**known, trouble.key: Told(kind=trouble.kind, since=since, at=now)}
+        known = {**known, trouble.key: Notified(kind=trouble.kind, since=since, at=now)}
         still = f", as since {since}" if earlier else ""
-        yield Letter(
+        yield Message(
             subject=f"{organization}: {_SUBJECTS[trouble.kind].format(day=trouble.day)}{still}",
             body="\n".join(
                 [
@@ -274,9 +276,9 @@ def _troubled(
         )
 
 
-def _all_well(organization: str, known: Mapping[str, Told], stands: str) -> Letter:
+def _all_well(organization: str, known: Mapping[str, Notified], stands: str) -> Message:
     over = dict.fromkeys(_SUBJECTS[told.kind].format(day=told.since) for told in known.values())
-    return Letter(
+    return Message(
         subject=f"{organization}: back to normal",
         body=f"Over is: {'; '.join(over)}.\n{stands}\nThere is nothing to do.",
         kind="normal",

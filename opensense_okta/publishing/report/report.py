@@ -17,14 +17,14 @@ import jinja2
 
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.snapshot import SnapshotManifest
-from opensense_okta.directories.snapshot_checks import judge_snapshot
+from opensense_okta.directories.snapshot_checks import check_snapshot
 from opensense_okta.publishing.guards.evaluate import Verdict
 from opensense_okta.publishing.judgement import Judgement, stored_judgement
-from opensense_okta.publishing.published import Published, marked, published_days
+from opensense_okta.publishing.published import Published, published_days, read_publication
 from opensense_okta.resolution.checks import check_resolved_day
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage import engine
-from opensense_okta.storage.lake import Lake, make_private, write_whole
+from opensense_okta.storage.lake import Lake, atomic_write, make_private_dir
 
 DAYS = 90  # of history, at most
 DEPARTMENTS = 15  # with a row of their own
@@ -127,7 +127,7 @@ def write_report(organization: Organization, lake: Lake, day: date) -> Path:
     Raises:
         NoReport: the day has not been published, or its tables are no longer stored.
     """
-    one = marked(lake, day)
+    one = read_publication(lake, day)
     if one is None:
         raise NoReport(
             f"{lake.organization}: {day} has not been published, so there is no report of it. Publish it"
@@ -139,9 +139,9 @@ def write_report(organization: Organization, lake: Lake, day: date) -> Path:
             " report cannot be made again; one that was made before stays as it is."
         )
     page = _template().render(_content(organization, lake, one))
-    folder = make_private(lake.folder / "reports")
+    folder = make_private_dir(lake.folder / "reports")
     path = folder / f"date={day}.html"
-    write_whole(path, page)
+    atomic_write(path, page)
     return path
 
 
@@ -187,8 +187,12 @@ def _ask(lake: Lake, one: Published) -> dict[str, list[Row]]:
 def _history(lake: Lake, one: Published) -> list[PastDay]:
     """The last published days up to this one, oldest first."""
     days = [day for day in published_days(lake) if day <= one.day][-DAYS:]
-    found = (marked(lake, day) for day in days)
-    return [PastDay(mark) for mark in found if mark is not None]
+    found = (read_publication(lake, day) for day in days)
+    return [
+        PastDay(record_publication)
+        for record_publication in found
+        if record_publication is not None
+    ]
 
 
 def _since(organization: Organization, lake: Lake, one: Published) -> datetime | None:
@@ -267,7 +271,7 @@ def _warned(
 ) -> Iterator[Warned]:
     """Checks that did not pass and do not hold publishing back; the others are the judgement's."""
     for directory, manifest in _used(one, reads).items():
-        for found in judge_snapshot(manifest):
+        for found in check_snapshot(manifest):
             if not found.passed and not found.holds:
                 yield Warned(directory, found.name, found.says)
     for of_people in check_resolved_day(one.resolved, before):

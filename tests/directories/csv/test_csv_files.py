@@ -82,7 +82,7 @@ def test_an_ssh_server_that_is_not_known_is_not_believed(
     known.write_text("")
     error = failure(server.url(file))
     assert type(error) is Unreachable
-    assert not error.heals
+    assert not error.transient
     assert "no known_hosts file has a key" in error.what
     assert "ssh-keyscan" in error.remedy
 
@@ -98,14 +98,14 @@ def test_an_ssh_server_that_does_not_know_us_says_where_keys_belong(
     error = failure(server.url(file))
 
     assert "accepts none of the keys at hand" in error.what
-    assert not error.heals
+    assert not error.transient
 
 
 @pytest.mark.usefixtures("home")
 def test_an_ssh_server_that_is_away_may_be_back_later() -> None:
     error = failure("sftp://127.0.0.1:1/people.csv")
 
-    assert error.heals
+    assert error.transient
     assert "The connection to the SSH server 127.0.0.1:1 failed" in error.what
 
 
@@ -139,7 +139,7 @@ def test_a_web_server_that_is_away_is_not_said_to_lack_the_file() -> None:
     error = failure("http://127.0.0.1:1/people.csv")
 
     assert "http://127.0.0.1:1/people.csv cannot be read: " in error.what
-    assert error.heals
+    assert error.transient
 
 
 def test_links_of_a_pattern_are_followed_and_never_passed_over(tmp_path: Path, file: Path) -> None:

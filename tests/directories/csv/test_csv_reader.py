@@ -20,11 +20,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opensense_okta.config.models import CsvDirectory
-from opensense_okta.directories.checkpoint import Spool
+from opensense_okta.directories.checkpoint import ReadCheckpoint
 from opensense_okta.directories.checks import TABLES
 from opensense_okta.directories.csv import reader as kind
 from opensense_okta.directories.errors import DirectoryError, IncompleteListing, Unreachable
-from opensense_okta.directories.protocol import Progress, unheard
+from opensense_okta.directories.protocol import Progress, no_progress
 from opensense_okta.directories.snapshot import Cost
 from opensense_okta.storage import engine
 
@@ -44,7 +44,7 @@ class Read:
 
 def read(
     users: str | Path,
-    listener: Callable[[Progress], None] = unheard,
+    listener: Callable[[Progress], None] = no_progress,
     **keys: str | dict[str, str] | None,
 ) -> Read:
     """Reads a directory of files.
@@ -55,7 +55,7 @@ def read(
     directory = CsvDirectory(kind="csv", users=str(users), **keys)
     with TemporaryDirectory() as name:
         folder = Path(name)
-        with Spool(folder, kind.FILES) as spool, engine.start(folder) as connection:
+        with ReadCheckpoint(folder, kind.FILES) as spool, engine.start(folder) as connection:
             reader = kind.Read(directory, spool, connection, None, True, listener)
             cost = asyncio.run(reader.run())
             for table in (*TABLES, "member_reads"):
@@ -70,7 +70,7 @@ def read(
                 rows(connection, "select id, name, description from raw_groups order by id"),
                 rows(connection, "select group_id, user_id from memberships order by all"),
                 rows(connection, "select group_id, how from member_reads order by all"),
-                reader.weigh(),
+                reader.collect_evidence(),
                 cost,
             )
 
@@ -344,7 +344,7 @@ def test_a_file_is_refused(case: str, write: Callable[..., Path]) -> None:
     assert str(path) in str(error)
     assert "What to do: " in str(error)
     if case in HALF_THERE:
-        assert error.heals
+        assert error.transient
 
 
 @pytest.mark.parametrize(
@@ -366,7 +366,7 @@ def test_there_may_be_no_file_yet(tmp_path: Path) -> None:
     error = failure(tmp_path / "people.csv")
 
     assert isinstance(error, Unreachable)
-    assert error.heals
+    assert error.transient
     assert f"There is no file {tmp_path}/people.csv. " in str(error)
     assert f"No file matches {tmp_path}/*.csv. " in str(failure(tmp_path / "*.csv"))
 
@@ -429,7 +429,7 @@ def test_an_address_that_nothing_reads_is_an_error() -> None:
 
     assert "nosuch://host/people.csv cannot be read" in str(error)
     assert "hunter2" not in str(error)
-    assert not error.heals
+    assert not error.transient
 
 
 def test_a_file_that_changes_while_it_is_read_is_read_again_later(
@@ -451,7 +451,7 @@ def test_a_file_that_changes_while_it_is_read_is_read_again_later(
     error = failure(f"growing://{path}")
 
     assert isinstance(error, IncompleteListing)
-    assert error.heals
+    assert error.transient
     assert "changed while it was being read" in str(error)
 
 
@@ -562,13 +562,13 @@ def test_whoever_watches_is_told(write: Callable[..., Path]) -> None:
 
 
 def test_the_reach_is_where_the_files_lie_without_secrets() -> None:
-    def reach(users: str, **keys: str) -> dict[str, object]:
-        return kind.reach(CsvDirectory(kind="csv", users=users, **keys))
+    def source_scope(users: str, **keys: str) -> dict[str, object]:
+        return kind.source_scope(CsvDirectory(kind="csv", users=users, **keys))
 
-    assert reach("sftp://me:one@host/a.csv") == reach("sftp://me:two@host/a.csv")
-    assert reach("https://host/a.csv?sig=1") == reach("https://host/a.csv?sig=2")
-    assert reach("/a.csv") != reach("/b.csv")
-    assert reach("/a.csv") != reach("/a.csv", id="number")
+    assert source_scope("sftp://me:one@host/a.csv") == source_scope("sftp://me:two@host/a.csv")
+    assert source_scope("https://host/a.csv?sig=1") == source_scope("https://host/a.csv?sig=2")
+    assert source_scope("/a.csv") != source_scope("/b.csv")
+    assert source_scope("/a.csv") != source_scope("/a.csv", id="number")
 
 
 def test_copies_are_private_and_of_this_try_alone(
@@ -580,8 +580,8 @@ def test_copies_are_private_and_of_this_try_alone(
     old.parent.mkdir()
     old.write_text("id\n9\n")
 
-    with Spool(folder, kind.FILES) as spool, engine.start(folder) as connection:
-        asyncio.run(kind.Read(directory, spool, connection, None, True, unheard).run())
+    with ReadCheckpoint(folder, kind.FILES) as spool, engine.start(folder) as connection:
+        asyncio.run(kind.Read(directory, spool, connection, None, True, no_progress).run())
 
     assert [path.name for path in old.parent.iterdir()] == ["users-1.csv"]
     assert old.parent.stat().st_mode & 0o077 == 0

@@ -11,10 +11,10 @@ import time_machine
 
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.errors import IncompleteListing
-from opensense_okta.directories.protocol import unheard
+from opensense_okta.directories.protocol import no_progress
 from opensense_okta.directories.read import Run, take_snapshot
 from opensense_okta.directories.snapshot import SnapshotManifest
-from opensense_okta.directories.snapshot_checks import judge_snapshot
+from opensense_okta.directories.snapshot_checks import check_snapshot
 from opensense_okta.storage.lake import Lake
 from tests.support.reads import failure
 
@@ -45,14 +45,14 @@ def take(tmp_path: Path, lake: Lake) -> Take:
         )
         with time_machine.travel(moment, tick=True):
             run = Run("run", uuid4().hex)
-            return take_snapshot(organization, "hr", moment.date(), lake, run, unheard)
+            return take_snapshot(organization, "hr", moment.date(), lake, run, no_progress)
 
     return take_it
 
 
 def complaints(manifest: SnapshotManifest) -> dict[str, bool]:
     """The checks that did not pass, and whether each holds publishing back."""
-    return {found.name: found.holds for found in judge_snapshot(manifest) if not found.passed}
+    return {found.name: found.holds for found in check_snapshot(manifest) if not found.passed}
 
 
 HOLDS, WARNS = True, False
@@ -105,7 +105,7 @@ def test_a_cut_file_is_no_snapshot_and_may_be_whole_at_the_next_try(take: Take, 
     for cut in ("", "id,na", "id,name\n", "id,name\n1,Ada\n2", 'id,name\n1,Ada\n2,"Bo'):
         error = failure(lambda cut=cut: take(cut, later=1))  # type: ignore[misc]  # bound now
         assert type(error) is IncompleteListing
-        assert error.heals
+        assert error.transient
     assert lake.snapshot_days("hr") == [before.day]
     assert complaints(take(WHOLE, later=1)) == {}
 

@@ -42,7 +42,7 @@ def refused(shared: Path, name: str) -> DirectoryError:
 
 
 @pytest.mark.parametrize(
-    ("name", "kind", "heals", "what", "remedy"),
+    ("name", "kind", "transient", "what", "remedy"),
     [
         ("graph_400_badrequest", errors.RequestRefused, STAYS, "400 BadRequest", "`attributes`"),
         ("graph_401_identity_not_found", errors.AccessDenied, STAYS, "consent", "Grant admin"),
@@ -71,11 +71,11 @@ def refused(shared: Path, name: str) -> DirectoryError:
     ],
 )
 def test_what_graph_really_sends_is_understood(
-    shared: Path, name: str, kind: type, heals: bool, what: str, remedy: str
+    shared: Path, name: str, kind: type, transient: bool, what: str, remedy: str
 ) -> None:
     error = entra_errors.error(recorded(shared, name))
     assert error is not None
-    assert (type(error), error.heals) == (kind, heals)
+    assert (type(error), error.transient) == (kind, transient)
     assert what in error.what
     assert remedy in error.remedy
     assert error.what.endswith(").")
@@ -141,7 +141,7 @@ def test_refusals_of_a_token_are_understood(
     shared: Path, name: str, kind: type, what: str, remedy: str
 ) -> None:
     error = refused(shared, name)
-    assert (type(error), error.heals) == (kind, False)
+    assert (type(error), error.transient) == (kind, False)
     assert what in error.what
     assert remedy in error.remedy
     assert "\n" not in error.what
@@ -149,7 +149,7 @@ def test_refusals_of_a_token_are_understood(
 
 
 @pytest.mark.parametrize(
-    ("number", "kind", "heals", "remedy"),
+    ("number", "kind", "transient", "remedy"),
     [
         (7000222, errors.CredentialsRejected, STAYS, "client secret"),
         (700027, errors.CredentialsRejected, STAYS, "thumbprint"),
@@ -169,10 +169,10 @@ def test_refusals_of_a_token_are_understood(
         (99999, errors.CredentialsRejected, STAYS, "`client_id`"),
     ],
 )
-def test_every_number_has_its_remedy(number: int, kind: type, heals: bool, remedy: str) -> None:
+def test_every_number_has_its_remedy(number: int, kind: type, transient: bool, remedy: str) -> None:
     given = answer(reply({"error": "invalid_request", "error_codes": [number]}, 400))
     error = entra_token_errors.token_error(given, "invalid_request", f"AADSTS{number}: Words.")
-    assert (type(error), error.heals) == (kind, heals)
+    assert (type(error), error.transient) == (kind, transient)
     assert remedy in error.remedy
     assert f"AADSTS{number}: Words" in error.what
 

@@ -14,11 +14,11 @@ import pytest
 
 from opensense_okta.config.models import EntraDirectory
 from opensense_okta.directories import errors
-from opensense_okta.directories.checkpoint import Spool
+from opensense_okta.directories.checkpoint import ReadCheckpoint
 from opensense_okta.directories.checks import TABLES
 from opensense_okta.directories.entra import reader as entra
 from opensense_okta.directories.http.client import connect
-from opensense_okta.directories.protocol import unheard
+from opensense_okta.directories.protocol import no_progress
 from opensense_okta.directories.snapshot import Cost
 from opensense_okta.directories.snapshot_checks import CHECKS
 from opensense_okta.storage import engine
@@ -77,8 +77,8 @@ def read(tenant: Tenant, tmp_path: Path, *, folder: Path | None = None, **settin
 
 def read_with(settings: EntraDirectory, folder: Path) -> Read:
     impatience = Impatience()
-    with Spool(folder, entra.FILES) as spool, engine.start(folder) as connection:
-        reader = entra.Read(settings, spool, connection, None, True, unheard)
+    with ReadCheckpoint(folder, entra.FILES) as spool, engine.start(folder) as connection:
+        reader = entra.Read(settings, spool, connection, None, True, no_progress)
         cost = asyncio.run(_read(reader, settings, impatience))
         return Read(
             rows(connection, "raw_users"),
@@ -86,7 +86,7 @@ def read_with(settings: EntraDirectory, folder: Path) -> Read:
             sorted((row["group_id"], row["user_id"]) for row in rows(connection, "memberships")),
             rows(connection, "member_reads"),
             cost,
-            reader.weigh(),
+            reader.collect_evidence(),
             impatience.slept,
             {
                 name: list(zip(table.columns, map(str, table.types), strict=True))
@@ -304,7 +304,7 @@ def test_calls_are_spread_below_the_smallest_budget(tenant: Tenant, tmp_path: Pa
     tenant.groups[:] = [group(n) for n in range(60)]
     found = read(tenant, tmp_path)
     calls = found.cost.requests - 1  # the token's
-    assert sum(found.slept) >= (calls - entra.WORKERS) / entra.CALLS_A_SECOND * 0.9
+    assert sum(found.slept) >= (calls - entra.WORKERS) / entra.MAX_REQUESTS_PER_SECOND * 0.9
 
 
 # -- scope ------------------------------------------------------------------------------------
@@ -386,7 +386,7 @@ def page(**body: object) -> Reply:
 def test_a_listing_that_cannot_be_proven_whole_is_an_error(
     tenant: Tenant, tmp_path: Path, target: str, given: Reply, expected: type, words: str
 ) -> None:
-    tenant.always[target] = given
+    tenant.every_run[target] = given
     error = failure(lambda: read(tenant, tmp_path))
     assert type(error) is expected
     assert words in error.what
@@ -402,19 +402,21 @@ def test_a_tenant_without_groups_is_whole(tenant: Tenant, tmp_path: Path) -> Non
 
 def test_rows_that_are_not_understood_are_set_aside(tenant: Tenant, tmp_path: Path) -> None:
     tenant.page = 99
-    tenant.always["/users?"] = page(value=[user(1), "x", {"id": None}, {"id": "user-2"}])
-    tenant.always["/group-1/members"] = page(value=[member("user-1"), {"id": 3}, member("user-2")])
+    tenant.every_run["/users?"] = page(value=[user(1), "x", {"id": None}, {"id": "user-2"}])
+    tenant.every_run["/group-1/members"] = page(
+        value=[member("user-1"), {"id": 3}, member("user-2")]
+    )
     folder = Path(mkdtemp(dir=tmp_path))
     found = read(tenant, tmp_path, folder=folder)
     assert found.user_ids == ["user-1", "user-2"]
     assert [of for of in found.memberships if of[0] == "group-1"] == TRUTH[:2]
-    with Spool(folder, entra.FILES) as spool:
+    with ReadCheckpoint(folder, entra.FILES) as spool:
         assert [spool.set_aside(file) for file in entra.FILES] == [2, 0, 1]
 
 
 def test_half_an_emoji_loses_nobody(tenant: Tenant, tmp_path: Path) -> None:
     body = json.dumps({"value": [user(1, displayName="\ud83d"), user(2)]}).encode()
-    tenant.always["/users?"] = Reply(200, body)
+    tenant.every_run["/users?"] = Reply(200, body)
     found = read(tenant, tmp_path)
     assert found.user_ids == ["user-1", "user-2"]
     assert found.user("user-1")["profile"]["displayName"] == "\ufffd"
@@ -433,7 +435,7 @@ def test_a_user_who_comes_twice_on_a_page_is_told(tenant: Tenant, tmp_path: Path
 
 
 def test_a_group_deleted_meanwhile_is_gone(tenant: Tenant, tmp_path: Path) -> None:
-    tenant.always["/group-1/members"] = refusal(404, "Request_ResourceNotFound")
+    tenant.every_run["/group-1/members"] = refusal(404, "Request_ResourceNotFound")
     found = read(tenant, tmp_path)
     assert [row["id"] for row in found.groups] == ["group-2", "group-3"]
     assert (found.memberships, found.evidence["groups_gone"]) == (TRUTH[3:], 1)
@@ -445,7 +447,7 @@ def test_a_group_deleted_meanwhile_is_gone(tenant: Tenant, tmp_path: Path) -> No
 def test_a_count_that_does_not_come_is_no_reason_to_fail(
     tenant: Tenant, tmp_path: Path, given: Reply
 ) -> None:
-    tenant.always["/users/$count"] = given
+    tenant.every_run["/users/$count"] = given
     assert read(tenant, tmp_path).evidence["users_counted"] == 0
 
 
@@ -467,7 +469,7 @@ def test_a_listing_whose_page_token_is_lost_begins_anew_once(
     tenant.instead.append((target, lost))
     found = read(tenant, tmp_path)
     assert (len(found.users), found.memberships) == (5, TRUTH)
-    tenant.always[target] = lost
+    tenant.every_run[target] = lost
     assert type(failure(lambda: read(tenant, tmp_path))) is errors.CursorLost
 
 
@@ -496,7 +498,7 @@ def test_a_token_that_is_suddenly_refused_is_renewed_once(tenant: Tenant, tmp_pa
     tenant.instead.append(("/groups?", refusal(401, "InvalidAuthenticationToken")))
     assert read(tenant, tmp_path).memberships == TRUTH
     assert tenant.peer.targets.count(f"/{TENANT}/oauth2/v2.0/token") == 2
-    tenant.always["/groups?"] = refusal(401, "InvalidAuthenticationToken")
+    tenant.every_run["/groups?"] = refusal(401, "InvalidAuthenticationToken")
     assert type(failure(lambda: read(tenant, tmp_path))) is errors.CredentialsRejected
 
 
@@ -506,9 +508,9 @@ def test_a_token_that_is_suddenly_refused_is_renewed_once(tenant: Tenant, tmp_pa
 def test_a_page_read_once_is_not_read_again(tenant: Tenant, tmp_path: Path) -> None:
     pages = read(tenant, tmp_path).cost.pages
     folder = Path(mkdtemp(dir=tmp_path))
-    tenant.always["/group-2/members"] = refusal(403, "Authorization_RequestDenied")
+    tenant.every_run["/group-2/members"] = refusal(403, "Authorization_RequestDenied")
     assert type(failure(lambda: read(tenant, tmp_path, folder=folder))) is errors.AccessDenied
-    tenant.always.clear()
+    tenant.every_run.clear()
     found = read(tenant, tmp_path, folder=folder)
     assert (len(found.users), found.memberships) == (5, TRUTH)
     assert found.cost.resumed_pages > 0

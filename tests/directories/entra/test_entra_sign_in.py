@@ -118,6 +118,6 @@ def test_another_tenant_cloud_or_scope_is_another_reach() -> None:
         with_secret(cloud="china"),
         with_secret(scope={"groups": ["Staff"]}),
     ]
-    own = entra.reach(with_secret())
-    assert own == entra.reach(with_secret(attributes={"desk": "officeLocation"}))
-    assert all(entra.reach(other) != own for other in others)
+    own = entra.source_scope(with_secret())
+    assert own == entra.source_scope(with_secret(attributes={"desk": "officeLocation"}))
+    assert all(entra.source_scope(other) != own for other in others)

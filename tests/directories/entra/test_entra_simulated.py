@@ -137,7 +137,7 @@ def test_whatever_passes_loses_nobody(entra: Simulator, tmp_path: Path, fault: F
 
 
 @pytest.mark.parametrize(
-    ("fault", "kind", "heals"),
+    ("fault", "kind", "transient"),
     [
         (make_fault("foreign-next", match="/users"), errors.UntrustedLink, False),
         (make_fault("repeated-next", times=None), errors.IncompleteListing, True),
@@ -155,12 +155,12 @@ def test_whatever_passes_loses_nobody(entra: Simulator, tmp_path: Path, fault: F
     ids=str,
 )
 def test_whatever_stays_is_an_error_with_a_remedy(
-    entra: Simulator, tmp_path: Path, fault: Fault, kind: type, heals: bool
+    entra: Simulator, tmp_path: Path, fault: Fault, kind: type, transient: bool
 ) -> None:
     entra.access.endpoint.expire_all()  # so that the read begins with a new token
     entra.faults.append(fault)
     error = failure(lambda: read(entra, tmp_path))
-    assert (type(error), error.heals) == (kind, heals)
+    assert (type(error), error.transient) == (kind, transient)
     assert error.remedy
     assert CLIENT_SECRET not in str(error)
 

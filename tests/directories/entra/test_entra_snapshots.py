@@ -12,10 +12,10 @@ from opensense_okta.config.models import Organization
 from opensense_okta.directories import errors
 from opensense_okta.directories.diagnosis import Diagnosis
 from opensense_okta.directories.doctor import examine
-from opensense_okta.directories.protocol import unheard
+from opensense_okta.directories.protocol import no_progress
 from opensense_okta.directories.read import Run, take_snapshot
 from opensense_okta.directories.snapshot import SnapshotManifest
-from opensense_okta.directories.snapshot_checks import judge_snapshot
+from opensense_okta.directories.snapshot_checks import check_snapshot
 from opensense_okta.storage.lake import Lake
 from tests.directories.http.test_certificates import certificate
 from tests.support import app
@@ -69,14 +69,14 @@ def take(tenant: Tenant, lake: Lake) -> Take:
         with time_machine.travel(moment, tick=True):
             run = Run("run", chain or uuid4().hex)
             return take_snapshot(
-                acme(tenant, **settings), "entra", moment.date(), lake, run, unheard
+                acme(tenant, **settings), "entra", moment.date(), lake, run, no_progress
             )
 
     return take_it
 
 
 def complaints(manifest: SnapshotManifest) -> set[str]:
-    return {found.name for found in judge_snapshot(manifest) if not found.passed}
+    return {found.name for found in check_snapshot(manifest) if not found.passed}
 
 
 def test_a_snapshot_is_committed_with_what_proves_it(take: Take, lake: Lake) -> None:
@@ -101,9 +101,9 @@ def test_everything_is_read_every_day(take: Take, tenant: Tenant) -> None:
 
 def test_a_read_that_fails_goes_on_where_it_stopped(take: Take, tenant: Tenant) -> None:
     tenant.page = 2
-    tenant.always["/groups?$skiptoken"] = refusal(429, "TooManyRequests", ("retry-after", "900"))
+    tenant.every_run["/groups?$skiptoken"] = refusal(429, "TooManyRequests", ("retry-after", "900"))
     assert type(failure(lambda: take(chain="first"))) is errors.RateLimited
-    tenant.always.clear()
+    tenant.every_run.clear()
     tenant.peer.asked.clear()
     manifest = take(chain="first", minutes=20)
     assert manifest.cost.resumed_pages > 0
@@ -143,7 +143,7 @@ def test_what_is_odd_about_users_is_told(
 
 
 def test_a_count_far_from_the_listing_is_told(take: Take, tenant: Tenant) -> None:
-    tenant.always["/users/$count"] = Reply(200, b"893")
+    tenant.every_run["/users/$count"] = Reply(200, b"893")
     assert complaints(take()) == {"users_counted"}
 
 
@@ -226,7 +226,7 @@ def test_what_microsoft_answers_is_understood(
     take: Take, tenant: Tenant, lake: Lake, target: str, given: Reply, expected: dict[str, str]
 ) -> None:
     take()
-    tenant.always[target] = given
+    tenant.every_run[target] = given
     assert bad(findings(tenant, lake)) == expected
 
 
@@ -234,7 +234,7 @@ def test_what_was_found_before_a_request_failed_is_told_too(
     take: Take, tenant: Tenant, lake: Lake
 ) -> None:
     take()
-    tenant.always["/groups?"] = Reply(500)
+    tenant.every_run["/groups?"] = Reply(500)
     found = findings(tenant, lake)
     names = [one.name for one in found]
     assert names[:6] == ["dns", "tls", "clock", "credentials", "sample", "connection"]

@@ -25,7 +25,7 @@ from opensense_okta.directories.http.client import (
     Usage,
     connect,
 )
-from opensense_okta.directories.http.rate_limit import Governor
+from opensense_okta.directories.http.rate_limit import RateLimiter
 from opensense_okta.directories.okta.reader import PROTOCOL
 from tests.support.reads import failure
 from tests.support.replay import Peer, Reply, serving
@@ -61,7 +61,7 @@ def get(
     async def read() -> Got:
         async with connect(origin, HeaderAuth(f"SSWS {token}"), PROTOCOL) as api:
             api.clock = impatience.clock
-            governor = Governor(1.0, api.clock)
+            governor = RateLimiter(1.0, api.clock)
             answer = await api.get(url, governor, lambda found: found, {"X-Own": "yes"}, tries)
             return Got(answer.body, dict(answer.links), api.usage, impatience.slept)
 
@@ -192,7 +192,7 @@ def test_a_retry_after_beyond_all_patience_is_passed_on(peer: Peer, status: int)
     peer.answer = lambda _target: Reply(status, b"", (("retry-after", "4000"),))
     slept: list[float] = []
     error = failure(lambda: get(peer.url, slept=slept))
-    assert error.heals
+    assert error.transient
     assert error.retry_at is not None
     assert 3900 < (error.retry_at - datetime.now(UTC)).total_seconds() <= 4000
     assert len(peer.asked) == 1
@@ -268,7 +268,7 @@ def test_too_many_at_once_is_no_reason_to_wait_for_the_window(peer: Peer) -> Non
 def test_an_address_elsewhere_is_refused_before_anything_is_sent(peer: Peer, link: str) -> None:
     error = failure(lambda: get(peer.url, link.format(host=peer.url.removeprefix("http://"))))
     assert type(error) is errors.UntrustedLink
-    assert not error.heals
+    assert not error.transient
     assert peer.url in error.what
     assert "The token was not sent there." in error.remedy
     assert peer.asked == []
@@ -372,7 +372,7 @@ def test_a_certificate_that_is_not_trusted_is_for_a_person_to_solve(certificate:
         error = failure(lambda: get(peer.url.replace("http:", "https:")))
         assert peer.asked == []
     assert type(error) is errors.Unreachable
-    assert not error.heals
+    assert not error.transient
     assert "certificate" in error.what
     assert "SSL_CERT_FILE" in error.remedy
 
@@ -387,5 +387,5 @@ def test_a_wrong_ssl_cert_file_is_named(
     monkeypatch.setenv("SSL_CERT_FILE", str(path))
     error = failure(lambda: get(peer.url))
     assert type(error) is errors.Unreachable
-    assert not error.heals
+    assert not error.transient
     assert "SSL_CERT_FILE" in error.remedy

@@ -157,7 +157,7 @@ def test_anything_else_is_refused_with_words_that_never_quote_it(name: str) -> N
     stored, why = BAD[name]
     error = failure(lambda: read_key(stored))
     assert type(error) is errors.CredentialsRejected
-    assert not error.heals
+    assert not error.transient
     assert why in error.what
     assert "`private_key`" in error.remedy
     assert told_of(stored, everything_told(error)) == []

@@ -571,7 +571,7 @@ def test_neither_token_nor_assertion_reaches_another_host(
         assert stranger.asked == []
     expected = errors.WrongAddress if match == "POST" else errors.UntrustedLink
     assert type(error) is expected
-    assert not error.heals
+    assert not error.transient
     assert "`endpoint`" in error.remedy
 
 

@@ -14,10 +14,10 @@ from opensense_okta.directories.http.rate_limit import (
     CATCH_UP,
     MARGIN,
     WINDOW,
-    Allowance,
     Clock,
-    Governor,
-    Slots,
+    ConcurrencyLimit,
+    RateLimiter,
+    RateLimitHeaders,
     jittered,
 )
 from tests.support import virtual_time
@@ -57,7 +57,7 @@ class Bucket:
     served: list[float] = field(default_factory=list)
     windows: Counter[float] = field(default_factory=Counter)
 
-    async def call(self) -> Allowance:
+    async def call(self) -> RateLimitHeaders:
         await asyncio.sleep(self.there())
         now = virtual_now()
         self._roll(now)
@@ -70,7 +70,7 @@ class Bucket:
             self.refused += 1
         date = math.floor(now + self.skew)
         remaining = max(self.limit - gone - 1, 0)
-        allowance = Allowance(
+        allowance = RateLimitHeaders(
             self.limit, remaining, self.ends + self.skew, self.ends + self.skew - date
         )
         await asyncio.sleep(self.back())
@@ -88,7 +88,7 @@ class Bucket:
 
 @dataclass
 class Outcome:
-    governor: Governor
+    governor: RateLimiter
     bucket: Bucket
     turns: int
     sleeps: list[float]
@@ -105,15 +105,15 @@ def drive(
         sleeps.append(seconds)
         await asyncio.sleep(seconds)
 
-    governor = Governor(share, Clock(virtual_now, sleep))
+    governor = RateLimiter(share, Clock(virtual_now, sleep))
 
     async def work() -> None:
         nonlocal turns
         while True:
-            await governor.turn()
+            await governor.acquire()
             turns += 1
             allowance = await bucket.call()
-            governor.learn(allowance if tell else None)
+            governor.update(allowance if tell else None)
 
     async def work_all() -> None:
         with suppress(TimeoutError):
@@ -249,45 +249,45 @@ def test_the_first_answer_is_waited_for_before_a_second_call_goes_out() -> None:
 
 def test_a_first_call_without_an_answer_lets_the_others_go() -> None:
     async def calls() -> float:
-        governor = Governor(1.0, Clock(virtual_now))
-        await governor.turn()
-        second = asyncio.create_task(governor.turn())
+        governor = RateLimiter(1.0, Clock(virtual_now))
+        await governor.acquire()
+        second = asyncio.create_task(governor.acquire())
         await asyncio.sleep(5)
-        governor.forget()
+        governor.reset()
         await second
         return virtual_now()
 
     assert virtual_time.run(calls()) == 5
 
 
-def answers(*remaining: int, limit: int = 600, ends: float = 60.0) -> list[Allowance]:
-    return [Allowance(limit, left, ends, ends) for left in remaining]
+def answers(*remaining: int, limit: int = 600, ends: float = 60.0) -> list[RateLimitHeaders]:
+    return [RateLimitHeaders(limit, left, ends, ends) for left in remaining]
 
 
-async def turns_until(governor: Governor, moment: float) -> int:
+async def turns_until(governor: RateLimiter, moment: float) -> int:
     """How many calls get their turn until then; none is answered."""
     count = 0
     with suppress(TimeoutError):
         async with asyncio.timeout(moment - virtual_now()):
             while True:
-                await governor.turn()
+                await governor.acquire()
                 count += 1
     return count
 
 
-async def told(governor: Governor, allowances: list[Allowance]) -> None:
+async def told(governor: RateLimiter, allowances: list[RateLimitHeaders]) -> None:
     """Lets so many calls go at once and answers them in the given order."""
-    await governor.turn()
-    governor.learn(None)
+    await governor.acquire()
+    governor.update(None)
     for _ in allowances:
-        await governor.turn()
+        await governor.acquire()
     for allowance in allowances:
-        governor.learn(allowance)
+        governor.update(allowance)
 
 
 def test_of_counters_that_come_out_of_order_the_smallest_counts() -> None:
     async def calls() -> int:
-        governor = Governor(1.0, Clock(virtual_now))
+        governor = RateLimiter(1.0, Clock(virtual_now))
         await told(governor, answers(6, 9, 4, 8, limit=10))
         return await turns_until(governor, 60.5)
 
@@ -296,14 +296,14 @@ def test_of_counters_that_come_out_of_order_the_smallest_counts() -> None:
 
 def test_a_late_answer_of_a_window_that_is_over_gives_nothing_back() -> None:
     async def calls() -> int:
-        governor = Governor(0.5, Clock(virtual_now))
+        governor = RateLimiter(0.5, Clock(virtual_now))
         await told(governor, answers(19, limit=20))
         await asyncio.sleep(61)
-        await governor.turn()  # its answer, of the window before, takes long
-        await governor.turn()
-        governor.learn(Allowance(20, 18, 120.0, 120.0 - virtual_now()))
+        await governor.acquire()  # its answer, of the window before, takes long
+        await governor.acquire()
+        governor.update(RateLimitHeaders(20, 18, 120.0, 120.0 - virtual_now()))
         spent = await turns_until(governor, 90)
-        governor.learn(Allowance(20, 2, 60.0, 30.0))  # sent at 30, of the window before
+        governor.update(RateLimitHeaders(20, 2, 60.0, 30.0))  # sent at 30, of the window before
         return 2 + spent + await turns_until(governor, 120.5)
 
     assert virtual_time.run(calls()) == 10
@@ -313,12 +313,12 @@ def test_no_call_goes_out_while_the_api_says_so() -> None:
     waits: list[float] = []
 
     async def calls() -> float:
-        governor = Governor(1.0, Clock(virtual_now), waits.append)
-        await governor.turn()
-        governor.learn(None)
-        governor.block(42)
-        governor.block(7)
-        await governor.turn()
+        governor = RateLimiter(1.0, Clock(virtual_now), waits.append)
+        await governor.acquire()
+        governor.update(None)
+        governor.pause(42)
+        governor.pause(7)
+        await governor.acquire()
         assert (governor.waits, governor.waited) == (2, 49)
         return virtual_now()
 
@@ -330,9 +330,9 @@ def test_a_used_up_budget_is_waited_for_and_told() -> None:
     waits: list[float] = []
 
     async def calls() -> float:
-        governor = Governor(1.0, Clock(virtual_now), waits.append)
+        governor = RateLimiter(1.0, Clock(virtual_now), waits.append)
         await told(governor, answers(0))
-        await governor.turn()
+        await governor.acquire()
         return virtual_now()
 
     assert virtual_time.run(calls()) == 60 + MARGIN
@@ -341,7 +341,7 @@ def test_a_used_up_budget_is_waited_for_and_told() -> None:
 
 def test_the_smallest_headroom_is_remembered() -> None:
     async def calls() -> float | None:
-        governor = Governor(1.0, Clock(virtual_now))
+        governor = RateLimiter(1.0, Clock(virtual_now))
         await told(governor, answers(500, 450, limit=600) + answers(590, ends=120.0))
         return governor.headroom
 
@@ -354,17 +354,17 @@ class Counted:
     most: int = 0
 
 
-async def hold(slots: Slots, counted: Counted, *, good: bool = True) -> None:
+async def hold(slots: ConcurrencyLimit, counted: Counted, *, good: bool = True) -> None:
     async with slots.slot():
         counted.now += 1
         counted.most = max(counted.most, counted.now)
         await asyncio.sleep(1)
         counted.now -= 1
         if good:
-            slots.widen()
+            slots.increase()
 
 
-async def at_once(slots: Slots, calls: int, *, good: bool = False) -> int:
+async def at_once(slots: ConcurrencyLimit, calls: int, *, good: bool = False) -> int:
     """How many of so many calls run at the same time at most."""
     counted = Counted()
     async with asyncio.TaskGroup() as tasks:
@@ -375,10 +375,10 @@ async def at_once(slots: Slots, calls: int, *, good: bool = False) -> int:
 
 def test_slots_are_halved_at_a_complaint_down_to_one() -> None:
     async def calls() -> list[int]:
-        slots = Slots(10)
+        slots = ConcurrencyLimit(10)
         seen = [await at_once(slots, 20)]
         for _ in range(4):
-            slots.narrow()
+            slots.decrease()
             seen.append(await at_once(slots, 20))
         return seen
 
@@ -387,9 +387,9 @@ def test_slots_are_halved_at_a_complaint_down_to_one() -> None:
 
 def test_slots_come_back_one_by_one_with_good_answers() -> None:
     async def calls() -> list[int]:
-        slots = Slots(4)
-        slots.narrow()
-        slots.narrow()
+        slots = ConcurrencyLimit(4)
+        slots.decrease()
+        slots.decrease()
         good = [await at_once(slots, calls, good=True) for calls in (10, 20, 30, 40)]
         return [*good, await at_once(slots, 40)]
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from opensense_okta.directories.snapshot import SnapshotManifest
-from opensense_okta.directories.snapshot_checks import judge_snapshot
+from opensense_okta.directories.snapshot_checks import check_snapshot
 from opensense_okta.simulator.company.changes import Rates
 from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.company.people import dice
@@ -297,7 +297,7 @@ def drift(snapshot: SnapshotManifest) -> tuple[int, int]:
 
 
 def warnings(snapshot: SnapshotManifest) -> dict[str, str]:
-    return {one.name: one.says for one in judge_snapshot(snapshot) if not one.passed}
+    return {one.name: one.says for one in check_snapshot(snapshot) if not one.passed}
 
 
 def test_fewer_users_than_before_are_told(acme: Company) -> None:
@@ -316,12 +316,12 @@ def test_fewer_users_than_before_are_told(acme: Company) -> None:
 def test_a_changed_scope_is_named(acme: Company) -> None:
     everybody: Tables = truth(acme.org)
     name = acme.org.groups[a_group(acme)]["profile"]["name"]
-    narrow = acme.take(TOMORROW, scope={"groups": [name]})
-    assert narrow.rows["raw_users"] < 0.9 * len(everybody.users)
-    assert warnings(narrow)["scope_like_before"] == (
+    decrease = acme.take(TOMORROW, scope={"groups": [name]})
+    assert decrease.rows["raw_users"] < 0.9 * len(everybody.users)
+    assert warnings(decrease)["scope_like_before"] == (
         "Changes of scope or endpoint since the snapshot before (2026-11-23): 1. People may disappear"
         " because of it."
     )
-    assert "size_like_before" in warnings(narrow)
-    assert narrow.mode == "full"
+    assert "size_like_before" in warnings(decrease)
+    assert decrease.mode == "full"
     assert warnings(acme.take(LATER, scope={"groups": [name]})) == {}

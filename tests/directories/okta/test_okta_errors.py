@@ -154,17 +154,17 @@ def name_of(case: object) -> str | None:
 def test_an_answer_means_an_error_with_a_remedy(
     fail: Fail, peer: Peer, reply: Reply, expected: Errors
 ) -> None:
-    kind, heals, remedy = expected
+    kind, transient, remedy = expected
     error = fail(reply)
     assert type(error) is kind
-    assert error.heals is heals
+    assert error.transient is transient
     assert remedy in error.remedy
     assert error.what.endswith(".")
     for part in (error.what, error.means, error.remedy):
         assert part in str(error)
     assert TOKEN not in str(error)
     tried = sum("/users?" in target for target in peer.targets)
-    assert tried == (2 if kind is errors.CursorLost else TRIES if heals else 1)
+    assert tried == (2 if kind is errors.CursorLost else TRIES if transient else 1)
 
 
 @pytest.mark.parametrize("number", range(1, 22))
@@ -185,8 +185,8 @@ def test_what_others_report_means_what_the_table_says(
         **dict.fromkeys((11,), ADDRESS),
         **dict.fromkeys((14, 15, 16, 17, 18), TROUBLE),
     }
-    kind, heals, remedy = like[number]
-    assert (type(error), error.heals) == (kind, heals)
+    kind, transient, remedy = like[number]
+    assert (type(error), error.transient) == (kind, transient)
     assert remedy in error.remedy
 
 
@@ -199,8 +199,8 @@ def test_recorded_errors_mean_what_the_table_says(fail: Fail, shared: Path, numb
     error = fail(recorded.reply("https://acme.okta.com"))
     like = {92: RENEW, 94: LIMITED, 96: RENEW, 97: GRANT, 98: UPDATE, 99: GRANT, 100: GRANT}
     like |= {101: CURSOR, 102: CURSOR, 103: UPDATE, 104: UPDATE, 105: TROUBLE, 106: UPDATE}
-    kind, heals, remedy = (like | {107: ADDRESS})[number]
-    assert (type(error), error.heals) == (kind, heals)
+    kind, transient, remedy = (like | {107: ADDRESS})[number]
+    assert (type(error), error.transient) == (kind, transient)
     assert remedy in error.remedy
 
 

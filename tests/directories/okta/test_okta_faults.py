@@ -29,7 +29,7 @@ from opensense_okta.directories.http import client as http
 from opensense_okta.directories.http.client import Api, Auth, Protocol
 from opensense_okta.directories.http.rate_limit import Clock
 from opensense_okta.directories.okta import reader as okta
-from opensense_okta.directories.protocol import Listener, Progress, unheard
+from opensense_okta.directories.protocol import Listener, Progress, no_progress
 from opensense_okta.directories.read import Run, take_snapshot
 from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.simulator import clock as simulator_clock
@@ -130,7 +130,7 @@ class Bench:
 
 
 def snapshot(
-    organization: Organization, lake: Lake, chain: int, listener: Listener = unheard
+    organization: Organization, lake: Lake, chain: int, listener: Listener = no_progress
 ) -> SnapshotManifest:
     run = Run(f"run {chain}", f"chain {chain}")
     today = organization.today(datetime.now(UTC))
@@ -331,7 +331,7 @@ def test_a_full_disk_is_told_and_leaves_the_last_good_snapshot(small_disk: Path,
         error = failure(found.take)
         assert type(error) is errors.StorageTrouble
         assert "the disk is full" in error.what
-        assert error.heals
+        assert error.transient
         assert found.committed() == before
         filler.unlink()
         found.take()

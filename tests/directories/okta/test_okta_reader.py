@@ -290,7 +290,7 @@ def test_a_host_that_nobody_answers_at_is_unreachable(tmp_path: Path) -> None:
         port = listener.getsockname()[1]
     error = failure(lambda: read(f"http://127.0.0.1:{port}", tmp_path))
     assert type(error) is errors.Unreachable
-    assert error.heals
+    assert error.transient
     assert "ConnectError" in error.what
     assert "check `endpoint`, DNS, the firewall" in error.remedy
 
@@ -319,7 +319,7 @@ def test_the_share_of_each_bucket_is_spread_over_the_minute(org: Org, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("fault", "words", "heals"),
+    ("fault", "words", "transient"),
     [
         (Empty(match=USERS), "listed no users at all", False),
         (Empty(match=GROUPS), "not even Everyone", False),
@@ -329,12 +329,12 @@ def test_the_share_of_each_bucket_is_spread_over_the_minute(org: Org, tmp_path: 
     ],
 )
 def test_a_listing_that_cannot_be_whole_is_an_error(
-    take: Take, fault: Fault, words: str, heals: bool
+    take: Take, fault: Fault, words: str, transient: bool
 ) -> None:
     error = failure(lambda: take(fault))
     assert type(error) is errors.IncompleteListing
     assert words in error.what
-    assert error.heals is heals
+    assert error.transient is transient
 
 
 def test_a_circle_of_several_pages_is_an_error(answered: Answered, peer: Peer) -> None:
@@ -390,7 +390,7 @@ def test_the_token_never_reaches_another_host(
     assert stranger.asked == []
     assert stranger.url in error.what
     assert type(error) is errors.UntrustedLink
-    assert not error.heals
+    assert not error.transient
     assert "`endpoint`" in error.remedy
 
 

@@ -11,7 +11,7 @@ import pytest
 from opensense_okta.config.attributes import mapping
 from opensense_okta.config.models import OktaDirectory
 from opensense_okta.directories.errors import IncompleteListing
-from opensense_okta.directories.snapshot_checks import judge_snapshot
+from opensense_okta.directories.snapshot_checks import check_snapshot
 from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.company.people import dice
 from opensense_okta.simulator.okta.faults import RestrictedAdmin
@@ -156,7 +156,7 @@ def test_nothing_out_of_scope_is_in_any_file(acme: Company, scope: dict[str, lis
 def test_a_scope_that_matches_nothing_is_an_error_with_words(acme: Company) -> None:
     error = failure(lambda: acme.take(scope={"groups": ["Stuff*", "Crew"]}))
     assert type(error) is IncompleteListing
-    assert not error.heals
+    assert not error.transient
     assert error.what == "None of Okta's groups is in scope: Stuff*, Crew."
     assert "scope.groups" in error.remedy
     assert acme.files() == set()
@@ -165,9 +165,9 @@ def test_a_scope_that_matches_nothing_is_an_error_with_words(acme: Company) -> N
 def test_whoever_reads_only_some_groups_need_not_see_everyone(acme: Company) -> None:
     see_no_everyone = RestrictedAdmin(match=r"GET /api/v1/groups\?", one_in=1)
     acme.okta.faults.append(see_no_everyone)
-    whole = {one.name for one in judge_snapshot(acme.take()) if not one.passed}
+    whole = {one.name for one in check_snapshot(acme.take()) if not one.passed}
     assert "everyone_group_listed" in whole
-    scoped = judge_snapshot(acme.take(TOMORROW, scope={"groups": ["Staff*"]}))
+    scoped = check_snapshot(acme.take(TOMORROW, scope={"groups": ["Staff*"]}))
     assert [one.name for one in scoped if one.holds and not one.passed] == []
 
 
@@ -217,7 +217,9 @@ def test_only_mapped_fields_are_stored_when_the_file_says_so(tmp_path: Path) -> 
         snapshot = acme.take()
         okta = acme.organization().directories["okta"]
         assert isinstance(okta, OktaDirectory)
-        fields = {field for one in mapping(okta) for field in (one.field, one.and_field) if field}
+        fields = {
+            field for one in mapping(okta) for field in (one.field, one.second_field) if field
+        }
         assert {"deskNumber", "secondEmail", "firstName"} <= fields
         assert not {"email", "badgeNumber", "a/b~c"} & fields
         expected = truth(org).users

@@ -124,14 +124,14 @@ def name_of(case: object) -> str:
 def test_a_refusal_means_an_error_with_a_remedy(
     fail: Fail, peer: Peer, reply: Reply, expected: Errors
 ) -> None:
-    kind, heals, remedy = expected
+    kind, transient, remedy = expected
     error = fail(reply)
-    assert (type(error), error.heals) == (kind, heals)
+    assert (type(error), error.transient) == (kind, transient)
     assert remedy in error.remedy
     assert str(reply.status) in error.what
     assert set(peer.targets) == {"/oauth2/v1/token"}
     listings = 2  # users and groups begin at the same time
-    assert len(peer.asked) <= (TRIES * listings if heals else listings) * ATTEMPTS
+    assert len(peer.asked) <= (TRIES * listings if transient else listings) * ATTEMPTS
     for asked in peer.asked:
         assert "authorization" not in asked.headers
     if b"access_token" in reply.body:
@@ -147,8 +147,8 @@ def test_what_is_documented_means_what_the_table_says(
     error = fail(documented.reply("https://acme.okta.com"))
     like = {22: GRANT, 23: GRANT, 24: CLIENT, 25: HOST, 26: CLOCK, 27: CLOCK, 28: CLOCK, 29: USED}
     like |= {30: KEY, 31: KEY, 32: KEY, 33: METHOD, 34: METHOD}
-    kind, heals, remedy = like[number]
-    assert (type(error), error.heals) == (kind, heals)
+    kind, transient, remedy = like[number]
+    assert (type(error), error.transient) == (kind, transient)
     assert remedy in error.remedy
     assert documented.body["error_description"] in error.what
 

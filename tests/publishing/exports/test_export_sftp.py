@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from opensense_okta.config.yaml_file import OrganizationFileError
-from opensense_okta.publishing.exports.files import Exported, ExportFailed, export
+from opensense_okta.publishing.exports.files import ExportFailed, ExportResult, export
 from opensense_okta.storage.lake import Lake
 from tests.support.exporting import DAY, Person, acme, ada, bob, resolved, rows
 from tests.support.ssh_server import SshServer, new_key, serve
 
-Exports = Callable[[Sequence[Person], str], list[Exported]]
+Exports = Callable[[Sequence[Person], str], list[ExportResult]]
 
 NAMES = ["people.changes.csv", "people.csv", "people.csv.sha256", "people.parquet"]
 
@@ -54,7 +54,7 @@ def drop(tmp_path: Path) -> Path:
 def exports(lake: Lake, tmp_path: Path) -> Exports:
     """Exports people to a URL."""
 
-    def run(people: Sequence[Person], url: str) -> list[Exported]:
+    def run(people: Sequence[Person], url: str) -> list[ExportResult]:
         settings = f"{{path: '{url}', columns: [person_id, given_name]}}"
         return export(acme(tmp_path, settings), lake, resolved(lake, people), DAY, before=None)
 
@@ -139,7 +139,7 @@ def test_an_unknown_server_gets_nothing(
         exports([ada()], server.url(drop / "people.csv"))
     assert "showed the host key ssh-ed25519 SHA256:" in failed.value.what
     assert f"ssh-keyscan -p {server.port} 127.0.0.1" in failed.value.remedy
-    assert not failed.value.heals
+    assert not failed.value.transient
     assert not drop.exists()
 
 
@@ -151,7 +151,7 @@ def test_a_server_with_another_host_key_than_known_gets_nothing(
     with pytest.raises(ExportFailed) as failed:
         exports([ada()], server.url(drop / "people.csv"))
     assert "known_hosts has another one" in failed.value.what
-    assert not failed.value.heals
+    assert not failed.value.transient
     assert not drop.exists()
 
 
@@ -167,7 +167,7 @@ def test_a_user_without_the_key_is_told_where_keys_belong(
         exports([ada()], server.url(drop / "people.csv"))
     assert "accepts none of the keys at hand" in failed.value.what
     assert "IdentityFile" in failed.value.remedy
-    assert not failed.value.heals
+    assert not failed.value.transient
 
 
 @pytest.mark.usefixtures("home")
@@ -201,7 +201,7 @@ def test_a_connection_that_breaks_in_the_middle_keeps_the_old_files(
         at_home(breaking, tmp_path / "other", patch)
         with pytest.raises(ExportFailed) as failed:
             exports([ada(given_name="A" * 200_000)], breaking.url(drop / "people.csv"))
-    assert failed.value.heals
+    assert failed.value.transient
     assert {name: (drop / name).read_bytes() for name in NAMES} == old
     # Nobody could clear away the half file; the next export writes over it.
     assert [path.stat().st_size for path in drop.glob(".*")] == [64 * 1024]
@@ -219,7 +219,7 @@ def test_a_folder_that_may_not_be_written_is_named(
         with pytest.raises(ExportFailed) as failed:
             exports([ada()], read_only.url(drop / "people.csv"))
     assert failed.value.what.endswith(f"does not let the user write into {drop}.")
-    assert not failed.value.heals
+    assert not failed.value.transient
 
 
 def test_a_server_that_is_away_may_be_back_later(
@@ -229,7 +229,7 @@ def test_a_server_that_is_away_may_be_back_later(
         at_home(gone, tmp_path / "home", monkeypatch)
     with pytest.raises(ExportFailed) as failed:
         exports([ada()], gone.url(tmp_path / "people.csv"))
-    assert failed.value.heals
+    assert failed.value.transient
     assert f"127.0.0.1:{gone.port} failed" in failed.value.what
 
 

@@ -12,16 +12,16 @@ import pytest
 from opensense_okta.config.attributes import STANDARD_ATTRIBUTES
 from opensense_okta.config.yaml_file import OrganizationFileError
 from opensense_okta.publishing.exports.files import (
-    Exported,
     ExportFailed,
-    Known,
+    ExportResult,
+    PreviousExport,
     export,
     headers_of,
 )
 from opensense_okta.storage.lake import Lake
 from tests.support.exporting import DAY, Person, acme, ada, bob, resolved, rows
 
-Exports = Callable[..., list[Exported]]
+Exports = Callable[..., list[ExportResult]]
 
 NAMES = ["people.changes.csv", "people.csv", "people.csv.sha256", "people.parquet"]
 
@@ -39,14 +39,14 @@ def exports(lake: Lake, tmp_path: Path) -> Exports:
         csv_before: str = "",
         without: str = "",
         without_before: str = "",
-    ) -> list[Exported]:
+    ) -> list[ExportResult]:
         organization = acme(tmp_path, csv_before or csv)
         headers = frozenset(headers_of(organization).values())
 
-        def known(those: Sequence[Person] | None) -> Known | None:
+        def known(those: Sequence[Person] | None) -> PreviousExport | None:
             if those is None:
                 return None
-            return Known(resolved(lake, those, without=without_before), headers)
+            return PreviousExport(resolved(lake, those, without=without_before), headers)
 
         return export(
             acme(tmp_path, csv),
@@ -419,7 +419,7 @@ def test_a_path_that_leads_among_the_lakes_own_files_is_refused(
         exports([ada()], csv=f"{{path: '{path}'}}")
     assert str(failed.value).startswith("acme: The export's path leads to /")
     assert "name a folder of this organization in publish.csv.path" in failed.value.remedy
-    assert not failed.value.heals
+    assert not failed.value.transient
     assert [*lake.folder.parent.rglob("people*.csv*")] == []
 
 
@@ -492,4 +492,4 @@ def test_a_mistake_in_the_file_is_told(exports: Exports, csv: str, words: str) -
         exports([ada()], csv=csv)
     assert words in str(failed.value)
     assert "hunter2" not in str(failed.value)
-    assert not getattr(failed.value, "heals", False)
+    assert not getattr(failed.value, "transient", False)

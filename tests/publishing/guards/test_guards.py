@@ -11,7 +11,7 @@ import pytest
 from opensense_okta.config.models import Guards
 from opensense_okta.publishing.guards.evaluate import (
     COMPARING,
-    Circumstances,
+    GuardContext,
     Source,
     Verdict,
     examples,
@@ -23,7 +23,7 @@ from tests.support.two_days import Account, Day, Person, Value, connected, store
 DAY = date(2026, 11, 23)
 SINCE = DAY - timedelta(days=1)
 READ = Source(before=SINCE, now=DAY)
-TODAY = Circumstances(day=DAY, since=SINCE, sources={"okta": READ})
+TODAY = GuardContext(day=DAY, since=SINCE, sources={"okta": READ})
 BOTH = replace(TODAY, sources={"okta": READ, "entra": READ})
 
 
@@ -91,7 +91,7 @@ def judged(
     connection: duckdb.DuckDBPyConnection,
     before: Day,
     after: Day,
-    circumstances: Circumstances = TODAY,
+    circumstances: GuardContext = TODAY,
     guards: Mapping[str, object] | None = None,
 ) -> Judged:
     store_days(connection, before, after)
@@ -466,27 +466,27 @@ def test_one_directorys_values_are_judged_though_another_ones_win(
 ANY = day(staff(3))
 
 
-class Place(NamedTuple):
+class ComparisonTargets(NamedTuple):
     source: Source
     passed: bool
     says: str
 
 
 PLACES = {
-    "read": Place(READ, True, "The snapshot of 2026-11-23 was used."),
-    "new": Place(Source(None, DAY), True, "The snapshot of 2026-11-23 was used."),
-    "without a snapshot": Place(
+    "read": ComparisonTargets(READ, True, "The snapshot of 2026-11-23 was used."),
+    "new": ComparisonTargets(Source(None, DAY), True, "The snapshot of 2026-11-23 was used."),
+    "without a snapshot": ComparisonTargets(
         Source(SINCE, None),
         False,
         "okta is in the published directory with its snapshot of 2026-11-22, and 2026-11-23 has no"
         " snapshot of it. Read it again, or take it out of the rules.",
     ),
-    "taken out of the rules": Place(
+    "taken out of the rules": ComparisonTargets(
         Source(SINCE, None, configured=False),
         False,
         "okta is in the published directory, and the rules have it no longer.",
     ),
-    "never read": Place(
+    "never read": ComparisonTargets(
         Source(None, None),
         False,
         "okta is in the rules, and has never been read. Find out why with `opensense-okta doctor`, or"
@@ -583,7 +583,7 @@ class Why(NamedTuple):
     says: str
     before: Day
     after: Day
-    circumstances: Circumstances = TODAY
+    circumstances: GuardContext = TODAY
 
 
 HALF_OF_OKTA = day(staff(100)), day(staff(50))

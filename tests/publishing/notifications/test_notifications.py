@@ -11,13 +11,13 @@ from opensense_okta.config.secret import Secret
 from opensense_okta.publishing.notifications.delivery import Delivery, deliver
 from opensense_okta.publishing.notifications.state import (
     REMINDER,
+    Incident,
     Kind,
-    News,
-    Trouble,
+    Status,
     held_back,
     memory,
-    remember,
-    to_be_told,
+    pending,
+    save,
 )
 from opensense_okta.publishing.published import published
 from opensense_okta.storage.lake import Lake
@@ -32,12 +32,12 @@ def days(number: int) -> timedelta:
     return timedelta(days=number)
 
 
-def trouble(key: str = "token", *, kind: Kind = "failed", day: date = DAY) -> Trouble:
-    return Trouble(kind, key, day, f"okta: {key}.", "Nothing is used.", "mend it.", "r1")
+def trouble(key: str = "token", *, kind: Kind = "failed", day: date = DAY) -> Incident:
+    return Incident(kind, key, day, f"okta: {key}.", "Nothing is used.", "mend it.", "r1")
 
 
-def news(*troubles: Trouble, today: date = DAY, complete: bool = True) -> News:
-    return News(today, troubles, complete)
+def news(*troubles: Incident, today: date = DAY, complete: bool = True) -> Status:
+    return Status(today, troubles, complete)
 
 
 ALL_WELL = news()
@@ -60,18 +60,18 @@ def chat(monkeypatch: pytest.MonkeyPatch) -> Iterator[Noticeboard]:
 
 def look(
     lake: Lake,
-    found: News,
+    found: Status,
     *,
     after: timedelta = timedelta(0),
     targets: tuple[Secret, ...] = (PAGER,),
-    patience: timedelta = SOON,
+    timeout: timedelta = SOON,
 ) -> list[Delivery]:
     """Tells what is to be told, as the sensor does, so long after three o'clock of the first day."""
     now = THREE + after
-    posts = to_be_told(lake, targets, memory(lake), found, now)
-    deliveries = deliver(posts, patience)
+    posts = pending(lake, targets, memory(lake), found, now)
+    deliveries = deliver(posts, timeout)
     done = zip(posts, deliveries, strict=True)
-    remember(lake, [(post, delivery.delivered) for post, delivery in done], now)
+    save(lake, [(post, delivery.delivered) for post, delivery in done], now)
     return deliveries
 
 
@@ -276,7 +276,7 @@ class TestATarget:
     ) -> None:
         chat.open.clear()
         deliveries = look(
-            lake, news(trouble()), targets=(CHAT, PAGER), patience=timedelta(seconds=1)
+            lake, news(trouble()), targets=(CHAT, PAGER), timeout=timedelta(seconds=1)
         )
         assert [one.trouble for one in deliveries] == ["did not answer in time", None]
         assert board.subjects == [FAILED]

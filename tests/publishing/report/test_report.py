@@ -14,7 +14,7 @@ from opensense_okta.config.models import Organization
 from opensense_okta.publishing.guards.evaluate import Verdict
 from opensense_okta.publishing.judgement import JUDGEMENT, Judgement
 from opensense_okta.publishing.publish import publish
-from opensense_okta.publishing.published import Base, Published, mark
+from opensense_okta.publishing.published import Published, PublishedRef, record_publication
 from opensense_okta.publishing.report.report import (
     COMBINATIONS,
     DAYS,
@@ -27,7 +27,7 @@ from opensense_okta.publishing.report.report import (
 )
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import ResolvedManifest, Source, resolve
-from opensense_okta.storage.lake import Lake, make_private, write_whole
+from opensense_okta.storage.lake import Lake, atomic_write, make_private_dir
 from tests.support.scratch import scratch
 from tests.support.stored import DAY, group, store, user
 from tests.support.stored import organization as acme
@@ -108,11 +108,11 @@ def put_out(
         day=of,
         file=0,
         resolved=resolved,
-        base=Base(day=before.day, id=before.id) if before else None,
+        base=PublishedRef(day=before.day, id=before.id) if before else None,
         difference=difference,
         approved_by=approved_by,
     )
-    mark(lake, published)
+    record_publication(lake, published)
     return published
 
 
@@ -127,7 +127,7 @@ def judge(lake: Lake, one: Published, *verdicts: Verdict, of: str | None = None)
         unproven=(),
         verdicts=verdicts,
     )
-    write_whole(lake.resolved(one.day).folder / JUDGEMENT, judgement.model_dump_json())
+    atomic_write(lake.resolved(one.day).folder / JUDGEMENT, judgement.model_dump_json())
 
 
 # Reading the page.
@@ -411,7 +411,7 @@ def test_conflicts_by_kind_and_attribute(lake: Lake) -> None:
 def test_since_when_it_is_published_is_said_in_the_organizations_time(lake: Lake) -> None:
     put_out(lake)
     ledger = lake.ledger(DAY)
-    make_private(ledger.parent)
+    make_private_dir(ledger.parent)
     ledger.touch()
     at = datetime(2026, 11, 23, 7, 5, tzinfo=UTC).timestamp()
     os.utime(ledger, (at, at))
@@ -423,8 +423,8 @@ def test_since_when_it_is_published_is_said_in_the_organizations_time(lake: Lake
 
 def test_since_when_does_not_go_by_the_ledger_where_it_is_noted(lake: Lake) -> None:
     noted = put_out(lake).model_copy(update={"since": datetime(2026, 11, 23, 7, 5, tzinfo=UTC)})
-    mark(lake, noted)
-    make_private(lake.ledger(DAY).parent)
+    record_publication(lake, noted)
+    make_private_dir(lake.ledger(DAY).parent)
     lake.ledger(DAY).touch()  # as publishing the same again does
     assert "Published since 2026-11-23 07:05 UTC." in text(read(write_report(ACME, lake, DAY)))
 
@@ -484,8 +484,8 @@ def test_history_goes_back_as_far_as_can_be_drawn(lake: Lake) -> None:
     one = put_out(lake)
     for back in range(1, DAYS + 5):
         earlier = one.day - timedelta(days=back)
-        make_private(lake.resolved(earlier).folder)
-        mark(lake, one.model_copy(update={"day": earlier, "base": None}))
+        make_private_dir(lake.resolved(earlier).folder)
+        record_publication(lake, one.model_copy(update={"day": earlier, "base": None}))
     found = rows(section(page_of(lake), "over-time"))
     assert len(found) == DAYS
     assert found[-1][0] == str(DAY - timedelta(days=DAYS - 1))
