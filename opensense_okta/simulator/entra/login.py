@@ -15,8 +15,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
 from opensense_okta.simulator.clock import Clock
-from opensense_okta.simulator.entra.aadsts import JSON, refusal
 from opensense_okta.simulator.entra.apps import App, Certificate
+from opensense_okta.simulator.entra.messages import LOGIN_JSON, login_error
 from opensense_okta.simulator.entra.tenant import TENANT_ID, Tenant
 from opensense_okta.simulator.messages import Call, Reply
 
@@ -78,9 +78,9 @@ class Login:
         _check_tenant(tenant, self._tenant)
         form = dict(parse_qsl(call.body.decode()))
         if "grant_type" not in form:
-            raise refusal(900144, "grant_type")
+            raise login_error(900144, "grant_type")
         if form["grant_type"] != "client_credentials":
-            raise refusal(70003, form["grant_type"])
+            raise login_error(70003, form["grant_type"])
         app = self._authenticate(call, form)
         _check_scope(form.get("scope", ""), call.base_url)
         seconds = int(self.lifetime)
@@ -90,24 +90,24 @@ class Login:
             "ext_expires_in": seconds,
             "access_token": self._issue(app),
         }
-        return Reply(200, msgspec.json.encode(body), [("x-ms-srs", "1.P")], JSON)
+        return Reply(200, msgspec.json.encode(body), [("x-ms-srs", "1.P")], LOGIN_JSON)
 
     def _authenticate(self, call: Call, form: dict[str, str]) -> App:
         client_id, secret = _basic(call) or (form.get("client_id"), form.get("client_secret"))
         if not client_id:
-            raise refusal(900144, "client_id")
+            raise login_error(900144, "client_id")
         app = self.apps.get(client_id)
         if not app:
-            raise refusal(700016, client_id)
+            raise login_error(700016, client_id)
         if form.get("client_assertion_type") == ASSERTION_TYPE:
             self._check_assertion(call, app, form.get("client_assertion", ""))
             return app
         if not secret:
-            raise refusal(7000216)
+            raise login_error(7000216)
         if secret in app.expired_secrets:
-            raise refusal(7000222, client_id)
+            raise login_error(7000222, client_id)
         if secret not in app.secrets:
-            raise refusal(7000215, client_id)
+            raise login_error(7000215, client_id)
         return app
 
     def _check_assertion(self, call: Call, app: App, assertion: str) -> None:
@@ -115,26 +115,26 @@ class Login:
             parsed = jws.extract_compact(assertion.encode())
             header, claims = dict(parsed.headers()), dict(msgspec.json.decode(parsed.payload))
         except (JoseError, ValueError, TypeError):
-            raise refusal(50027, "JWT token is invalid or malformed.") from None
+            raise login_error(50027, "JWT token is invalid or malformed.") from None
         certificate = _certificate(app, header)
         try:
             jwt.decode(assertion, RSAKey.import_key(certificate.public_key), algorithms=ALGORITHMS)
         except (JoseError, ValueError):
-            raise refusal(700027, "The key used is invalid or the signature is.") from None
+            raise login_error(700027, "The key used is invalid or the signature is.") from None
         self._check_claims(call, app, claims)
 
     def _check_claims(self, call: Call, app: App, claims: Mapping[str, Any]) -> None:
         now = self._clock.now()
         if not claims.get("iss") == claims.get("sub") == app.id:
-            raise refusal(700021)
+            raise login_error(700021)
         if claims.get("aud") != f"{call.base_url}{call.path}":
-            raise refusal(50012)
+            raise login_error(50012)
         begins, ends = claims.get("nbf", 0), claims.get("exp")
         if not isinstance(ends, int | float) or not begins - 300 <= now < ends:
-            raise refusal(700024, datetime.fromtimestamp(now, UTC).isoformat())
+            raise login_error(700024, datetime.fromtimestamp(now, UTC).isoformat())
         assertion_id = str(claims.get("jti") or "")
         if not assertion_id or assertion_id in self._assertions:
-            raise refusal(50027, "The claim 'jti' is missing or was used before.")
+            raise login_error(50027, "The claim 'jti' is missing or was used before.")
         self._assertions.add(assertion_id)
 
     def _issue(self, app: App) -> str:
@@ -151,22 +151,22 @@ class Login:
 
 def _check_tenant(name: str, tenant: Tenant) -> None:
     if name in SHARED_TENANT_NAMES:
-        raise refusal(9001023)
+        raise login_error(9001023)
     if name.lower() in (TENANT_ID, *tenant.domains):
         return
     if _GUID.fullmatch(name) or _DNS_NAME.fullmatch(name):
-        raise refusal(90002, name)
-    raise refusal(900023, name)
+        raise login_error(90002, name)
+    raise login_error(900023, name)
 
 
 def _check_scope(scope: str, own_url: str) -> None:
     if not scope:
-        raise refusal(900144, "scope")
+        raise login_error(900144, "scope")
     resource, default, rest = scope.partition("/.default")
     if not default or rest:
-        raise refusal(70011, scope)
+        raise login_error(70011, scope)
     if resource.rstrip("/") not in (own_url, *GRAPH_ROOTS):
-        raise refusal(500011, resource)
+        raise login_error(500011, resource)
 
 
 def _certificate(app: App, header: Mapping[str, Any]) -> Certificate:
@@ -175,7 +175,7 @@ def _certificate(app: App, header: Mapping[str, Any]) -> Certificate:
         if names and names <= certificate.thumbprints:
             return certificate
     thumbprints = ", ".join(value for _, value in sorted(names)) or "none"
-    raise refusal(
+    raise login_error(
         700027, f"The key was not found, Thumbprint of key used by client: '{thumbprints}'"
     )
 

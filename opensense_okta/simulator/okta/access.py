@@ -28,11 +28,6 @@ class Access:
         self.tokens = set(tokens)
         self.endpoint = endpoint
 
-    def expire_all(self) -> None:
-        """Let all tokens of both kinds expire."""
-        self.tokens.clear()
-        self.endpoint.expire_all()
-
     def refuse(self, call: Call, scope: str) -> Reply | None:
         """The reply to a caller without access, or None if the call is allowed."""
         scheme, _, token = call.headers.get("authorization", "").partition(" ")
