@@ -167,19 +167,17 @@ def test_an_account_has(accounts: dict[object, Row], name: str) -> None:
 
 
 @pytest.mark.parametrize("status", ACTIVE)
-def test_who_counts_follows_from_the_status(
-    accounts: dict[object, Row], status: str | None
-) -> None:
+def test_active_follows_from_the_status(accounts: dict[object, Row], status: str | None) -> None:
     account = accounts[f"status {status}"]
     assert (account["status"], account["active"]) == (status, ACTIVE[status])
 
 
-def test_an_account_says_whose_it_is(accounts: dict[object, Row]) -> None:
+def test_an_account_has_its_person_id(accounts: dict[object, Row]) -> None:
     assert {row["directory"] for row in accounts.values()} == {"okta"}
     assert len({row["person_id"] for row in accounts.values()}) == len(accounts)
 
 
-def test_every_attribute_of_the_vocabulary_is_there_once(tmp_path: Path) -> None:
+def test_each_attribute_has_one_column(tmp_path: Path) -> None:
     lake = Lake(tmp_path, "acme")
     store(lake)
     resolve(organization(), DAY, lake)

@@ -147,7 +147,7 @@ def test_their_values_come_from(outcome: Outcome) -> None:
             row = explained[person, attribute]
             losing = row["losing"]
             assert isinstance(losing, list)
-            lost = [f"{one['directory']} says {one['value']}" for one in losing]
+            lost = [f"{one['directory']} has {one['value']}" for one in losing]
             assert [f"{row['directory']}/{row['account_id']}", *lost] == wanted
 
 

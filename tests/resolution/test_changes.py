@@ -194,13 +194,13 @@ CASES: dict[str, tuple[Day, Day, list[Row]]] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_changes_are_told_when(case: str) -> None:
+def test_the_changes_are(case: str) -> None:
     before, after, expected = CASES[case]
     found, _ = compared(before, after)
     assert sorted(found, key=str) == sorted(expected, key=str)
 
 
-def test_the_changes_are_counted_without_names() -> None:
+def test_the_counts_have_no_personal_data() -> None:
     difference = Difference(
         added=1,
         removed=1,
@@ -240,7 +240,7 @@ def test_the_changes_are_counted_without_names() -> None:
     assert Difference.model_validate_json(counted.model_dump_json()) == counted
 
 
-def test_comparing_again_replaces_what_was_found() -> None:
+def test_a_second_comparison_replaces_the_first() -> None:
     with connected() as connection:
         store_days(connection, day(person("a")), day(person("b")))
         first = compare(connection)

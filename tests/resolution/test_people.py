@@ -115,7 +115,7 @@ def test_a_manager_is_found(managed: dict[object, Row], case: Case) -> None:
     assert found == (managed[case.manager]["person_id"] if case.manager else None)
 
 
-def test_a_managers_id_says_who_and_the_manager_stays_as_it_was_written(
+def test_manager_id_is_the_person_and_manager_stays_as_written(
     managed: dict[object, Row],
 ) -> None:
     report = managed["by employee number"]
@@ -133,7 +133,7 @@ def test_a_manager_who_has_left_is_still_the_manager(lake: Lake) -> None:
 # People.
 
 
-def test_everyone_who_has_an_account_is_a_person_and_active_says_who_counts(lake: Lake) -> None:
+def test_everyone_with_an_account_is_a_person_active_or_not(lake: Lake) -> None:
     store(lake, [user("a"), user("b", status="DEPROVISIONED"), user("c", status="STAGED")])
     resolve(organization(), DAY, lake)
     assert {name: row["active"] for name, row in people(lake).items()} == {
@@ -143,7 +143,7 @@ def test_everyone_who_has_an_account_is_a_person_and_active_says_who_counts(lake
     }
 
 
-def test_a_person_says_which_directories_and_accounts_it_is_made_of(lake: Lake) -> None:
+def test_a_person_lists_its_directories_and_accounts(lake: Lake) -> None:
     store(lake, [user("00u1", {"login": "ada"})])
     resolve(organization(), DAY, lake)
     person = only(resolved(lake, "people"))
@@ -153,7 +153,7 @@ def test_a_person_says_which_directories_and_accounts_it_is_made_of(lake: Lake) 
     assert person["person_id"] == only(resolved(lake, "accounts"))["person_id"]
 
 
-def test_a_person_stays_the_same_whatever_changes_but_the_account(lake: Lake) -> None:
+def test_a_person_keeps_the_id_while_the_account_exists(lake: Lake) -> None:
     before: Profile = {"login": "ada@acme.test", "email": "ada@acme.test", "lastName": "Byron"}
     after: Profile = {"login": "king@acme.test", "email": "k@acme.test", "lastName": "King"}
     store(lake, [user("00u1", before), user("00u2", after)], day=YESTERDAY)
@@ -201,7 +201,7 @@ def test_a_groups_name_stays_as_it_was_written(lake: Lake) -> None:
     assert (found["name"], found["description"]) == (" Staff ", " all ")
 
 
-def test_memberships_are_of_people_and_groups_that_are_known(lake: Lake) -> None:
+def test_memberships_of_unknown_people_and_groups_are_left_out(lake: Lake) -> None:
     store(
         lake,
         [user("a"), user("b")],
@@ -237,7 +237,7 @@ def test_a_value_is_explained_by_its_directory_its_account_and_its_rule(lake: La
 
 
 @pytest.mark.parametrize("roomy", [1, 0], ids=["where memory is ample", "where it is short"])
-def test_each_of_a_persons_many_accounts_is_heard(
+def test_values_come_from_all_of_a_persons_many_accounts(
     lake: Lake, roomy: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("opensense_okta.resolution.resolve.EXTRA_MEMORY", roomy)
@@ -262,7 +262,9 @@ def test_each_of_a_persons_many_accounts_is_heard(
     } == {(name, f"E{number}@{name}") for number, name in enumerate(names, start=1)}
 
 
-def test_an_account_without_a_profile_leaves_the_others_of_its_person_alone(lake: Lake) -> None:
+def test_an_account_without_a_profile_keeps_the_values_of_the_persons_other_accounts(
+    lake: Lake,
+) -> None:
     store(lake, [{"id": "00u1", "status": "ACTIVE"}])
     store(lake, [user("e1", {"title": "Engineer"})], directory="entra")
     pins = [["okta/00u1", "entra/e1"]]
@@ -273,7 +275,7 @@ def test_an_account_without_a_profile_leaves_the_others_of_its_person_alone(lake
     assert explained["account_id"] == "e1"
 
 
-def test_a_rule_says_what_a_value_had_to_wait_for(lake: Lake) -> None:
+def test_the_rule_names_why_a_value_of_higher_precedence_lost(lake: Lake) -> None:
     acme = company(
         dict.fromkeys(("hr", "okta", "entra"), OKTA),
         resolution={"when_stale": "yield", "stale_after_days": 3},
@@ -293,7 +295,7 @@ def test_a_rule_says_what_a_value_had_to_wait_for(lake: Lake) -> None:
     assert rules["E", "title"] == "only_value"
 
 
-def test_an_inactive_accounts_value_waits_for_an_active_ones(lake: Lake) -> None:
+def test_an_inactive_accounts_value_counts_after_an_active_ones(lake: Lake) -> None:
     acme = company({"hr": OKTA, "okta": OKTA})
     ada = {"email": "ada@acme.test"}
     store(lake, [user("h1", ada | {"title": "H"}, status="SUSPENDED")], directory="hr")
@@ -303,7 +305,7 @@ def test_an_inactive_accounts_value_waits_for_an_active_ones(lake: Lake) -> None
     assert (title["value"], title["rule"]) == ("O", "inactive_last")
 
 
-def test_an_id_that_comes_twice_is_one_account(lake: Lake) -> None:
+def test_an_id_that_occurs_twice_is_one_account(lake: Lake) -> None:
     ada = user("o1", {"email": "ada@acme.test"})
     store(lake, [ada, user("o1", {"email": "ada@acme.test", "title": "Poet"}), user("o2")])
     evidence = resolve(organization(), DAY, lake).evidence
@@ -402,7 +404,7 @@ def test_resolving_again_gives_the_same_rows_under_an_id_of_their_own(lake: Lake
     assert first.model_copy(update={"id": second.id}) == second
 
 
-def test_a_later_day_changes_nothing_of_an_earlier_one(lake: Lake) -> None:
+def test_a_later_day_does_not_change_an_earlier_one(lake: Lake) -> None:
     store(lake, [user("a", {"title": "Clerk"})], day=YESTERDAY)
     resolve(organization(), YESTERDAY, lake)
     before = resolved(lake, "people", day=YESTERDAY)
@@ -433,7 +435,7 @@ def test_a_day_is_resolved_from_the_newest_snapshot_not_after_it(lake: Lake) -> 
     }  # fmt: skip
 
 
-def test_a_day_before_the_first_snapshot_says_what_can_be_done(lake: Lake) -> None:
+def test_the_error_for_a_day_before_the_first_snapshot_has_a_remedy(lake: Lake) -> None:
     store(lake, [user("a")], day=DAY + timedelta(days=1))
     with pytest.raises(NothingToResolve) as refused:
         resolve(organization(), DAY, lake)
@@ -445,7 +447,7 @@ def test_a_day_before_the_first_snapshot_says_what_can_be_done(lake: Lake) -> No
     assert lake.resolved_days() == []
 
 
-def test_a_day_that_cannot_be_resolved_stays_as_it_was(lake: Lake) -> None:
+def test_a_failed_resolve_leaves_the_stored_day_unchanged(lake: Lake) -> None:
     store(lake, [user("a")])
     resolve(organization(), DAY, lake)
     before = sorted(lake.resolved(DAY).folder.rglob("*"))
@@ -457,7 +459,7 @@ def test_a_day_that_cannot_be_resolved_stays_as_it_was(lake: Lake) -> None:
     assert list(people(lake)) == ["a"]
 
 
-def test_the_manifest_says_what_the_day_was_made_from(lake: Lake) -> None:
+def test_the_manifest_lists_snapshots_and_rules(lake: Lake) -> None:
     taken = store(lake, [user("a")])
     made = resolve(organization(), DAY, lake)
     assert lake.resolved(DAY).manifest(ResolvedManifest) == made
@@ -474,7 +476,7 @@ def test_columns_keep_their_types_without_a_value(tmp_path: Path, users: list[Ro
     assert {table: columns_of(resolved_file(lake, table)) for table in TABLES} == COLUMNS
 
 
-def test_a_day_that_0_1_resolved_says_which_scope_its_snapshots_had(lake: Lake) -> None:
+def test_the_source_scope_of_a_day_that_0_1_resolved_is_read(lake: Lake) -> None:
     store(lake, [user("00u1")])
     text = resolve(organization(), DAY, lake).model_dump_json()
     written = text.replace('"source_scope":""', '"reach":"c0ffee"')

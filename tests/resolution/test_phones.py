@@ -28,23 +28,21 @@ def numbers_of(*written: tuple[str, str]) -> set[str | None]:
     ],
 )
 @pytest.mark.parametrize("country", ["", "US", "Germany", "nowhere in particular"])
-def test_a_number_that_is_written_internationally_needs_no_country(
-    written: str, country: str
-) -> None:
+def test_an_international_number_needs_no_country(written: str, country: str) -> None:
     assert numbers_of((written, country)) == {BERLIN}
 
 
 @pytest.mark.parametrize("country", ["DE", "de", "DEU", "Germany", "GERMANY", "Deutschland"])
-def test_a_national_number_is_read_as_the_country_writes_it(country: str) -> None:
+def test_a_national_number_is_parsed_by_the_rules_of_the_country(country: str) -> None:
     assert numbers_of(("030 901820", country), ("(030) 90-1820", country)) == {BERLIN}
 
 
 @pytest.mark.parametrize("country", ["", "Atlantis", "EU"])
-def test_a_national_number_of_no_country_means_nothing(country: str) -> None:
+def test_a_national_number_without_a_country_is_not_parsed(country: str) -> None:
     assert numbers_of(("030 901820", country)) == {None}
 
 
-def test_the_prefix_of_a_country_for_calls_abroad_counts() -> None:
+def test_a_countrys_prefix_for_international_calls_is_understood() -> None:
     assert numbers_of(("011 49 30 901820", "USA")) == {BERLIN}
 
 
@@ -61,7 +59,7 @@ def test_an_extension_belongs_to_the_number() -> None:
 
 
 @pytest.mark.parametrize("text", ["n/a", "+", "00", "4711", "+49 30 901820 / +49 171 1234567"])
-def test_what_is_no_number_means_nothing(text: str) -> None:
+def test_other_texts_are_not_parsed(text: str) -> None:
     assert numbers_of((text, "")) == {None}
 
 
@@ -85,5 +83,5 @@ def test_a_country_has_many_names(names: list[str], code: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", " ", "-", "X", "QQ", "Europe", "Remote", "SU", "Deutchland"])
-def test_what_names_no_country_is_not_guessed(name: str) -> None:
+def test_other_texts_are_no_country(name: str) -> None:
     assert country_code(name) is None

@@ -52,17 +52,17 @@ def without(row: Row, *columns: str) -> Row:
 
 @once
 @given(organizations())
-def test_accounts_and_rules_alone_say_who_is_who_and_whose_values_they_have(
+def test_people_follow_from_accounts_and_rules_and_have_values_of_their_accounts(
     world: SmallOrganization,
 ) -> None:
     with a_lake() as lake:
         made = resolve_in(lake, world)
-    the_keys_say_who_is_who(world, made)
+    people_are_those_of_the_keys(world, made)
     every_account_is_one_persons(world, made)
     every_filled_value_is_one_that_an_account_of_the_person_has(world, made)
 
 
-def the_keys_say_who_is_who(world: SmallOrganization, made: Tables) -> None:
+def people_are_those_of_the_keys(world: SmallOrganization, made: Tables) -> None:
     people, conflicts = expected_people(world)
     names = {row["person_id"]: accounts_of(row) for row in made["people"]}
     assert {frozenset(accounts) for accounts in names.values()} == people
@@ -162,7 +162,7 @@ def test_a_directory_without_new_information_changes_nothing_but_provenance(
     st.tuples(organizations(2).filter(lambda world: world.accounts), organizations(2)),
     st.permutations([SECOND, THIRD]),
 )
-def test_the_same_rows_come_out_again_in_any_order_of_days(
+def test_the_rows_are_the_same_in_any_order_of_days(
     seen: tuple[SmallOrganization, SmallOrganization], order: list[date]
 ) -> None:
     """After a published day, so that there is a ledger, which knows some of the people."""

@@ -55,7 +55,7 @@ def judged(**evidence: int) -> dict[str, Finding]:
     return {found.name: found for found in findings}
 
 
-def test_a_good_day_passes_every_check_and_says_what_was_counted() -> None:
+def test_a_good_day_passes_every_check_and_the_messages_have_the_counts() -> None:
     findings = judged()
 
     assert all(finding.passed for finding in findings.values())
@@ -67,7 +67,7 @@ def test_a_good_day_passes_every_check_and_says_what_was_counted() -> None:
     )
 
 
-def test_the_checks_are_known_before_any_day_is_judged() -> None:
+def test_the_checks_are_known_before_a_day_is_resolved() -> None:
     assert list(judged()) == [check.name for check in RESOLUTION_CHECKS]
     assert {check.name for check in RESOLUTION_CHECKS if check.holds} == HOLDING
     assert all(check.question.endswith("?") for check in RESOLUTION_CHECKS)
@@ -87,9 +87,7 @@ def test_the_checks_are_known_before_any_day_is_judged() -> None:
         ({"people_linked": 749}, "correlation_stable"),
     ],
 )
-def test_what_is_wrong_fails_its_own_check_and_no_other(
-    wrong: Mapping[str, int], check: str
-) -> None:
+def test_a_defect_fails_its_own_check_only(wrong: Mapping[str, int], check: str) -> None:
     findings = judged(**wrong)
 
     assert [name for name, found in findings.items() if not found.passed] == [check]
@@ -105,11 +103,13 @@ def test_what_is_wrong_fails_its_own_check_and_no_other(
         {"people_linked": 750},
     ],
 )
-def test_a_few_doubts_conflicts_and_lost_links_are_normal(tolerated: Mapping[str, int]) -> None:
+def test_a_few_ambiguous_matches_conflicts_and_lost_links_pass(
+    tolerated: Mapping[str, int],
+) -> None:
     assert all(finding.passed for finding in judged(**tolerated).values())
 
 
-def test_two_lost_links_of_a_small_organization_are_no_news() -> None:
+def test_two_lost_links_of_a_small_organization_pass() -> None:
     twenty = {
         **GOOD,
         "people": 20,
@@ -126,7 +126,7 @@ def test_two_lost_links_of_a_small_organization_are_no_news() -> None:
     assert not compared(linked=15)
 
 
-def test_doubts_of_a_single_directory_are_measured_by_all_its_people() -> None:
+def test_ambiguous_matches_of_a_single_directory_are_a_share_of_all_people() -> None:
     assert judged(people_linked=0, people_in_conflict=50, people_in_doubt=50)[
         "ambiguous_matches_low"
     ].passed
@@ -153,14 +153,14 @@ def test_links_are_compared_with_a_day_of_the_same_directories_only(
     assert "no earlier day of the same directories" in found.says
 
 
-def test_what_was_never_counted_holds_publishing_back() -> None:
+def test_a_missing_count_blocks_publishing() -> None:
     findings = check_resolved_day(day_of({}), None)
 
     assert {found.name for found in findings if not found.passed} == HOLDING
     assert "Resolve the day again" in findings[0].says
 
 
-def test_a_resolved_day_counts_what_is_asked_and_names_nobody(lake: Lake) -> None:
+def test_a_resolved_day_has_all_counts_and_no_personal_data(lake: Lake) -> None:
     store(
         lake, [user("00u1", {"email": "ada@acme.test"}), user("00u2", {"email": "ADA@acme.test"})]
     )

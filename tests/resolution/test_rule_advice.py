@@ -238,13 +238,13 @@ def test_advice_is_given_on(case: Case, advice_on_attributes: list[Advice]) -> N
     assert all(each.says and each.remedy for each in advice)
 
 
-def test_advice_on_attributes_is_all_there_is(advice_on_attributes: list[Advice]) -> None:
+def test_there_is_no_other_advice_on_attributes(advice_on_attributes: list[Advice]) -> None:
     attributes = {case.attribute for case in CASES}
 
     assert {each.subject for each in advice_on_attributes} <= attributes
 
 
-def test_a_match_key_that_a_directory_does_not_have_or_has_twice_is_named(lake: Lake) -> None:
+def test_a_match_key_that_is_blank_or_repeated_in_a_directory_is_reported(lake: Lake) -> None:
     """hr has the employee number of one person only, and okta has one number for two people."""
     fill(lake, "okta", {"employee_number": lambda person: str(max(person, 1))})
     fill(lake, "hr", {"employee_number": some("1", 1), "division": "d"})
@@ -257,7 +257,7 @@ def test_a_match_key_that_a_directory_does_not_have_or_has_twice_is_named(lake: 
     assert blank.numbers == {"accounts": 12, "filled": 1}
 
 
-def test_accounts_named_by_hand_that_do_not_exist_are_counted_and_not_named(lake: Lake) -> None:
+def test_accounts_in_rules_that_do_not_exist_are_counted_without_ids(lake: Lake) -> None:
     rules = {
         "pin": [["okta/1", "hr/1"], ["okta/2", "hr/ada@acme.test"]],
         "part": [["okta/3", "okta/bob@acme.test"]],
@@ -274,7 +274,7 @@ def test_accounts_named_by_hand_that_do_not_exist_are_counted_and_not_named(lake
     assert "acme.test" not in " ".join(f"{each.says} {each.remedy}" for each in advice)
 
 
-def test_a_fact_is_told_of_a_handful_of_people_as_well(lake: Lake) -> None:
+def test_facts_are_reported_for_a_few_people_too(lake: Lake) -> None:
     rules = {
         "match": ["employee_number", "user_name", "email"],
         "attributes": {
@@ -297,7 +297,7 @@ def test_a_fact_is_told_of_a_handful_of_people_as_well(lake: Lake) -> None:
     ]
 
 
-def test_what_may_be_chance_is_not_told_of_a_handful_of_people(lake: Lake) -> None:
+def test_statistical_advice_is_not_given_on_a_few_people(lake: Lake) -> None:
     rules = {
         "match": ["employee_number", "email"],
         "attributes": {
@@ -318,7 +318,7 @@ def test_what_may_be_chance_is_not_told_of_a_handful_of_people(lake: Lake) -> No
 
 
 @pytest.mark.parametrize("people", [12, 2])
-def test_a_directory_that_repeats_what_another_one_says_contributes_nothing(
+def test_a_directory_with_the_same_values_as_another_contributes_nothing(
     lake: Lake, people: int
 ) -> None:
     fill(lake, "okta", {"title": "Poet"}, people=PEOPLE[:people])
@@ -330,21 +330,23 @@ def test_a_directory_that_repeats_what_another_one_says_contributes_nothing(
     assert advice.numbers == {"accounts": people, "won": 0, "members": 0}
 
 
-def test_a_directory_with_a_group_that_somebody_is_in_contributes(lake: Lake) -> None:
+def test_a_directory_with_a_group_with_members_contributes(lake: Lake) -> None:
     fill(lake, "okta", {"title": "Poet"})
     fill(lake, "hr", {"title": "Poet"}, members=[("poets", "1")])
 
     assert advice_on(acme({}, "okta", "hr"), lake) == []
 
 
-def test_a_directory_without_accounts_is_named(lake: Lake) -> None:
+def test_a_directory_without_accounts_is_reported(lake: Lake) -> None:
     fill(lake, "okta", {})
     fill(lake, "hr", {}, people=[])
 
     assert told(advice_on(acme({}, "okta", "hr"), lake)) == [("directory_without_accounts", "hr")]
 
 
-def test_a_stale_directory_that_yields_is_not_blamed_for_winning_nothing(lake: Lake) -> None:
+def test_a_stale_directory_of_lowest_precedence_is_not_reported_for_winning_nothing(
+    lake: Lake,
+) -> None:
     rules = {**attribute("title", precedence=["hr", "okta"]), "when_stale": "yield"}
     fill(lake, "okta", {"title": "Poet"})
     fill(lake, "hr", {"title": "Poet"}, day=DAY - timedelta(days=9))
@@ -352,7 +354,7 @@ def test_a_stale_directory_that_yields_is_not_blamed_for_winning_nothing(lake: L
     assert advice_on(acme(rules, "okta", "hr"), lake) == []
 
 
-def test_nothing_is_said_of_a_directory_that_was_never_read(lake: Lake) -> None:
+def test_there_is_no_advice_on_a_directory_that_was_never_read(lake: Lake) -> None:
     rules = {**attribute("title", precedence=["hr", "okta"]), "part": [["hr/1", "hr/2"]]}
     fill(lake, "okta", {"title": "Poet"})
 
@@ -365,7 +367,7 @@ def test_one_directory_without_rules_gives_no_advice(lake: Lake) -> None:
     assert advice_on(acme({}, "okta"), lake) == []
 
 
-def test_rules_that_were_changed_since_the_day_was_resolved_are_not_judged(lake: Lake) -> None:
+def test_rules_changed_after_the_day_was_resolved_are_not_evaluated(lake: Lake) -> None:
     fill(lake, "okta", {})
     resolved = resolve(acme({}, "okta"), DAY, lake)
 

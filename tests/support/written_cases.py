@@ -10,7 +10,7 @@ A case is an organization on one day, with all that matters and nothing else:
       people:                               # all of them, by their accounts; the anchor first
         okta/o1 hr/h1:
           title: Poet
-          because: {title: [hr/h1, okta says Engineer]}    # whose value it is, and what lost
+          because: {title: [hr/h1, okta has Engineer]}    # where the value is from, and what lost
       conflicts:                            # all of them; `of` has one account of each person
         - {kind: value, on: title, of: [okta/o1]}
 
