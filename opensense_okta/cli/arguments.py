@@ -1,12 +1,12 @@
 """What people give to the commands, understood; or what is wrong with it."""
 
 from datetime import UTC, date, datetime
-from difflib import get_close_matches
 
 from opensense_okta.config.environment import data_root, organizations_folder
 from opensense_okta.config.load import load_organizations
 from opensense_okta.config.models import Organization
 from opensense_okta.config.secret import Secret, SecretMissing
+from opensense_okta.config.text import nearest
 from opensense_okta.config.yaml_file import OrganizationFileError
 from opensense_okta.storage.lake import Lake
 
@@ -24,8 +24,8 @@ def organization_of(name: str) -> Organization:
     organizations = load_organizations(organizations_folder())
     found = organizations.get(name)
     if found is None:
-        near = get_close_matches(name, organizations, n=1)
-        meant = f" Did you mean {near[0]}?" if near else ""
+        near = nearest(name, organizations)
+        meant = f" Did you mean {near}?" if near else ""
         raise UsageError(
             f"There is no organization file {organizations_folder() / name}.yaml.{meant}"
         )
@@ -84,4 +84,4 @@ def refuse_missing_secrets(organization: Organization) -> None:
                 if isinstance(value, Secret):
                     value.reveal()
             except SecretMissing as missing:
-                raise UsageError(f"{organization.name}/{name}: {missing}.") from None
+                raise UsageError(f"{organization.name}/{name}: {missing}") from None

@@ -8,7 +8,6 @@ import click
 
 from opensense_okta.cli.arguments import UsageError, lake_of, organization_of
 from opensense_okta.config.environment import EnvironmentMistake, set_private_umask
-from opensense_okta.config.load import OrganizationsFolderMissing
 from opensense_okta.simulator.command import simulate
 
 WRONG_USE = 2
@@ -138,7 +137,7 @@ def preview(
 def _wrong_use_in_words() -> Iterator[None]:
     try:
         yield
-    except (UsageError, EnvironmentMistake, OrganizationsFolderMissing) as mistake:
+    except (UsageError, EnvironmentMistake) as mistake:
         click.echo(str(mistake), err=True)
         sys.exit(WRONG_USE)
 

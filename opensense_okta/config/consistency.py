@@ -8,7 +8,8 @@ from itertools import product
 from urllib.parse import urlsplit
 
 from opensense_okta.config.attributes import STANDARD_ATTRIBUTES
-from opensense_okta.config.yaml_file import Finding, Location, did_you_mean
+from opensense_okta.config.text import did_you_mean
+from opensense_okta.config.yaml_file import Finding, Location
 
 
 def contradictions(data: dict[str, object]) -> Iterator[Finding]:

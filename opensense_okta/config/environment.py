@@ -4,9 +4,11 @@ import os
 import re
 from pathlib import Path
 
+from opensense_okta.config.errors import UserError
 
-class EnvironmentMistake(Exception):
-    """An environment variable is missing or cannot be used; the text says what to set."""
+
+class EnvironmentMistake(UserError):
+    """An environment variable, or a place that it names, is missing or cannot be used."""
 
 
 def set_private_umask() -> None:
@@ -23,11 +25,15 @@ def dagster_home() -> Path:
     given = os.environ.get("DAGSTER_HOME")
     home = Path(given) if given else Path.cwd() / "dagster_home"
     if not home.is_absolute():
-        raise EnvironmentMistake(f"DAGSTER_HOME must be an absolute path; it is {given}.")
+        raise EnvironmentMistake(
+            f"DAGSTER_HOME must be an absolute path; it is {given}.",
+            remedy="set it to the absolute path of the project's dagster_home.",
+        )
     if not home.is_dir():
         raise EnvironmentMistake(
-            f"There is no folder {home}. Set DAGSTER_HOME to the project's dagster_home, such as"
-            " `export DAGSTER_HOME=$PWD/dagster_home`."
+            f"There is no folder {home}.",
+            remedy="set DAGSTER_HOME to the project's dagster_home, such as"
+            " `export DAGSTER_HOME=$PWD/dagster_home`.",
         )
     return home
 
@@ -43,7 +49,8 @@ def data_root() -> Path:
         return dagster_home().parent / "data"
     if "://" in given:
         raise EnvironmentMistake(
-            f"OPENSENSE_DATA={given}: object stores are not yet supported; name a folder."
+            f"OPENSENSE_DATA={given}: object stores are not yet supported.",
+            remedy="name a folder.",
         )
     return Path(given).absolute()
 
@@ -64,7 +71,8 @@ def memory_limit() -> int:
     size = re.fullmatch(r"(\d+(?:\.\d+)?) ?([KMGT])(i?)B", given)
     if not size:
         raise EnvironmentMistake(
-            f"OPENSENSE_MEMORY_LIMIT={given}: write a size, such as 512MB or 2GB."
+            f"OPENSENSE_MEMORY_LIMIT={given} is no size.",
+            remedy="write one such as 512MB or 2GB.",
         )
     number, unit, binary = size.groups()
     step = 1024 if binary else 1000

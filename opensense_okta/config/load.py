@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from opensense_okta.config.consistency import contradictions
+from opensense_okta.config.environment import EnvironmentMistake
 from opensense_okta.config.models import Organization
 from opensense_okta.config.yaml_file import (
     Document,
@@ -16,19 +17,16 @@ from opensense_okta.config.yaml_file import (
 )
 
 
-class OrganizationsFolderMissing(Exception):
-    """The folder that should hold the organizations' files is not there."""
-
-
 def load_organizations(folder: Path) -> dict[str, Organization | OrganizationFileError]:
     """Every organization of a folder by name, sorted; for a file with mistakes, the mistakes.
 
     Raises:
-        OrganizationsFolderMissing: There is no such folder.
+        EnvironmentMistake: There is no such folder.
     """
     if not folder.is_dir():
-        raise OrganizationsFolderMissing(
-            f"{folder} is not a folder; it should hold one YAML file for each organization"
+        raise EnvironmentMistake(
+            f"{folder} is not a folder; it should hold one YAML file for each organization.",
+            remedy="make it, or name another folder in OPENSENSE_ORGANIZATIONS.",
         )
     organizations: dict[str, Organization | OrganizationFileError] = {}
     # Hidden files are an editor's, not an operator's.

@@ -6,11 +6,13 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
 
+from opensense_okta.config.errors import UserError
+
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-class SecretMissing(Exception):
-    """A secret is not where the file says; the words name the place, never a value."""
+class SecretMissing(UserError):
+    """A secret is not where the organization file says. The text names the place, never a value."""
 
 
 class Section(BaseModel):
@@ -55,13 +57,13 @@ class Secret(Section):
         """
         if self.file is None:
             value, fault = os.environ.get(self.env or ""), "is not set"
-            remedy = "set it where the commands and Dagster's processes start"
+            remedy = "set it where the commands and Dagster's processes start."
         else:
             value, fault = _content(self.file)
-            remedy = "put the secret there, readable for the user who runs this"
+            remedy = "put the secret there, readable for the user that runs this."
         if value is None or not value.strip():
             fault = fault if value is None else "is empty"
-            raise SecretMissing(f"the secret's {self} {fault}; {remedy}")
+            raise SecretMissing(f"The secret's {self} {fault}.", remedy=remedy)
         return value.rstrip("\r\n")
 
 

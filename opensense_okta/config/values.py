@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
-from opensense_okta.config.yaml_file import did_you_mean
+from opensense_okta.config.text import did_you_mean
 
 _OWN_COLUMNS = (
     "person_id",

@@ -4,7 +4,6 @@ Nothing here knows what the keys mean; `opensense_okta.config.models` does. Here
 edit is read so that all its mistakes are found at once, each told with its line.
 """
 
-import difflib
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
+
+from opensense_okta.config.text import did_you_mean, nearest
 
 Location = tuple[str | int, ...]
 """Where something stands in the file: keys, and positions in lists."""
@@ -180,26 +181,12 @@ def findings_of(
 def _unknown_key(location: Location, allowed: Sequence[str]) -> Finding:
     key = str(location[-1])
     words = f"is not a known key{did_you_mean(key, allowed)} Allowed here: {', '.join(allowed)}"
-    return Finding(location, words, _nearest(key, allowed))
+    return Finding(location, words, nearest(key, allowed))
 
 
 def _one_of(value: object, allowed: Sequence[str]) -> str:
     choice = "one of " if len(allowed) > 1 else ""
     return f"must be {choice}{', '.join(allowed)}{did_you_mean(str(value), allowed)}"
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`; did you mean …?` with the known word nearest to `word`; a full stop when none is."""
-    near = _nearest(word, known)
-    return f"; did you mean {near}?" if near else "."
-
-
-def _nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that `word` was probably meant to be."""
-    spellings = {each.casefold(): each for each in known}
-    # Long words cost difflib quadratic time and are nobody's slip of the finger.
-    near = difflib.get_close_matches(word[:100].casefold(), spellings, n=1)
-    return spellings[near[0]] if near else None
 
 
 def _refusal(path: Path, line: int, message: str) -> OrganizationFileError:

@@ -23,7 +23,7 @@ ROWS_PER_GROUP = 16_384  # of Parquet; a group is held in memory while it is wri
 
 
 class MemoryTooSmall(EnvironmentMistake):
-    """A query took all the memory that it may, or all the room on disk beside it."""
+    """A query needs more memory than it may take, or more space on disk than there is."""
 
 
 @contextmanager
@@ -51,9 +51,10 @@ def start(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             yield connection
         except duckdb.OutOfMemoryException as error:
             raise MemoryTooSmall(
-                f"{limit / 1e6:.0f} MB of memory were not enough. Set OPENSENSE_MEMORY_LIMIT (800MB unless"
-                " set) higher, and see that the lake's disk has room for what does not fit into memory."
-                " Nothing was published by this; the directory that is published stays."
+                f"{limit / 1e6:.0f} MB of memory were not enough.",
+                impact="Nothing was published by this; the published directory stays.",
+                remedy="set OPENSENSE_MEMORY_LIMIT (800MB unless set) higher, and check that the lake's disk"
+                " has space for what does not fit into memory.",
             ) from error
         finally:
             connection.close()

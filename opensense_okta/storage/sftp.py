@@ -16,25 +16,15 @@ from urllib.parse import unquote, urlsplit
 
 import paramiko  # type: ignore[import-untyped]  # comes without types
 
+from opensense_okta.config.errors import UserError
+
 TIMEOUT = 60  # seconds without an answer, for each step
 KNOWN_TO_ALL = Path("/etc/ssh/ssh_known_hosts")
 HOME = "/~/"  # at the beginning of a URL's path, as curl writes it
 
 
-class SshError(Exception):
-    """A server cannot be reached, or not be trusted, or does not trust us.
-
-    Attributes:
-        what: what happened.
-        remedy: what to do next.
-        heals: whether time alone may heal it.
-    """
-
-    def __init__(self, what: str, *, remedy: str, transient: bool = False) -> None:
-        super().__init__(what)
-        self.what = what
-        self.remedy = remedy
-        self.transient = transient
+class SshError(UserError):
+    """A server cannot be reached, is not trusted, or does not accept our keys."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +62,7 @@ def find_server(url: str) -> Server:
     """The server of a URL, with what `~/.ssh/config` says of it; the URL has the last word.
 
     Raises:
-        SshTrouble: the configuration cannot be understood.
+        SshError: the configuration cannot be understood.
     """
     parts = urlsplit(url)
     file = Path.home() / ".ssh" / "config"
@@ -107,7 +97,7 @@ def connect(server: Server) -> tuple[paramiko.SSHClient, paramiko.SFTPClient]:
     """A connection, to be closed by the caller, and the server's files on it.
 
     Raises:
-        SshTrouble: there is none.
+        SshError: there is none.
     """
     client = paramiko.SSHClient()
     try:

@@ -96,23 +96,25 @@ WRONG = {
     ),
     "a DAGSTER_HOME that is not absolute": Wrong(
         ("sync", "acme"),
-        "DAGSTER_HOME must be an absolute path; it is dagster_home.\n",
+        "DAGSTER_HOME must be an absolute path; it is dagster_home. What to do: set it to the"
+        " absolute path of the project's dagster_home.\n",
         (("DAGSTER_HOME", "dagster_home"),),
     ),
     "a DAGSTER_HOME that is not there": Wrong(
         ("sync", "acme"),
-        "There is no folder {home}/nowhere. Set DAGSTER_HOME to the project's dagster_home, such as"
-        " `export DAGSTER_HOME=$PWD/dagster_home`.\n",
+        "There is no folder {home}/nowhere. What to do: set DAGSTER_HOME to the project's"
+        " dagster_home, such as `export DAGSTER_HOME=$PWD/dagster_home`.\n",
         (("DAGSTER_HOME", "{home}/nowhere"),),
     ),
     "no folder of organizations": Wrong(
         ("sync", "acme"),
-        "{home}/nowhere is not a folder; it should hold one YAML file for each organization\n",
+        "{home}/nowhere is not a folder; it should hold one YAML file for each organization."
+        " What to do: make it, or name another folder in OPENSENSE_ORGANIZATIONS.\n",
         (("OPENSENSE_ORGANIZATIONS", "{home}/nowhere"),),
     ),
     "a lake in an object store": Wrong(
         ("sync", "acme"),
-        "OPENSENSE_DATA=s3://bucket: object stores are not yet supported; name a folder.\n",
+        "OPENSENSE_DATA=s3://bucket: object stores are not yet supported. What to do: name a folder.\n",
         (("OPENSENSE_DATA", "s3://bucket"),),
     ),
     "a lake where none can be": Wrong(

@@ -353,7 +353,8 @@ def test_memory_that_is_not_enough_says_whose_sync_and_what_to_set(
     monkeypatch.setenv("OPENSENSE_MEMORY_LIMIT", "3MB")
     ended = desk.sync(YESTERDAY)
     assert ended.status == 1
-    assert "acme: 3 MB of memory were not enough. Set OPENSENSE_MEMORY_LIMIT" in ended.out
+    assert "acme: 3 MB of memory were not enough." in ended.out
+    assert "What to do: set OPENSENSE_MEMORY_LIMIT" in ended.out
     assert "not foreseen" not in ended.out
 
 

@@ -13,8 +13,8 @@ from pydantic_core import PydanticUndefined
 from ruamel.yaml import YAML
 
 from opensense_okta.config.attributes import STANDARD_ATTRIBUTES
+from opensense_okta.config.environment import EnvironmentMistake
 from opensense_okta.config.load import (
-    OrganizationsFolderMissing,
     load_organization,
     load_organizations,
 )
@@ -908,7 +908,7 @@ def test_two_files_of_one_name_are_a_mistake(tmp_path: Path) -> None:
 
 def test_a_missing_folder_is_told_and_an_empty_one_has_no_organization(tmp_path: Path) -> None:
     assert load_organizations(tmp_path) == {}
-    with pytest.raises(OrganizationsFolderMissing, match=r"nowhere is not a folder"):
+    with pytest.raises(EnvironmentMistake, match=r"nowhere is not a folder"):
         load_organizations(tmp_path / "nowhere")
 
 

@@ -355,8 +355,8 @@ def test_a_secret_that_is_missing_says_where_it_is_looked_for(
     run = acme.run()
     assert run.failure == tags.PERMANENT
     assert run.words() == (
-        "acme/okta: the secret's environment variable ACME_TOKEN is not set; set it where the commands"
-        " and Dagster's processes start"
+        "acme/okta: The secret's environment variable ACME_TOKEN is not set. What to do: set it where"
+        " the commands and Dagster's processes start."
     )
     assert acme.okta.requests == []
 

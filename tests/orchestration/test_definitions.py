@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from opensense_okta.config.environment import EnvironmentMistake
-from opensense_okta.config.load import OrganizationsFolderMissing, load_organizations
+from opensense_okta.config.load import load_organizations
 from opensense_okta.config.yaml_file import OrganizationFileError
 from opensense_okta.orchestration.definitions import build_definitions
 from opensense_okta.storage.lake import Lake
@@ -377,8 +377,12 @@ def test_the_front_door_merges_the_organizations_of_dagster_home(
     ("home", "mistake", "words"),
     [
         ("here", EnvironmentMistake, "DAGSTER_HOME must be an absolute path; it is here."),
-        ("/not/there", EnvironmentMistake, "There is no folder /not/there. Set DAGSTER_HOME"),
-        ("/", OrganizationsFolderMissing, "/organizations is not a folder; it should hold one"),
+        (
+            "/not/there",
+            EnvironmentMistake,
+            "There is no folder /not/there. What to do: set DAGSTER_HOME",
+        ),
+        ("/", EnvironmentMistake, "/organizations is not a folder; it should hold one"),
     ],
 )
 def test_a_front_door_that_leads_nowhere_says_so(

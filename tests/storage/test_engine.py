@@ -64,7 +64,9 @@ def test_memory_that_is_not_enough_says_what_to_set(
 ) -> None:
     monkeypatch.setenv("OPENSENSE_MEMORY_LIMIT", "3MB")
     with (
-        pytest.raises(engine.MemoryTooSmall, match=r"^3 MB .* Set OPENSENSE_MEMORY_LIMIT"),
+        pytest.raises(
+            engine.MemoryTooSmall, match=r"^3 MB .* What to do: set OPENSENSE_MEMORY_LIMIT"
+        ),
         engine.start(tmp_path) as connection,
     ):
         connection.execute("create table lists as select list(i) from range(4_000_000) t(i)")

@@ -4,9 +4,9 @@ No cell is quoted, and of headers only names that the organization file itself h
 those: a file without a header line has a person's data where the headers should be.
 """
 
-import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
+from opensense_okta.config.text import nearest
 from opensense_okta.directories.errors import DirectoryError, IncompleteListing, Unreachable
 
 EXPORT = "Correct the export, or ask whoever makes the file; then start the sync again."
@@ -246,13 +246,6 @@ def in_lines(lines: Sequence[int], count: int) -> str:
     more = f" and {count - len(lines):,} more" if count > len(lines) else ""
     word = "line" if count == 1 else "lines"
     return f"{word} {', '.join(str(line) for line in lines)}{more}"
-
-
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that `word` was probably meant to be."""
-    spellings = {each.casefold(): each for each in known if len(each) < 100}
-    near = difflib.get_close_matches(word.casefold(), spellings, n=1)
-    return spellings[near[0]] if near else None
 
 
 def _sign(delimiter: str) -> str:

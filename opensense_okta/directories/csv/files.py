@@ -147,7 +147,7 @@ def _unreachable(name: str, error: Exception) -> DirectoryError:
     """What a file system's error means; its own words may quote an address with its password."""
     if isinstance(error, SshError):
         remedy = error.remedy[0].upper() + error.remedy[1:]
-        return Unreachable(error.what, remedy=remedy, transient=error.transient)
+        return Unreachable(error.message, remedy=remedy, transient=error.transient)
     reason = type(error).__name__
     if isinstance(error, OSError) and error.strerror:
         reason = error.strerror

@@ -40,7 +40,7 @@ async def examine(directory: EntraDirectory, _stale_after_days: int) -> list[Dia
             async for finding in _read(api, directory):
                 findings.append(finding)
     except SecretMissing as missing:
-        findings.append(Diagnosis("credentials", "fail", f"{missing}.", "Then try again."))
+        findings.append(Diagnosis("credentials", "fail", missing.message, missing.remedy))
     except DirectoryError as error:
         if all(one.name != "credentials" for one in findings):
             findings += _credentials_expiring(directory)

@@ -43,7 +43,7 @@ async def examine(directory: OktaDirectory, _stale_after_days: int) -> list[Diag
             findings.append(_role(directory, built_in))
             findings += _rate_limits(directory, {"users": users, "groups": groups})
     except SecretMissing as missing:
-        findings.append(Diagnosis("credentials", "fail", f"{missing}.", "Then try again."))
+        findings.append(Diagnosis("credentials", "fail", missing.message, missing.remedy))
     except DirectoryError as error:
         findings.append(finding_of(error))
     return findings

@@ -34,7 +34,7 @@ def upload(files: Sequence[Path], url: str) -> None:
                 raise _failure(error, server, folder) from error
     except SshError as trouble:
         raise ExportFailed(
-            trouble.what, remedy=trouble.remedy, transient=trouble.transient
+            trouble.message, remedy=trouble.remedy, transient=trouble.transient
         ) from trouble
 
 
@@ -109,4 +109,4 @@ def _failure(error: Exception, server: Server, folder: PurePosixPath) -> ExportF
         case _:
             trouble = broken(error, server)
             remedy = f"{trouble.remedy[:-1]}, and whether its disk has room."
-            return ExportFailed(trouble.what, remedy=remedy, transient=True)
+            return ExportFailed(trouble.message, remedy=remedy, transient=True)

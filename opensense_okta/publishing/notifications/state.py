@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from opensense_okta.config.secret import Secret
+from opensense_okta.config.text import plural
 from opensense_okta.publishing.judgement import Judgement
 from opensense_okta.publishing.publish import Held
 from opensense_okta.publishing.published import Published, published
@@ -291,14 +292,10 @@ def _published(last: Published | None, today: date) -> str:
     if last is None:
         return "Nothing is published yet."
     age = today - last.day
-    old = f"{_days(age)} old" if age else "today's"
+    old = f"{plural(age.days, 'day')} old" if age else "today's"
     older = "".join(
         f", with {directory} as it was on {source.as_of}"
         for directory, source in last.resolved.sources.items()
         if source.as_of < last.day
     )
     return f"Published is the directory of {last.day} ({old}){older}."
-
-
-def _days(age: timedelta) -> str:
-    return "1 day" if age.days == 1 else f"{age.days} days"

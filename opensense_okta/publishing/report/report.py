@@ -16,6 +16,7 @@ from unicodedata import category
 import jinja2
 
 from opensense_okta.config.models import Organization
+from opensense_okta.config.text import as_words, duration, percent
 from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.directories.snapshot_checks import check_snapshot
 from opensense_okta.publishing.guards.evaluate import Verdict
@@ -433,26 +434,6 @@ def _bars(
 # How things are written.
 
 
-def duration(seconds: float) -> str:
-    """Seconds in the two largest units that matter."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
-
-
-def percent(count: int, of: int) -> str:
-    """A share in words; never all or nothing when it is not."""
-    if not of:
-        return "\N{EN DASH}"
-    share = 100 * count / of
-    if 0 < count < of:
-        share = min(max(share, 0.1), 99.9)
-    return f"{share:.0f} %" if count in (0, of) else f"{share:.1f} %"
-
-
 def nearness(verdict: Verdict) -> float | None:
     """How near to its limits a guard came, 0 to 1; None where there is no such limit."""
     if not verdict.passed:
@@ -480,18 +461,13 @@ def plain(name: object) -> str:
     return f"{kept}…" if len(text) > LONGEST_NAME else kept
 
 
-def words(name: object) -> str:
-    """A name of ours, such as `work_phone`, as words."""
-    return str(name).replace("_", " ")
-
-
 @cache
 def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters.update(
-        number="{:,}".format, duration=duration, plain=plain, words=words, nearness=nearness
+        number="{:,}".format, duration=duration, plain=plain, words=as_words, nearness=nearness
     )
     environment.globals.update(percent=percent)
     text = files(__package__).joinpath("report.html.jinja").read_text(encoding="utf-8")

@@ -291,7 +291,7 @@ class TestATarget:
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        (None, "has no URL: the secret's environment variable ACME_PAGER is not set"),
+        (None, "has no URL: The secret's environment variable ACME_PAGER is not set"),
         (
             "foo://s3cr3t-hook",
             "is not a URL that apprise understands (environment variable ACME_PAGER)",
@@ -327,7 +327,7 @@ def test_a_target_without_a_url_is_known_before_there_is_something_to_tell(lake:
     (delivery,) = look(lake, ALL_WELL)
     assert delivery.trouble is not None
     assert delivery.trouble.startswith(
-        "has no URL: the secret's environment variable ACME_PAGER is not set"
+        "has no URL: The secret's environment variable ACME_PAGER is not set"
     )
 
 

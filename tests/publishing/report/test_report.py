@@ -20,9 +20,7 @@ from opensense_okta.publishing.report.report import (
     DAYS,
     DEPARTMENTS,
     NoReport,
-    duration,
     nearness,
-    percent,
     write_report,
 )
 from opensense_okta.resolution.changes import Difference
@@ -652,35 +650,3 @@ def test_a_day_whose_tables_were_let_go_keeps_the_page_it_has(lake: Lake) -> Non
     with pytest.raises(NoReport, match="no longer stored"):
         write_report(ACME, lake, DAY)
     assert path.exists()
-
-
-# How numbers are written.
-
-
-@pytest.mark.parametrize(
-    ("count", "of", "written"),
-    [
-        (0, 10, "0 %"),
-        (10, 10, "100 %"),
-        (1, 3, "33.3 %"),
-        (1, 1_000_000, "0.1 %"),
-        (999_999, 1_000_000, "99.9 %"),
-        (0, 0, UNKNOWN),
-    ],
-)
-def test_a_share_is_never_all_or_nothing_when_it_is_not(count: int, of: int, written: str) -> None:
-    assert percent(count, of) == written
-
-
-@pytest.mark.parametrize(
-    ("seconds", "written"),
-    [
-        (0.2, "0 s"),
-        (59, "59 s"),
-        (59.6, "1 min 00 s"),
-        (3599, "59 min 59 s"),
-        (7_320, "2 h 02 min"),
-    ],
-)
-def test_a_duration_has_two_units_at_most(seconds: float, written: str) -> None:
-    assert duration(seconds) == written
