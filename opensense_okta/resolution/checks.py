@@ -34,7 +34,7 @@ class ResolutionCheck:
         passes: whether all is well.
         says: the finding, with the counts by name in braces.
         otherwise: what it means, and what to do, when it did not pass.
-        uncounted: what is said instead when one of the counts is missing.
+        uncounted: the message if one of the counts is missing.
     """
 
     name: str

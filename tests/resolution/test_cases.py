@@ -64,7 +64,7 @@ def resolved_with_others(tmp_path_factory: pytest.TempPathFactory) -> Resolved:
         resolve(set_up(as_one(shared[common]), lake), DAY, lake)
         return tables_of(lake)
 
-    common = {case.title: each for each, cases in shared.items() for case in cases}
+    common = {case.title: organization for organization, cases in shared.items() for case in cases}
     return lambda case: tables(common[case.title])
 
 
@@ -90,7 +90,7 @@ def outcome(request: pytest.FixtureRequest, resolved_with_others: Resolved) -> O
 
 
 def all_that(have: Callable[[Case], object] = bool) -> pytest.MarkDecorator:
-    """The outcome of each case that has what the test is about."""
+    """Parametrizes a test with the outcome of each case that the predicate selects."""
     cases = [case for case in RESOLVED if have(case)]
     return pytest.mark.parametrize(
         "outcome", cases, indirect=True, ids=[case.title for case in cases]
@@ -104,9 +104,9 @@ def without_mark(row: Row, mark: str) -> Row:
         if isinstance(value, str):
             return value.replace(mark, "")
         if isinstance(value, list):
-            return [unmarked(each) for each in value]
+            return [unmarked(item) for item in value]
         if isinstance(value, dict):
-            return {name: unmarked(each) for name, each in value.items()}
+            return {name: unmarked(item) for name, item in value.items()}
         return value
 
     return {name: unmarked(value) for name, value in row.items()}
@@ -119,35 +119,35 @@ def test_the_people_are(outcome: Outcome) -> None:
 
 @all_that(lambda case: any(case.people.values()))
 def test_their_values_are(outcome: Outcome) -> None:
-    for accounts, said in outcome.case.people.items():
+    for accounts, expected in outcome.case.people.items():
         person = outcome.people[frozenset(accounts.split())]
-        wanted = {name: value for name, value in said.items() if name not in EXPLAINED}
+        wanted = {name: value for name, value in expected.items() if name not in EXPLAINED}
         assert {name: person[name] for name in wanted} == wanted
-        if "manager_is" in said:
-            manager = said["manager_is"]
+        if "manager_is" in expected:
+            manager = expected["manager_is"]
             assert person["manager_id"] == (outcome.id_of(str(manager)) if manager else None)
 
 
 @all_that()
 def test_their_ids_follow_from(outcome: Outcome) -> None:
-    for accounts, said in outcome.case.people.items():
+    for accounts, expected in outcome.case.people.items():
         anchor = accounts.split()[0]
-        first = f"{said.get('id_of', anchor)}{mark_of(outcome.case)}"
+        first = f"{expected.get('id_of', anchor)}{mark_of(outcome.case)}"
         assert outcome.id_of(anchor) == sha256(first.encode()).hexdigest()[:32]
 
 
-@all_that(lambda case: any("because" in said for said in case.people.values()))
+@all_that(lambda case: any("because" in expected for expected in case.people.values()))
 def test_their_values_come_from(outcome: Outcome) -> None:
     explained = {(row["person_id"], row["attribute"]): row for row in outcome.provenance}
-    for accounts, said in outcome.case.people.items():
+    for accounts, expected in outcome.case.people.items():
         person = outcome.id_of(accounts.split()[0])
-        because = said.get("because") or {}
+        because = expected.get("because") or {}
         assert isinstance(because, dict)
         for attribute, wanted in because.items():
             row = explained[person, attribute]
             losing = row["losing"]
             assert isinstance(losing, list)
-            lost = [f"{one['directory']} has {one['value']}" for one in losing]
+            lost = [f"{value['directory']} has {value['value']}" for value in losing]
             assert [f"{row['directory']}/{row['account_id']}", *lost] == wanted
 
 
@@ -158,8 +158,8 @@ def test_the_conflicts_are(outcome: Outcome) -> None:
         for conflict in outcome.case.conflicts
         for account in conflict.of
     }
-    found = {(row["kind"], _about(row, outcome), row["person_id"]) for row in outcome.conflicts}
-    assert found == wanted
+    conflicts = {(row["kind"], _about(row, outcome), row["person_id"]) for row in outcome.conflicts}
+    assert conflicts == wanted
 
 
 @all_that(lambda case: case.conflicts)
@@ -180,26 +180,26 @@ def test_conflicts_name_their_evidence(outcome: Outcome) -> None:
             assert {f"{a['directory']}/{a['id']}" for a in saying} <= evidence
             assert {str(a[about]) for a in saying} <= evidence
             continue
-        for one in concerned[str(row["kind"]), about, row["person_id"]]:
-            person = outcome.person[one]
-            assert evidence & set(_strings(person["accounts"])), f"nothing of {one}"
+        for account in concerned[str(row["kind"]), about, row["person_id"]]:
+            person = outcome.person[account]
+            assert evidence & set(_strings(person["accounts"])), f"nothing of {account}"
 
 
 @all_that(lambda case: case.members)
 def test_the_groups_members_are(outcome: Outcome) -> None:
     assert outcome.case.members is not None
-    found = {(row["group_id"], row["person_id"]) for row in outcome.memberships}
-    assert found == {
+    members = {(row["group_id"], row["person_id"]) for row in outcome.memberships}
+    assert members == {
         (group, outcome.id_of(account))
         for group, accounts in outcome.case.members.items()
         for account in accounts
     }
-    assert len(outcome.memberships) == len(found)
+    assert len(outcome.memberships) == len(members)
 
 
 @all_that()
 def test_the_tables_agree(outcome: Outcome) -> None:
-    """Each account is one person's; each filled value is explained, and blank ones are not."""
+    """Each account belongs to one person; each filled value has provenance, and no blank one has."""
     assert {f"{a['directory']}/{a['id']}": a["person_id"] for a in outcome.accounts} == {
         account: row["person_id"] for account, row in outcome.person.items()
     }

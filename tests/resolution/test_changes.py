@@ -1,4 +1,4 @@
-"""What is said of two days: who came, went, changed, merged and split."""
+"""The changes between two days: people who were added, removed, changed, merged and split."""
 
 from collections import Counter
 
@@ -23,8 +23,16 @@ def compared(before: Day, after: Day) -> tuple[list[Row], Difference]:
 CASES: dict[str, tuple[Day, Day, list[Row]]] = {
     "nothing differs": (day(person("a", title="Clerk")), day(person("a", title="Clerk")), []),
     "nobody on either day": (day(), day(), []),
-    "somebody came": (day(), day(person("a", title="Clerk")), [("a", "added", None, None, None)]),
-    "somebody went": (day(person("a", title="Clerk")), day(), [("a", "removed", None, None, None)]),
+    "a person was added": (
+        day(),
+        day(person("a", title="Clerk")),
+        [("a", "added", None, None, None)],
+    ),
+    "a person was removed": (
+        day(person("a", title="Clerk")),
+        day(),
+        [("a", "removed", None, None, None)],
+    ),
     "another value": (
         day(person("a", title="Clerk"), person("b", title="Clerk")),
         day(person("a", title="Boss"), person("b", title="Clerk")),
@@ -59,7 +67,7 @@ CASES: dict[str, tuple[Day, Day, list[Row]]] = {
         day(person("a", manager_id="c"), person("b"), person("c")),
         [("a", "changed", "manager_id", "b", "c")],
     ),
-    "lists are told as JSON, in their order": (
+    "lists are JSON, in their order": (
         day(person("a", aliases=["x", "y"]), person("b", aliases=["x", "y"])),
         day(person("a", aliases=["y", "x"]), person("b", aliases=["x", "y"])),
         [("a", "changed", "aliases", '["x","y"]', '["y","x"]')],
@@ -130,7 +138,7 @@ CASES: dict[str, tuple[Day, Day, list[Row]]] = {
             ("c", "changed", "accounts", '["okta/5"]', '["okta/2","okta/3","okta/5"]'),
         ],
     ),
-    "an id that goes on as a new one has merged into it, and nobody came": (
+    "an id whose account now has a new id is merged, and nobody is added": (
         day(person("a", "okta/1", "entra/1")),
         day(person("b", "okta/1", "entra/1")),
         [("a", "merged", None, "a", "b")],
@@ -140,7 +148,7 @@ CASES: dict[str, tuple[Day, Day, list[Row]]] = {
         day(person("b", "okta/2"), person("c", "okta/3")),
         [("a", "removed", None, None, None), ("c", "added", None, None, None)],
     ),
-    "an account that went from one person to another changes both": (
+    "an account that moved from one person to another changes both": (
         day(person("a", "okta/1", "entra/1"), person("b", "okta/2")),
         day(person("a", "okta/1"), person("b", "okta/2", "entra/1")),
         [
@@ -196,8 +204,8 @@ CASES: dict[str, tuple[Day, Day, list[Row]]] = {
 @pytest.mark.parametrize("case", CASES)
 def test_the_changes_are(case: str) -> None:
     before, after, expected = CASES[case]
-    found, _ = compared(before, after)
-    assert sorted(found, key=str) == sorted(expected, key=str)
+    rows, _ = compared(before, after)
+    assert sorted(rows, key=str) == sorted(expected, key=str)
 
 
 def test_the_counts_have_no_personal_data() -> None:
@@ -214,7 +222,7 @@ def test_the_counts_have_no_personal_data() -> None:
         memberships_added=2,
         memberships_removed=1,
     )
-    found, counted = compared(
+    rows, counted = compared(
         day(
             person("goes"),
             person("merges", "entra/m"),
@@ -235,8 +243,8 @@ def test_the_counts_have_no_personal_data() -> None:
         ),
     )
     assert counted == difference
-    told = Counter((change, attribute) for _, change, attribute, _, _ in found)
-    assert told["changed", "title"] == 2
+    counts = Counter((change, attribute) for _, change, attribute, _, _ in rows)
+    assert counts["changed", "title"] == 2
     assert Difference.model_validate_json(counted.model_dump_json()) == counted
 
 
@@ -249,7 +257,7 @@ def test_a_second_comparison_replaces_the_first() -> None:
         assert connection.execute("from changes").fetchall() == []
 
 
-# Applied to the one day, the changes give the other one.
+# The changes, applied to the earlier day, give the later day.
 
 PEOPLE, ACCOUNTS, GROUPS = ("p", "q", "r", "s"), ("okta/1", "okta/2", "entra/1", "entra/2"), "gh"
 TEXTS = st.sampled_from([None, "Clerk", "Größe", '["x"]', "null", " "])
@@ -258,7 +266,7 @@ LISTS = st.sampled_from([None, ["x"], ["x", 'y"z']])
 
 @st.composite
 def days(draw: st.DrawFn) -> Day:
-    """A day with few people, so that ids, accounts and groups often meet again on another one."""
+    """A day with few people, so that two days often have ids, accounts and groups in common."""
     owners = draw(st.dictionaries(st.sampled_from(ACCOUNTS), st.sampled_from(PEOPLE)))
     attributes = draw(
         st.lists(st.sampled_from(["title", "desk", "floor"]), min_size=1, unique=True)
@@ -272,7 +280,7 @@ def days(draw: st.DrawFn) -> Day:
         mine = tuple(account for account, owner in owners.items() if owner == name)
         people.append(Person(name, mine, values, draw(st.booleans()), draw(TEXTS)))
     groups = draw(st.dictionaries(st.sampled_from(GROUPS), TEXTS))
-    possible = [(one.id, group) for one in people for group in groups]
+    possible = [(human.id, group) for human in people for group in groups]
     members = draw(st.sets(st.sampled_from(possible))) if possible else set()
     return Day(tuple(people), groups, tuple(members), tuple(attributes))
 
@@ -282,13 +290,15 @@ States = dict[str, dict[str, str]]
 
 def states(connection: duckdb.DuckDBPyConnection, age: str) -> States:
     """Every person's filled values as texts."""
-    found: States = {}
+    states: States = {}
     relation = connection.execute(f"from {age}_people select * exclude (directories)")
     columns = [column[0] for column in relation.description or []]
     for row in relation.fetchall():
         values = dict(zip(columns, row, strict=True))
-        found[values.pop("person_id")] = {k: text(k, v) for k, v in values.items() if v is not None}
-    return found
+        states[values.pop("person_id")] = {
+            k: text(k, v) for k, v in values.items() if v is not None
+        }
+    return states
 
 
 def text(name: str, value: object) -> str:
@@ -299,7 +309,7 @@ def text(name: str, value: object) -> str:
 
 
 def applied(before: States, members: set[tuple[str, str]], rows: list[Row]) -> None:
-    """Applies changes in place; values of new ids are not told and stay unknown."""
+    """Applies changes in place; values of new ids are not in the changes and stay unknown."""
     memberships = [row for row in rows if row[2] == "membership"]
     members.difference_update(
         (who or "", old or "") for who, kind, _, old, _ in memberships if kind == "removed"

@@ -1,4 +1,4 @@
-"""People, their managers and groups, and why each value is what it is."""
+"""People, their managers and groups, and the provenance of their values."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
@@ -65,10 +65,10 @@ GRACE: Profile = {
 }
 OTHERS: Mapping[str, Profile] = {
     "00uGRACE": GRACE,
-    # Two share an address, and one's number is the other's login.
+    # Two people share an address, and the number of one is the login of the other.
     "00uANNE": {"login": "anne", "email": "reception@acme.test", "employeeNumber": "E8"},
     "00uBERT": {"login": "e8", "email": "reception@acme.test", "firstName": "Bert"},
-    # Whose login and address are the same is still one.
+    # A person whose login and address are equal is one match.
     "00uCARL": {"login": "carl@acme.test", "email": "CARL@acme.test"},
     "00uDORA": {"login": " dora\u00a0"},
 }
@@ -82,11 +82,11 @@ MANAGERS = [
     Case("by employee number", {"managerId": "E7"}, "00uGRACE"),
     Case("with white space around it", {"managerId": "\u2003E7\n"}, "00uGRACE"),
     Case("with white space around the login", {"managerId": "dora"}, "00uDORA"),
-    Case("one of whom login and e-mail say the same", {"managerId": "carl@acme.test"}, "00uCARL"),
+    Case("a person whose login and e-mail are equal", {"managerId": "carl@acme.test"}, "00uCARL"),
     Case("never by name", {"manager": "Grace Hopper"}, None),
     Case("never by first name", {"manager": "Bert"}, None),
     Case("nobody, when two share the address", {"manager": "reception@acme.test"}, None),
-    Case("nobody, when it is one's number and another's login", {"managerId": "E8"}, None),
+    Case("nobody, if it is the number of one person and the login of another", {"managerId": "E8"}, None),
     Case("nobody who is not there", {"managerId": "E99"}, None),
     Case("the first filled field's alone", {"managerId": "E99", "manager": "E7"}, None),
     Case("the second field's, when the first is blank", {"managerId": " ", "manager": "E7"}, "00uGRACE"),
@@ -111,8 +111,8 @@ def managed(tmp_path_factory: pytest.TempPathFactory) -> dict[object, Row]:
 
 @pytest.mark.parametrize("case", MANAGERS, ids=lambda case: case.says)
 def test_a_manager_is_found(managed: dict[object, Row], case: Case) -> None:
-    found = managed["oneself" if case.manager == "oneself" else case.says]["manager_id"]
-    assert found == (managed[case.manager]["person_id"] if case.manager else None)
+    manager_id = managed["oneself" if case.manager == "oneself" else case.says]["manager_id"]
+    assert manager_id == (managed[case.manager]["person_id"] if case.manager else None)
 
 
 def test_manager_id_is_the_person_and_manager_stays_as_written(
@@ -126,8 +126,8 @@ def test_manager_id_is_the_person_and_manager_stays_as_written(
 def test_a_manager_who_has_left_is_still_the_manager(lake: Lake) -> None:
     store(lake, [user("a", {"managerId": "b"}), user("b", status="DEPROVISIONED")])
     resolve(organization(), DAY, lake)
-    found = people(lake)
-    assert found["a"]["manager_id"] == found["b"]["person_id"]
+    rows = people(lake)
+    assert rows["a"]["manager_id"] == rows["b"]["person_id"]
 
 
 # People.
@@ -197,8 +197,8 @@ def test_groups_are_named_after_their_directory_and_count_people(lake: Lake) -> 
 def test_a_groups_name_stays_as_it_was_written(lake: Lake) -> None:
     store(lake, groups=[group("g1", " Staff ", " all ")])
     resolve(organization(), DAY, lake)
-    found = only(resolved(lake, "groups"))
-    assert (found["name"], found["description"]) == (" Staff ", " all ")
+    row = only(resolved(lake, "groups"))
+    assert (row["name"], row["description"]) == (" Staff ", " all ")
 
 
 def test_memberships_of_unknown_people_and_groups_are_left_out(lake: Lake) -> None:
@@ -209,8 +209,8 @@ def test_memberships_of_unknown_people_and_groups_are_left_out(lake: Lake) -> No
         [("g1", "a"), ("g1", "b"), ("g2", "a"), ("g1", "gone"), ("gone", "a")],
     )
     resolve(organization(), DAY, lake)
-    found = people(lake)
-    named = {str(row["person_id"]): name for name, row in found.items()}
+    rows = people(lake)
+    named = {str(row["person_id"]): name for name, row in rows.items()}
     assert {
         (row["group_id"], named[str(row["person_id"])]) for row in resolved(lake, "memberships")
     } == {("okta/g1", "a"), ("okta/g1", "b"), ("okta/g2", "a")}
@@ -243,8 +243,8 @@ def test_values_come_from_all_of_a_persons_many_accounts(
     monkeypatch.setattr("opensense_okta.resolution.resolve.EXTRA_MEMORY", roomy)
     names = [f"d{number}" for number in range(1, 8)]
     for number, name in enumerate(names, start=1):
-        # E1 is in the first only, E2 in the first two; only the last of each one's says a division.
-        accounts = {f"E{one}": name if one == number else " " for one in range(number, 8)}
+        # E1 is in the first directory, E2 in the first two, and so on. The last one has the division.
+        accounts = {f"E{key}": name if key == number else " " for key in range(number, 8)}
         rows = [
             user(f"{key}@{name}", {"employeeNumber": key, "division": division})
             for key, division in accounts.items()
@@ -313,7 +313,7 @@ def test_an_id_that_occurs_twice_is_one_account(lake: Lake) -> None:
 
 
 def assert_explained(lake: Lake, *, day: date = DAY) -> None:
-    """Every value of every person has one row of provenance, and every row is of such a value."""
+    """Each filled value has one row of provenance, and each row has such a value."""
     values = {
         (row["person_id"], name): str(value).lower() if name == "active" else value
         for row in resolved(lake, "people", day=day)

@@ -1,4 +1,4 @@
-"""What holds of every organization, however its directories are made: properties of resolution."""
+"""Properties of resolution: they hold for every organization."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -75,7 +75,7 @@ def people_are_those_of_the_keys(world: SmallOrganization, made: Tables) -> None
 
 
 def every_account_is_one_persons(world: SmallOrganization, made: Tables) -> None:
-    """And nobody has two accounts in a directory but those who are pinned; no two people one id."""
+    """Only pinned accounts can be two accounts of one person in a directory; ids are unique."""
     held = [account for row in made["people"] for account in accounts_of(row)]
     assert sorted(held) == sorted(account.name for account in world.accounts)
     for row in made["people"]:
@@ -89,7 +89,7 @@ def every_account_is_one_persons(world: SmallOrganization, made: Tables) -> None
 def every_filled_value_is_one_that_an_account_of_the_person_has(
     world: SmallOrganization, made: Tables
 ) -> None:
-    """And each is explained, once."""
+    """Each value has one row of provenance."""
     written = {account.name: account for account in world.accounts}
     people = {row["person_id"]: row for row in made["people"]}
     explained = []
@@ -129,7 +129,7 @@ def test_a_directory_without_new_information_changes_nothing_but_provenance(
     with a_lake() as lake, a_lake() as other:
         alone = resolve_in(lake, world)
         people = [accounts_of(row) for row in alone["people"]]
-        # One copy of a person: a second one would say that the copying directory has two of them.
+        # One copy of each person: with a second one, the directory would have two people.
         copies = {
             next(i for i, accounts in enumerate(people) if account.name in accounts): Account(
                 "copy", account.name, account.values, account.active

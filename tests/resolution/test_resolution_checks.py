@@ -50,9 +50,9 @@ def day_of(
 
 
 def judged(**evidence: int) -> dict[str, Finding]:
-    """What is found of a day of which all is well but what is given, after a good one."""
+    """The results for a good day with some other counts, compared with a good day."""
     findings = check_resolved_day(day_of({**GOOD, **evidence}), day_of(GOOD))
-    return {found.name: found for found in findings}
+    return {result.name: result for result in findings}
 
 
 def test_a_good_day_passes_every_check_and_the_messages_have_the_counts() -> None:
@@ -90,7 +90,7 @@ def test_the_checks_are_known_before_a_day_is_resolved() -> None:
 def test_a_defect_fails_its_own_check_only(wrong: Mapping[str, int], check: str) -> None:
     findings = judged(**wrong)
 
-    assert [name for name, found in findings.items() if not found.passed] == [check]
+    assert [name for name, result in findings.items() if not result.passed] == [check]
     assert findings[check].holds == (check in HOLDING)
     assert len(findings[check].says) > len(judged()[check].says)  # what it means and what to do
 
@@ -119,8 +119,8 @@ def test_two_lost_links_of_a_small_organization_pass() -> None:
     }
 
     def compared(linked: int) -> bool:
-        found = check_resolved_day(day_of({**twenty, "people_linked": linked}), day_of(twenty))
-        return found[-1].passed
+        results = check_resolved_day(day_of({**twenty, "people_linked": linked}), day_of(twenty))
+        return results[-1].passed
 
     assert compared(linked=16)
     assert not compared(linked=15)
@@ -130,8 +130,8 @@ def test_ambiguous_matches_of_a_single_directory_are_a_share_of_all_people() -> 
     assert judged(people_linked=0, people_in_conflict=50, people_in_doubt=50)[
         "ambiguous_matches_low"
     ].passed
-    found = judged(people_linked=0, people_in_conflict=51, people_in_doubt=51)
-    assert not found["ambiguous_matches_low"].passed
+    results = judged(people_linked=0, people_in_conflict=51, people_in_doubt=51)
+    assert not results["ambiguous_matches_low"].passed
 
 
 @pytest.mark.parametrize(
@@ -146,17 +146,17 @@ def test_ambiguous_matches_of_a_single_directory_are_a_share_of_all_people() -> 
 def test_links_are_compared_with_a_day_of_the_same_directories_only(
     before: ResolvedManifest | None,
 ) -> None:
-    *_, found = check_resolved_day(day_of({**GOOD, "people_linked": 1}), before)
+    *_, result = check_resolved_day(day_of({**GOOD, "people_linked": 1}), before)
 
-    assert found.name == "correlation_stable"
-    assert found.passed
-    assert "no earlier day of the same directories" in found.says
+    assert result.name == "correlation_stable"
+    assert result.passed
+    assert "no earlier day of the same directories" in result.says
 
 
 def test_a_missing_count_blocks_publishing() -> None:
     findings = check_resolved_day(day_of({}), None)
 
-    assert {found.name for found in findings if not found.passed} == HOLDING
+    assert {result.name for result in findings if not result.passed} == HOLDING
     assert "Resolve the day again" in findings[0].says
 
 
@@ -166,10 +166,11 @@ def test_a_resolved_day_has_all_counts_and_no_personal_data(lake: Lake) -> None:
     )
 
     findings = {
-        one.name: one for one in check_resolved_day(resolve(organization(), DAY, lake), None)
+        result.name: result
+        for result in check_resolved_day(resolve(organization(), DAY, lake), None)
     }
 
     assert all(findings[name].passed for name in HOLDING)
     assert findings["emails_unique"].numbers == {"people_active": 2, "emails_shared": 2}
     assert not findings["emails_unique"].passed
-    assert "ada" not in " ".join(found.says.lower() for found in findings.values())
+    assert "ada" not in " ".join(result.says.lower() for result in findings.values())

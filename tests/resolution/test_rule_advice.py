@@ -1,4 +1,4 @@
-"""Twelve people, each with an account in okta and one in hr, and what is said of the rules."""
+"""Advice on rules: twelve people, each with an account in okta and one in hr."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -152,7 +152,7 @@ CASES = (
 
 
 def attribute(name: str, **rule: object) -> Mapping[str, object]:
-    """Rules that say something of one attribute."""
+    """The rules for one attribute."""
     return {"attributes": {name: rule}}
 
 
@@ -169,7 +169,7 @@ def acme(
                 name: {
                     "kind": "csv",
                     "users": f"{name}.csv",
-                    "attributes": {each: each for each in declared},
+                    "attributes": {name: name for name in declared},
                 }
                 for name in directories
             },
@@ -188,7 +188,7 @@ def fill(
     day: date = DAY,
     members: Sequence[tuple[str, str]] = (),
 ) -> None:
-    """Stores a directory's account of each person, with an address and what else is given."""
+    """Stores an account of each person in a directory, with an address and the given values."""
     common: Fields = {"email": lambda person: f"person{person}@acme.test"}
     rows = [
         account(
@@ -210,9 +210,9 @@ def advice_on(organization: Organization, lake: Lake) -> list[Advice]:
     return advise(organization, lake, resolve(organization, DAY, lake))
 
 
-def told(advice: Sequence[Advice]) -> list[tuple[str, str]]:
+def names_and_subjects(advice: Sequence[Advice]) -> list[tuple[str, str]]:
     """What the advice is and what it is about."""
-    return [(each.name, each.subject) for each in advice]
+    return [(item.name, item.subject) for item in advice]
 
 
 @pytest.fixture(scope="module")
@@ -232,16 +232,16 @@ def advice_on_attributes(tmp_path_factory: pytest.TempPathFactory) -> list[Advic
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
 def test_advice_is_given_on(case: Case, advice_on_attributes: list[Advice]) -> None:
-    advice = [each for each in advice_on_attributes if each.subject == case.attribute]
+    advice = [item for item in advice_on_attributes if item.subject == case.attribute]
 
-    assert [each.name for each in advice] == list(case.advice)
-    assert all(each.says and each.remedy for each in advice)
+    assert [item.name for item in advice] == list(case.advice)
+    assert all(item.says and item.remedy for item in advice)
 
 
 def test_there_is_no_other_advice_on_attributes(advice_on_attributes: list[Advice]) -> None:
     attributes = {case.attribute for case in CASES}
 
-    assert {each.subject for each in advice_on_attributes} <= attributes
+    assert {item.subject for item in advice_on_attributes} <= attributes
 
 
 def test_a_match_key_that_is_blank_or_repeated_in_a_directory_is_reported(lake: Lake) -> None:
@@ -267,11 +267,11 @@ def test_accounts_in_rules_that_do_not_exist_are_counted_without_ids(lake: Lake)
 
     advice = advice_on(acme(rules, "okta", "hr"), lake)
 
-    assert told(advice) == [
+    assert names_and_subjects(advice) == [
         ("part_unknown", "resolution.part 1"),
         ("pin_unknown", "resolution.pin 2"),
     ]
-    assert "acme.test" not in " ".join(f"{each.says} {each.remedy}" for each in advice)
+    assert "acme.test" not in " ".join(f"{item.says} {item.remedy}" for item in advice)
 
 
 def test_facts_are_reported_for_a_few_people_too(lake: Lake) -> None:
@@ -287,7 +287,7 @@ def test_facts_are_reported_for_a_few_people_too(lake: Lake) -> None:
     fill(lake, "okta", {**numbers, "title": "Poet", "division": "North"}, people=PEOPLE[:3])
     fill(lake, "hr", {"employee_number": str}, people=PEOPLE[:3])
 
-    assert told(advice_on(acme(rules, "okta", "hr"), lake)) == [
+    assert names_and_subjects(advice_on(acme(rules, "okta", "hr"), lake)) == [
         ("precedence_without_values", "title"),
         ("rule_without_values", "department"),
         ("precedence_without_effect", "division"),
@@ -312,7 +312,7 @@ def test_statistical_advice_is_not_given_on_a_few_people(lake: Lake) -> None:
     fill(lake, "hr", {**common, **numbers, "region": "South"}, people=PEOPLE[:4])
     fill(lake, "entra", {"employee_number": some("1", 1), "locality": "Oslo"}, people=PEOPLE[:4])
 
-    assert told(advice_on(acme(rules, "hr", "okta", "entra"), lake)) == [
+    assert names_and_subjects(advice_on(acme(rules, "hr", "okta", "entra"), lake)) == [
         ("key_mostly_blank", "employee_number")  # of okta, which has it never
     ]
 
@@ -341,7 +341,9 @@ def test_a_directory_without_accounts_is_reported(lake: Lake) -> None:
     fill(lake, "okta", {})
     fill(lake, "hr", {}, people=[])
 
-    assert told(advice_on(acme({}, "okta", "hr"), lake)) == [("directory_without_accounts", "hr")]
+    assert names_and_subjects(advice_on(acme({}, "okta", "hr"), lake)) == [
+        ("directory_without_accounts", "hr")
+    ]
 
 
 def test_a_stale_directory_of_lowest_precedence_is_not_reported_for_winning_nothing(

@@ -59,7 +59,7 @@ ACCOUNTS = st.lists(
 def organizations(draw: st.DrawFn) -> SmallOrganization:
     """People with one to six accounts, also several in one directory, of which any may be inactive.
 
-    `pin` makes the accounts one person, so that correlation has no part in the outcome.
+    `pin` makes the accounts one person, so that the result does not depend on correlation.
     """
     people = draw(st.lists(ACCOUNTS, min_size=15, max_size=15))
     accounts = [
@@ -155,7 +155,7 @@ def texts_of(account: Account) -> Iterator[tuple[str, str | None, list[str]]]:
 
 
 def directory_rules(world: SmallOrganization) -> Iterator[tuple[object, ...]]:
-    """How each directory counts for each attribute."""
+    """The precedence and the rule of each directory for each attribute."""
     resolution = world.organization.resolution
     for name in ("active", *SINGLE, MERGED):
         rule = resolution.attributes.get(name)

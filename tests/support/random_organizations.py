@@ -1,4 +1,4 @@
-"""Small organizations that hypothesis makes up, and what must come out, worked out in plain Python.
+"""Random small organizations, and the expected people and conflicts, computed in plain Python.
 
 Keys come from small pools, so that nearly every organization has people to join, addresses that are
 shared, and numbers that contradict each other.
@@ -106,16 +106,16 @@ def resolve_in(lake: Lake, world: SmallOrganization, day: date = DAY) -> Tables:
     return tables_of(lake, day)
 
 
-# What hypothesis makes up.
+# Strategies.
 
 
 def _accounts(directory: str, *, most: int) -> st.SearchStrategy[list[Account]]:
     values = st.fixed_dictionaries({name: st.sampled_from(POOLS[name]) for name in FIELDS})
-    said = st.lists(st.tuples(values, st.booleans()), max_size=most)
-    return said.map(
-        lambda rows: [
-            Account(directory, f"{directory[0]}{number}", each, active)
-            for number, (each, active) in enumerate(rows, start=1)
+    rows = st.lists(st.tuples(values, st.booleans()), max_size=most)
+    return rows.map(
+        lambda drawn: [
+            Account(directory, f"{directory[0]}{number}", texts, active)
+            for number, (texts, active) in enumerate(drawn, start=1)
         ]
     )
 
@@ -155,7 +155,7 @@ def organizations(draw: st.DrawFn, most: int = 4) -> SmallOrganization:
 
 @st.composite
 def orderly_organizations(draw: st.DrawFn) -> SmallOrganization:
-    """Humans with a number and an address each: directories write one or both, and never another's."""
+    """Humans with a number and an address: directories have one or both of them, and no wrong ones."""
     directories = tuple(draw(st.permutations(NAMES)))
     accounts = []
     for human in range(draw(st.integers(1, 3))):
@@ -170,11 +170,11 @@ def orderly_organizations(draw: st.DrawFn) -> SmallOrganization:
     )
 
 
-# What must come out.
+# Expected results.
 
 
 def expected_people(world: SmallOrganization) -> tuple[set[frozenset[str]], set[tuple[str, str]]]:
-    """Who is who, and who is concerned by which kind of conflict, by every one of its accounts.
+    """The accounts of each person, and each kind of conflict with all accounts of the people concerned.
 
     A slow and literal reading of what `match`, `pin` and `part` mean; see `cases/`.
     """
@@ -183,7 +183,7 @@ def expected_people(world: SmallOrganization) -> tuple[set[frozenset[str]], set[
     pins = _pairs(world.rules.get("pin"))
     parts = _pairs(world.rules.get("part"))
     _join(people, ((a, b) for a, b in map(tuple, pins) if {a, b} <= accounts.keys()))
-    told: set[tuple[str, str]] = set()
+    conflicts: set[tuple[str, str]] = set()
     match = world.rules["match"]
     assert isinstance(match, Sequence)
     for position, key in enumerate(match):
@@ -196,7 +196,7 @@ def expected_people(world: SmallOrganization) -> tuple[set[frozenset[str]], set[
         for group in groups:
             kind = _doubled(group, people)
             if kind:
-                told |= {(kind, name) for name in group}
+                conflicts |= {(kind, name) for name in group}
             else:
                 clear.append(group)
         after = dict(people)
@@ -218,15 +218,15 @@ def expected_people(world: SmallOrganization) -> tuple[set[frozenset[str]], set[
             if not (doubled or differing or parted):
                 people |= dict.fromkeys(joined, joined)
                 continue
-            told |= {("contradictory_match", name) for name in contradicting}
+            conflicts |= {("contradictory_match", name) for name in contradicting}
             others = {p for p in before if not p & contradicting}
             if len(before) > 2 or doubled or differing:  # else it is just what the part says
-                told |= {("bridged_match", name) for person in others for name in person}
-    return set(people.values()), {(kind, n) for kind, name in told for n in people[name]}
+                conflicts |= {("bridged_match", name) for person in others for name in person}
+    return set(people.values()), {(kind, n) for kind, name in conflicts for n in people[name]}
 
 
 def _pairs(lists: object) -> list[set[str]]:
-    return [set(each) for each in lists] if isinstance(lists, list) else []
+    return [set(names) for names in lists] if isinstance(lists, list) else []
 
 
 def _grouped(
@@ -274,7 +274,7 @@ def _doubled(group: Sequence[str], people: Mapping[str, frozenset[str]]) -> str 
 def _differ(
     a: Iterable[str], b: Iterable[str], keys: Sequence[str], accounts: Mapping[str, Account]
 ) -> bool:
-    """Whether two persons have a key that is filled on both and tells them apart."""
+    """Whether two persons have a key that is filled on both sides and differs."""
     return any(
         mine != yours
         for key in keys

@@ -30,7 +30,7 @@ RAW_TABLES: Mapping[Table, str] = {
     "memberships": "group_id varchar, user_id varchar",
 }
 
-# What a good read of one user and of Everyone leaves behind.
+# The evidence of a good read of one user and of the group Everyone.
 GOOD_EVIDENCE: Mapping[str, int] = {
     "users": 1,
     "groups": 1,
@@ -65,7 +65,7 @@ OKTA: Mapping[str, object] = {
 
 
 def organization(directory: str = "okta", **okta: object) -> Organization:
-    """acme, whose one directory is Okta, with what the test is about."""
+    """The organization acme with one directory, Okta, and the given settings."""
     return company({directory: {**OKTA, **okta}})
 
 
@@ -124,7 +124,9 @@ def store(
                 )
             connection.table(table).write_parquet(str(draft.table(table)))
     read = datetime(day.year, day.month, day.day, 2, tzinfo=UTC)
-    counted: dict[Table, int] = {table: len(found) for table, found in written.items()}
+    counted: dict[Table, int] = {
+        table: len(rows_written) for table, rows_written in written.items()
+    }
     manifest = SnapshotManifest(
         id=draft.id,
         organization=lake.organization,
@@ -156,7 +158,7 @@ def restate(
     rows: Mapping[Table, int] | None = None,
     set_aside: Mapping[Table, int] | None = None,
 ) -> None:
-    """Lets a stored snapshot say otherwise of itself than a good one does."""
+    """Changes the numbers in the manifest of a stored snapshot."""
     shelf = lake.snapshot(directory, day)
     manifest = shelf.manifest(SnapshotManifest)
     assert manifest is not None
@@ -212,6 +214,6 @@ def typed_columns(relation: duckdb.DuckDBPyRelation) -> dict[str, str]:
 
 
 def only(rows: Sequence[Row]) -> Row:
-    """The one row there is."""
+    """The only row."""
     (row,) = rows
     return row

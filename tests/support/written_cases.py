@@ -1,6 +1,6 @@
 """The hand-written cases of resolution (`cases/*.yaml`): what a case may say, and how it is set up.
 
-A case is an organization on one day, with all that matters and nothing else:
+A case is an organization on one day:
 
     - title: Inactive accounts' values count after all active ones
       directories:                          # in the order of their precedence
@@ -60,7 +60,7 @@ MARKED = (
 """Attributes that say who somebody is."""
 
 EXPLAINED = ("id_of", "manager_is", "because")
-"""What is said of a person beside the values of attributes."""
+"""Keys of a person that are no attributes."""
 
 
 class _Part(BaseModel):
@@ -78,7 +78,7 @@ class Conflict(_Part):
     """A conflict of each of some persons.
 
     Attributes:
-        on: the attribute that differs, or the key that does not tell who is who.
+        on: the attribute that differs, or the key that is ambiguous.
         of: one account of each person concerned.
     """
 
@@ -103,8 +103,8 @@ class Case(_Part):
             account that the person's id follows from, when it is not the anchor; `manager_is`, an
             account of the manager; `because`, where values came from.
         conflicts: all.
-        members: of each group one account of each person in it; checked where it is given.
-        fails: what the day's failure says; there are no people then.
+        members: for each group, one account of each person in it; checked if given.
+        fails: the message of the error; there are no people then.
     """
 
     title: str
@@ -149,7 +149,7 @@ def organizations(cases: Sequence[Case]) -> dict[str, list[Case]]:
 
 
 def mark_of(case: Case) -> str:
-    """What tells a case's ids and keys from those of other cases: its title's digest, in brackets."""
+    """The suffix that makes a case's ids and keys unique: the digest of its title, in brackets."""
     return f"\u27e8{sha256(case.title.encode()).hexdigest()[:6]}\u27e9"
 
 
@@ -165,8 +165,8 @@ def as_one(cases: Sequence[Case]) -> Case:
         update={
             "directories": _united([case.directories for case in marked], order),
             "earlier": tuple(_united(day, order) for day in days)[::-1],
-            "groups": {name: each for case in marked for name, each in case.groups.items()},
-            "mapped": {name: each for case in marked for name, each in case.mapped.items()},
+            "groups": {name: item for case in marked for name, item in case.groups.items()},
+            "mapped": {name: item for case in marked for name, item in case.mapped.items()},
             "rules": {**marked[0].rules, **{key: lists for key, lists in rules.items() if lists}},
         }
     )
@@ -186,8 +186,8 @@ def set_up(case: Case, lake: Lake) -> Organization:
         if isinstance(written, str):
             continue
         own = {
-            group_id.removeprefix(f"{name}/"): each
-            for group_id, each in case.groups.items()
+            group_id.removeprefix(f"{name}/"): item
+            for group_id, item in case.groups.items()
             if group_id.startswith(f"{name}/")
         }
         store(
@@ -195,14 +195,14 @@ def set_up(case: Case, lake: Lake) -> Organization:
             name,
             DAY - timedelta(days=case.age.get(name, 0)),
             _rows(written),
-            [group(group_id, each.name) for group_id, each in own.items()],
-            [(group_id, member) for group_id, each in own.items() for member in each.members],
+            [group(group_id, item.name) for group_id, item in own.items()],
+            [(group_id, member) for group_id, item in own.items() for member in item.members],
         )
     return organization
 
 
 def _marked(case: Case, mark: str) -> Case:
-    """The case with its mark behind each id and each value that says who somebody is."""
+    """The case with its mark behind each id and each value that identifies a person."""
 
     def account(values: Account) -> Account:
         return {
@@ -229,9 +229,12 @@ def _marked(case: Case, mark: str) -> Case:
     }
     return case.model_copy(
         update={
-            "directories": {name: directory(each) for name, each in case.directories.items()},
+            "directories": {
+                name: directory(accounts) for name, accounts in case.directories.items()
+            },
             "earlier": tuple(
-                {name: directory(each) for name, each in day.items()} for day in case.earlier
+                {name: directory(accounts) for name, accounts in day.items()}
+                for day in case.earlier
             ),
             "groups": groups,
             "rules": {**case.rules, **by_hand},
@@ -253,7 +256,7 @@ def _united(
     for name in order:
         read = [day[name] for day in days if name in day]
         if any(isinstance(accounts, str) for accounts in read):
-            united[name] = read[0]  # of all of them: it is one of the things they have in common
+            united[name] = read[0]  # all cases of a group have the same
         elif read:
             united[name] = {
                 account_id: values
@@ -275,7 +278,7 @@ def _all(cases: Sequence[Case], key: str) -> list[list[str]]:
 
 
 def _organization(case: Case, lake: Lake) -> Organization:
-    """The case's organization, from a file, so that a rule that no file may have is found."""
+    """The case's organization, loaded from a file, so that its rules are validated."""
     file = lake.folder / f"{lake.organization}.yaml"
     directories = {
         name: {"kind": "csv", "users": f"{name}.csv", "attributes": case.mapped.get(name, {})}
