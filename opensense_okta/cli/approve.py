@@ -146,7 +146,7 @@ def _show(
         )
         for unproven in judgement.unproven:
             whose = f"{unproven.directory}: " if unproven.directory else ""
-            click.echo(f"\n  {whose}{unproven.check}: {unproven.says}")
+            click.echo(f"\n  {whose}{unproven.name}: {unproven.text}")
         for verdict in judgement.tripped:
             click.echo(f"\n  {verdict.guard}: {verdict.says}")
             rows = examples(connection, verdict)

@@ -82,7 +82,10 @@ def as_document(organization: Organization, found: Preview) -> dict[str, object]
         "attributes": [one.model_dump() for one in found.attributes],
         "held": found.findings.held,
         "guards_compared_with": str(found.replaces) if found.replaces else None,
-        "unproven": [one.model_dump() for one in found.findings.unproven],
+        "unproven": [
+            {"directory": result.directory, "check": result.name, "says": result.text}
+            for result in found.findings.unproven
+        ],
         "guards": [one.model_dump(mode="json") for one in found.verdicts],
     }
 

@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 import click
@@ -11,6 +11,7 @@ from opensense_okta.cli.arguments import day_of, lake_of, organization_of, refus
 from opensense_okta.cli.terminal import terminal, watching
 from opensense_okta.config.environment import dagster_home
 from opensense_okta.config.models import Organization
+from opensense_okta.directories.checks import CheckResult
 from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.directories.snapshot_checks import check_snapshot
 from opensense_okta.orchestration.in_process import JobRun, run_sync, send_notifications
@@ -115,7 +116,7 @@ def as_document(report: Report) -> dict[str, object]:
                 "finished": manifest.finished.isoformat(),
                 "read_now": manifest.run_id == report.sync.run_id,
                 "cost": manifest.cost.model_dump(),
-                "checks": [asdict(finding) for finding in check_snapshot(manifest)],
+                "checks": [_check(result) for result in check_snapshot(manifest)],
             }
             for name, manifest in report.snapshots.items()
         },
@@ -167,12 +168,24 @@ def _read(directory: str, manifest: SnapshotManifest, report: Report) -> str:
     return f"  Read       {directory}: {what} ({manifest.cost.requests:,} requests, {seconds:.1f} s{waited})"
 
 
+def _check(result: CheckResult) -> dict[str, object]:
+    """A check's result under the names that the JSON has had since version 0.1."""
+    return {
+        "name": result.name,
+        "table": result.table,
+        "passed": result.passed,
+        "holds": result.severity == "error",
+        "says": result.text,
+        "numbers": dict(result.numbers),
+    }
+
+
 def _warnings(report: Report) -> list[str]:
     return [
-        f"  Look at    {directory}: {finding.says}"
+        f"  Look at    {directory}: {finding.text}"
         for directory, manifest in report.snapshots.items()
         for finding in check_snapshot(manifest)
-        if not finding.passed and not finding.holds
+        if finding.outcome == "warning"
     ]
 
 

@@ -1,6 +1,7 @@
-"""Questions put to every snapshot, and how they are answered from its manifest alone.
+"""Checks of stored data, and the result that every kind of check has.
 
-What all kinds share stands here once; what one kind adds stands in its own module (`okta_checks.py`).
+A check is evaluated on the counts in a manifest alone. `SHARED` has the checks of every kind of directory,
+`okta/checks.py` what Okta adds, `resolution/checks.py` the checks of a resolved day.
 """
 
 from collections.abc import Callable, Mapping
@@ -8,70 +9,109 @@ from dataclasses import dataclass
 from string import Formatter
 from typing import Literal
 
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+
 Table = Literal["raw_users", "raw_groups", "memberships"]
 TABLES: tuple[Table, ...] = ("raw_users", "raw_groups", "memberships")
 
+Severity = Literal["warning", "error"]
+Outcome = Literal["passed", "warning", "error"]
 
-@dataclass(frozen=True)
-class Finding:
-    """What a check found.
+
+class CheckResult(BaseModel):
+    """The result of one check, without personal data.
 
     Attributes:
-        name: of the check, the same every day.
-        table: that it is about.
-        passed: whether all is well.
-        holds: whether publishing is held back when it is not.
-        says: the finding in words, with what it means when it did not pass.
-        numbers: what it was judged by.
+        name: the check's, the same every day.
+        passed: whether there is nothing to do.
+        severity: of a check that did not pass: an error holds publishing back (the doctor: it makes the
+            next sync fail), a warning does not.
+        message: the finding, in one or two sentences.
+        hint: what it means and what to do; empty if the check passed.
+        numbers: what the check was evaluated on, by name.
+        table: the table that it is about, if any.
+        directory: the directory that it is about; None: people, or the whole organization.
     """
 
-    name: str
-    table: str
-    passed: bool
-    holds: bool
-    says: str
-    numbers: Mapping[str, int]
+    model_config = ConfigDict(frozen=True)
+
+    name: str = Field(validation_alias=AliasChoices("name", "check", "guard"))
+    passed: bool = True
+    severity: Severity = "error"
+    message: str = Field(validation_alias=AliasChoices("message", "says"))
+    hint: str = ""
+    numbers: Mapping[str, int] = {}
+    table: str = ""
+    directory: str | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        """Passed, or the severity of the failure."""
+        return "passed" if self.passed else self.severity
+
+    @property
+    def text(self) -> str:
+        """Message and hint."""
+        return f"{self.message} {self.hint}".rstrip()
 
 
 @dataclass(frozen=True)
 class Check:
-    """A question put to every snapshot, answered from its manifest alone.
+    """A question about stored data, answered from the counts in its manifest alone.
 
     Attributes:
+        table: the table whose Dagster asset shows it.
+        blocks_publishing: whether publishing is held back if it does not pass.
         question: what is asked, for people.
-        passes: whether all is well.
-        says: the finding, with the numbers by name in braces, and `before`, the last snapshot's day.
-        otherwise: what it means, and what to do, when it did not pass.
+        predicate: whether it passes, by the counts.
+        message: the finding, with the counts by name in braces, and `before`, the day of the last snapshot.
+        failure_hint: what it means and what to do if it did not pass.
+        uncounted: the message if one of the counts is missing, because an older version stored the manifest.
     """
 
     name: str
-    table: Table
-    holds: bool
+    table: str
+    blocks_publishing: bool
     question: str
-    passes: Callable[[Mapping[str, int]], bool]
-    says: str
-    otherwise: str
+    predicate: Callable[[Mapping[str, int]], bool]
+    message: str
+    failure_hint: str
+    uncounted: str = "An older version of the program did not count this."
 
-    def judge(self, numbers: Mapping[str, int], before: str) -> Finding:
-        """The check's finding for one snapshot.
+    def run(
+        self, numbers: Mapping[str, int], *, before: str = "", directory: str | None = None
+    ) -> CheckResult:
+        """Evaluates the check.
+
+        A check with a missing count is not proven: it fails if it blocks publishing, else it passes.
 
         Args:
-            numbers: the evidence by name, with the table's own `rows` and `set_aside`.
-            before: the last snapshot's day, in words.
+            numbers: the evidence by name; of a snapshot also `rows` and `set_aside` of the table.
+            before: the day of the last snapshot, in words.
+            directory: the directory that it is about, if it is about one.
         """
-        names = [name for _, name, _, _ in Formatter().parse(self.says) if name]
-        used = {name: numbers[name] for name in names if name in numbers}
-        passed = self.passes(numbers)
-        says = self.says.format(**numbers, before=before)
-        return Finding(
-            self.name,
-            self.table,
-            passed,
-            self.holds,
-            says if passed else f"{says} {self.otherwise}",
-            used,
+        names = {name for _, name, _, _ in Formatter().parse(self.message) if name} - {"before"}
+        counted = names <= numbers.keys()
+        if counted:
+            passed = self.predicate(numbers)
+            message = self.message.format(**numbers, before=before)
+            hint = self.failure_hint
+        else:
+            passed = not self.blocks_publishing
+            message, hint = self.uncounted, COUNT_AGAIN
+        return CheckResult(
+            name=self.name,
+            passed=passed,
+            severity="error" if self.blocks_publishing else "warning",
+            message=message,
+            hint="" if passed else hint,
+            numbers={name: numbers[name] for name in sorted(names & numbers.keys())},
+            table=self.table,
+            directory=directory,
         )
 
+
+COUNT_AGAIN = "Resolve the day again: sync it, or start a backfill of it."
 
 SHARE_TOLERATED = 0.01  # of records set aside, and of memberships of somebody unknown
 ALWAYS_TOLERATED = 10  # so that a small organization is not held for a handful
@@ -93,82 +133,84 @@ SHARED: tuple[Check, ...] = (
     Check(
         "listing_not_empty",
         "raw_users",
-        holds=True,
+        blocks_publishing=True,
         question="Were any users listed?",
-        passes=lambda n: n["users"] > 0,
-        says="{users:,} users were listed.",
-        otherwise="A directory always has users: the credentials lack a role.",
+        predicate=lambda n: n["users"] > 0,
+        message="{users:,} users were listed.",
+        failure_hint="A directory always has users: the credentials lack a role.",
     ),
     *(
         Check(
             "ids_unique",
             table,
-            holds=True,
+            blocks_publishing=True,
             question="Does an id name one record?",
-            passes=lambda n, doubled=doubled: n[doubled] == 0,  # type: ignore[misc]  # bound now
-            says=f"{{{doubled}:,}} ids came twice on one page.",
-            otherwise="A page that repeats an id is broken.",
+            predicate=lambda n, doubled=doubled: n[doubled] == 0,  # type: ignore[misc]  # bound now
+            message=f"{{{doubled}:,}} ids came twice on one page.",
+            failure_hint="A page that repeats an id is broken.",
         )
         for table, doubled in DOUBLED
     ),
     Check(
         "members_known",
         "memberships",
-        holds=True,
+        blocks_publishing=True,
         question="Were the user and the group of each membership listed, too?",
-        passes=lambda n: n["members_unknown"] + n["groups_unknown"] <= tolerated(n["memberships"]),
-        says="{members_unknown:,} of {memberships:,} memberships name a user who was not listed,"
+        predicate=lambda n: (
+            n["members_unknown"] + n["groups_unknown"] <= tolerated(n["memberships"])
+        ),
+        message="{members_unknown:,} of {memberships:,} memberships name a user who was not listed,"
         " {groups_unknown:,} a group that was not.",
-        otherwise="A few are people who came or went during the read; more mean that a listing is"
+        failure_hint="A few are people who came or went during the read; more mean that a listing is"
         " incomplete.",
     ),
     *(
         Check(
             "records_understood",
             table,
-            holds=True,
+            blocks_publishing=True,
             question="Could the records be understood?",
-            passes=lambda n: n["set_aside"] <= tolerated(n["rows"]),
-            says="{set_aside:,} records beside {rows:,} were set aside: not an object, or without an id.",
-            otherwise="More than a few mean that the API's answers have changed.",
+            predicate=lambda n: n["set_aside"] <= tolerated(n["rows"]),
+            message="{set_aside:,} records beside {rows:,} were set aside: not an object, or without an id.",
+            failure_hint="More than a few mean that the API's answers have changed.",
         )
         for table in TABLES
     ),
     Check(
-        "size_like_before",
+        "size_stable",
         "raw_users",
-        holds=False,
+        blocks_publishing=False,
         question="Are there nearly as many users as in the snapshot before?",
-        passes=lambda n: n["users"] >= SHARE_EXPECTED * n["users_before"],
-        says="{users:,} users were listed, {users_before:,} in the snapshot before.",
-        otherwise="A restricted administrator role shows only a part; a loss is held by the guards.",
+        predicate=lambda n: n["users"] >= SHARE_EXPECTED * n["users_before"],
+        message="{users:,} users were listed, {users_before:,} in the snapshot before.",
+        failure_hint="A restricted administrator role shows only a part; a loss is held by the guards.",
     ),
     Check(
-        "scope_like_before",
+        "scope_stable",
         "raw_users",
-        holds=False,
+        blocks_publishing=False,
         question="Was the same part of the same organization read as in the snapshot before?",
-        passes=lambda n: n["scope_changed"] == 0,
-        says="Changes of scope or endpoint since the snapshot before ({before}): {scope_changed}.",
-        otherwise="People may disappear because of it.",
+        predicate=lambda n: n["scope_changed"] == 0,
+        message="Changes of scope or endpoint since the snapshot before ({before}): {scope_changed}.",
+        failure_hint="People may disappear because of it.",
     ),
     Check(
         "logins_present",
         "raw_users",
-        holds=False,
+        blocks_publishing=False,
         question="Does every user have a login?",
-        passes=lambda n: n["logins_missing"] == 0,
-        says="{logins_missing:,} users have no login.",
-        otherwise="Correct the profiles in the directory.",
+        predicate=lambda n: n["logins_missing"] == 0,
+        message="{logins_missing:,} users have no login.",
+        failure_hint="Correct the profiles in the directory.",
     ),
     Check(
         "emails_well_formed",
         "raw_users",
-        holds=False,
+        blocks_publishing=False,
         question="Does every user have a well-formed e-mail address?",
-        passes=lambda n: n["emails_malformed"] == 0,
-        says="{emails_malformed:,} users have no e-mail address or a malformed one.",
-        otherwise="Their signatures cannot be addressed; correct the profiles in the directory.",
+        predicate=lambda n: n["emails_malformed"] == 0,
+        message="{emails_malformed:,} users have no e-mail address or a malformed one.",
+        failure_hint="Their signatures cannot be addressed; correct the profiles in the directory.",
     ),
 )
 """For every kind. Each kind's evidence has the counts they name: users, users_doubled, groups_doubled,

@@ -49,7 +49,10 @@ def _last_snapshot(
     proof = [finding for finding in check_snapshot(stored) if not finding.passed]
     return [
         Diagnosis("last snapshot", "warn" if late else "ok", says, late),
-        *(Diagnosis("proof", "fail" if one.holds else "warn", one.says) for one in proof),
+        *(
+            Diagnosis("proof", "fail" if one.severity == "error" else "warn", one.text)
+            for one in proof
+        ),
         *([] if proof else [Diagnosis("proof", "ok", "it passed every check.")]),
         *(
             [

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from opensense_okta.directories.checks import Check, Finding, Table
+from opensense_okta.directories.checks import TABLES, Check, CheckResult
 from opensense_okta.directories.csv import checks as csv_checks
 from opensense_okta.directories.entra import checks as entra_checks
 from opensense_okta.directories.okta import checks as okta_checks
@@ -13,24 +13,26 @@ CHECKS: Mapping[str, tuple[Check, ...]] = {
     "entra": entra_checks.CHECKS,
     "csv": csv_checks.CHECKS,
 }
-"""The questions put to every snapshot, by the kind of its directory."""
+"""By the kind of the directory."""
 
 
-LACKED: Mapping[str, int] = {"files_unended": 0, "groups_hidden": 0, "stale_after_days": 3}
-"""What manifests of earlier versions do not have, and what it is taken for."""
+DEFAULTS: Mapping[str, int] = {"files_unended": 0, "groups_hidden": 0, "stale_after_days": 3}
+"""Counts that manifests of earlier versions do not have, and the values that stand for them."""
 
 
-def check_snapshot(manifest: SnapshotManifest) -> list[Finding]:
-    """Every check of a snapshot; publishing is held back by those that hold and did not pass."""
+def check_snapshot(manifest: SnapshotManifest) -> list[CheckResult]:
+    """Runs all checks of a snapshot, in the order of `CHECKS`."""
     before = str(manifest.before or "none yet")
-    return [check.judge(_numbers(manifest, check.table), before) for check in CHECKS[manifest.kind]]
-
-
-def _numbers(manifest: SnapshotManifest, table: Table) -> dict[str, int]:
-    """What a check of a table is judged by."""
-    return {
-        **LACKED,
-        **manifest.evidence,
-        "set_aside": manifest.set_aside[table],
-        "rows": manifest.rows[table],
+    numbers: Mapping[str, Mapping[str, int]] = {
+        table: {
+            **DEFAULTS,
+            **manifest.evidence,
+            "rows": manifest.rows[table],
+            "set_aside": manifest.set_aside[table],
+        }
+        for table in TABLES
     }
+    return [
+        check.run(numbers[check.table], before=before, directory=manifest.directory)
+        for check in CHECKS[manifest.kind]
+    ]

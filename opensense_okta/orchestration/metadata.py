@@ -6,7 +6,7 @@ from pathlib import Path
 import dagster as dg
 import duckdb
 
-from opensense_okta.directories.checks import Finding, Table
+from opensense_okta.directories.checks import CheckResult, Table
 from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.publishing.exports.files import ExportResult
 from opensense_okta.publishing.judgement import Judgement
@@ -15,6 +15,7 @@ from opensense_okta.publishing.published import describe, published
 from opensense_okta.resolution.rule_advice import Advice
 from opensense_okta.storage.lake import Lake
 
+SEVERITY = {"warning": dg.AssetCheckSeverity.WARN, "error": dg.AssetCheckSeverity.ERROR}
 RULES_EFFECTIVE = "rules_effective"  # the check of the rules
 
 RAW: Mapping[Table, str] = {
@@ -244,13 +245,13 @@ def advice_result(advice: Sequence[Advice], asset: dg.AssetKey) -> dg.AssetCheck
     )
 
 
-def check_result(finding: Finding, asset: dg.AssetKey) -> dg.AssetCheckResult:
-    """A finding as Dagster shows it: an error where it holds publishing back, else a warning."""
+def check_result(result: CheckResult, asset: dg.AssetKey) -> dg.AssetCheckResult:
+    """A check's result as Dagster shows it."""
     return dg.AssetCheckResult(
         asset_key=asset,
-        check_name=finding.name,
-        passed=finding.passed,
-        severity=dg.AssetCheckSeverity.ERROR if finding.holds else dg.AssetCheckSeverity.WARN,
-        description=finding.says,
-        metadata=dict(finding.numbers),
+        check_name=result.name,
+        passed=result.passed,
+        severity=SEVERITY[result.severity],
+        description=result.text,
+        metadata=dict(result.numbers),
     )

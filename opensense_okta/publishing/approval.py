@@ -153,7 +153,7 @@ def require_approvable(judgement: Judgement) -> None:
     if damage:
         raise CannotBeApproved(
             f"{judgement.day} cannot be approved, because the database would be wrong:"
-            f" {' '.join(f'{one.check}: {one.says}' for one in damage)}"
+            f" {' '.join(f'{one.name}: {one.text}' for one in damage)}"
         )
 
 

@@ -13,10 +13,10 @@ from datetime import date
 from pathlib import Path
 
 import duckdb
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from opensense_okta.config.models import Organization
-from opensense_okta.directories.snapshot import SnapshotManifest
+from opensense_okta.directories.checks import CheckResult
 from opensense_okta.directories.snapshot_checks import check_snapshot
 from opensense_okta.publishing.guards import evaluate as guards
 from opensense_okta.publishing.guards.evaluate import GuardContext, Verdict
@@ -40,28 +40,26 @@ COMPARED = ("people", "accounts", "groups", "memberships")
 JUDGEMENT = "judgement.json"
 
 
-class Unproven(BaseModel):
-    """A check that holds and did not pass: of a directory's snapshot, or of the graph of people."""
-
-    model_config = ConfigDict(frozen=True)
-
-    directory: str | None
-    check: str
-    says: str
-
-
 class Findings(BaseModel):
     """What speaks against publishing a directory.
 
     Attributes:
-        unproven: checks that hold and did not pass.
+        unproven: errors of the checks.
         verdicts: of every guard.
     """
 
     model_config = ConfigDict(frozen=True)
 
-    unproven: tuple[Unproven, ...]
+    unproven: tuple[CheckResult, ...]
     verdicts: tuple[Verdict, ...]
+
+    @field_validator("unproven", mode="before")
+    @classmethod
+    def _failed(cls, results: object) -> object:
+        """Judgements that version 0.1 stored do not say that these checks failed."""
+        if not isinstance(results, list):
+            return results
+        return [{"passed": False, **result} for result in results]
 
     @property
     def tripped(self) -> list[Verdict]:
@@ -77,10 +75,10 @@ class Findings(BaseModel):
     def reasons(self) -> list[str]:
         """Why it is held, each in a sentence or two."""
         unproven = [
-            f"{one.directory}: {one.check}: {one.says}"
-            if one.directory
-            else f"{one.check}: {one.says}"
-            for one in self.unproven
+            f"{result.directory}: {result.name}: {result.text}"
+            if result.directory
+            else f"{result.name}: {result.text}"
+            for result in self.unproven
         ]
         return [*unproven, *(verdict.says for verdict in self.tripped)]
 
@@ -267,7 +265,7 @@ def look(
     """
     case = _circumstances(organization, lake, resolved, place)
     return Findings(
-        unproven=(*_unproven(sources(lake, resolved)), *_graph(resolved)),
+        unproven=tuple(_unproven(lake, resolved)),
         verdicts=tuple(guards.judge(connection, organization.guards, case)),
     )
 
@@ -304,17 +302,14 @@ def _circumstances(
     )
 
 
-def _unproven(manifests: dict[str, SnapshotManifest]) -> Iterator[Unproven]:
-    for directory, manifest in manifests.items():
-        for found in check_snapshot(manifest):
-            if found.holds and not found.passed:
-                yield Unproven(directory=directory, check=found.name, says=found.says)
-
-
-def _graph(resolved: ResolvedManifest) -> Iterator[Unproven]:
-    for found in check_resolved_day(resolved, None):  # what compares with the day before only warns
-        if found.holds and not found.passed:
-            yield Unproven(directory=None, check=found.name, says=found.says)
+def _unproven(lake: Lake, resolved: ResolvedManifest) -> Iterator[CheckResult]:
+    """The errors of the checks of the day's snapshots, and of the day."""
+    for manifest in sources(lake, resolved).values():
+        yield from (result for result in check_snapshot(manifest) if result.outcome == "error")
+    # Without an earlier day: the checks that compare two days are warnings.
+    for result in check_resolved_day(resolved, None):
+        if result.outcome == "error":
+            yield result
 
 
 def _digest(

@@ -3,7 +3,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from opensense_okta.directories.checks import Finding, Table
+from opensense_okta.directories.checks import CheckResult, Table
 from opensense_okta.directories.snapshot import Cost, SnapshotManifest
 from opensense_okta.directories.snapshot_checks import CHECKS, check_snapshot
 
@@ -56,7 +56,7 @@ def snapshot(set_aside: Mapping[Table, int] | None = None, **evidence: int) -> S
     )
 
 
-def complaints(manifest: SnapshotManifest) -> list[Finding]:
+def complaints(manifest: SnapshotManifest) -> list[CheckResult]:
     return [finding for finding in check_snapshot(manifest) if not finding.passed]
 
 
@@ -71,105 +71,105 @@ def test_names_are_unique_for_each_table() -> None:
     assert len(names) == len(set(names))
 
 
-HOLDS, WARNS = True, False
+ERROR, WARNING = "error", "warning"
 
 
 @pytest.mark.parametrize(
-    ("manifest", "table", "name", "holds", "numbers"),
+    ("manifest", "table", "name", "severity", "numbers"),
     [
-        (snapshot(users=0, users_before=0), "raw_users", "listing_not_empty", HOLDS, {"users": 0}),
-        (snapshot(everyone=0), "raw_groups", "everyone_group_listed", HOLDS, {"everyone": 0}),
-        (snapshot(users_doubled=1), "raw_users", "ids_unique", HOLDS, {"users_doubled": 1}),
-        (snapshot(groups_doubled=2), "raw_groups", "ids_unique", HOLDS, {"groups_doubled": 2}),
+        (snapshot(users=0, users_before=0), "raw_users", "listing_not_empty", ERROR, {"users": 0}),
+        (snapshot(everyone=0), "raw_groups", "everyone_group_listed", ERROR, {"everyone": 0}),
+        (snapshot(users_doubled=1), "raw_users", "ids_unique", ERROR, {"users_doubled": 1}),
+        (snapshot(groups_doubled=2), "raw_groups", "ids_unique", ERROR, {"groups_doubled": 2}),
         (
             snapshot(members_unknown=201),
             "memberships",
             "members_known",
-            HOLDS,
+            ERROR,
             {"members_unknown": 201, "memberships": 20_000, "groups_unknown": 0},
         ),
         (
             snapshot(members_unknown=101, groups_unknown=100),
             "memberships",
             "members_known",
-            HOLDS,
+            ERROR,
             {"members_unknown": 101, "memberships": 20_000, "groups_unknown": 100},
         ),
         (
             snapshot(members_unknown=11, memberships=12),
             "memberships",
             "members_known",
-            HOLDS,
+            ERROR,
             {"members_unknown": 11, "memberships": 12, "groups_unknown": 0},
         ),
         (
             snapshot({"raw_users": 51}),
             "raw_users",
             "records_understood",
-            HOLDS,
+            ERROR,
             {"set_aside": 51, "rows": 5000},
         ),
         (
             snapshot({"raw_groups": 11}),
             "raw_groups",
             "records_understood",
-            HOLDS,
+            ERROR,
             {"set_aside": 11, "rows": 40},
         ),
         (
             snapshot({"memberships": 201}),
             "memberships",
             "records_understood",
-            HOLDS,
+            ERROR,
             {"set_aside": 201, "rows": 20_000},
         ),
         (
             snapshot(users=4499),
             "raw_users",
-            "size_like_before",
-            WARNS,
+            "size_stable",
+            WARNING,
             {"users": 4499, "users_before": 5000},
         ),
         (
             snapshot(scope_changed=1),
             "raw_users",
-            "scope_like_before",
-            WARNS,
+            "scope_stable",
+            WARNING,
             {"scope_changed": 1},
         ),
         (
             snapshot(groups_miscounted=1),
             "raw_groups",
             "members_counted",
-            WARNS,
+            WARNING,
             {"groups_miscounted": 1},
         ),
-        (snapshot(logins_missing=1), "raw_users", "logins_present", WARNS, {"logins_missing": 1}),
+        (snapshot(logins_missing=1), "raw_users", "logins_present", WARNING, {"logins_missing": 1}),
         (
             snapshot(emails_malformed=1),
             "raw_users",
             "emails_well_formed",
-            WARNS,
+            WARNING,
             {"emails_malformed": 1},
         ),
         (
             snapshot(statuses_unknown=1),
             "raw_users",
             "statuses_known",
-            WARNS,
+            WARNING,
             {"statuses_unknown": 1},
         ),
     ],
 )
 def test_a_check_finds_what_it_is_for_and_nothing_else(
-    manifest: SnapshotManifest, table: Table, name: str, holds: bool, numbers: dict[str, int]
+    manifest: SnapshotManifest, table: Table, name: str, severity: str, numbers: dict[str, int]
 ) -> None:
     (finding,) = complaints(manifest)
-    assert (finding.table, finding.name, finding.holds) == (table, name, holds)
+    assert (finding.table, finding.name, finding.severity) == (table, name, severity)
     assert finding.numbers == numbers
     (check,) = [check for check in CHECKS["okta"] if (check.table, check.name) == (table, name)]
-    assert finding.says.endswith(f". {check.otherwise}")
-    assert f"{max(numbers.values()):,}" in finding.says
+    assert finding.hint == check.failure_hint
+    assert f"{max(numbers.values()):,}" in finding.message
 
 
 @pytest.mark.parametrize(
@@ -194,8 +194,9 @@ def test_a_few_oddities_are_tolerated(manifest: SnapshotManifest) -> None:
 
 def test_a_finding_that_passed_does_not_say_what_it_would_have_meant() -> None:
     for check, finding in zip(CHECKS["okta"], check_snapshot(snapshot()), strict=True):
-        assert check.otherwise not in finding.says
-        assert "{" not in finding.says
+        assert finding.hint == ""
+        assert check.failure_hint not in finding.message
+        assert "{" not in finding.message
 
 
 def test_a_manifest_is_the_same_after_it_was_stored() -> None:

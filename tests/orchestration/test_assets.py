@@ -191,9 +191,9 @@ def test_every_check_shows_its_result_and_whether_it_holds(synced: Synced) -> No
         for check in synced.run.checks()
     }
     asked: list[tuple[str, str, bool]] = [
-        (check.table, check.name, check.holds) for check in CHECKS["okta"]
+        (check.table, check.name, check.blocks_publishing) for check in CHECKS["okta"]
     ]
-    asked += [(check.table, check.name, check.holds) for check in RESOLUTION_CHECKS]
+    asked += [(check.table, check.name, check.blocks_publishing) for check in RESOLUTION_CHECKS]
     # A guard is an error when it holds the day back, a warning when it has a doubt.
     asked += [("changes", guard, False) for guard in get_args(Guard)]
     asked += [("provenance", "rules_effective", False)]

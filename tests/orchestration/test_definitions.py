@@ -83,8 +83,8 @@ CHECKS = {
         "listing_not_empty",
         "logins_present",
         "records_understood",
-        "scope_like_before",
-        "size_like_before",
+        "scope_stable",
+        "size_stable",
         "statuses_known",
     ],
     "acme/okta/raw_groups": [

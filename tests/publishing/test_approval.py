@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from opensense_okta.directories.checks import CheckResult
 from opensense_okta.publishing.approval import (
     CannotBeApproved,
     NumbersMissing,
@@ -13,7 +14,7 @@ from opensense_okta.publishing.approval import (
     verify_numbers,
 )
 from opensense_okta.publishing.guards.evaluate import Verdict
-from opensense_okta.publishing.judgement import Judgement, Unproven
+from opensense_okta.publishing.judgement import Judgement
 from opensense_okta.resolution.changes import Difference
 
 
@@ -23,7 +24,7 @@ def tripped(guard: str, count: int = 0, **about: str) -> Verdict:
     return Verdict.model_validate(found | about)
 
 
-def judgement(*verdicts: Verdict, unproven: tuple[Unproven, ...] = ()) -> Judgement:
+def judgement(*verdicts: Verdict, unproven: tuple[CheckResult, ...] = ()) -> Judgement:
     return Judgement(
         day=date(2026, 11, 23),
         resolved="abc",
@@ -35,8 +36,10 @@ def judgement(*verdicts: Verdict, unproven: tuple[Unproven, ...] = ()) -> Judgem
     )
 
 
-DOUBLED = Unproven(directory="okta", check="users_unique", says="One is doubled.")
-DAMAGE = Unproven(directory=None, check="accounts_of_one_person", says="One is of two.")
+DOUBLED = CheckResult(
+    directory="okta", name="users_unique", passed=False, message="One is doubled."
+)
+DAMAGE = CheckResult(name="accounts_of_one_person", passed=False, message="One is of two.")
 
 CASES = {
     "nothing holds it": ((), {}),

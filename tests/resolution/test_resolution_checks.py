@@ -3,7 +3,7 @@ from datetime import date
 
 import pytest
 
-from opensense_okta.directories.checks import Finding
+from opensense_okta.directories.checks import CheckResult
 from opensense_okta.resolution.checks import RESOLUTION_CHECKS, check_resolved_day
 from opensense_okta.resolution.resolve import ResolvedManifest, Source, resolve
 from opensense_okta.storage.lake import Lake
@@ -49,7 +49,7 @@ def day_of(
     )
 
 
-def judged(**evidence: int) -> dict[str, Finding]:
+def judged(**evidence: int) -> dict[str, CheckResult]:
     """The results for a good day with some other counts, compared with a good day."""
     findings = check_resolved_day(day_of({**GOOD, **evidence}), day_of(GOOD))
     return {result.name: result for result in findings}
@@ -59,17 +59,17 @@ def test_a_good_day_passes_every_check_and_the_messages_have_the_counts() -> Non
     findings = judged()
 
     assert all(finding.passed for finding in findings.values())
-    assert findings["accounts_of_one_person"].says == (
+    assert findings["accounts_of_one_person"].message == (
         "Of 1,800 accounts, 0 belong to nobody and 0 to several people."
     )
-    assert findings["correlation_stable"].says == (
+    assert findings["correlation_stable"].message == (
         "800 of 1,000 people are linked across directories (80 %); before, 800 of 1,000 were (80 %)."
     )
 
 
 def test_the_checks_are_known_before_a_day_is_resolved() -> None:
     assert list(judged()) == [check.name for check in RESOLUTION_CHECKS]
-    assert {check.name for check in RESOLUTION_CHECKS if check.holds} == HOLDING
+    assert {check.name for check in RESOLUTION_CHECKS if check.blocks_publishing} == HOLDING
     assert all(check.question.endswith("?") for check in RESOLUTION_CHECKS)
 
 
@@ -91,8 +91,9 @@ def test_a_defect_fails_its_own_check_only(wrong: Mapping[str, int], check: str)
     findings = judged(**wrong)
 
     assert [name for name, result in findings.items() if not result.passed] == [check]
-    assert findings[check].holds == (check in HOLDING)
-    assert len(findings[check].says) > len(judged()[check].says)  # what it means and what to do
+    assert (findings[check].outcome == "error") == (check in HOLDING)
+    assert findings[check].hint  # what it means and what to do
+    assert not judged()[check].hint
 
 
 @pytest.mark.parametrize(
@@ -150,14 +151,14 @@ def test_links_are_compared_with_a_day_of_the_same_directories_only(
 
     assert result.name == "correlation_stable"
     assert result.passed
-    assert "no earlier day of the same directories" in result.says
+    assert "no earlier day of the same directories" in result.message
 
 
 def test_a_missing_count_blocks_publishing() -> None:
     findings = check_resolved_day(day_of({}), None)
 
     assert {result.name for result in findings if not result.passed} == HOLDING
-    assert "Resolve the day again" in findings[0].says
+    assert "Resolve the day again" in findings[0].hint
 
 
 def test_a_resolved_day_has_all_counts_and_no_personal_data(lake: Lake) -> None:
@@ -173,4 +174,4 @@ def test_a_resolved_day_has_all_counts_and_no_personal_data(lake: Lake) -> None:
     assert all(findings[name].passed for name in HOLDING)
     assert findings["emails_unique"].numbers == {"people_active": 2, "emails_shared": 2}
     assert not findings["emails_unique"].passed
-    assert "ada" not in " ".join(result.says.lower() for result in findings.values())
+    assert "ada" not in " ".join(result.text.lower() for result in findings.values())

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from opensense_okta.directories.checks import CheckResult
 from opensense_okta.publishing.guards.evaluate import Verdict
-from opensense_okta.publishing.judgement import JUDGEMENT, Judgement, Unproven
+from opensense_okta.publishing.judgement import JUDGEMENT, Judgement
 from opensense_okta.publishing.published import Publications, Published
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import ResolvedManifest, Source
@@ -115,8 +116,11 @@ def judgement(day: date = DAY, *, removed: int = 0, unproven: str = "") -> Judge
         count=removed,
         says=f"{removed} of 1,000 active people are gone or inactive.",
     )
-    check = Unproven(
-        directory="okta", check=unproven, says="The pages do not prove themselves whole."
+    check = CheckResult(
+        directory="okta",
+        name=unproven,
+        passed=False,
+        message="The pages do not prove themselves whole.",
     )
     return Judgement(
         day=day,

@@ -141,7 +141,7 @@ def held_back(organization: str, judgement: Judgement, last: Published | None) -
     """A day that its guards or checks hold; the cause is which of them, whatever the numbers."""
     held = Held(organization, judgement, last)
     tripped = {
-        *(f"{one.check}/{one.directory or ''}" for one in judgement.unproven),
+        *(f"{one.name}/{one.directory or ''}" for one in judgement.unproven),
         *(f"{one.guard}/{one.directory or ''}/{one.attribute or ''}" for one in judgement.tripped),
     }
     return Incident(

@@ -17,6 +17,7 @@ import jinja2
 
 from opensense_okta.config.models import Organization
 from opensense_okta.config.text import as_words, duration, percent
+from opensense_okta.directories.checks import CheckResult
 from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.directories.snapshot_checks import check_snapshot
 from opensense_okta.publishing.guards.evaluate import Verdict
@@ -111,15 +112,6 @@ class DirectoryOfDay:
     inactive: int
     reads: tuple[SnapshotManifest, ...]
     pictures: tuple[Picture, ...]
-
-
-@dataclass(frozen=True)
-class Warned:
-    """A check that did not pass; `where` is a directory or the people."""
-
-    where: str
-    check: str
-    says: str
 
 
 def write_report(organization: Organization, lake: Lake, day: date) -> Path:
@@ -269,15 +261,13 @@ def _warned(
     one: Published,
     before: ResolvedManifest | None,
     reads: Mapping[str, Sequence[SnapshotManifest]],
-) -> Iterator[Warned]:
-    """Checks that did not pass and do not hold publishing back; the others are the judgement's."""
-    for directory, manifest in _used(one, reads).items():
-        for found in check_snapshot(manifest):
-            if not found.passed and not found.holds:
-                yield Warned(directory, found.name, found.says)
-    for of_people in check_resolved_day(one.resolved, before):
-        if not of_people.passed and not of_people.holds:
-            yield Warned("people", of_people.name, of_people.says)
+) -> Iterator[CheckResult]:
+    """The warnings of the checks; their errors are in the judgement."""
+    for manifest in _used(one, reads).values():
+        yield from (result for result in check_snapshot(manifest) if result.outcome == "warning")
+    for result in check_resolved_day(one.resolved, before):
+        if result.outcome == "warning":
+            yield result
 
 
 # Pictures of numbers over days.

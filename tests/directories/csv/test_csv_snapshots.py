@@ -50,12 +50,12 @@ def take(tmp_path: Path, lake: Lake) -> Take:
     return take_it
 
 
-def complaints(manifest: SnapshotManifest) -> dict[str, bool]:
+def complaints(manifest: SnapshotManifest) -> dict[str, str]:
     """The checks that did not pass, and whether each holds publishing back."""
-    return {found.name: found.holds for found in check_snapshot(manifest) if not found.passed}
+    return {found.name: found.severity for found in check_snapshot(manifest) if not found.passed}
 
 
-HOLDS, WARNS = True, False
+ERROR, WARNING = "error", "warning"
 WHOLE = "id,name\n1,Ada\n2,Bob\n3,Cy\n"
 CUT = "id,name\n1,Ada\n2,Bo"
 
@@ -65,16 +65,16 @@ def test_a_whole_file_gives_no_reason_to_complain(take: Take) -> None:
 
 
 def test_a_file_without_a_line_break_at_its_end_may_be_cut_off(take: Take) -> None:
-    assert complaints(take(CUT)) == {"files_ended": WARNS}
+    assert complaints(take(CUT)) == {"files_ended": WARNING}
 
 
 def test_a_file_that_once_ended_with_a_line_break_and_has_fewer_rows_is_held(take: Take) -> None:
     take(WHOLE)
 
     assert complaints(take(CUT, later=1)) == {
-        "files_whole": HOLDS,
-        "files_ended": WARNS,
-        "size_like_before": WARNS,
+        "files_whole": ERROR,
+        "files_ended": WARNING,
+        "size_stable": WARNING,
     }
 
 
@@ -96,7 +96,7 @@ def test_reading_a_cut_file_again_does_not_make_it_whole(take: Take) -> None:
 def test_no_line_break_alone_holds_nothing(take: Take, before: str, now: str) -> None:
     take(before)
 
-    assert HOLDS not in complaints(take(now, later=1)).values()
+    assert ERROR not in complaints(take(now, later=1)).values()
 
 
 def test_a_cut_file_is_no_snapshot_and_may_be_whole_at_the_next_try(take: Take, lake: Lake) -> None:
@@ -118,7 +118,7 @@ def test_a_file_is_old_when_the_organization_says_so(
 ) -> None:
     manifest = take(WHOLE, age=age, rules={"stale_after_days": stale_after_days})
 
-    assert complaints(manifest) == ({"files_fresh": WARNS} if stale else {})
+    assert complaints(manifest) == ({"files_fresh": WARNING} if stale else {})
 
 
 def test_a_snapshot_of_an_earlier_version_is_judged_by_what_it_has(take: Take) -> None:

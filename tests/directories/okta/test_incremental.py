@@ -297,18 +297,18 @@ def drift(snapshot: SnapshotManifest) -> tuple[int, int]:
 
 
 def warnings(snapshot: SnapshotManifest) -> dict[str, str]:
-    return {one.name: one.says for one in check_snapshot(snapshot) if not one.passed}
+    return {one.name: one.text for one in check_snapshot(snapshot) if not one.passed}
 
 
 def test_fewer_users_than_before_are_told(acme: Company) -> None:
     before = len(acme.org.user_ids)
     for user in acme.org.user_ids[3:8]:
         acme.org.remove_user(user)
-    assert "size_like_before" not in warnings(acme.take(TOMORROW))
+    assert "size_stable" not in warnings(acme.take(TOMORROW))
     for user in acme.org.user_ids[3:10]:
         acme.org.remove_user(user)
     assert warnings(acme.take(LATER)) == {
-        "size_like_before": f"{before - 12} users were listed, {before - 5} in the snapshot before. A"
+        "size_stable": f"{before - 12} users were listed, {before - 5} in the snapshot before. A"
         " restricted administrator role shows only a part; a loss is held by the guards."
     }
 
@@ -318,10 +318,10 @@ def test_a_changed_scope_is_named(acme: Company) -> None:
     name = acme.org.groups[a_group(acme)]["profile"]["name"]
     decrease = acme.take(TOMORROW, scope={"groups": [name]})
     assert decrease.rows["raw_users"] < 0.9 * len(everybody.users)
-    assert warnings(decrease)["scope_like_before"] == (
+    assert warnings(decrease)["scope_stable"] == (
         "Changes of scope or endpoint since the snapshot before (2026-11-23): 1. People may disappear"
         " because of it."
     )
-    assert "size_like_before" in warnings(decrease)
+    assert "size_stable" in warnings(decrease)
     assert decrease.mode == "full"
     assert warnings(acme.take(LATER, scope={"groups": [name]})) == {}
