@@ -1,12 +1,15 @@
 """Selects the snapshot of each directory that a day is resolved from, and finds stale ones."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from opensense_okta.config.errors import UserError
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.snapshot import SnapshotManifest, newest_snapshot
 from opensense_okta.storage.lake import Lake
+
+UNCHANGED = "The published directory stays as it was."
 
 
 @dataclass(frozen=True)
@@ -24,29 +27,33 @@ class SelectedSnapshot:
     stale: bool
 
 
-class NothingToResolve(Exception):
-    """No directory has a snapshot of the day or of one before it."""
+class NothingToResolve(UserError):
+    """No directory has a snapshot of the day or of an earlier one."""
 
-    def __init__(self, organization: str, directories: Mapping[str, object], day: date) -> None:
+    def __init__(self, organization: str, directories: Iterable[str], day: date) -> None:
         super().__init__(
-            f"{organization}: there is no snapshot of {day} or of a day before it, of any of the directories"
-            f" {', '.join(directories)}, so there is nothing to resolve. APIs return current data only:"
-            " choose a day from the first snapshot on, or read one now with"
-            f" `opensense-okta sync {organization}`."
+            f"there is no snapshot of {day} or of an earlier day, of any of the directories"
+            f" {', '.join(directories)}, so there is nothing to resolve. APIs return current data only.",
+            impact=UNCHANGED,
+            remedy="choose a day from the first snapshot on, or read one now with"
+            f" `opensense-okta sync {organization}`.",
+            subject=organization,
         )
 
 
-class StaleDirectory(Exception):
+class StaleDirectory(UserError):
     """A directory's data is too old, and `when_stale` is fail."""
 
     def __init__(
         self, organization: str, directory: str, day: date, as_of: date, days: int
     ) -> None:
         super().__init__(
-            f"{organization}/{directory}: its newest data is of {as_of}, {(day - as_of).days} days before"
-            f" {day}; `stale_after_days` is {days} and `when_stale` is fail. Nothing was resolved; the"
-            " published directory stays as it was. What to do: fix the directory's reads (`opensense-okta"
-            f" doctor {organization}` says what is wrong), or set `when_stale` to hold or yield."
+            f"its newest data is of {as_of}, {(day - as_of).days} days before {day}; `stale_after_days` is"
+            f" {days} and `when_stale` is fail.",
+            impact=f"Nothing was resolved. {UNCHANGED}",
+            remedy=f"fix the directory's reads (`opensense-okta doctor {organization}` shows the cause), or"
+            " set `when_stale` to hold or yield.",
+            subject=f"{organization}/{directory}",
         )
 
 

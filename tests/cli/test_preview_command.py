@@ -287,7 +287,7 @@ def test_the_same_rules_change_nothing(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--date", "2026-11-21"], "there is no snapshot of 2026-11-21 or of a day before it"),
+        (["--date", "2026-11-21"], "there is no snapshot of 2026-11-21 or of an earlier day"),
         (["--date", "2026-11-24"], "that day has not come yet"),
         (["--rules", "/nowhere/rules.yaml"], "rules.yaml:1: the file cannot be read"),
     ],

@@ -484,7 +484,7 @@ def test_resolving_a_day_before_the_first_snapshot_says_what_can_be_done(acme: C
     run = acme.run("resolve")
     assert run.failure == tags.PERMANENT
     assert run.words().startswith(
-        "acme: there is no snapshot of 2026-11-23 or of a day before it, of any of the directories okta,"
+        "acme: there is no snapshot of 2026-11-23 or of an earlier day, of any of the directories okta,"
     )
 
 

@@ -440,9 +440,10 @@ def test_the_error_for_a_day_before_the_first_snapshot_has_a_remedy(lake: Lake) 
     with pytest.raises(NothingToResolve) as refused:
         resolve(organization(), DAY, lake)
     assert str(refused.value) == (
-        "acme: there is no snapshot of 2026-11-23 or of a day before it, of any of the directories okta,"
-        " so there is nothing to resolve. APIs return current data only: choose a day from the first"
-        " snapshot on, or read one now with `opensense-okta sync acme`."
+        "acme: there is no snapshot of 2026-11-23 or of an earlier day, of any of the directories okta,"
+        " so there is nothing to resolve. APIs return current data only. The published directory stays"
+        " as it was. What to do: choose a day from the first snapshot on, or read one now with"
+        " `opensense-okta sync acme`."
     )
     assert lake.resolved_days() == []
 
