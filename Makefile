@@ -38,7 +38,7 @@ demo: .venv/ready ## sync the simulated company once, from three directories to 
 	$(call with_simulator,$(BIN)/opensense-okta sync demo)
 
 ui: .venv/ready ## Dagster's UI on http://127.0.0.1:3000, with the demo's directories up
-	$(call with_simulator,$(BIN)/dagster dev --workspace workspace.yaml --host 127.0.0.1 --port 3000)
+	$(call with_simulator,$(BIN)/dg dev --workspace workspace.yaml --host 127.0.0.1 --port 3000)
 
 test: .venv/ready ## lint, types, layers and all tests
 	$(BIN)/ruff check .

@@ -366,7 +366,7 @@ def test_the_front_door_merges_the_organizations_of_dagster_home(
     (home / "organizations").mkdir(parents=True)
     (folder / "acme.yaml").rename(home / "organizations" / "acme.yaml")
     monkeypatch.setenv("DAGSTER_HOME", str(home))
-    definitions = runpy.run_module("opensense_okta.definitions")["defs"]
+    definitions = runpy.run_module("opensense_okta.definitions")["defs"]()
     assert keys(definitions) == set(ASSETS)
     assert os.umask(0o022) == 0o077  # whatever this process writes is its owner's alone
     assert not (folder / "data").exists()  # loading makes no folder and asks nobody
@@ -390,7 +390,7 @@ def test_a_front_door_that_leads_nowhere_says_so(
 ) -> None:
     monkeypatch.setenv("DAGSTER_HOME", home)
     with pytest.raises(mistake, match=words):
-        runpy.run_module("opensense_okta.definitions")
+        runpy.run_module("opensense_okta.definitions")["defs"]()
 
 
 def test_the_demos_file_is_right() -> None:

@@ -171,8 +171,9 @@ def left_behind(
 
 def load_definitions() -> dg.Definitions:
     """What Dagster loads: the package's definitions, of the organization files as they are now."""
-    definitions = importlib.reload(importlib.import_module("opensense_okta.definitions")).defs
-    return definitions if isinstance(definitions, dg.Definitions) else definitions()
+    module = importlib.reload(importlib.import_module("opensense_okta.definitions"))
+    definitions: dg.Definitions = module.defs()
+    return definitions
 
 
 def write_file(path: Path, text: str) -> None:
