@@ -1,16 +1,17 @@
 """The command `doctor`: findings in one line each, with their remedy."""
 
 import json
-from dataclasses import asdict
 
 import click
 
 from opensense_okta.config.models import Organization
+from opensense_okta.directories.checks import CheckResult
 from opensense_okta.directories.doctor import examine
 from opensense_okta.resolution.rule_advice import examine_rules
 from opensense_okta.storage.lake import Lake
 
-MARKS = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}
+LEVELS = {"passed": "ok", "warning": "warn", "error": "fail"}
+MARKS = {"passed": "ok  ", "warning": "warn", "error": "FAIL"}
 
 
 def show(organization: Organization, lake: Lake, *, as_json: bool) -> int:
@@ -20,12 +21,22 @@ def show(organization: Organization, lake: Lake, *, as_json: bool) -> int:
     if as_json:
         click.echo(
             json.dumps(
-                {name: [asdict(one) for one in each] for name, each in found.items()}, indent=2
+                {name: [_as_json(result) for result in results] for name, results in found.items()},
+                indent=2,
             )
         )
     else:
-        for name, each in found.items():
-            for one in each:
-                remedy = f" {one.remedy}" if one.remedy else ""
-                click.echo(f"{MARKS[one.level]}  {name}  {one.name}: {one.says}{remedy}")
-    return int(any(one.level == "fail" for each in found.values() for one in each))
+        for name, results in found.items():
+            for result in results:
+                click.echo(f"{MARKS[result.outcome]}  {name}  {result.name}: {result.text}")
+    return int(any(result.outcome == "error" for results in found.values() for result in results))
+
+
+def _as_json(result: CheckResult) -> dict[str, str]:
+    """A result under the names that the JSON has had since version 0.1."""
+    return {
+        "name": result.name,
+        "level": LEVELS[result.outcome],
+        "says": result.message,
+        "remedy": result.hint,
+    }

@@ -172,7 +172,7 @@ def _check(result: CheckResult) -> dict[str, object]:
     """A check's result under the names that the JSON has had since version 0.1."""
     return {
         "name": result.name,
-        "table": result.table,
+        "table": result.subject,
         "passed": result.passed,
         "holds": result.severity == "error",
         "says": result.text,

@@ -29,7 +29,7 @@ class CheckResult(BaseModel):
         message: the finding, in one or two sentences.
         hint: what it means and what to do; empty if the check passed.
         numbers: what the check was evaluated on, by name.
-        table: the table that it is about, if any.
+        subject: the table, attribute, match key or directory that it is about, if any.
         directory: the directory that it is about; None: people, or the whole organization.
     """
 
@@ -41,8 +41,19 @@ class CheckResult(BaseModel):
     message: str = Field(validation_alias=AliasChoices("message", "says"))
     hint: str = ""
     numbers: Mapping[str, int] = {}
-    table: str = ""
+    subject: str = ""
     directory: str | None = None
+
+    @classmethod
+    def of(cls, name: str, outcome: Outcome, message: str, hint: str = "") -> "CheckResult":
+        """A result of the doctor, which has no numbers."""
+        return CheckResult(
+            name=name,
+            passed=outcome == "passed",
+            severity="error" if outcome == "error" else "warning",
+            message=message,
+            hint=hint,
+        )
 
     @property
     def outcome(self) -> Outcome:
@@ -106,7 +117,7 @@ class Check:
             message=message,
             hint="" if passed else hint,
             numbers={name: numbers[name] for name in sorted(names & numbers.keys())},
-            table=self.table,
+            subject=self.table,
             directory=directory,
         )
 

@@ -3,11 +3,11 @@
 import asyncio
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Literal
 from urllib.parse import urlsplit
 
+from opensense_okta.directories.checks import CheckResult, Outcome
 from opensense_okta.directories.errors import (
     AccessDenied,
     CursorLost,
@@ -21,8 +21,6 @@ from opensense_okta.directories.errors import (
     WrongAddress,
 )
 from opensense_okta.directories.http.client import Answer, Protocol, http_date
-
-Level = Literal["ok", "warn", "fail"]
 
 ABOUT: Mapping[type[DirectoryError], str] = {
     AccessDenied: "role",
@@ -40,24 +38,7 @@ ABOUT: Mapping[type[DirectoryError], str] = {
 CLOCK_TOLERATED = 60.0  # seconds; assertions and proofs that are five minutes off are refused
 
 
-@dataclass(frozen=True)
-class Diagnosis:
-    """One finding.
-
-    Attributes:
-        name: of what was looked at, such as `clock`.
-        level: `fail` when the next sync would fail, `warn` when it may.
-        says: the finding.
-        remedy: what to do; empty when all is well.
-    """
-
-    name: str
-    level: Level
-    says: str
-    remedy: str = ""
-
-
-async def examine_address(endpoint: str, setting: str = "endpoint") -> list[Diagnosis]:
+async def examine_address(endpoint: str, setting: str = "endpoint") -> list[CheckResult]:
     """Whether the endpoint's name is known and its certificate trusted.
 
     Args:
@@ -70,33 +51,33 @@ async def examine_address(endpoint: str, setting: str = "endpoint") -> list[Diag
         found = await asyncio.get_running_loop().getaddrinfo(host, port)
     except OSError as error:
         remedy = f"Check `{setting}`, and the name servers of this machine."
-        return [Diagnosis("dns", "fail", f"{host} is not known: {error.strerror}.", remedy)]
+        return [CheckResult.of("dns", "error", f"{host} is not known: {error.strerror}.", remedy)]
     addresses = sorted({str(address[0]) for *_, address in found})
-    known = Diagnosis("dns", "ok", f"{host} is {', '.join(addresses[:2])}.")
+    known = CheckResult.of("dns", "passed", f"{host} is {', '.join(addresses[:2])}.")
     if parts.scheme != "https":
-        return [known, Diagnosis("tls", "ok", "plain HTTP on this machine.")]
+        return [known, CheckResult.of("tls", "passed", "plain HTTP on this machine.")]
     return [known, await _examine_certificate(host, port)]
 
 
-def examine_clock(answer: Answer, whose: str) -> Diagnosis:
+def examine_clock(answer: Answer, whose: str) -> CheckResult:
     """Whether this machine's clock agrees with that of whoever gave an answer."""
     server = http_date(answer.header("date"))
     if server is None:
         says = f"{whose} does not tell the time."
-        return Diagnosis("clock", "warn", says, "Check this machine's clock.")
+        return CheckResult.of("clock", "warning", says, "Check this machine's clock.")
     skew = (datetime.now(UTC) - server).total_seconds()
     if abs(skew) <= CLOCK_TOLERATED:
         says = f"this machine's clock agrees with {whose}'s to {abs(skew):.0f} s."
-        return Diagnosis("clock", "ok", says)
+        return CheckResult.of("clock", "passed", says)
     side = "ahead of" if skew > 0 else "behind"
     says = f"this machine's clock is {abs(skew):.0f} s {side} {whose}'s."
-    return Diagnosis("clock", "warn", says, "Set this machine's clock (chrony or ntpd).")
+    return CheckResult.of("clock", "warning", says, "Set this machine's clock (chrony or ntpd).")
 
 
-def finding_of(error: DirectoryError) -> Diagnosis:
+def finding_of(error: DirectoryError) -> CheckResult:
     """What an error of a request says to whoever examines."""
-    level: Level = "warn" if isinstance(error, RateLimited) else "fail"
-    return Diagnosis(ABOUT.get(type(error), "credentials"), level, error.what, error.remedy)
+    outcome: Outcome = "warning" if isinstance(error, RateLimited) else "error"
+    return CheckResult.of(ABOUT.get(type(error), "credentials"), outcome, error.what, error.remedy)
 
 
 def without_waiting(protocol: Protocol) -> Protocol:
@@ -111,20 +92,20 @@ def without_waiting(protocol: Protocol) -> Protocol:
     return replace(protocol, error=error)
 
 
-async def _examine_certificate(host: str, port: int) -> Diagnosis:
+async def _examine_certificate(host: str, port: int) -> CheckResult:
     try:
         async with asyncio.timeout(15):
             _, writer = await asyncio.open_connection(host, port, ssl=ssl.create_default_context())
     except ssl.SSLCertVerificationError as error:
         remedy = "Where a company proxy re-signs traffic, set SSL_CERT_FILE to its certificate."
-        return Diagnosis(
-            "tls", "fail", f"the certificate is not trusted: {error.verify_message}.", remedy
+        return CheckResult.of(
+            "tls", "error", f"the certificate is not trusted: {error.verify_message}.", remedy
         )
     except (OSError, TimeoutError) as error:
         remedy = "Check the firewall and the proxy between this machine and the directory."
-        return Diagnosis(
-            "tls", "fail", f"no connection to {host}:{port}: {type(error).__name__}.", remedy
+        return CheckResult.of(
+            "tls", "error", f"no connection to {host}:{port}: {type(error).__name__}.", remedy
         )
     version = writer.get_extra_info("ssl_object").version()
     writer.close()
-    return Diagnosis("tls", "ok", f"the certificate is trusted ({version}).")
+    return CheckResult.of("tls", "passed", f"the certificate is trusted ({version}).")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from opensense_okta.config.attributes import mapping, pointer
 from opensense_okta.config.models import Directory, Organization
-from opensense_okta.directories.diagnosis import Diagnosis
+from opensense_okta.directories.checks import CheckResult
 from opensense_okta.directories.kinds import kind_of
 from opensense_okta.directories.read import settings_digest
 from opensense_okta.directories.snapshot import SnapshotManifest, newest_snapshot
@@ -16,7 +16,7 @@ from opensense_okta.storage.lake import Lake
 LATE = timedelta(hours=26)
 
 
-def examine(organization: Organization, lake: Lake) -> dict[str, list[Diagnosis]]:
+def examine(organization: Organization, lake: Lake) -> dict[str, list[CheckResult]]:
     """The findings of each directory, and of the organization under its own name."""
     found = {}
     for name, settings in organization.directories.items():
@@ -29,16 +29,16 @@ def examine(organization: Organization, lake: Lake) -> dict[str, list[Diagnosis]
     return {**found, organization.name: [_next_sync(organization)]}
 
 
-async def _examined(settings: Directory, stale_after_days: int) -> list[Diagnosis]:
+async def _examined(settings: Directory, stale_after_days: int) -> list[CheckResult]:
     return await kind_of(settings).examine(settings, stale_after_days)
 
 
 def _last_snapshot(
     organization: Organization, settings: Directory, stored: SnapshotManifest | None
-) -> list[Diagnosis]:
+) -> list[CheckResult]:
     if stored is None:
         remedy = f"Start the first sync: opensense-okta sync {organization.name}"
-        return [Diagnosis("last snapshot", "warn", "there is none yet.", remedy)]
+        return [CheckResult.of("last snapshot", "warning", "there is none yet.", remedy)]
     age = datetime.now(UTC) - stored.finished
     rows = stored.rows
     says = (
@@ -46,19 +46,16 @@ def _last_snapshot(
         f" {rows['raw_groups']:,} groups, {rows['memberships']:,} memberships."
     )
     late = _late(organization) if age > LATE else ""
-    proof = [finding for finding in check_snapshot(stored) if not finding.passed]
+    failed = [result for result in check_snapshot(stored) if not result.passed]
     return [
-        Diagnosis("last snapshot", "warn" if late else "ok", says, late),
-        *(
-            Diagnosis("proof", "fail" if one.severity == "error" else "warn", one.text)
-            for one in proof
-        ),
-        *([] if proof else [Diagnosis("proof", "ok", "it passed every check.")]),
+        CheckResult.of("last snapshot", "warning" if late else "passed", says, late),
+        *(result.model_copy(update={"name": "proof"}) for result in failed),
+        *([] if failed else [CheckResult.of("proof", "passed", "it passed every check.")]),
         *(
             [
-                Diagnosis(
+                CheckResult.of(
                     "scope",
-                    "warn",
+                    "warning",
                     "it has changed since the last snapshot; people may disappear.",
                     "If that is not meant, put `scope` and `endpoint` back as they were.",
                 )
@@ -71,7 +68,7 @@ def _last_snapshot(
 
 def _attributes(
     settings: Directory, directory: str, stored: SnapshotManifest, lake: Lake
-) -> list[Diagnosis]:
+) -> list[CheckResult]:
     with engine.start(lake.folder) as connection:
         engine.view(
             connection, "raw_users", lake.snapshot(directory, stored.day).table(stored, "raw_users")
@@ -92,11 +89,11 @@ def _attributes(
         for one in declared
         if pointer(settings, one.field) in nowhere
     ]
-    found = [Diagnosis("attributes", "ok", f"filled: {listed}.")]
+    found = [CheckResult.of("attributes", "passed", f"filled: {listed}.")]
     if missing:
         remedy = "Correct `attributes` in the organization file, or the profiles in the directory."
         says = f"mapped, but no user has them: {', '.join(missing)}."
-        found.append(Diagnosis("attributes", "warn", says, remedy))
+        found.append(CheckResult.of("attributes", "warning", says, remedy))
     return found
 
 
@@ -109,9 +106,11 @@ def _late(organization: Organization) -> str:
     )
 
 
-def _next_sync(organization: Organization) -> Diagnosis:
+def _next_sync(organization: Organization) -> CheckResult:
     when = organization.next_sync(datetime.now(UTC))
     if organization.enabled:
-        return Diagnosis("next sync", "ok", f"{when:%Y-%m-%d %H:%M %Z}, while Dagster runs.")
+        return CheckResult.of(
+            "next sync", "passed", f"{when:%Y-%m-%d %H:%M %Z}, while Dagster runs."
+        )
     remedy = "Switch it on in Dagster's UI, or set `enabled: true`."
-    return Diagnosis("next sync", "warn", "the schedule starts switched off.", remedy)
+    return CheckResult.of("next sync", "warning", "the schedule starts switched off.", remedy)

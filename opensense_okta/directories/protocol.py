@@ -12,7 +12,7 @@ from typing import Generic, Protocol, TypeVar
 import duckdb
 
 from opensense_okta.directories.checkpoint import ReadCheckpoint
-from opensense_okta.directories.diagnosis import Diagnosis
+from opensense_okta.directories.checks import CheckResult
 from opensense_okta.directories.snapshot import Cost
 
 
@@ -123,6 +123,6 @@ class Kind(Generic[S]):
     files: tuple[str, ...]
     source_scope: Callable[[S], dict[str, object]]
     read: MakeRead[S]
-    examine: Callable[[S, int], Awaitable[list[Diagnosis]]]
+    examine: Callable[[S, int], Awaitable[list[CheckResult]]]
     compared: tuple[str, ...] = ()
     full_read_days: Callable[[S], int] = every_run

@@ -126,7 +126,9 @@ def _directory(organization: Organization, directory: str) -> dg.AssetsDefinitio
                     "set_aside": manifest.set_aside[table],
                 },
                 check_results=[
-                    tables.check_result(found, asset) for found in findings if found.table == table
+                    tables.check_result(found, asset)
+                    for found in findings
+                    if found.subject == table
                 ],
             )
 
@@ -191,7 +193,7 @@ def _resolved(organization: Organization) -> dg.AssetsDefinition:
                 },
             )
         for found in check_resolved_day(manifest, before.manifest(lake) if before else None):
-            yield tables.check_result(found, tables.key(organization.name, found.table))
+            yield tables.check_result(found, tables.key(organization.name, found.subject))
         advice = advise(organization, lake, manifest)
         yield tables.advice_result(advice, tables.key(organization.name, "provenance"))
 

@@ -79,10 +79,10 @@ def build_doctor(organization: Organization, lakes: Callable[[str], Lake]) -> dg
         failed = []
         for directory, findings in found.items():
             for one in findings:
-                line = f"{directory}: {one.name}: {one.says} {one.remedy}".rstrip()
-                say = {"ok": context.log.info, "warn": context.log.warning}
-                say.get(one.level, context.log.error)(line)
-                if one.level == "fail":
+                line = f"{directory}: {one.name}: {one.text}"
+                log = {"passed": context.log.info, "warning": context.log.warning}
+                log.get(one.outcome, context.log.error)(line)
+                if one.outcome == "error":
                     failed.append(line)
         if failed:
             raise dg.Failure("\n".join(failed), allow_retries=False)

@@ -12,7 +12,6 @@ from opensense_okta.publishing.exports.files import ExportResult
 from opensense_okta.publishing.judgement import Judgement
 from opensense_okta.publishing.publish import Publication, approval_instructions, published_since
 from opensense_okta.publishing.published import describe, published
-from opensense_okta.resolution.rule_advice import Advice
 from opensense_okta.storage.lake import Lake
 
 SEVERITY = {"warning": dg.AssetCheckSeverity.WARN, "error": dg.AssetCheckSeverity.ERROR}
@@ -232,9 +231,9 @@ def guard_result(judgement: Judgement, guard: str, asset: dg.AssetKey) -> dg.Ass
     )
 
 
-def advice_result(advice: Sequence[Advice], asset: dg.AssetKey) -> dg.AssetCheckResult:
+def advice_result(advice: Sequence[CheckResult], asset: dg.AssetKey) -> dg.AssetCheckResult:
     """What might be better in the rules, as a warning."""
-    says = "\n".join(f"- {one.says} {one.remedy}" for one in advice)
+    says = "\n".join(f"- {result.text}" for result in advice)
     return dg.AssetCheckResult(
         asset_key=asset,
         check_name=RULES_EFFECTIVE,

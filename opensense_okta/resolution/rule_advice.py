@@ -12,7 +12,7 @@ from itertools import product
 import duckdb
 
 from opensense_okta.config.models import AttributeRule, Organization
-from opensense_okta.directories.diagnosis import Diagnosis
+from opensense_okta.directories.checks import CheckResult
 from opensense_okta.resolution import rules
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage import engine
@@ -24,25 +24,6 @@ MOSTLY_FILLED = 0.5  # share of a directory's accounts
 MAX_REPEATED = 0.01  # share of the values of a match key in one directory
 
 VIEWS = ("accounts", "people", "provenance", "conflicts", "groups")
-
-
-@dataclass(frozen=True)
-class Advice:
-    """A possible improvement of an organization's rules.
-
-    Attributes:
-        name: the kind of advice.
-        subject: the attribute, match key, directory or other part of the file that it is about.
-        says: the finding, without personal data.
-        remedy: what to do.
-        numbers: the numbers of the finding, by name.
-    """
-
-    name: str
-    subject: str
-    says: str
-    remedy: str
-    numbers: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -102,7 +83,22 @@ class _ResolvedDay:
         return self.of(directory, "active").accounts
 
 
-def advise(organization: Organization, lake: Lake, resolved: ResolvedManifest) -> list[Advice]:
+def _advice(
+    name: str, subject: str, message: str, hint: str, numbers: Mapping[str, int]
+) -> CheckResult:
+    """A possible improvement of the rules: a warning about an attribute, match key or directory."""
+    return CheckResult(
+        name=name,
+        passed=False,
+        severity="warning",
+        subject=subject,
+        message=message,
+        hint=hint,
+        numbers=numbers,
+    )
+
+
+def advise(organization: Organization, lake: Lake, resolved: ResolvedManifest) -> list[CheckResult]:
     """Returns advice on the rules, from a day that was resolved under them.
 
     Statistical advice needs `MIN_SAMPLE` accounts, people or values; facts do not. There is no advice on
@@ -115,7 +111,7 @@ def advise(organization: Organization, lake: Lake, resolved: ResolvedManifest) -
     """
     if resolved.rules != rules.digest(organization):
         return [
-            Advice(
+            _advice(
                 "rules_not_applied",
                 "resolution",
                 f"The rules were changed after {resolved.day} was resolved: their effect is not known yet.",
@@ -216,13 +212,13 @@ def _lists(
     }
 
 
-def _attribute_rules(day: _ResolvedDay) -> Iterator[Advice]:
+def _attribute_rules(day: _ResolvedDay) -> Iterator[CheckResult]:
     for attribute, rule in day.organization.resolution.attributes.items():
         accounts = sum(day.accounts(directory) for directory in day.directories)
         if not accounts or len(day.directories) < len(day.organization.directories):
             continue  # a directory that is not read yet may have values
         if not any(day.of(directory, attribute).filled for directory in day.directories):
-            yield Advice(
+            yield _advice(
                 "rule_without_values",
                 attribute,
                 f"None of {accounts:,} accounts has a value of {attribute}: its rule has no effect.",
@@ -237,12 +233,12 @@ def _attribute_rules(day: _ResolvedDay) -> Iterator[Advice]:
                 yield from _blank(day, attribute)
 
 
-def _precedence(day: _ResolvedDay, attribute: str, rule: AttributeRule) -> Iterator[Advice]:
+def _precedence(day: _ResolvedDay, attribute: str, rule: AttributeRule) -> Iterator[CheckResult]:
     listed = [name for name in rule.precedence if day.accounts(name)]
     empty = [name for name in listed if not day.of(name, attribute).filled]
     for name in empty:
         blanks = rule.blank == "wins"
-        yield Advice(
+        yield _advice(
             "precedence_without_values",
             attribute,
             f"The precedence of {attribute} names {name}, but none of its {day.accounts(name):,} accounts"
@@ -252,7 +248,7 @@ def _precedence(day: _ResolvedDay, attribute: str, rule: AttributeRule) -> Itera
         )
     with_values = [name for name in day.directories if day.of(name, attribute).filled]
     if rule.precedence and not empty and len(with_values) == 1 and rule.blank == "falls_through":
-        yield Advice(
+        yield _advice(
             "precedence_without_effect",
             attribute,
             f"Only {with_values[0]} has values of {attribute}: its precedence has no effect.",
@@ -262,7 +258,7 @@ def _precedence(day: _ResolvedDay, attribute: str, rule: AttributeRule) -> Itera
     for name in listed:
         filled, won = day.of(name, attribute).filled, day.of(name, attribute).won
         if filled >= MIN_SAMPLE and not won and name not in day.stale_last:
-            yield Advice(
+            yield _advice(
                 "precedence_never_wins",
                 attribute,
                 f"{filled:,} accounts of {name} have a value of {attribute}, and none ever wins: directories"
@@ -272,9 +268,9 @@ def _precedence(day: _ResolvedDay, attribute: str, rule: AttributeRule) -> Itera
             )
 
 
-def _blank(day: _ResolvedDay, attribute: str) -> Iterator[Advice]:
+def _blank(day: _ResolvedDay, attribute: str) -> Iterator[CheckResult]:
     if day.linked >= MIN_SAMPLE and not day.blanked.get(attribute):
-        yield Advice(
+        yield _advice(
             "blank_without_effect",
             attribute,
             f"`blank: wins` of {attribute} changes nothing: of {day.linked:,} people linked across"
@@ -284,10 +280,10 @@ def _blank(day: _ResolvedDay, attribute: str) -> Iterator[Advice]:
         )
 
 
-def _merge(day: _ResolvedDay, attribute: str) -> Iterator[Advice]:
+def _merge(day: _ResolvedDay, attribute: str) -> Iterator[CheckResult]:
     people, longest = day.lists.get(attribute, (0, 0))
     if people >= MIN_SAMPLE and longest <= 1:
-        yield Advice(
+        yield _advice(
             "merge_without_effect",
             attribute,
             f"{people:,} people have a list of {attribute}, and none has more than one value: there is"
@@ -298,11 +294,11 @@ def _merge(day: _ResolvedDay, attribute: str) -> Iterator[Advice]:
         )
 
 
-def _always_in_conflict(day: _ResolvedDay) -> Iterator[Advice]:
+def _always_in_conflict(day: _ResolvedDay) -> Iterator[CheckResult]:
     for attribute, differing in sorted(day.differing.items()):
         contested = sum(day.of(directory, attribute).contested for directory in day.directories)
         if contested >= MIN_SAMPLE and differing >= ALWAYS_DIFFERENT * contested:
-            yield Advice(
+            yield _advice(
                 "always_in_conflict",
                 attribute,
                 f"Of {contested:,} people with several values of {attribute}, {differing:,} have different"
@@ -313,7 +309,7 @@ def _always_in_conflict(day: _ResolvedDay) -> Iterator[Advice]:
             )
 
 
-def _match_keys(day: _ResolvedDay) -> Iterator[Advice]:
+def _match_keys(day: _ResolvedDay) -> Iterator[CheckResult]:
     if len(day.directories) < 2:
         return  # there is nothing to match
     for key, directory in product(day.organization.resolution.match, day.directories):
@@ -322,7 +318,7 @@ def _match_keys(day: _ResolvedDay) -> Iterator[Advice]:
             counts.accounts >= MIN_SAMPLE and counts.filled < MOSTLY_FILLED * counts.accounts
         )
         if mostly_blank or (counts.accounts and not counts.filled):
-            yield Advice(
+            yield _advice(
                 "key_mostly_blank",
                 key,
                 f"{counts.filled:,} of {counts.accounts:,} accounts of {directory} have the match key {key}:"
@@ -332,7 +328,7 @@ def _match_keys(day: _ResolvedDay) -> Iterator[Advice]:
                 {"accounts": counts.accounts, "filled": counts.filled},
             )
         if counts.repeated > MAX_REPEATED * counts.keys:
-            yield Advice(
+            yield _advice(
                 "key_not_unique",
                 key,
                 f"{counts.repeated:,} of {counts.keys:,} values of the match key {key} belong to several"
@@ -342,7 +338,7 @@ def _match_keys(day: _ResolvedDay) -> Iterator[Advice]:
             )
 
 
-def _directories(day: _ResolvedDay) -> Iterator[Advice]:
+def _directories(day: _ResolvedDay) -> Iterator[CheckResult]:
     if len(day.organization.directories) < 2:
         return
     for name in day.directories:
@@ -351,7 +347,7 @@ def _directories(day: _ResolvedDay) -> Iterator[Advice]:
             counts.won for (directory, _), counts in day.statistics.items() if directory == name
         )
         if not accounts:
-            yield Advice(
+            yield _advice(
                 "directory_without_accounts",
                 name,
                 f"{name} has no account.",
@@ -362,7 +358,7 @@ def _directories(day: _ResolvedDay) -> Iterator[Advice]:
         elif not (
             won or day.members.get(name) or name in day.stale_last or any(day.blanked.values())
         ):
-            yield Advice(
+            yield _advice(
                 "directory_contributes_nothing",
                 name,
                 f"{name} has {accounts:,} accounts, but none of their values wins, and its groups have no"
@@ -373,10 +369,10 @@ def _directories(day: _ResolvedDay) -> Iterator[Advice]:
             )
 
 
-def _single_cases(day: _ResolvedDay) -> Iterator[Advice]:
+def _single_cases(day: _ResolvedDay) -> Iterator[CheckResult]:
     for (rule, number), (accounts, unknown) in sorted(day.named.items()):
         if unknown:
-            yield Advice(
+            yield _advice(
                 f"{rule}_unknown",
                 f"resolution.{rule} {number}",
                 f"Set {number} of `{rule}` names {unknown:,} of {accounts:,} accounts that do not exist.",
@@ -385,7 +381,7 @@ def _single_cases(day: _ResolvedDay) -> Iterator[Advice]:
             )
 
 
-def examine_rules(organization: Organization, lake: Lake) -> list[Diagnosis]:
+def examine_rules(organization: Organization, lake: Lake) -> list[CheckResult]:
     """Returns advice on the rules, from the newest resolved day; nothing if no day is resolved."""
     days = lake.resolved_days()
     resolved = lake.resolved(days[-1]).manifest(ResolvedManifest) if days else None
@@ -393,5 +389,5 @@ def examine_rules(organization: Organization, lake: Lake) -> list[Diagnosis]:
         return []
     advice = advise(organization, lake, resolved)
     if not advice:
-        return [Diagnosis("rules", "ok", "every rule has an effect.")]
-    return [Diagnosis("rules", "warn", item.says, item.remedy) for item in advice]
+        return [CheckResult.of("rules", "passed", "every rule has an effect.")]
+    return [item.model_copy(update={"name": "rules"}) for item in advice]

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from opensense_okta.cli.main import main
 from opensense_okta.config.models import Organization
-from opensense_okta.directories.diagnosis import Diagnosis
+from opensense_okta.directories.checks import CheckResult
 from opensense_okta.directories.doctor import examine
 from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.faults import Fault
@@ -61,20 +61,20 @@ def acme(read: Company) -> Company:
 
 def findings(
     acme: Company, organization: Organization | None = None, *, hours: float = 1
-) -> list[Diagnosis]:
+) -> list[CheckResult]:
     """What is found of acme's Okta, so many hours after noon."""
     with time_machine.travel(NOON + timedelta(hours=hours), tick=True):
         return examine(organization or acme.organization(), acme.lake)["okta"]
 
 
-def bad(found: list[Diagnosis]) -> dict[str, Diagnosis]:
+def bad(found: list[CheckResult]) -> dict[str, CheckResult]:
     """What is not well; one line each, and what to do about it."""
-    wrong = [one for one in found if one.level != "ok"]
+    wrong = [one for one in found if one.outcome != "passed"]
     for one in found:
-        assert "\n" not in one.says + one.remedy
-        assert one.says.endswith((".", "%."))
+        assert "\n" not in one.message + one.hint
+        assert one.message.endswith((".", "%."))
     for one in wrong:
-        assert one.remedy or one.name == "proof", one
+        assert one.hint or one.name == "proof", one
     return {one.name: one for one in wrong}
 
 
@@ -82,8 +82,8 @@ def test_when_all_is_well_every_line_says_so(acme: Company) -> None:
     found = findings(acme)
     assert bad(found) == {}
     assert [one.name for one in found] == WELL
-    assert all(one.remedy == "" for one in found)
-    said = {one.name: one.says for one in found}
+    assert all(one.hint == "" for one in found)
+    said = {one.name: one.message for one in found}
     assert said["last snapshot"].startswith("of 2026-11-23, 1 h old, full: 60 users, 6 groups, ")
     listed = sum(user["status"] != "DEPROVISIONED" for user in acme.org.users.values())
     assert said["sample"] == f"{listed} users on the first page."
@@ -91,7 +91,7 @@ def test_when_all_is_well_every_line_says_so(acme: Company) -> None:
 
 
 def test_attributes_are_listed_with_how_many_users_have_them(acme: Company) -> None:
-    (attributes,) = [one.says for one in findings(acme) if one.name == "attributes"]
+    (attributes,) = [one.message for one in findings(acme) if one.name == "attributes"]
     users = list(acme.org.users.values())
     for name in ("login", "mobilePhone", "deskNumber", "languages"):
         filled = sum(bool(user["profile"].get(name)) for user in users) / len(users)
@@ -102,18 +102,18 @@ def test_attributes_are_listed_with_how_many_users_have_them(acme: Company) -> N
 @pytest.mark.parametrize(
     ("fault", "found"),
     [
-        (make_fault("invalid-token", times=None), {"credentials": "fail"}),
-        (make_fault("forbidden"), {"role": "fail"}),
-        (make_fault("forbidden", match="/groups"), {"role": "fail"}),
-        (RestrictedAdmin(one_in=1), {"role": "fail"}),
-        (Empty(times=None), {"sample": "fail", "role": "fail"}),
-        (Empty(match="/groups", times=None), {"role": "fail"}),
-        (make_fault("unknown-org"), {"endpoint": "fail"}),
-        (make_fault("redirect", times=None), {"endpoint": "fail"}),
-        (make_fault("gateway-html", times=None), {"connection": "fail"}),
-        (make_fault("reset", times=None), {"connection": "fail"}),
-        (make_fault("malformed", times=None), {"connection": "fail"}),
-        (make_fault("rate-limited", seconds=50), {"rate limit": "warn"}),
+        (make_fault("invalid-token", times=None), {"credentials": "error"}),
+        (make_fault("forbidden"), {"role": "error"}),
+        (make_fault("forbidden", match="/groups"), {"role": "error"}),
+        (RestrictedAdmin(one_in=1), {"role": "error"}),
+        (Empty(times=None), {"sample": "error", "role": "error"}),
+        (Empty(match="/groups", times=None), {"role": "error"}),
+        (make_fault("unknown-org"), {"endpoint": "error"}),
+        (make_fault("redirect", times=None), {"endpoint": "error"}),
+        (make_fault("gateway-html", times=None), {"connection": "error"}),
+        (make_fault("reset", times=None), {"connection": "error"}),
+        (make_fault("malformed", times=None), {"connection": "error"}),
+        (make_fault("rate-limited", seconds=50), {"rate limit": "warning"}),
         (make_fault("strange-records", times=None), {}),
     ],
     ids=str,
@@ -123,7 +123,7 @@ def test_what_okta_answers_is_understood(
 ) -> None:
     acme.okta.faults.append(fault)
     began = time.perf_counter()
-    assert {name: one.level for name, one in bad(findings(acme)).items()} == found
+    assert {name: one.outcome for name, one in bad(findings(acme)).items()} == found
     assert time.perf_counter() - began < 10
 
 
@@ -133,8 +133,8 @@ def test_a_wrong_token_is_told_with_what_to_do_and_is_not_shown(
     monkeypatch.setenv("ACME_TOKEN", "00-recognisable-secret-00")
     found = findings(acme)
     wrong = bad(found)["credentials"]
-    assert (wrong.level, "E0000011" in wrong.says) == ("fail", True)
-    assert "token" in wrong.remedy
+    assert (wrong.outcome, "E0000011" in wrong.message) == ("error", True)
+    assert "token" in wrong.hint
     assert "recognisable" not in str(found)
 
 
@@ -143,15 +143,15 @@ def test_a_missing_token_is_told_by_its_place(
 ) -> None:
     monkeypatch.delenv("ACME_TOKEN")
     wrong = bad(findings(acme))["credentials"]
-    assert wrong.level == "fail"
-    assert "ACME_TOKEN is not set" in wrong.says
+    assert wrong.outcome == "error"
+    assert "ACME_TOKEN is not set" in wrong.message
 
 
 def test_a_role_that_sees_only_groups_is_enough_for_a_scope_of_groups(acme: Company) -> None:
     scoped = acme.organization(scope={"groups": ["*"]})
     acme.okta.faults.append(RestrictedAdmin(match="/groups", one_in=1))
     assert "role" not in bad(findings(acme, scoped))
-    assert bad(findings(acme, scoped))["scope"].level == "warn"
+    assert bad(findings(acme, scoped))["scope"].outcome == "warning"
 
 
 @pytest.mark.parametrize(
@@ -173,24 +173,24 @@ def test_a_clock_that_is_wrong_is_told(tmp_path: Path, skew: float, says: str | 
         assert wrong is not None
         seconds = int(says.split()[0])
         assert any(
-            says.replace(str(seconds), str(near)) in wrong.says
+            says.replace(str(seconds), str(near)) in wrong.message
             for near in range(seconds - 2, seconds + 3)
         )
-        assert "clock" in wrong.remedy
+        assert "clock" in wrong.hint
 
 
 @pytest.mark.parametrize(
-    ("used", "share", "level"),
+    ("used", "share", "outcome"),
     [
-        (0, 0.5, "ok"),
-        (290, 0.5, "ok"),
-        (400, 0.5, "warn"),
-        (400, 1.0, "ok"),
-        (600, 0.5, "warn"),
+        (0, 0.5, "passed"),
+        (290, 0.5, "passed"),
+        (400, 0.5, "warning"),
+        (400, 1.0, "passed"),
+        (600, 0.5, "warning"),
     ],
 )
 def test_a_rate_limit_that_others_have_eaten_is_told_at_once(
-    tmp_path: Path, used: int, share: float, level: str
+    tmp_path: Path, used: int, share: float, outcome: str
 ) -> None:
     limits = Limits(users=600, groups=600)
     with (
@@ -203,8 +203,8 @@ def test_a_rate_limit_that_others_have_eaten_is_told_at_once(
         found = examine(acme.organization(), acme.lake)["okta"]
         assert time.perf_counter() - began < 5
     first = next(one for one in found if one.name == "rate limit")
-    assert first.level == level
-    assert bool(first.remedy) is (level != "ok")
+    assert first.outcome == outcome
+    assert bool(first.hint) is (outcome != "passed")
 
 
 @pytest.mark.parametrize(
@@ -222,23 +222,23 @@ def test_an_okta_that_is_not_there_is_told(
         closed = listener.getsockname()[1]
     gone = acme.organization(endpoint=endpoint.format(closed=closed))
     wrong = bad(findings(acme, gone))
-    assert wrong[name].level == "fail"
-    assert says in wrong[name].says
+    assert wrong[name].outcome == "error"
+    assert says in wrong[name].message
     assert set(wrong) == {name, "scope"}
 
 
 def test_a_certificate_that_nobody_vouches_for_is_told(acme: Company) -> None:
     plain = acme.organization(endpoint=acme.okta.url.replace("http:", "https:"))
     wrong = bad(findings(acme, plain))["tls"]
-    assert wrong.level == "fail"
+    assert wrong.outcome == "error"
 
 
 def test_a_mapped_attribute_that_no_longer_exists_is_told(acme: Company) -> None:
     mapped = {"desk": "deskNumber", "floor": "floorNumber", "email": "mail2"}
     wrong = bad(findings(acme, acme.organization(attributes=mapped)))
     assert list(wrong) == ["attributes"]
-    assert wrong["attributes"].level == "warn"
-    says = wrong["attributes"].says
+    assert wrong["attributes"].outcome == "warning"
+    says = wrong["attributes"].message
     assert says == "mapped, but no user has them: email (mail2), floor (floorNumber)."
 
 
@@ -246,8 +246,8 @@ def test_where_there_is_no_snapshot_yet_the_first_sync_is_named(tmp_path: Path) 
     with a_company(tmp_path, an_org()) as acme:
         wrong = bad(findings(acme))
     assert list(wrong) == ["last snapshot"]
-    assert wrong["last snapshot"].level == "warn"
-    assert "opensense-okta sync acme" in wrong["last snapshot"].remedy
+    assert wrong["last snapshot"].outcome == "warning"
+    assert "opensense-okta sync acme" in wrong["last snapshot"].hint
 
 
 @pytest.mark.parametrize(("hours", "late"), [(1, False), (25, False), (27, True), (100, True)])
@@ -261,21 +261,21 @@ def test_a_snapshot_that_is_not_proven_is_told(tmp_path: Path) -> None:
         acme.take()
         acme.okta.faults.clear()
         wrong = bad(findings(acme))
-    assert wrong["proof"].level == "fail"
-    assert "Everyone" in wrong["proof"].says
+    assert wrong["proof"].outcome == "error"
+    assert "Everyone" in wrong["proof"].message
 
 
-@pytest.mark.parametrize(("enabled", "level"), [(True, "ok"), (False, "warn")])
+@pytest.mark.parametrize(("enabled", "outcome"), [(True, "passed"), (False, "warning")])
 def test_whether_the_next_sync_comes_by_itself_is_told(
-    acme: Company, level: str, *, enabled: bool
+    acme: Company, outcome: str, *, enabled: bool
 ) -> None:
     organization = acme.organization().model_copy(update={"enabled": enabled})
     with time_machine.travel(NOON):
         (next_sync,) = examine(organization, acme.lake)["acme"]
-    assert (next_sync.name, next_sync.level) == ("next sync", level)
-    assert bool(next_sync.remedy) is not enabled
+    assert (next_sync.name, next_sync.outcome) == ("next sync", outcome)
+    assert bool(next_sync.hint) is not enabled
     if enabled:
-        assert next_sync.says == "2026-11-24 02:00 UTC, while Dagster runs."
+        assert next_sync.message == "2026-11-24 02:00 UTC, while Dagster runs."
 
 
 # -- the command -----------------------------------------------------------------------------------

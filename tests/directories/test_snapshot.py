@@ -165,7 +165,7 @@ def test_a_check_finds_what_it_is_for_and_nothing_else(
     manifest: SnapshotManifest, table: Table, name: str, severity: str, numbers: dict[str, int]
 ) -> None:
     (finding,) = complaints(manifest)
-    assert (finding.table, finding.name, finding.severity) == (table, name, severity)
+    assert (finding.subject, finding.name, finding.severity) == (table, name, severity)
     assert finding.numbers == numbers
     (check,) = [check for check in CHECKS["okta"] if (check.table, check.name) == (table, name)]
     assert finding.hint == check.failure_hint

@@ -7,8 +7,9 @@ from datetime import date, timedelta
 import pytest
 
 from opensense_okta.config.models import Organization
+from opensense_okta.directories.checks import CheckResult
 from opensense_okta.resolution.resolve import resolve
-from opensense_okta.resolution.rule_advice import Advice, advise
+from opensense_okta.resolution.rule_advice import advise
 from opensense_okta.storage.lake import Lake
 from tests.support.csv_snapshots import account, store
 from tests.support.stored import DAY, group
@@ -205,18 +206,18 @@ def fill(
     store(lake, directory, day, rows, groups, members)
 
 
-def advice_on(organization: Organization, lake: Lake) -> list[Advice]:
+def advice_on(organization: Organization, lake: Lake) -> list[CheckResult]:
     """The advice on the day, resolved under the organization's rules."""
     return advise(organization, lake, resolve(organization, DAY, lake))
 
 
-def names_and_subjects(advice: Sequence[Advice]) -> list[tuple[str, str]]:
+def names_and_subjects(advice: Sequence[CheckResult]) -> list[tuple[str, str]]:
     """What the advice is and what it is about."""
     return [(item.name, item.subject) for item in advice]
 
 
 @pytest.fixture(scope="module")
-def advice_on_attributes(tmp_path_factory: pytest.TempPathFactory) -> list[Advice]:
+def advice_on_attributes(tmp_path_factory: pytest.TempPathFactory) -> list[CheckResult]:
     """The advice on an organization that has the attributes of all cases."""
     lake = Lake(tmp_path_factory.mktemp("advice"), "acme")
     fill(lake, "okta", {case.attribute: case.okta for case in CASES})
@@ -231,14 +232,14 @@ def advice_on_attributes(tmp_path_factory: pytest.TempPathFactory) -> list[Advic
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
-def test_advice_is_given_on(case: Case, advice_on_attributes: list[Advice]) -> None:
+def test_advice_is_given_on(case: Case, advice_on_attributes: list[CheckResult]) -> None:
     advice = [item for item in advice_on_attributes if item.subject == case.attribute]
 
     assert [item.name for item in advice] == list(case.advice)
-    assert all(item.says and item.remedy for item in advice)
+    assert all(item.message and item.hint for item in advice)
 
 
-def test_there_is_no_other_advice_on_attributes(advice_on_attributes: list[Advice]) -> None:
+def test_there_is_no_other_advice_on_attributes(advice_on_attributes: list[CheckResult]) -> None:
     attributes = {case.attribute for case in CASES}
 
     assert {item.subject for item in advice_on_attributes} <= attributes
@@ -271,7 +272,7 @@ def test_accounts_in_rules_that_do_not_exist_are_counted_without_ids(lake: Lake)
         ("part_unknown", "resolution.part 1"),
         ("pin_unknown", "resolution.pin 2"),
     ]
-    assert "acme.test" not in " ".join(f"{item.says} {item.remedy}" for item in advice)
+    assert "acme.test" not in " ".join(f"{item.text}" for item in advice)
 
 
 def test_facts_are_reported_for_a_few_people_too(lake: Lake) -> None:
@@ -376,4 +377,4 @@ def test_rules_changed_after_the_day_was_resolved_are_not_evaluated(lake: Lake) 
     (advice,) = advise(acme({"match": ["user_name"]}, "okta"), lake, resolved)
 
     assert advice.name == "rules_not_applied"
-    assert "opensense-okta sync acme" in advice.remedy
+    assert "opensense-okta sync acme" in advice.hint

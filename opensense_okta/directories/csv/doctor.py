@@ -9,9 +9,9 @@ from tempfile import TemporaryDirectory
 from opensense_okta.config.attributes import STANDARD_ATTRIBUTES
 from opensense_okta.config.models import CsvDirectory
 from opensense_okta.directories.checkpoint import ReadCheckpoint
+from opensense_okta.directories.checks import CheckResult
 from opensense_okta.directories.csv import reader as csv
 from opensense_okta.directories.csv.normalize import Copy
-from opensense_okta.directories.diagnosis import Diagnosis
 from opensense_okta.directories.errors import DirectoryError, Unreachable
 from opensense_okta.directories.protocol import no_progress
 from opensense_okta.storage import engine
@@ -19,7 +19,7 @@ from opensense_okta.storage import engine
 SIGNS = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "vertical bar", " ": "space"}
 
 
-async def examine(directory: CsvDirectory, stale_after_days: int) -> list[Diagnosis]:
+async def examine(directory: CsvDirectory, stale_after_days: int) -> list[CheckResult]:
     """What a sync would meet: the files, their age, their header, and their rows."""
     with TemporaryDirectory(prefix="opensense-doctor-") as folder:
         place = Path(folder)
@@ -31,45 +31,47 @@ async def examine(directory: CsvDirectory, stale_after_days: int) -> list[Diagno
             except DirectoryError as error:
                 there = read.users and not isinstance(error, Unreachable)
                 stage = "rows" if there else "files"
-                found = [Diagnosis(stage, "fail", error.what, error.remedy)]
+                found = [CheckResult.of(stage, "error", error.what, error.remedy)]
             return [*_understood(directory, read.users, stale_after_days), *found]
 
 
 def _understood(
     directory: CsvDirectory, files: Sequence[Copy], stale_after_days: int
-) -> list[Diagnosis]:
+) -> list[CheckResult]:
     if not files:
         return []
     size = sum(file.size for file in files)
     names = files[0].name if len(files) == 1 else f"{len(files)} files, {files[0].name} the first"
-    found = Diagnosis("files", "ok", f"{names}; {size:,} bytes of users.")
+    found = CheckResult.of("files", "passed", f"{names}; {size:,} bytes of users.")
     return [found, *_end(files), _age(files, stale_after_days), _header(directory, files[0])]
 
 
-def _end(files: Sequence[Copy]) -> list[Diagnosis]:
+def _end(files: Sequence[Copy]) -> list[CheckResult]:
     """Nothing where every file ends with a line break, as most do."""
     unended = [file.name for file in files if not file.ended]
     if not unended:
         return []
     says = f"{unended[0]} ends without a line break, so nobody can tell whether its last cell is whole."
-    return [Diagnosis("end", "warn", says, "Let the export end every row with a line break.")]
+    return [
+        CheckResult.of("end", "warning", says, "Let the export end every row with a line break.")
+    ]
 
 
-def _age(files: Sequence[Copy], stale_after_days: int) -> Diagnosis:
+def _age(files: Sequence[Copy], stale_after_days: int) -> CheckResult:
     written = [file.modified for file in files if file.modified]
     if not written:
         says = "the place where the files lie does not tell when they were written."
-        return Diagnosis("age", "warn", says, "Nobody will be told when the export stops.")
+        return CheckResult.of("age", "warning", says, "Nobody will be told when the export stops.")
     days = csv.age_in_days(files, datetime.now(UTC))
     says = f"last written {min(written):%Y-%m-%d %H:%M %Z}, {days} days ago; stale after {stale_after_days}."
     if days <= stale_after_days:
-        return Diagnosis("age", "ok", says)
-    return Diagnosis(
-        "age", "warn", says, "Ask whoever makes the file whether the export has stopped."
+        return CheckResult.of("age", "passed", says)
+    return CheckResult.of(
+        "age", "warning", says, "Ask whoever makes the file whether the export has stopped."
     )
 
 
-def _header(directory: CsvDirectory, file: Copy) -> Diagnosis:
+def _header(directory: CsvDirectory, file: Copy) -> CheckResult:
     used = [
         f"{name} ({directory.attributes[name]})" if name in directory.attributes else name
         for name in dict.fromkeys((*STANDARD_ATTRIBUTES, *directory.attributes))
@@ -82,9 +84,9 @@ def _header(directory: CsvDirectory, file: Copy) -> Diagnosis:
     if nearly := _nearly_attributes(directory, file):
         says += f" Not taken for attributes, though nearly called so: {', '.join(nearly)}."
     if used and not nearly:
-        return Diagnosis("header", "ok", says)
+        return CheckResult.of("header", "passed", says)
     remedy = "Map columns to attributes: `attributes: {title: COLUMN}`."
-    return Diagnosis("header", "warn", says, remedy)
+    return CheckResult.of("header", "warning", says, remedy)
 
 
 def _nearly_attributes(directory: CsvDirectory, file: Copy) -> list[str]:
@@ -99,15 +101,15 @@ def _nearly_attributes(directory: CsvDirectory, file: Copy) -> list[str]:
     ]
 
 
-def _rows(directory: CsvDirectory, evidence: Mapping[str, int]) -> list[Diagnosis]:
+def _rows(directory: CsvDirectory, evidence: Mapping[str, int]) -> list[CheckResult]:
     says = f"{evidence['users']:,} users, {evidence['users_inactive']:,} of them inactive."
-    found = [Diagnosis("rows", "ok", says)]
+    found = [CheckResult.of("rows", "passed", says)]
     if directory.groups is None and directory.memberships is None:
         return found
     unknown = evidence["members_unknown"] + evidence["groups_unknown"]
     says = f"{evidence['groups']:,} groups, {evidence['memberships']:,} memberships."
     if not unknown:
-        return [*found, Diagnosis("groups", "ok", says)]
+        return [*found, CheckResult.of("groups", "passed", says)]
     remedy = "Let one export make all files; `user_id` must be what `id` is among the users."
     says += f" {unknown:,} times a user or a group is named that no file lists."
-    return [*found, Diagnosis("groups", "warn", says, remedy)]
+    return [*found, CheckResult.of("groups", "warning", says, remedy)]

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from opensense_okta.config.models import EntraDirectory
 from opensense_okta.config.secret import SecretMissing
+from opensense_okta.directories.checks import CheckResult
 from opensense_okta.directories.diagnosis import (
-    Diagnosis,
     examine_address,
     examine_clock,
     finding_of,
@@ -26,13 +26,13 @@ PROTOCOL = without_waiting(entra.PROTOCOL)
 SOON = timedelta(days=30)  # a certificate takes a company some weeks to renew
 
 
-async def examine(directory: EntraDirectory, _stale_after_days: int) -> list[Diagnosis]:
+async def examine(directory: EntraDirectory, _stale_after_days: int) -> list[CheckResult]:
     """What a sync would meet: addresses, clock, credentials, permissions, budget, and a sample."""
-    findings: list[Diagnosis] = []
+    findings: list[CheckResult] = []
     for origin in dict.fromkeys((entra.login_root(directory), entra.graph_root(directory))):
         found = await examine_address(origin, entra_errors.SETTING)
         findings += found
-        if found[-1].level == "fail":
+        if found[-1].outcome == "error":
             return findings
     try:
         auth = entra.authorization(directory)
@@ -40,7 +40,7 @@ async def examine(directory: EntraDirectory, _stale_after_days: int) -> list[Dia
             async for finding in _read(api, directory):
                 findings.append(finding)
     except SecretMissing as missing:
-        findings.append(Diagnosis("credentials", "fail", missing.message, missing.remedy))
+        findings.append(CheckResult.of("credentials", "error", missing.message, missing.remedy))
     except DirectoryError as error:
         if all(one.name != "credentials" for one in findings):
             findings += _credentials_expiring(directory)
@@ -48,25 +48,25 @@ async def examine(directory: EntraDirectory, _stale_after_days: int) -> list[Dia
     return findings
 
 
-async def _read(api: Api, directory: EntraDirectory) -> AsyncIterator[Diagnosis]:
+async def _read(api: Api, directory: EntraDirectory) -> AsyncIterator[CheckResult]:
     """What the first pages of users, groups and members say."""
     answer, users = await _page(api, entra.users_url(directory))
     yield examine_clock(answer, "Microsoft Graph")
     for credentials in _credentials(directory):
         yield credentials
     yield (
-        Diagnosis("sample", "ok", f"{len(users.ids)} users on the first page.")
+        CheckResult.of("sample", "passed", f"{len(users.ids)} users on the first page.")
         if users.ids
-        else Diagnosis("sample", "fail", "Graph lists no users at all.", entra_errors.GRANT)
+        else CheckResult.of("sample", "error", "Graph lists no users at all.", entra_errors.GRANT)
     )
     _, groups = await _page(api, entra.GROUPS)
     for group in groups.ids[:1]:
         with suppress(Gone):  # it was deleted since it was listed
             await _page(api, entra.members_url(group), members=True)
-    yield Diagnosis("role", "ok", "the app may read users, groups and members.")
-    yield Diagnosis(
+    yield CheckResult.of("role", "passed", "the app may read users, groups and members.")
+    yield CheckResult.of(
         "rate limit",
-        "ok",
+        "passed",
         "Graph does not say what is left; we make at most"
         f" {entra.MAX_REQUESTS_PER_SECOND} calls a second, under half of what the smallest tenants allow"
         " an app.",
@@ -80,17 +80,17 @@ async def _page(api: Api, url: str, *, members: bool = False) -> tuple[Answer, R
     return await api.get(url, RateLimiter(1.0, api.clock), parse, entra.HEADERS, tries=2)
 
 
-def _credentials(directory: EntraDirectory) -> list[Diagnosis]:
+def _credentials(directory: EntraDirectory) -> list[CheckResult]:
     if directory.certificate is not None:
         return _credentials_expiring(directory)
     says = (
         "the client secret is valid; when it expires stands in the Entra admin center (Certificates &"
         " secrets)."
     )
-    return [Diagnosis("credentials", "ok", says)]
+    return [CheckResult.of("credentials", "passed", says)]
 
 
-def _credentials_expiring(directory: EntraDirectory) -> list[Diagnosis]:
+def _credentials_expiring(directory: EntraDirectory) -> list[CheckResult]:
     """How long the certificate is good, which it tells itself."""
     if directory.certificate is None:
         return []
@@ -105,8 +105,8 @@ def _credentials_expiring(directory: EntraDirectory) -> list[Diagnosis]:
     )
     if left <= timedelta():
         says = f"the certificate expired on {expires:%Y-%m-%d}."
-        return [Diagnosis("credentials", "fail", says, remedy)]
+        return [CheckResult.of("credentials", "error", says, remedy)]
     says = f"the certificate is good until {expires:%Y-%m-%d}."
     if left < SOON:
-        return [Diagnosis("credentials", "warn", says, remedy)]
-    return [Diagnosis("credentials", "ok", says)]
+        return [CheckResult.of("credentials", "warning", says, remedy)]
+    return [CheckResult.of("credentials", "passed", says)]

@@ -6,8 +6,8 @@ import msgspec
 
 from opensense_okta.config.models import OktaDirectory
 from opensense_okta.config.secret import SecretMissing
+from opensense_okta.directories.checks import CheckResult
 from opensense_okta.directories.diagnosis import (
-    Diagnosis,
     examine_address,
     examine_clock,
     finding_of,
@@ -27,10 +27,10 @@ BUILT_IN = "/api/v1/groups?" + urlencode(
 PROTOCOL = without_waiting(okta.PROTOCOL)
 
 
-async def examine(directory: OktaDirectory, _stale_after_days: int) -> list[Diagnosis]:
+async def examine(directory: OktaDirectory, _stale_after_days: int) -> list[CheckResult]:
     """What a sync would meet: address, clock, credentials, role, rate limit, and a sample."""
     findings = await examine_address(directory.endpoint)
-    if findings[-1].level == "fail":
+    if findings[-1].outcome == "error":
         return findings
     try:
         auth = okta.authorization(directory)
@@ -43,7 +43,7 @@ async def examine(directory: OktaDirectory, _stale_after_days: int) -> list[Diag
             findings.append(_role(directory, built_in))
             findings += _rate_limits(directory, {"users": users, "groups": groups})
     except SecretMissing as missing:
-        findings.append(Diagnosis("credentials", "fail", missing.message, missing.remedy))
+        findings.append(CheckResult.of("credentials", "error", missing.message, missing.remedy))
     except DirectoryError as error:
         findings.append(finding_of(error))
     return findings
@@ -56,40 +56,42 @@ async def _page(api: Api, url: str) -> tuple[Answer, Records]:
     return await api.get(url, RateLimiter(1.0, api.clock), parse, okta.LEAN, tries=2)
 
 
-def _credentials(directory: OktaDirectory) -> Diagnosis:
+def _credentials(directory: OktaDirectory) -> CheckResult:
     if directory.client_id is not None:
-        return Diagnosis("credentials", "ok", f"the app was granted {okta.SCOPES}.")
-    return Diagnosis(
+        return CheckResult.of("credentials", "passed", f"the app was granted {okta.SCOPES}.")
+    return CheckResult.of(
         "credentials",
-        "ok",
+        "passed",
         "the API token is valid; it stays so as long as it is used at least every 30 days.",
     )
 
 
-def _sample(users: Records) -> Diagnosis:
+def _sample(users: Records) -> CheckResult:
     if not users.ids:
-        return Diagnosis("sample", "fail", "Okta lists no users at all.", okta_errors.GRANT)
-    return Diagnosis("sample", "ok", f"{len(users.ids)} users on the first page.")
+        return CheckResult.of("sample", "error", "Okta lists no users at all.", okta_errors.GRANT)
+    return CheckResult.of("sample", "passed", f"{len(users.ids)} users on the first page.")
 
 
-def _role(directory: OktaDirectory, groups: Records) -> Diagnosis:
+def _role(directory: OktaDirectory, groups: Records) -> CheckResult:
     profiles = [msgspec.json.decode(row).get("profile") or {} for row in groups.rows]
     if "Everyone" in [profile.get("name") for profile in profiles]:
-        return Diagnosis("role", "ok", "the group Everyone is visible, so the role sees the whole.")
+        return CheckResult.of(
+            "role", "passed", "the group Everyone is visible, so the role sees the whole."
+        )
     if directory.scope.groups is not None:
         says = "the group Everyone is not visible, which is good enough for a scope of groups."
-        return Diagnosis("role", "ok", says)
+        return CheckResult.of("role", "passed", says)
     says = "the group Everyone is not visible: the administrator role sees only a part."
-    return Diagnosis("role", "fail", says, okta_errors.GRANT)
+    return CheckResult.of("role", "error", says, okta_errors.GRANT)
 
 
-def _rate_limits(directory: OktaDirectory, answers: dict[str, Answer]) -> list[Diagnosis]:
+def _rate_limits(directory: OktaDirectory, answers: dict[str, Answer]) -> list[CheckResult]:
     findings = []
     for bucket, answer in answers.items():
         allowance = okta_errors.allowance(answer)
         if allowance is None:
             findings.append(
-                Diagnosis("rate limit", "ok", f"{bucket}: Okta says nothing of limits.")
+                CheckResult.of("rate limit", "passed", f"{bucket}: Okta says nothing of limits.")
             )
             continue
         ours = int(allowance.limit * directory.rate_limit_share)
@@ -103,5 +105,7 @@ def _rate_limits(directory: OktaDirectory, answers: dict[str, Answer]) -> list[D
             if enough
             else "Another client uses the API right now: Reports > Rate Limits tells who."
         )
-        findings.append(Diagnosis("rate limit", "ok" if enough else "warn", says, remedy))
+        findings.append(
+            CheckResult.of("rate limit", "passed" if enough else "warning", says, remedy)
+        )
     return findings

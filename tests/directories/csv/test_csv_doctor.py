@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from opensense_okta.config.models import CsvDirectory
+from opensense_okta.directories.checks import CheckResult
 from opensense_okta.directories.csv.doctor import examine
-from opensense_okta.directories.diagnosis import Diagnosis
 
 
 def examined(
     users: Path,
     stale_after_days: int = 3,
     **keys: Any,  # noqa: ANN401 - whatever the organization file may say
-) -> dict[str, Diagnosis]:
+) -> dict[str, CheckResult]:
     """The findings, by name."""
     directory = CsvDirectory(kind="csv", users=str(users), **keys)
     return {finding.name: finding for finding in asyncio.run(examine(directory, stale_after_days))}
@@ -40,66 +40,66 @@ def test_all_is_well(write: Callable[..., Path]) -> None:
 
     findings = examined(path, attributes={"title": "Job Title"})
 
-    assert {name: finding.level for name, finding in findings.items()} == dict.fromkeys(
-        ("files", "age", "header", "rows"), "ok"
+    assert {name: finding.outcome for name, finding in findings.items()} == dict.fromkeys(
+        ("files", "age", "header", "rows"), "passed"
     )
-    assert findings["files"].says == f"{path}; {path.stat().st_size} bytes of users."
+    assert findings["files"].message == f"{path}; {path.stat().st_size} bytes of users."
     assert (
-        findings["header"].says
+        findings["header"].message
         == "5 columns, delimiter semicolon; attributes: email, title (Job Title), active."
     )
-    assert findings["rows"].says == "2 users, 1 of them inactive."
+    assert findings["rows"].message == "2 users, 1 of them inactive."
 
 
 def test_no_file(tmp_path: Path) -> None:
     findings = examined(tmp_path / "people.csv")
 
     assert list(findings) == ["files"]
-    assert findings["files"].level == "fail"
-    assert "There is no file" in findings["files"].says
+    assert findings["files"].outcome == "error"
+    assert "There is no file" in findings["files"].message
 
 
 def test_a_header_that_lacks_a_mapped_column(write: Callable[..., Path]) -> None:
     findings = examined(write("id,Job Titel\n1,x\n"), attributes={"title": "Job Title"})
 
-    assert findings["files"].level == "fail"
-    assert "the nearest is `Job Titel`" in findings["files"].says
-    assert "`attributes.title`" in findings["files"].remedy
+    assert findings["files"].outcome == "error"
+    assert "the nearest is `Job Titel`" in findings["files"].message
+    assert "`attributes.title`" in findings["files"].hint
 
 
 def test_a_file_of_groups_that_is_not_there(write: Callable[..., Path], tmp_path: Path) -> None:
     findings = examined(write("id,title\n1,x\n"), groups=str(tmp_path / "groups.csv"))
 
-    assert findings["files"].level == "fail"
-    assert "`groups`" in findings["files"].remedy
+    assert findings["files"].outcome == "error"
+    assert "`groups`" in findings["files"].hint
 
 
 def test_wrong_rows(write: Callable[..., Path]) -> None:
     findings = examined(write("id,title\n1,x\n1,y\n"))
 
-    assert findings["header"].level == "ok"
-    assert findings["rows"].level == "fail"
-    assert "lines 2, 3: the column `id` has the same value" in findings["rows"].says
+    assert findings["header"].outcome == "passed"
+    assert findings["rows"].outcome == "error"
+    assert "lines 2, 3: the column `id` has the same value" in findings["rows"].message
 
 
 def test_an_old_file(write: Callable[..., Path]) -> None:
     path = write("id,title\n1,x\n")
     os.utime(path, (0, 0))
 
-    assert examined(path)["age"].level == "warn"
-    assert examined(path)["age"].says.startswith("last written 1970-01-01 00:00 UTC, ")
-    assert examined(path, stale_after_days=99_999)["age"].level == "ok"
+    assert examined(path)["age"].outcome == "warning"
+    assert examined(path)["age"].message.startswith("last written 1970-01-01 00:00 UTC, ")
+    assert examined(path, stale_after_days=99_999)["age"].outcome == "passed"
 
 
 def test_a_file_without_a_line_break_at_its_end(write: Callable[..., Path]) -> None:
     end = examined(write("id,title\n1,x"))["end"]
 
-    assert end.level == "warn"
-    assert "nobody can tell whether its last cell is whole" in end.says
+    assert end.outcome == "warning"
+    assert "nobody can tell whether its last cell is whole" in end.message
 
 
 def test_columns_that_nothing_is_made_of(write: Callable[..., Path]) -> None:
-    assert examined(write("id,Job Title\n1,x\n"))["header"].level == "warn"
+    assert examined(write("id,Job Title\n1,x\n"))["header"].outcome == "warning"
 
 
 def test_columns_that_are_nearly_called_like_attributes(write: Callable[..., Path]) -> None:
@@ -107,9 +107,9 @@ def test_columns_that_are_nearly_called_like_attributes(write: Callable[..., Pat
 
     header = examined(path, attributes={"division": "Department"})["header"]
 
-    assert header.level == "warn"
-    assert header.says.endswith("though nearly called so: Cost Center (cost_center).")
-    assert "`attributes: {title: COLUMN}`" in header.remedy
+    assert header.outcome == "warning"
+    assert header.message.endswith("though nearly called so: Cost Center (cost_center).")
+    assert "`attributes: {title: COLUMN}`" in header.hint
 
 
 def test_memberships_of_users_whom_no_file_lists(write: Callable[..., Path]) -> None:
@@ -117,7 +117,7 @@ def test_memberships_of_users_whom_no_file_lists(write: Callable[..., Path]) -> 
 
     groups = examined(write("id,title\n1,x\n"), memberships=str(members))["groups"]
 
-    assert groups.level == "warn"
-    assert groups.says == (
+    assert groups.outcome == "warning"
+    assert groups.message == (
         "1 groups, 2 memberships. 1 times a user or a group is named that no file lists."
     )

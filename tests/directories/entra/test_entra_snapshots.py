@@ -10,7 +10,7 @@ import time_machine
 
 from opensense_okta.config.models import Organization
 from opensense_okta.directories import errors
-from opensense_okta.directories.diagnosis import Diagnosis
+from opensense_okta.directories.checks import CheckResult
 from opensense_okta.directories.doctor import examine
 from opensense_okta.directories.protocol import no_progress
 from opensense_okta.directories.read import Run, take_snapshot
@@ -162,18 +162,18 @@ def test_a_change_of_scope_is_told(take: Take) -> None:
 # -- the doctor -------------------------------------------------------------------------------
 
 
-def findings(tenant: Tenant, lake: Lake, **settings: object) -> list[Diagnosis]:
+def findings(tenant: Tenant, lake: Lake, **settings: object) -> list[CheckResult]:
     """What is found of the tenant an hour after noon; its server's clock stands at noon."""
     with time_machine.travel(NOON + timedelta(seconds=20), tick=True):
         return examine(acme(tenant, **settings), lake)["entra"]
 
 
-def bad(found: list[Diagnosis]) -> dict[str, str]:
+def bad(found: list[CheckResult]) -> dict[str, str]:
     for one in found:
-        assert "\n" not in one.says + one.remedy
-        assert one.level == "ok" or one.remedy or one.name == "proof", one
-        assert SECRET not in one.says + one.remedy
-    return {one.name: one.level for one in found if one.level != "ok"}
+        assert "\n" not in one.message + one.hint
+        assert one.outcome == "passed" or one.hint or one.name == "proof", one
+        assert SECRET not in one.message + one.hint
+    return {one.name: one.outcome for one in found if one.outcome != "passed"}
 
 
 def test_when_all_is_well_every_line_says_so(take: Take, tenant: Tenant, lake: Lake) -> None:
@@ -181,7 +181,7 @@ def test_when_all_is_well_every_line_says_so(take: Take, tenant: Tenant, lake: L
     found = findings(tenant, lake)
     assert bad(found) == {}
     assert [one.name for one in found] == [*WELL, "proof", "attributes"]
-    attributes = found[-1].says
+    attributes = found[-1].message
     assert "mail 100%" in attributes
     assert "department 0%" in attributes
 
@@ -191,9 +191,9 @@ def test_a_mapped_field_that_nobody_has_is_told(take: Take, tenant: Tenant, lake
     tenant.users[0]["manager"] = {"id": "user-2"}
     take(attributes=mapped)
     found = findings(tenant, lake, attributes=mapped)
-    assert bad(found) == {"attributes": "warn"}
-    assert "pronouns (onPremisesExtensionAttributes/extensionAttribute1)" in found[-1].says
-    assert "boss" not in found[-1].says
+    assert bad(found) == {"attributes": "warning"}
+    assert "pronouns (onPremisesExtensionAttributes/extensionAttribute1)" in found[-1].message
+    assert "boss" not in found[-1].message
 
 
 NO_TOKEN = {"error": "invalid_client", "error_codes": [7000222], "error_description": "AADSTS"}
@@ -203,22 +203,22 @@ PAGE = Reply(200, b"<html>", (("content-type", "text/html"),))
 @pytest.mark.parametrize(
     ("target", "given", "expected"),
     [
-        ("/token", reply(NO_TOKEN, 401), {"credentials": "fail"}),
-        ("/token", PAGE, {"endpoint": "fail"}),
-        ("/users?", refusal(401, "Authorization_IdentityNotFound"), {"role": "fail"}),
-        ("/users?", refusal(403, "Authorization_RequestDenied"), {"role": "fail"}),
-        ("/groups?", refusal(403, "Authorization_RequestDenied"), {"role": "fail"}),
-        ("/members", refusal(403, "Authorization_RequestDenied"), {"role": "fail"}),
-        ("/users?", reply({"value": []}), {"sample": "fail"}),
+        ("/token", reply(NO_TOKEN, 401), {"credentials": "error"}),
+        ("/token", PAGE, {"endpoint": "error"}),
+        ("/users?", refusal(401, "Authorization_IdentityNotFound"), {"role": "error"}),
+        ("/users?", refusal(403, "Authorization_RequestDenied"), {"role": "error"}),
+        ("/groups?", refusal(403, "Authorization_RequestDenied"), {"role": "error"}),
+        ("/members", refusal(403, "Authorization_RequestDenied"), {"role": "error"}),
+        ("/users?", reply({"value": []}), {"sample": "error"}),
         (
             "/users?",
             refusal(429, "TooManyRequests", ("retry-after", "100")),
-            {"rate limit": "warn"},
+            {"rate limit": "warning"},
         ),
-        ("/users?", refusal(401, "InvalidAuthenticationToken"), {"credentials": "fail"}),
-        ("/users?", Reply(302, b"", (("location", "/login"),)), {"endpoint": "fail"}),
-        ("/users?", refusal(400, "BadRequest"), {"request": "fail"}),
-        ("/users?", reply({}), {"connection": "fail"}),
+        ("/users?", refusal(401, "InvalidAuthenticationToken"), {"credentials": "error"}),
+        ("/users?", Reply(302, b"", (("location", "/login"),)), {"endpoint": "error"}),
+        ("/users?", refusal(400, "BadRequest"), {"request": "error"}),
+        ("/users?", reply({}), {"connection": "error"}),
         ("/members", refusal(404, "Request_ResourceNotFound"), {}),
     ],
 )
@@ -242,7 +242,7 @@ def test_what_was_found_before_a_request_failed_is_told_too(
 
 @pytest.mark.parametrize(
     ("days", "level", "words"),
-    [(365, "ok", "good until"), (29, "warn", "good until"), (-1, "fail", "expired on")],
+    [(365, "passed", "good until"), (29, "warning", "good until"), (-1, "error", "expired on")],
 )
 def test_a_certificate_tells_how_long_it_is_good(
     tenant: Tenant, lake: Lake, tmp_path: Path, days: int, level: str, words: str
@@ -251,8 +251,8 @@ def test_a_certificate_tells_how_long_it_is_good(
     pem.write_text(app.pem(app.key()) + certificate(app.key(), NOON + timedelta(days=days)))
     found = findings(tenant, lake, certificate={"file": str(pem)})
     (credentials,) = [one for one in found if one.name == "credentials"]
-    assert credentials.level == level
-    assert words in credentials.says
+    assert credentials.outcome == level
+    assert words in credentials.message
 
 
 def test_a_missing_secret_is_told_by_its_place(
@@ -260,5 +260,5 @@ def test_a_missing_secret_is_told_by_its_place(
 ) -> None:
     monkeypatch.delenv("ACME_ENTRA_SECRET")
     found = findings(tenant, lake)
-    assert bad(found)["credentials"] == "fail"
-    assert any("ACME_ENTRA_SECRET" in one.says for one in found)
+    assert bad(found)["credentials"] == "error"
+    assert any("ACME_ENTRA_SECRET" in one.message for one in found)
