@@ -11,15 +11,32 @@ from opensense_okta.config.consistency import joined
 from opensense_okta.config.models import AttributeRule, Organization
 from opensense_okta.resolution.snapshots import SelectedSnapshot
 
+WORDS_OF_0_1 = {
+    "always_same": "pin",
+    "never_same": "part",
+    "use": "hold",  # of `when_stale`
+    "lowest": "yield",  # of `when_stale` and `inactive_accounts`
+}
+"""The keys and values of section `resolution` that version 0.1 had under other names."""
+
 
 def digest(organization: Organization) -> str:
-    """Returns a digest of the rules of resolution: it changes whenever a rule changes."""
+    """Returns a digest of the rules of resolution: it changes whenever a rule changes.
+
+    The digest has the words of version 0.1, so that a day that 0.1 resolved can still be published.
+    """
+    resolution = organization.resolution.model_dump(mode="json")
     rules = {
         "directories": {
             name: {"kind": directory.kind, "attributes": dict(directory.attributes)}
             for name, directory in organization.directories.items()
         },
-        "resolution": organization.resolution.model_dump(mode="json"),
+        "resolution": {
+            WORDS_OF_0_1.get(key, key): WORDS_OF_0_1.get(value, value)
+            if isinstance(value, str)
+            else value
+            for key, value in resolution.items()
+        },
     }
     # The order of the directories is their precedence.
     text = json.dumps([list(organization.directories), rules], sort_keys=True)
