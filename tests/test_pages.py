@@ -1,10 +1,15 @@
-"""The pages that people read: their links, the files that they name, and the tree of folders."""
+"""The pages that people read: their links, their YAML, the files that they name, and the tree of folders."""
 
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
+
+from opensense_okta.config.load import load_organization
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "opensense_okta"
@@ -13,6 +18,7 @@ BLOCK = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 FILE = re.compile(r"`([\w/.-]+(?:\.py|\.sql|\.jinja|/))`")
 TEST = re.compile(r"`(test_\w+)`")
+EXAMPLE = re.compile(r"^```yaml( fragment)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def _anchors(page: Path) -> set[str]:
@@ -32,6 +38,33 @@ def test_every_link_of_a_page_leads_to_a_file_and_a_heading_that_exist(page: Pat
         linked = (page.parent / file).resolve() if file else page
         assert linked.exists(), f"{page.name} links to {target}"
         assert not anchor or anchor in _anchors(linked), f"{page.name} links to {target}"
+
+
+def _merged(whole: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
+    """The keys of both; where both have a mapping, its keys are merged, too."""
+    return whole | {
+        key: _merged(whole[key], value)
+        if isinstance(value, dict) and isinstance(whole.get(key), dict)
+        else value
+        for key, value in part.items()
+    }
+
+
+def _examples(page: Path) -> Iterator[dict[str, Any]]:
+    """The organization files of a page; a fragment changes the complete file before it."""
+    whole: dict[str, Any] = {}
+    for fragment, text in EXAMPLE.findall(page.read_text(encoding="utf-8")):
+        data = YAML(typ="safe").load(text)
+        whole = whole if fragment else data
+        yield _merged(whole, data)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_yaml_example_is_a_valid_organization_file(page: Path, tmp_path: Path) -> None:
+    for example in _examples(page):
+        file = tmp_path / "acme.yaml"
+        YAML().dump(example, file)
+        assert load_organization(file).name == "acme"
 
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
