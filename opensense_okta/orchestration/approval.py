@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from datetime import date
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 from pydantic import Field
 
 from opensense_okta.config.models import Organization
 from opensense_okta.orchestration import metadata as tables
-from opensense_okta.orchestration import names as tags
+from opensense_okta.orchestration import names
 from opensense_okta.publishing.approval import (
     NUMBERS,
     CannotBeApproved,
@@ -63,34 +62,25 @@ class Publishing(dg.Config):
         return {name: number for name, number in given.items() if number is not None}
 
 
-def approve_job(organization: str) -> str:
-    """The name of the organization's job that lets a held day through."""
-    return f"{organization}__approve"
-
-
-def publish_op(organization: str) -> str:
-    """The name of the step that publishes, as run configuration names it."""
-    return f"{organization}__resolved_directory"
-
-
 def configured(organization: str, approval: Mapping[str, object]) -> dict[str, object]:
     """Run configuration that approves."""
-    return {"ops": {publish_op(organization): {"config": dict(approval)}}}
+    return {"ops": {names.publish_op(organization): {"config": dict(approval)}}}
 
 
-def build_approve(organization: Organization) -> UnresolvedAssetJobDefinition:
+def build_approve(organization: Organization) -> dg.Definitions:
     """Publishes a day that was held: the partition is the day, the configuration says who saw what."""
     published = tables.key(organization.name, "resolved_directory")
-    return dg.define_asset_job(
-        approve_job(organization.name),
+    job = dg.define_asset_job(
+        names.approve_job(organization.name),
         selection=dg.AssetSelection.assets(published).downstream(),
         # Without a name it refuses, so that nobody approves by pressing a button.
         config=configured(organization.name, {"by": ""}),
-        tags={tags.ORGANIZATION: organization.name},
+        tags={names.ORGANIZATION: organization.name},
         description=f"Lets one held day of {organization.name} through. Choose the day, and fill in `by`,"
         " who approves, and the number of each guard that holds it, such as `removed: 412`:"
         " `approve_with` of resolved_directory has them. It holds for that day as it is now, alone.",
     )
+    return dg.Definitions(jobs=[job])
 
 
 def record_approval(
@@ -147,5 +137,5 @@ def show_held(context: dg.AssetExecutionContext, lake: Lake, judgement: Judgemen
 
 
 def _refused(context: dg.AssetExecutionContext, words: str) -> dg.Failure:
-    context.instance.add_run_tags(context.run.run_id, {tags.FAILURE: tags.HELD})
+    context.instance.add_run_tags(context.run.run_id, {names.FAILURE: names.HELD})
     return dg.Failure(words, allow_retries=False)

@@ -12,9 +12,8 @@ from opensense_okta.config.models import Organization
 from opensense_okta.directories.checks import TABLES
 from opensense_okta.directories.read import Run, take_snapshot
 from opensense_okta.directories.snapshot_checks import CHECKS, check_snapshot
-from opensense_okta.orchestration import failures
+from opensense_okta.orchestration import failures, names
 from opensense_okta.orchestration import metadata as tables
-from opensense_okta.orchestration import names as tags
 from opensense_okta.orchestration.approval import Publishing, record_approval, show_held
 from opensense_okta.orchestration.metadata import RULES_EFFECTIVE
 from opensense_okta.orchestration.resources import PROGRESS, lock_key
@@ -61,17 +60,12 @@ def build_assets(organization: Organization) -> list[dg.AssetsDefinition]:
     ]
 
 
-def read_op(organization: str, directory: str) -> str:
-    """The name of the step that reads the directory, as run configuration names it."""
-    return f"{organization}__read__{directory}"
-
-
 def resolving(organization: Organization) -> dg.AssetSelection:
     """The assets that need no API: they work on what is stored."""
-    names = [*RESOLVED_TABLES, "changes", "resolved_directory", "report"]
+    chosen = [*RESOLVED_TABLES, "changes", "resolved_directory", "report"]
     if organization.publish.csv:
-        names.append("exports")
-    return dg.AssetSelection.assets(*(tables.key(organization.name, name) for name in names))
+        chosen.append("exports")
+    return dg.AssetSelection.assets(*(tables.key(organization.name, name) for name in chosen))
 
 
 def _directory(organization: Organization, directory: str) -> dg.AssetsDefinition:
@@ -88,7 +82,7 @@ def _directory(organization: Organization, directory: str) -> dg.AssetsDefinitio
     ]
 
     @dg.multi_asset(
-        name=read_op(organization.name, directory),
+        name=names.read_op(organization.name, directory),
         description=f"Reads {directory} once and commits its three tables together.",
         specs=specs,
         check_specs=[
@@ -107,8 +101,10 @@ def _directory(organization: Organization, directory: str) -> dg.AssetsDefinitio
     ) -> Iterator[dg.MaterializeResult[None]]:
         day = _day(context)
         lake = Lake(data_root(), organization.name)
-        chain = context.run.tags.get(tags.CHAIN, context.run.run_id)
-        run = Run(context.run.run_id, chain, everything=config.full)
+        attempt_group = names.current_tags(context.run.tags).get(
+            names.ATTEMPT_GROUP, context.run.run_id
+        )
+        run = Run(context.run.run_id, attempt_group, everything=config.full)
         listener = context.resources.progress.listener(context, directory)
         with failures.in_words(context, f"{organization.name}/{directory}"):
             lake.sweep(datetime.now(UTC))
@@ -149,7 +145,7 @@ def _resolved(organization: Organization) -> dg.AssetsDefinition:
     ]
 
     @dg.multi_asset(
-        name=f"{organization.name}__resolved",
+        name=names.resolve_op(organization.name),
         description="Resolves the newest snapshots up to the day into people, by the organization's rules.",
         specs=specs,
         check_specs=[
@@ -218,7 +214,7 @@ def _changes(organization: Organization) -> dg.AssetsDefinition:
     changes = tables.key(organization.name, "changes")
 
     @dg.multi_asset(
-        name=f"{organization.name}__judge",
+        name=names.judge_op(organization.name),
         description="Compares the day with the published directory, and judges the difference.",
         specs=[
             dg.AssetSpec(

@@ -49,7 +49,8 @@ def build_definitions(
         for name, each in organizations.items()
         if isinstance(each, OrganizationFileError)
     }
-    jobs = [job for each in good.values() for job in build_jobs(each)]
+    jobs = dg.Definitions.merge(*(build_jobs(each) for each in good.values()))
+    approvals = dg.Definitions.merge(*(build_approve(each) for each in good.values()))
 
     def locks(name: str) -> Path:
         return lakes(name).locks
@@ -65,8 +66,8 @@ def build_definitions(
             *(_mistaken(*each, number) for number, each in enumerate(bad.items(), start=1)),
         ],
         jobs=[
-            *jobs,
-            *(build_approve(each) for each in good.values()),
+            *(jobs.jobs or []),
+            *(approvals.jobs or []),
             *(build_doctor(each, lakes) for each in good.values()),
             *(build_retention(each, lakes) for each in good.values()),
         ],

@@ -8,7 +8,7 @@ import dagster as dg
 from opensense_okta.config.environment import EnvironmentMistake
 from opensense_okta.config.secret import SecretMissing
 from opensense_okta.directories.errors import DirectoryError
-from opensense_okta.orchestration import names as tags
+from opensense_okta.orchestration import names
 from opensense_okta.publishing.exports.errors import ExportFailed
 from opensense_okta.publishing.publish import Held
 from opensense_okta.publishing.published import NotResolved
@@ -28,19 +28,19 @@ def in_words(context: dg.AssetExecutionContext, whose: str) -> Iterator[None]:
     try:
         yield
     except (DirectoryError, ExportFailed) as error:
-        _tag(context, tags.HEALS if error.transient else tags.PERMANENT)
+        _tag(context, names.TRANSIENT if error.transient else names.PERMANENT)
         retry_at = getattr(error, "retry_at", None)
         if retry_at is not None:
-            _add(context, tags.RETRY_AT, retry_at.isoformat())
+            _add(context, names.RETRY_AT, retry_at.isoformat())
         raise _failure(error) from error
     except Held as held:
-        _tag(context, tags.HELD)
+        _tag(context, names.HELD)
         raise _failure(held) from held
     except (NothingToResolve, StaleDirectory, NotResolved) as error:
-        _tag(context, tags.PERMANENT)
+        _tag(context, names.PERMANENT)
         raise dg.Failure(str(error), allow_retries=False) from error
     except (SecretMissing, EnvironmentMistake) as error:
-        _tag(context, tags.PERMANENT)
+        _tag(context, names.PERMANENT)
         raise dg.Failure(f"{whose}: {error}", allow_retries=False) from error
     except BaseExceptionGroup as group:
         # An interrupt that strikes one of a read's tasks arrives with the others' errors around it.
@@ -61,8 +61,8 @@ def _failure(error: DirectoryError | Held | ExportFailed) -> dg.Failure:
 def _tag(context: dg.AssetExecutionContext, failure: str) -> None:
     """What time does not heal stays that way, whatever else fails in the same run."""
     run = context.instance.get_run_by_id(context.run.run_id)
-    if failure != tags.HEALS or run is None or not run.tags.get(tags.FAILURE):
-        _add(context, tags.FAILURE, failure)
+    if failure != names.TRANSIENT or run is None or not run.tags.get(names.FAILURE):
+        _add(context, names.FAILURE, failure)
 
 
 def _add(context: dg.AssetExecutionContext, tag: str, value: str) -> None:

@@ -9,13 +9,11 @@ import dagster as dg
 
 from opensense_okta.config.environment import EnvironmentMistake, dagster_home
 from opensense_okta.config.models import Organization
-from opensense_okta.orchestration import names as tags
-from opensense_okta.orchestration.approval import approve_job, configured
-from opensense_okta.orchestration.assets import read_op
+from opensense_okta.orchestration import names
+from opensense_okta.orchestration.approval import configured
 from opensense_okta.orchestration.definitions import build_definitions
 from opensense_okta.orchestration.notifications import tell_after_run
 from opensense_okta.orchestration.resources import Watcher
-from opensense_okta.orchestration.retries import resolve_job, sync_job
 from opensense_okta.storage.lake import Lake
 
 INTERRUPTED = (
@@ -69,16 +67,16 @@ def run_sync(
     defs = build_definitions({organization.name: organization}, lambda _name: lake, watcher)
     with _instance() as instance:
         config = {
-            read_op(organization.name, directory): {"config": {"full": everything}}
+            names.read_op(organization.name, directory): {"config": {"full": everything}}
             for directory in organization.directories
         }
-        sync = _run(defs, sync_job(organization.name), instance, day, {}, {"ops": config})
+        sync = _run(defs, names.sync_job(organization.name), instance, day, {}, {"ops": config})
         ended = not sync.failures or sync.held or sync.interrupted
         if ended or not _anything_stored(organization, day, lake):
             return sync, None
         on_failure()
-        chained = {tags.CHAIN: sync.run_id}
-        return sync, _run(defs, resolve_job(organization.name), instance, day, chained)
+        chained = {names.ATTEMPT_GROUP: sync.run_id}
+        return sync, _run(defs, names.resolve_job(organization.name), instance, day, chained)
 
 
 def run_approval(
@@ -100,7 +98,7 @@ def run_approval(
     defs = build_definitions({organization.name: organization}, lambda _name: lake, watcher)
     with _instance() as instance:
         config = configured(organization.name, approval)
-        return _run(defs, approve_job(organization.name), instance, day, {}, config)
+        return _run(defs, names.approve_job(organization.name), instance, day, {}, config)
 
 
 def send_notifications(organization: Organization, lake: Lake) -> list[str]:
@@ -142,7 +140,7 @@ def _run(
         # Dagster takes it for a crash, after which the retry sensor would start it again.
         instance.report_run_canceled(run, INTERRUPTED)
         return JobRun(result.run_id, (INTERRUPTED,), interrupted=True)
-    held = run is not None and run.tags.get(tags.FAILURE) == tags.HELD
+    held = run is not None and run.tags.get(names.FAILURE) == names.HELD
     return JobRun(result.run_id, tuple(_failures(result)), held)
 
 

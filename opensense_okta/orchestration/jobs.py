@@ -4,47 +4,46 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import dagster as dg
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.doctor import examine
-from opensense_okta.orchestration import names as tags
+from opensense_okta.orchestration import names
 from opensense_okta.orchestration.assets import resolving
 from opensense_okta.orchestration.resources import lock_key
-from opensense_okta.orchestration.retries import resolve_job, sync_job
 from opensense_okta.publishing.retention import Removed, delete_expired
 from opensense_okta.resolution.rule_advice import examine_rules
 from opensense_okta.storage.lake import Lake
 
 
-def build_jobs(organization: Organization) -> list[UnresolvedAssetJobDefinition]:
+def build_jobs(organization: Organization) -> dg.Definitions:
     """The whole day's sync, and the part of it that works on what is stored."""
-    run_tags = {tags.ORGANIZATION: organization.name}
-    return [
+    run_tags = {names.ORGANIZATION: organization.name}
+    jobs = [
         dg.define_asset_job(
-            sync_job(organization.name),
+            names.sync_job(organization.name),
             selection=dg.AssetSelection.key_prefixes([organization.name]),
             tags=run_tags,
             description=f"Reads every directory of {organization.name}, resolves, judges and publishes.",
         ),
         dg.define_asset_job(
-            resolve_job(organization.name),
+            names.resolve_job(organization.name),
             selection=resolving(organization),
             tags=run_tags,
             description=f"Resolves the stored snapshots of {organization.name}, judges and publishes; asks"
             " no API anything.",
         ),
     ]
+    return dg.Definitions(jobs=jobs)
 
 
 def build_schedule(organization: Organization) -> dg.ScheduleDefinition:
     """One sync a day, in the organization's time zone."""
 
     @dg.schedule(
-        name=f"{organization.name}__daily",
+        name=names.sync_schedule(organization.name),
         cron_schedule=organization.schedule,
         execution_timezone=organization.timezone,
-        job_name=sync_job(organization.name),
+        job_name=names.sync_job(organization.name),
         default_status=dg.DefaultScheduleStatus.RUNNING
         if organization.enabled
         else dg.DefaultScheduleStatus.STOPPED,
@@ -71,7 +70,7 @@ def build_schedule(organization: Organization) -> dg.ScheduleDefinition:
 def build_doctor(organization: Organization, lakes: Callable[[str], Lake]) -> dg.JobDefinition:
     """The same as `opensense-okta doctor`; it fails when the next sync would."""
 
-    @dg.op(name=f"{organization.name}__examine", description="Looks at everything a sync needs.")
+    @dg.op(name=names.doctor_op(organization.name), description="Looks at everything a sync needs.")
     def look(context: dg.OpExecutionContext) -> None:
         lake = lakes(organization.name)
         found = examine(organization, lake)
@@ -88,9 +87,9 @@ def build_doctor(organization: Organization, lakes: Callable[[str], Lake]) -> dg
             raise dg.Failure("\n".join(failed), allow_retries=False)
 
     @dg.job(
-        name=f"{organization.name}__doctor",
+        name=names.doctor_job(organization.name),
         description=f"Examines what decides whether the next sync of {organization.name} will be well.",
-        tags={tags.ORGANIZATION: organization.name},
+        tags={names.ORGANIZATION: organization.name},
     )
     def doctor() -> None:
         look()
@@ -98,16 +97,11 @@ def build_doctor(organization: Organization, lakes: Callable[[str], Lake]) -> dg
     return doctor
 
 
-def retention_job(organization: str) -> str:
-    """The name of the organization's job that removes what is old."""
-    return f"{organization}__retention"
-
-
 def build_retention(organization: Organization, lakes: Callable[[str], Lake]) -> dg.JobDefinition:
     """Removes resolved days and snapshots that are older than the organization's file keeps."""
 
     @dg.op(
-        name=f"{organization.name}__let_go",
+        name=names.retention_op(organization.name),
         description="Removes what is older than `retention` says, and nothing that is needed.",
         required_resource_keys={lock_key(organization.name)},
         out=dg.Out(dg.Nothing),
@@ -125,10 +119,10 @@ def build_retention(organization: Organization, lakes: Callable[[str], Lake]) ->
         )
 
     @dg.job(
-        name=retention_job(organization.name),
+        name=names.retention_job(organization.name),
         description=f"Removes what {organization.name} no longer keeps: resolved days and snapshots, as"
         " `retention` in its file says. What is published, its inputs and the identity ledger stay.",
-        tags={tags.ORGANIZATION: organization.name},
+        tags={names.ORGANIZATION: organization.name},
     )
     def retention() -> None:
         remove()
@@ -141,10 +135,10 @@ def build_retention_schedule(organization: Organization) -> dg.ScheduleDefinitio
     minute, hour, *_ = organization.schedule.split()
     configured = organization.retention.days or organization.retention.snapshots
     return dg.ScheduleDefinition(
-        name=f"{organization.name}__retention_daily",
+        name=names.retention_schedule(organization.name),
         cron_schedule=f"{minute} {(int(hour) + 1) % 24} * * *",
         execution_timezone=organization.timezone,
-        job_name=retention_job(organization.name),
+        job_name=names.retention_job(organization.name),
         default_status=dg.DefaultScheduleStatus.RUNNING
         if configured and organization.enabled
         else dg.DefaultScheduleStatus.STOPPED,

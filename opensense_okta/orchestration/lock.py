@@ -20,7 +20,7 @@ from typing import Final
 import dagster as dg
 from filelock import BaseFileLock, FileLock, Timeout
 
-from opensense_okta.orchestration import names as tags
+from opensense_okta.orchestration import names
 from opensense_okta.storage.lake import make_private_dir
 
 IN_PROGRESS: Final = [
@@ -193,7 +193,7 @@ def _runs_in_progress(
     if not run_ids:
         return []
     runs = instance.get_runs(
-        dg.RunsFilter(statuses=IN_PROGRESS, tags={tags.ORGANIZATION: organization})
+        dg.RunsFilter(statuses=IN_PROGRESS, tags={names.ORGANIZATION: organization})
     )
     return [run for run in runs if run.run_id in run_ids]
 

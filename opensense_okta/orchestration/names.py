@@ -1,30 +1,139 @@
-"""What runs say about themselves in tags: the words jobs, assets and the retry sensor share."""
+"""Names that Dagster stores and people type: tags of runs, and jobs, ops, sensors and resources."""
 
+from collections.abc import Mapping
 from typing import Final
 
+# Tags of runs.
+
 ORGANIZATION: Final = "opensense/organization"
-"""The organization's name; on both of its jobs, so on every run of theirs."""
+"""The organization's name, on every run of its jobs."""
 
 PARTITION: Final = "dagster/partition"
-"""The run's day, as Dagster itself tags it."""
+"""The run's day; Dagster sets it."""
 
-CHAIN: Final = "opensense/chain"
-"""The run id of the chain's first run, which itself goes without this tag."""
+ATTEMPT_GROUP: Final = "opensense/attempt_group"
+"""The run id of the first attempt. The first attempt itself does not have this tag."""
 
-TRY: Final = "opensense/try"
-"""Which try of its chain the run is, from "2" on; a first try goes without it."""
+ATTEMPT: Final = "opensense/attempt"
+"""The number of the attempt, from "2" on. The first attempt does not have this tag."""
 
 FAILURE: Final = "opensense/failure"
 """Why the run failed: one of the three values below. A failed run without it was killed."""
 
-HEALS: Final = "heals"
-"""Time heals it: the same job started again later may well succeed."""
+TRANSIENT: Final = "transient"
+"""The same job may succeed if it is started again later."""
 
 PERMANENT: Final = "permanent"
-"""Time does not heal it: credentials, a scope, the configuration."""
+"""A retry would fail, too: credentials, a scope or the configuration must be changed."""
 
 HELD: Final = "held"
-"""The guards or the data checks hold publishing back: people decide, not time."""
+"""Guards or data checks hold publishing back: a person decides."""
 
 RETRY_AT: Final = "opensense/retry_at"
-"""When the API answers again (ISO 8601, UTC): trying earlier is useless."""
+"""When the API accepts requests again (ISO 8601, UTC): an earlier retry is useless."""
+
+SCHEDULE: Final = "dagster/schedule_name"
+"""The schedule that started the run; Dagster sets it."""
+
+_RENAMED_TAGS: Final = {"opensense/chain": ATTEMPT_GROUP, "opensense/try": ATTEMPT}
+_RENAMED_FAILURES: Final = {"heals": TRANSIENT}
+
+
+def current_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """Returns a run's tags with today's names and values: version 0.1 wrote some differently."""
+    current = {_RENAMED_TAGS.get(name, name): value for name, value in tags.items()}
+    if FAILURE in current:
+        current[FAILURE] = _RENAMED_FAILURES.get(current[FAILURE], current[FAILURE])
+    return current
+
+
+# Jobs and schedules.
+
+
+def sync_job(organization: str) -> str:
+    """The job that reads all directories, resolves and publishes."""
+    return f"{organization}__sync"
+
+
+def resolve_job(organization: str) -> str:
+    """The job that resolves and publishes what is stored."""
+    return f"{organization}__resolve"
+
+
+def approve_job(organization: str) -> str:
+    """The job that publishes a day that was held back."""
+    return f"{organization}__approve"
+
+
+def doctor_job(organization: str) -> str:
+    """The job that checks what a sync needs."""
+    return f"{organization}__doctor"
+
+
+def retention_job(organization: str) -> str:
+    """The job that deletes expired days and snapshots."""
+    return f"{organization}__retention"
+
+
+def sync_schedule(organization: str) -> str:
+    """The schedule of the sync."""
+    return f"{organization}__daily"
+
+
+def retention_schedule(organization: str) -> str:
+    """The schedule of the retention job."""
+    return f"{organization}__retention_daily"
+
+
+# Ops, as run configuration names them.
+
+
+def read_op(organization: str, directory: str) -> str:
+    """Reads one directory."""
+    return f"{organization}__read__{directory}"
+
+
+def resolve_op(organization: str) -> str:
+    """Makes the resolved tables."""
+    return f"{organization}__resolved"
+
+
+def judge_op(organization: str) -> str:
+    """Compares the day with the published directory."""
+    return f"{organization}__judge"
+
+
+def publish_op(organization: str) -> str:
+    """Publishes the day."""
+    return f"{organization}__resolved_directory"
+
+
+def doctor_op(organization: str) -> str:
+    """Runs the doctor's checks."""
+    return f"{organization}__examine"
+
+
+def retention_op(organization: str) -> str:
+    """Deletes what has expired."""
+    return f"{organization}__delete_expired"
+
+
+def failed_part(organization: str, op: str) -> str:
+    """What a failed op worked on, for a notification: a directory, or a step such as `judge`."""
+    return op.removeprefix(f"{organization}__").removeprefix("read__")
+
+
+# Sensors.
+
+RETRIES: Final = "retries"
+NOTICES: Final = "notices"
+
+# Resources.
+
+LAKE: Final = "lake"
+PROGRESS: Final = "progress"
+
+
+def lock_resource(organization: str) -> str:
+    """The organization's lock. Each organization has its own: one run may have several of them."""
+    return f"{organization}__lock"

@@ -19,7 +19,7 @@ from typing import Final
 import dagster as dg
 
 from opensense_okta.config.models import Organization
-from opensense_okta.orchestration.run_status import news_of
+from opensense_okta.orchestration.run_status import status_of
 from opensense_okta.publishing.notifications.delivery import PATIENCE, Delivery, deliver
 from opensense_okta.publishing.notifications.state import (
     NotificationState,
@@ -135,7 +135,7 @@ class _Sender:
             known = memory(lake)
             watched = known.looked is not None and self._now - known.looked < DOWN_AFTER
             retried = watched or self._daemon
-            news = news_of(
+            news = status_of(
                 self._instance, organization, lake, self._now, watched=watched, retried=retried
             )
             posts = pending(lake, organization.notify, known, news, self._now)

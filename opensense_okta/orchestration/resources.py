@@ -9,8 +9,7 @@ import dagster as dg
 
 from opensense_okta.config.environment import data_root
 from opensense_okta.directories.protocol import Listener, Progress, in_words
-from opensense_okta.orchestration import lock
-from opensense_okta.orchestration import names as tags
+from opensense_okta.orchestration import lock, names
 from opensense_okta.storage.lake import Lake
 
 PROGRESS = "progress"
@@ -59,8 +58,8 @@ def lock_resource(organization: str) -> dg.ResourceDefinition:
         if instance is None or run is None:
             raise RuntimeError("the lock belongs to a run")
         # A run started again in the UI inherits the tags of the one before, its failure among them.
-        inherited = [tag for tag in (tags.FAILURE, tags.RETRY_AT) if run.tags.get(tag)]
-        begun = {tags.ORGANIZATION: organization, **dict.fromkeys(inherited, "")}
+        inherited = [tag for tag in (names.FAILURE, names.RETRY_AT) if run.tags.get(tag)]
+        begun = {names.ORGANIZATION: organization, **dict.fromkeys(inherited, "")}
         instance.add_run_tags(run.run_id, begun)
         locks = Lake(data_root(), organization).locks
 

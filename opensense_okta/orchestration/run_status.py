@@ -1,35 +1,32 @@
-"""How an organization's day ended, as its runs tell: well, or with what troubles that people must know of.
+"""The status of an organization's day, read from its runs: done, or with incidents that people must know.
 
-- **Failed** is a day once the sync is not tried again: at once when time does not heal it or Dagster's
-  daemon, which retries, is not running; else after the last try. Until then nobody can do anything.
-- **Held** is a day at once. It is over when the day is approved, too; what fails after that, such as its
-  export, is told at once, because it is not tried again.
-- **Late** is a day that is not published six hours after the schedule's tick and is neither failed nor
-  held: the schedule is switched off, a run hangs, a person canceled it.
-- **Well** it is after the next sync that succeeds.
+- `failed`: the sync failed and is not retried. That is so at once if the error is permanent or Dagster's
+  daemon, which retries, is not running; else after the last attempt. Nobody can do anything before.
+- `held`: guards or data checks hold the day back; reported at once. It ends when the day is approved. If
+  a later step of the approving run fails, such as an export, that is reported at once: it is not retried.
+- `late`: the day is not published six hours after the schedule's tick, and is neither failed nor held: the
+  schedule is off, a run hangs, or a person canceled it.
+- `well`: the next sync succeeded.
 
 It makes no difference who starts a sync: the schedule, cron, or a person.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
 import dagster as dg
 
 from opensense_okta.config.models import Organization
-from opensense_okta.orchestration import names as tags
-from opensense_okta.orchestration.approval import approve_job
-from opensense_okta.orchestration.retries import (
-    Decision,
-    Nothing,
-    Resolve,
+from opensense_okta.orchestration import names
+from opensense_okta.orchestration.retries import Decision, Nothing, Resolve, decide
+from opensense_okta.orchestration.runs import (
+    CANCELED,
+    FAILURE,
+    SUCCESS,
     RunFacts,
-    decide,
-    resolve_job,
+    newest_attempt_group,
     runs_of,
-    sync_job,
 )
 from opensense_okta.publishing.judgement import stored_judgement
 from opensense_okta.publishing.notifications.state import Incident, Status, held_back
@@ -39,14 +36,10 @@ from opensense_okta.storage.lake import Lake
 LATE_AFTER: Final = timedelta(hours=6)
 """After the schedule's tick. A long sync with all its retries takes four hours."""
 
-RESOLVED_NEXT: Final = "What the other directories gave is resolved next."
-
-SCHEDULE: Final = "dagster/schedule_name"  # as Dagster tags the runs that a schedule starts
-
-FAILURE, SUCCESS = dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.SUCCESS
+RESOLVED_NEXT: Final = "The stored snapshots of all directories are resolved next."
 
 
-def news_of(
+def status_of(
     instance: dg.DagsterInstance,
     organization: Organization,
     lake: Lake,
@@ -55,30 +48,30 @@ def news_of(
     watched: bool,
     retried: bool,
 ) -> Status:
-    """How the organization stands, from its runs and what is published.
+    """Returns the status of an organization, from its runs and what is published.
 
     Args:
-        instance: that has the runs.
-        organization: whose.
+        instance: Dagster's instance with the runs.
+        organization: the organization.
         lake: of the organization.
         now: the time, with its time zone.
-        watched: whether the daemon has looked within the last hour, so that lateness can be told.
-        retried: whether there is a daemon that tries again what failed.
+        watched: whether the daemon evaluated the status within the last hour, so that a day may be late.
+        retried: whether a daemon runs that retries failed runs.
     """
     today = organization.today(now)
     days = (today, today - timedelta(days=1))
     newest = next((day for day in days if runs_of(instance, organization.name, day)), today)
-    found = _Day(instance, organization, lake, newest, now, retried=retried)
-    troubles = found.troubles()
+    day = _Day(instance, organization, lake, newest, now, retried=retried)
+    incidents = day.incidents()
     expected = _expected(organization, now)
-    due = found
+    due = day
     if expected != newest:
         due = _Day(instance, organization, lake, expected, now, retried=retried)
     if not organization.enabled or not due.late():
-        return Status(today, tuple(troubles or ()), complete=troubles is not None)
-    if not watched or found.just_begun():
-        return Status(today, tuple(troubles or ()), complete=False)
-    return Status(today, (*(troubles or ()), due.lateness()), complete=troubles is not None)
+        return Status(today, tuple(incidents or ()), complete=incidents is not None)
+    if not watched or day.just_begun():
+        return Status(today, tuple(incidents or ()), complete=False)
+    return Status(today, (*(incidents or ()), due.lateness()), complete=incidents is not None)
 
 
 def _expected(organization: Organization, now: datetime) -> date:
@@ -95,7 +88,7 @@ def _tick(organization: Organization, day: date) -> datetime:
 
 
 class _Day:
-    """One day of an organization, as its runs tell."""
+    """One day of an organization, as its runs show it."""
 
     def __init__(
         self,
@@ -113,83 +106,65 @@ class _Day:
         self._day = day
         self._now = now
         self._retried = retried
-        runs = runs_of(instance, organization.name, day)
-        self._runs = sorted(runs, key=lambda run: run.created)
-        syncs = [run for run in self._runs if run.job == sync_job(organization.name)]
-        # As the retry sensor sees it: the chain that began last counts.
-        self._chain = [*dict.fromkeys(run.chain for run in syncs)][-1] if syncs else None
-        self._syncs = [run for run in syncs if run.chain == self._chain]
-        self._resolves = [
-            run
-            for run in self._runs
-            if run.job == resolve_job(organization.name) and run.chain == self._chain
-        ]
-        self._approvals = [
-            run
-            for run in self._runs
-            if run.job == approve_job(organization.name)
-            and any(run.created > sync.created for sync in self._syncs[-1:])
-        ]
+        self._runs = runs_of(instance, organization.name, day)
+        self._group = newest_attempt_group(organization.name, self._runs)
 
-    def troubles(self) -> list[Incident] | None:
-        """All that is wrong with the day; None as long as that is not known, or not to be told."""
-        if not self._syncs:
+    def incidents(self) -> list[Incident] | None:
+        """All incidents of the day; None as long as they are unknown or not to be reported."""
+        if self._group is None:
             return None
-        last = self._syncs[-1]
+        last = self._group.syncs[-1]
         if last.status is SUCCESS:
             return []
         if last.status is not FAILURE:
             return None
-        if last.failure == tags.HELD:
+        if last.failure == names.HELD:
             return self._held()
         if not self._given_up():
             return None
-        follows = [] if isinstance(self._decision(), Nothing) else [RESOLVED_NEXT]
-        failed = [replace(one, means=" ".join([one.means, *follows])) for one in self._failed(last)]
-        return [*failed, *self._resolving_failed()]
+        follows = [] if self._nothing_follows() else [RESOLVED_NEXT]
+        return [*self._failed(last, *follows), *self._resolving_failed()]
 
     def late(self) -> bool:
-        """Whether it should be published, is not, and nothing else explains why."""
+        """Whether the day should be published, is not, and no incident explains it."""
         last = published(self._lake)
         if self._day < self._organization.first_day or (last and last.day >= self._day):
             return False
-        begun = last is not None or self._scheduled()  # an organization is not late from the start
-        return begun and not self.troubles()
+        begun = last is not None or self._scheduled()  # a new organization is not late
+        return begun and not self.incidents()
 
     def just_begun(self) -> bool:
-        """Whether a sync is going on that has had no time yet."""
+        """Whether a sync is running that has not had six hours yet."""
         return (
-            bool(self._syncs)
-            and not isinstance(self._decision(), Nothing)
-            and self._now - self._syncs[0].created < LATE_AFTER
+            self._group is not None
+            and not self._nothing_follows()
+            and self._now - self._group.syncs[0].created < LATE_AFTER
         )
 
     def lateness(self) -> Incident:
-        """Why it is late, as far as the runs tell."""
+        """The incident of a late day, with its cause if the runs show it."""
         name, tick = self._organization.name, _tick(self._organization, self._day)
         hours = int((self._now - tick).total_seconds() // 3600)
         due = f"It was due at {tick:%H:%M %Z}, {hours} hours ago"
         by_hand = f"`opensense-okta sync {name}` starts a sync now."
-        if not self._syncs:
+        if self._group is None:
             return self._late(
                 f"{due}, and no sync of it was started.",
-                f"look in Dagster's UI whether the schedule {name}__daily is switched on, and what its"
-                f" last tick says. {by_hand}",
+                f"check in Dagster's UI whether the schedule {names.sync_schedule(name)} is on, and what"
+                f" its last tick shows. {by_hand}",
             )
-        if isinstance(self._decision(), Nothing):
-            last = self._syncs[-1]
-            canceled = last.status is dg.DagsterRunStatus.CANCELED
+        last = self._group.syncs[-1]
+        if self._nothing_follows():
+            canceled = last.status is CANCELED
             ended = "was canceled by a person" if canceled else "ended without publishing it"
             return self._late(
-                f"{due}; its last sync {ended}.",
-                f"see in Dagster's UI what the run says. {by_hand}",
-                last,
+                f"{due}; its last sync {ended}.", f"read the run in Dagster's UI. {by_hand}", last
             )
         return self._late(
-            f"{due}; its sync has been going on since {self._local(self._syncs[0].created)}.",
-            "see in Dagster's UI what the run waits for. If it hangs, end it there; the next sync goes on"
-            f" where it stopped. {by_hand}",
-            self._syncs[-1],
+            f"{due}; its sync has been running since {self._local(self._group.syncs[0].created)}.",
+            "check in Dagster's UI what the run waits for. If it hangs, end it there; the next sync"
+            f" continues where it stopped. {by_hand}",
+            last,
         )
 
     def _late(self, what: str, remedy: str, run: RunFacts | None = None) -> Incident:
@@ -198,86 +173,104 @@ class _Day:
         )
 
     def _scheduled(self) -> bool:
-        first = self._instance.get_run_by_id(self._chain) if self._chain else None
-        return first is not None and SCHEDULE in first.tags
+        first = self._instance.get_run_by_id(self._group.id) if self._group else None
+        return first is not None and names.SCHEDULE in first.tags
 
     def _decision(self) -> Decision:
         zone = self._organization.zone
         ends = datetime.combine(self._day + timedelta(days=1), time.min, tzinfo=zone)
         return decide(self._organization.name, self._day, self._runs, now=self._now, day_ends=ends)
 
+    def _nothing_follows(self) -> bool:
+        return isinstance(self._decision(), Nothing)
+
     def _given_up(self) -> bool:
-        """Whether nobody will start the sync again."""
-        resolving = self._resolves and self._resolves[-1].created >= self._syncs[-1].created
-        over = isinstance(self._decision(), Nothing | Resolve)
-        return bool(resolving) or over or not self._retried
+        """Whether the sync is not retried."""
+        if self._group is not None and self._group.resolved_last:
+            return True
+        return isinstance(self._decision(), Nothing | Resolve) or not self._retried
 
     def _held(self) -> list[Incident] | None:
         judgement = stored_judgement(self._lake, self._day)
         if judgement is None:
             return None
         last = published(self._lake)
-        out = {one.id for one in (last, read_publication(self._lake, self._day)) if one}
-        if judgement.resolved in out:
+        publications = (last, read_publication(self._lake, self._day))
+        if judgement.resolved in {publication.id for publication in publications if publication}:
             return self._approving_failed()
         return [held_back(self._organization.name, judgement, last)] if judgement.held else None
 
     def _approving_failed(self) -> list[Incident]:
-        """What went wrong once the day had been let through."""
-        last = self._approvals[-1] if self._approvals else None
-        if last is None or last.status is not FAILURE or last.failure == tags.HELD:
+        """What failed in the run that published the approved day."""
+        approve = names.approve_job(self._organization.name)
+        approvals = [
+            run
+            for run in self._runs
+            if run.job == approve and self._group and run.created > self._group.syncs[-1].created
+        ]
+        last = max(approvals, key=lambda run: run.created, default=None)
+        if last is None or last.status is not FAILURE or last.failure == names.HELD:
             return []
         return [*self._failed(last)]
 
     def _resolving_failed(self) -> list[Incident]:
-        last = self._resolves[-1] if self._resolves else None
+        last = self._group.resolves[-1] if self._group and self._group.resolves else None
         if last is None or last.status is not FAILURE:
             return []
-        if last.failure == tags.HELD:
+        if last.failure == names.HELD:
             return self._held() or []
-        return [*self._failed(last)] if isinstance(self._decision(), Nothing) else []
+        return [*self._failed(last)] if self._nothing_follows() else []
 
-    def _failed(self, run: RunFacts) -> Iterator[Incident]:
-        """A trouble for each step that failed; one of a killed process, in which none could."""
+    def _failed(self, run: RunFacts, *follows: str) -> Iterator[Incident]:
+        """An incident for each step that failed; one if the process was killed and no step failed.
+
+        Args:
+            run: the run that failed.
+            follows: sentences on what happens next.
+        """
         steps = self._instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
         events = [entry.dagster_event for entry in steps if entry.dagster_event]
         for event in events:
-            yield _of_step(self._organization.name, self._day, event, run)
+            yield _of_step(self._organization.name, self._day, event, run, follows)
         if not events:
             yield Incident(
                 "failed",
                 "failed killed",
                 self._day,
                 "The process of the run ended before the sync was done.",
-                remedy="see in Dagster's UI what the run says, and whether the machine ran out of memory.",
-                run_id=run.run_id,
+                " ".join(follows),
+                "read the run in Dagster's UI, and check whether the machine ran out of memory.",
+                run.run_id,
             )
 
     def _local(self, moment: datetime) -> str:
         return f"{moment.astimezone(self._organization.zone):%H:%M %Z}"
 
 
-def _of_step(organization: str, day: date, event: dg.DagsterEvent, run: RunFacts) -> Incident:
-    step = event.step_key or "run"
-    where = step.removeprefix(f"{organization}__").removeprefix("read__")
+def _of_step(
+    organization: str, day: date, event: dg.DagsterEvent, run: RunFacts, follows: tuple[str, ...]
+) -> Incident:
+    part = names.failed_part(organization, event.step_key or "run")
     data = event.step_failure_data
-    # Around what was raised Dagster wraps an error of its own, and `failures.in_words` one of ours.
+    # Dagster wraps the exception in an error of its own, and `as_dagster_failure` in one of ours.
     error = (data.error.cause or data.error) if data.error else None
-    nature = error.cls_name if error else None
-    key = f"failed {where} {nature}"
-    said = data.user_failure_data
-    if said is None:
-        # What was not foreseen may quote anything, a person's value among it: only its class is told.
-        what = f"{where} failed in a way that was not foreseen ({nature})."
-        remedy = "see in Dagster's UI what the run says, and report it."
-        return Incident("failed", key, day, what, remedy=remedy, run_id=run.run_id)
-    words = {name: str(value.value) for name, value in said.metadata.items()}
+    error_class = error.cls_name if error else None
+    failure = data.user_failure_data
+    if failure is None:
+        # The text of an unexpected error may quote personal data: only its class is reported.
+        words = {
+            "cause": f"{part} failed with an unexpected error ({error_class}).",
+            "remedy": "read the run in Dagster's UI, and report the error.",
+        }
+    else:
+        words = {name: str(value.value) for name, value in failure.metadata.items()}
+        words["cause"] = f"{part}: {words.get('cause') or failure.description}"
     return Incident(
         "failed",
-        key,
+        f"failed {part} {error_class}",
         day,
-        f"{where}: {words.get('cause') or said.description}",
-        words.get("meaning", ""),
+        words["cause"],
+        " ".join([words.get("meaning", ""), *follows]).strip(),
         words.get("remedy", ""),
         run.run_id,
     )

@@ -319,7 +319,7 @@ def test_a_failing_read_goes_on_with_what_is_stored_and_ends_with_1(
         resolve, sync = instance.get_runs(limit=2)
     assert (sync.job_name, sync.status) == ("acme__sync", dg.DagsterRunStatus.FAILURE)
     assert (resolve.job_name, resolve.status) == ("acme__resolve", dg.DagsterRunStatus.SUCCESS)
-    assert resolve.tags["opensense/chain"] == sync.run_id
+    assert resolve.tags["opensense/attempt_group"] == sync.run_id
 
 
 def test_a_past_day_is_resolved_again_and_replaces_no_newer_one(desk: Desk) -> None:

@@ -225,8 +225,9 @@ def test_a_failed_run_that_waits_is_retried_and_its_open_read_goes_on(place: Lef
             ended = place.launch(request)
 
     assert ended.status is dg.DagsterRunStatus.SUCCESS
-    assert ended.tags["opensense/chain"] == waiting.tags["opensense/chain"] == first.run_id
-    assert ended.tags["opensense/try"] == "3"
+    assert waiting.tags["opensense/chain"] == first.run_id
+    assert ended.tags["opensense/attempt_group"] == first.run_id
+    assert ended.tags["opensense/attempt"] == "3"
     groups = set(okta.org.group_ids) - {okta.org.everyone}
     targets = [request.target for request in okta.requests]
     assert all("/users?" in target and "/groups/" in target for target in targets), targets

@@ -9,7 +9,7 @@ import dagster as dg
 import duckdb
 import pytest
 
-from opensense_okta.orchestration import names as tags
+from opensense_okta.orchestration import names
 from opensense_okta.publishing.approval import APPROVAL, approvals
 from opensense_okta.publishing.approval import approve as record
 from opensense_okta.publishing.judgement import judge
@@ -127,7 +127,7 @@ def test_otherwise_the_day_stays_held(held: Company, case: str) -> None:
     config, words = REFUSED[case]
     run = approve(held, **config)
     assert words in run.words()
-    assert run.failure == tags.HELD
+    assert run.failure == names.HELD
     assert people(held) == 4
     assert not (held.lake.resolved(DAY).folder / APPROVAL).exists()
 
@@ -149,7 +149,7 @@ def test_a_refusal_shows_the_numbers_that_it_takes(held: Company) -> None:
 
 def test_a_sync_that_is_held_shows_them_too(held: Company) -> None:
     run = held.run("resolve")
-    assert run.failure == tags.HELD
+    assert run.failure == names.HELD
     assert observed(run)["approve_with"] == "removed 2, removed_memberships 2"
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.directories.snapshot_checks import CHECKS
-from opensense_okta.orchestration import names as tags
+from opensense_okta.orchestration import names
 from opensense_okta.publishing.guards.evaluate import Guard
 from opensense_okta.publishing.published import published
 from opensense_okta.resolution.checks import RESOLUTION_CHECKS
@@ -291,7 +291,7 @@ class Incident(NamedTuple):
 TROUBLES = [
     Incident(
         "invalid-token",
-        tags.PERMANENT,
+        names.PERMANENT,
         "Okta does not accept the API token: it is invalid, expired or revoked (401 E0000011, Invalid"
         " token provided",
         "In Okta's Admin Console open Security > API > Tokens, create a token as a Read-Only"
@@ -299,7 +299,7 @@ TROUBLES = [
     ),
     Incident(
         "forbidden",
-        tags.PERMANENT,
+        names.PERMANENT,
         "Okta refuses access: an administrator role is missing (403 E0000006",
         "Give the administrator who made the token the Read-Only Administrator role (Security >"
         " Administrators); for an API Services app grant the scopes okta.users.read and okta.groups.read"
@@ -307,13 +307,13 @@ TROUBLES = [
     ),
     Incident(
         "unknown-org",
-        tags.PERMANENT,
+        names.PERMANENT,
         "A web page came instead of an answer of Okta's API (404",
         "Check `endpoint` in the organization file:",
     ),
     Incident(
         "empty",
-        tags.PERMANENT,
+        names.PERMANENT,
         "Okta answered, but listed no ",
         "credentials lack a role.",
     ),
@@ -342,8 +342,8 @@ def test_what_time_heals_is_tagged_so_with_the_time_that_the_api_gives(acme: Com
     later = {"retry-after": "7200"}
     acme.okta.faults.append(make_fault("retry-after", headers=later, times=None))
     run = acme.run()
-    assert run.failure == tags.HEALS
-    retry_at = datetime.fromisoformat(run.record.tags[tags.RETRY_AT])
+    assert run.failure == names.TRANSIENT
+    retry_at = datetime.fromisoformat(run.record.tags[names.RETRY_AT])
     assert timedelta(0) <= retry_at - NOON - timedelta(hours=2) < timedelta(minutes=1)
     assert "Okta has trouble of its own (503 E0000010" in run.words()
 
@@ -353,7 +353,7 @@ def test_a_secret_that_is_missing_says_where_it_is_looked_for(
 ) -> None:
     monkeypatch.delenv("ACME_TOKEN")
     run = acme.run()
-    assert run.failure == tags.PERMANENT
+    assert run.failure == names.PERMANENT
     assert run.words() == (
         "acme/okta: The secret's environment variable ACME_TOKEN is not set. What to do: set it where"
         " the commands and Dagster's processes start."
@@ -362,11 +362,11 @@ def test_a_secret_that_is_missing_says_where_it_is_looked_for(
 
 
 def test_a_run_started_again_does_not_inherit_how_the_one_before_failed(acme: Company) -> None:
-    inherited = {tags.FAILURE: tags.PERMANENT, tags.RETRY_AT: "2026-11-24T00:00:00+00:00"}
+    inherited = {names.FAILURE: names.PERMANENT, names.RETRY_AT: "2026-11-24T00:00:00+00:00"}
     run = acme.run(run_tags=inherited)
     assert run.succeeded
     assert run.failure is None
-    assert run.record.tags[tags.RETRY_AT] == ""
+    assert run.record.tags[names.RETRY_AT] == ""
 
 
 # What does not prove itself whole is not published.
@@ -379,7 +379,7 @@ def test_a_day_that_is_held_says_so_and_the_published_directory_stays(acme: Comp
     acme.okta.faults.append(make_fault("restricted-admin", times=None))
     run = acme.run()
     (failure,) = run.failures()
-    assert run.failure == tags.HELD
+    assert run.failure == names.HELD
     shown = {name: str(value.value) for name, value in failure.metadata.items()}
     assert shown["cause"].startswith(
         "acme: 2026-11-23 is held back. okta: everyone_group_listed: Groups named Everyone, built in: 0."
@@ -427,7 +427,7 @@ def test_materializing_what_is_published_alone_cannot_get_around(acme: Company) 
     ):
         config = {"ops": {"acme__resolved_directory": {"config": {"even_if_older": True}}}}
         run = acme.run(job, only=only, config=config)
-        assert run.failure == tags.HELD
+        assert run.failure == names.HELD
         assert published(acme.lake) is None
         assert not acme.lake.database.exists()
 
@@ -454,7 +454,7 @@ def test_a_run_without_a_day_asks_for_one(acme: Company) -> None:
 
 def test_a_past_day_without_a_snapshot_refuses_and_says_what_can_be_done(acme: Company) -> None:
     run = acme.run(day=YESTERDAY)
-    assert run.failure == tags.PERMANENT
+    assert run.failure == names.PERMANENT
     assert run.words() == (
         "acme/okta: There is no snapshot of 2026-11-22, and an API only tells the present, which is"
         " 2026-11-23. Nothing was read, and nothing that is stored was touched. What to do: Choose a later"
@@ -482,7 +482,7 @@ def test_a_past_day_without_a_snapshot_names_the_one_it_can_be_resolved_from(acm
 
 def test_resolving_a_day_before_the_first_snapshot_says_what_can_be_done(acme: Company) -> None:
     run = acme.run("resolve")
-    assert run.failure == tags.PERMANENT
+    assert run.failure == names.PERMANENT
     assert run.words().startswith(
         "acme: there is no snapshot of 2026-11-23 or of an earlier day, of any of the directories okta,"
     )

@@ -15,7 +15,7 @@ from dagster._utils.schedules import schedule_execution_time_iterator
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.protocol import Listener, no_progress
 from opensense_okta.directories.snapshot import SnapshotManifest
-from opensense_okta.orchestration import names as tags
+from opensense_okta.orchestration import names
 from opensense_okta.orchestration.jobs import build_schedule
 from opensense_okta.orchestration.lock import organization_lock
 from opensense_okta.simulator.okta.faults import make_fault
@@ -164,7 +164,7 @@ def test_a_sync_by_hand_reads_anew_and_the_new_snapshot_counts(acme: Company) ->
 def test_a_retry_of_the_chain_keeps_its_complete_snapshot(acme: Company) -> None:
     first = acme.run()
     acme.okta.requests.clear()
-    retry = acme.run(run_tags={tags.CHAIN: first.id, tags.TRY: "2"})
+    retry = acme.run(run_tags={names.ATTEMPT_GROUP: first.id, names.ATTEMPT: "2"})
     assert retry.succeeded
     assert acme.okta.requests == []
     shown = retry.metadata()["acme/okta/raw_users"]
@@ -178,12 +178,12 @@ def test_a_read_that_fails_leaves_the_days_snapshot_and_what_is_published(acme: 
     database = acme.lake.database.read_bytes()
     acme.okta.faults.append(make_fault("invalid-token", match="groups", times=None))
     failed = acme.run()
-    assert failed.failure == tags.PERMANENT
+    assert failed.failure == names.PERMANENT
     assert acme.lake.snapshot("okta", DAY).manifest(SnapshotManifest) == manifest
     assert acme.lake.database.read_bytes() == database
     acme.okta.requests.clear()
     # The resolving job goes on with what is stored, and asks no API anything.
-    resolved = acme.run("resolve", run_tags={tags.CHAIN: failed.id})
+    resolved = acme.run("resolve", run_tags={names.ATTEMPT_GROUP: failed.id})
     assert resolved.succeeded
     assert acme.okta.requests == []
     assert set(resolved.metadata()) == {
@@ -229,7 +229,7 @@ def test_a_backfill_keeps_what_is_stored_asks_nothing_and_goes_on_after_a_day_wi
             "acme/okta: There is no snapshot of 2026-11-21, and an API only tells the present"
         )
     )
-    assert runs[days[1]].failure == tags.PERMANENT
+    assert runs[days[1]].failure == names.PERMANENT
     assert acme.lake.resolved_days() == [days[0], days[2]]
 
 
@@ -291,7 +291,7 @@ def test_a_run_ends_the_runs_of_killed_processes(acme: Company) -> None:
     killed = dg.DagsterRun(
         job_name="acme__sync",
         status=dg.DagsterRunStatus.STARTED,
-        tags={tags.ORGANIZATION: "acme", tags.PARTITION: str(DAY)},
+        tags={names.ORGANIZATION: "acme", names.PARTITION: str(DAY)},
     )
     acme.instance.add_run(killed)
     (acme.lake.locks / f"{killed.run_id}.lock").write_text(killed.run_id)

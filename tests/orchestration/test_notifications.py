@@ -11,7 +11,7 @@ import time_machine
 
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.errors import CredentialsRejected, DirectoryError, Unreachable
-from opensense_okta.orchestration import names as tags
+from opensense_okta.orchestration import names
 from opensense_okta.orchestration.notifications import build_notice_sensor, tell_after_run
 from opensense_okta.orchestration.retries import DELAYS
 from opensense_okta.publishing.notifications.state import exclusive
@@ -106,16 +106,16 @@ class Daemon:
         error: Exception | None = None,
         *,
         job: str = "sync",
-        failure: str = tags.HEALS,
+        failure: str = names.TRANSIENT,
         day: date = DAY,
         run_tags: Mapping[str, str] = BY_SCHEDULE,
     ) -> str:
         """A run that has ended, well or with an error in the step that reads okta; its id."""
-        own = {tags.ORGANIZATION: "acme", tags.PARTITION: str(day)}
+        own = {names.ORGANIZATION: "acme", names.PARTITION: str(day)}
         result = failing(job, error).execute_in_process(
             instance=self.instance,
             run_config=QUIET,
-            tags={**own, **run_tags, **({tags.FAILURE: failure} if error else {})},
+            tags={**own, **run_tags, **({names.FAILURE: failure} if error else {})},
             raise_on_error=False,
         )
         return result.run_id
@@ -155,12 +155,12 @@ def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
 
 class TestAFailedDay:
     def test_is_told_at_once_when_time_does_not_heal_it(self, daemon: Daemon) -> None:
-        run_id = daemon.sync(TOKEN_GONE, failure=tags.PERMANENT)
+        run_id = daemon.sync(TOKEN_GONE, failure=names.PERMANENT)
         assert daemon.message().splitlines() == [
             "okta: Okta does not accept the API token.",
             (
-                "Nothing of this read is used; the published directory stays as it was. What the other"
-                " directories gave is resolved next."
+                "Nothing of this read is used; the published directory stays as it was. The stored"
+                " snapshots of all directories are resolved next."
             ),
             "Published is the directory of 2026-11-22 (1 day old).",
             "What to do: create another one.",
@@ -168,20 +168,20 @@ class TestAFailedDay:
         ]
 
     def test_is_told_once_and_the_same_failure_of_the_next_day_is_not(self, daemon: Daemon) -> None:
-        daemon.sync(TOKEN_GONE, failure=tags.PERMANENT)
+        daemon.sync(TOKEN_GONE, failure=names.PERMANENT)
         assert daemon.tells() == [FAILED]
         assert daemon.tells() == []
         daemon.clock.shift(timedelta(days=1))
-        daemon.sync(TOKEN_GONE, failure=tags.PERMANENT, day=TOMORROW)
+        daemon.sync(TOKEN_GONE, failure=names.PERMANENT, day=TOMORROW)
         assert daemon.tells() == []
 
     def test_is_told_again_on_the_next_day_when_the_failure_is_another(
         self, daemon: Daemon
     ) -> None:
-        daemon.sync(TOKEN_GONE, failure=tags.PERMANENT)
+        daemon.sync(TOKEN_GONE, failure=names.PERMANENT)
         assert daemon.tells() == [FAILED]
         daemon.clock.shift(timedelta(days=1))
-        daemon.sync(UNREACHABLE, failure=tags.PERMANENT, day=TOMORROW)
+        daemon.sync(UNREACHABLE, failure=names.PERMANENT, day=TOMORROW)
         assert daemon.tells() == ["acme: the sync of 2026-11-24 failed"]
 
     def test_is_not_told_before_the_last_try_has_failed(self, daemon: Daemon) -> None:
@@ -189,23 +189,25 @@ class TestAFailedDay:
         for number, delay in enumerate(DELAYS, start=2):
             assert daemon.tells() == []
             daemon.clock.shift(delay)
-            daemon.sync(UNREACHABLE, run_tags={tags.CHAIN: first, tags.TRY: str(number)})
+            daemon.sync(
+                UNREACHABLE, run_tags={names.ATTEMPT_GROUP: first, names.ATTEMPT: str(number)}
+            )
         assert daemon.tells() == [FAILED]
 
     def test_stays_failed_although_the_rest_was_resolved(self, daemon: Daemon) -> None:
-        first = daemon.sync(TOKEN_GONE, failure=tags.PERMANENT)
+        first = daemon.sync(TOKEN_GONE, failure=names.PERMANENT)
         assert daemon.tells() == [FAILED]
         daemon.clock.shift(hours(0.1))
-        daemon.sync(job="resolve", run_tags={tags.CHAIN: first})
+        daemon.sync(job="resolve", run_tags={names.ATTEMPT_GROUP: first})
         put_out(daemon.lake(), DAY, okta_of=DAY - timedelta(days=1))
         assert daemon.tells() == []
 
     def test_says_which_directory_is_older_when_the_rest_has_been_resolved(
         self, daemon: Daemon
     ) -> None:
-        first = daemon.sync(TOKEN_GONE, failure=tags.PERMANENT)
+        first = daemon.sync(TOKEN_GONE, failure=names.PERMANENT)
         daemon.clock.shift(hours(0.1))
-        daemon.sync(job="resolve", run_tags={tags.CHAIN: first})
+        daemon.sync(job="resolve", run_tags={names.ATTEMPT_GROUP: first})
         put_out(daemon.lake(), DAY, okta_of=DAY - timedelta(days=1))
         message = daemon.message()
         assert "with okta as it was on 2026-11-22" in message
@@ -218,15 +220,15 @@ class TestAFailedDay:
         assert "The process of the run ended before the sync was done." in daemon.message()
 
     def test_is_told_without_the_text_of_what_was_not_foreseen(self, daemon: Daemon) -> None:
-        daemon.sync(ValueError("could not convert 'Ada Lovelace'"), failure=tags.PERMANENT)
+        daemon.sync(ValueError("could not convert 'Ada Lovelace'"), failure=names.PERMANENT)
         message = daemon.message()
-        assert "okta failed in a way that was not foreseen (ValueError)." in message
+        assert "okta failed with an unexpected error (ValueError)." in message
         assert "Ada" not in message
 
 
 class TestAHeldDay:
     def hold(self, daemon: Daemon, day: date = DAY) -> None:
-        daemon.sync(UNREACHABLE, failure=tags.HELD, day=day)
+        daemon.sync(UNREACHABLE, failure=names.HELD, day=day)
 
     def test_is_told_at_once_with_the_verdict(self, daemon: Daemon) -> None:
         judged(daemon.lake(), judgement(removed=412))
@@ -259,7 +261,7 @@ class TestBackToNormal:
     def test_is_told_after_the_next_good_sync(
         self, daemon: Daemon, run_tags: Mapping[str, str]
     ) -> None:
-        daemon.sync(TOKEN_GONE, failure=tags.PERMANENT)
+        daemon.sync(TOKEN_GONE, failure=names.PERMANENT)
         assert daemon.tells() == [FAILED]
         daemon.clock.shift(hours(2))
         going_on = record_run(daemon.instance, "acme", more_tags=run_tags)
@@ -270,7 +272,7 @@ class TestBackToNormal:
         assert daemon.tells() == []
 
     def test_is_not_told_before_the_next_days_sync(self, daemon: Daemon) -> None:
-        daemon.sync(TOKEN_GONE, failure=tags.PERMANENT)
+        daemon.sync(TOKEN_GONE, failure=names.PERMANENT)
         assert daemon.tells() == [FAILED]
         daemon.clock.shift(hours(23))
         assert daemon.tells() == []
@@ -283,18 +285,18 @@ class TestBackToNormal:
 
 class TestASyncByHand:
     def test_that_fails_is_told_like_any_other(self, daemon: Daemon) -> None:
-        daemon.sync(TOKEN_GONE, failure=tags.PERMANENT, run_tags=BY_HAND)
+        daemon.sync(TOKEN_GONE, failure=names.PERMANENT, run_tags=BY_HAND)
         assert daemon.tells() == [FAILED]
 
     def test_that_is_held_is_told_like_any_other(self, daemon: Daemon) -> None:
         judged(daemon.lake(), judgement(removed=412))
-        daemon.sync(UNREACHABLE, failure=tags.HELD, run_tags=BY_HAND)
+        daemon.sync(UNREACHABLE, failure=names.HELD, run_tags=BY_HAND)
         assert daemon.tells() == [HELD]
 
     def test_that_a_person_cancels_is_not_told_and_does_not_end_what_was_told_before(
         self, daemon: Daemon
     ) -> None:
-        daemon.sync(TOKEN_GONE, failure=tags.PERMANENT)
+        daemon.sync(TOKEN_GONE, failure=names.PERMANENT)
         assert daemon.tells() == [FAILED]
         daemon.clock.shift(hours(1))
         canceled = record_run(daemon.instance, "acme")
@@ -319,7 +321,7 @@ class TestACommand:
     def test_leaves_what_the_daemon_tries_again_to_the_daemon(self, daemon: Daemon) -> None:
         daemon.sync(UNREACHABLE, run_tags=BY_HAND)
         assert daemon.command() == []
-        daemon.sync(TOKEN_GONE, failure=tags.PERMANENT, run_tags=BY_HAND)
+        daemon.sync(TOKEN_GONE, failure=names.PERMANENT, run_tags=BY_HAND)
         assert daemon.command() == [f"told target 1 of `notify`: {FAILED}"]
 
     def test_tells_a_cause_and_its_end_once_whatever_the_day(self, cron: Daemon) -> None:
@@ -336,7 +338,7 @@ class TestACommand:
         assert cron.board.news() == [NORMAL]
 
     def test_and_the_daemon_tell_nobody_twice(self, daemon: Daemon) -> None:
-        daemon.sync(TOKEN_GONE, failure=tags.PERMANENT, run_tags=BY_HAND)
+        daemon.sync(TOKEN_GONE, failure=names.PERMANENT, run_tags=BY_HAND)
         daemon.command()
         assert daemon.tells() == [FAILED]
         put_out(daemon.lake(), DAY)
@@ -347,7 +349,7 @@ class TestACommand:
     def test_waits_for_whoever_tells_just_now_and_then_tells_nobody_twice(
         self, cron: Daemon
     ) -> None:
-        cron.sync(TOKEN_GONE, failure=tags.PERMANENT, run_tags=BY_HAND)
+        cron.sync(TOKEN_GONE, failure=names.PERMANENT, run_tags=BY_HAND)
         commands = [threading.Thread(target=cron.command) for _ in range(3)]
         for command in commands:
             command.start()
@@ -356,7 +358,7 @@ class TestACommand:
         assert cron.board.news() == [FAILED]
 
     def test_is_not_waited_for_by_the_daemon_which_comes_again(self, daemon: Daemon) -> None:
-        daemon.sync(TOKEN_GONE, failure=tags.PERMANENT)
+        daemon.sync(TOKEN_GONE, failure=names.PERMANENT)
         with exclusive(daemon.lake(), timedelta(0)):
             assert daemon.words() == "acme: somebody else is telling just now"
         assert daemon.tells() == [FAILED]
@@ -370,7 +372,7 @@ class TestACommand:
 
     def test_tells_that_the_export_of_an_approved_day_failed(self, cron: Daemon) -> None:
         judged(cron.lake(), judgement(removed=412))
-        cron.sync(UNREACHABLE, failure=tags.HELD, run_tags=BY_HAND)
+        cron.sync(UNREACHABLE, failure=names.HELD, run_tags=BY_HAND)
         cron.command()
         cron.clock.shift(hours(1))
         put_out(cron.lake(), DAY)
@@ -404,8 +406,8 @@ class TestALateDay:
             "It was due at 02:00 EST, 6 hours ago, and no sync of it was started.",
             "Published is the directory of 2026-11-22 (1 day old).",
             (
-                "What to do: look in Dagster's UI whether the schedule acme__daily is switched on, and"
-                " what its last tick says. `opensense-okta sync acme` starts a sync now."
+                "What to do: check in Dagster's UI whether the schedule acme__daily is on, and what its"
+                " last tick shows. `opensense-okta sync acme` starts a sync now."
             ),
         ]
         assert daemon.tells() == []
@@ -424,7 +426,7 @@ class TestALateDay:
     def test_is_told_when_its_sync_hangs(self, daemon: Daemon) -> None:
         record_run(daemon.instance, "acme", more_tags=BY_SCHEDULE)
         wait_until(daemon, TWO + hours(6))
-        assert "its sync has been going on since 02:00 EST." in daemon.message()
+        assert "its sync has been running since 02:00 EST." in daemon.message()
 
     def test_is_told_when_a_person_left_it_unfinished(self, daemon: Daemon) -> None:
         daemon.instance.report_run_canceled(record_run(daemon.instance, "acme"))
@@ -432,13 +434,13 @@ class TestALateDay:
         assert "its last sync was canceled by a person." in daemon.message()
 
     def test_is_not_told_beside_the_failure_that_explains_it(self, daemon: Daemon) -> None:
-        daemon.sync(TOKEN_GONE, failure=tags.PERMANENT)
+        daemon.sync(TOKEN_GONE, failure=names.PERMANENT)
         assert daemon.tells() == [FAILED]
         wait_until(daemon, TWO + hours(8))
         assert daemon.tells() == []
 
     def test_is_not_told_of_yesterday_while_todays_sync_begins(self, daemon: Daemon) -> None:
-        daemon.sync(TOKEN_GONE, failure=tags.PERMANENT)
+        daemon.sync(TOKEN_GONE, failure=names.PERMANENT)
         assert daemon.tells() == [FAILED]
         wait_until(daemon, TWO + hours(24))
         record_run(daemon.instance, "acme", day=str(TOMORROW), more_tags=BY_SCHEDULE)
@@ -498,7 +500,7 @@ class TestALateDay:
 
 class TestTelling:
     def test_is_said_in_words_without_the_url(self, daemon: Daemon) -> None:
-        daemon.sync(TOKEN_GONE, failure=tags.PERMANENT)
+        daemon.sync(TOKEN_GONE, failure=names.PERMANENT)
         daemon.board.status = 500
         assert daemon.words() == (
             "acme: target 1 of `notify` did not take a message; it is tried again at the next look"
@@ -509,14 +511,14 @@ class TestTelling:
 
     def test_leaves_organizations_without_targets_alone(self, daemon: Daemon) -> None:
         daemon.organizations = [company(notify=[])]
-        daemon.sync(TOKEN_GONE, failure=tags.PERMANENT)
+        daemon.sync(TOKEN_GONE, failure=names.PERMANENT)
         assert daemon.words() == "nothing new to tell"
 
     def test_of_one_organization_is_not_stopped_by_another(self, daemon: Daemon) -> None:
         daemon.organizations = [company("globex"), company()]
         daemon.lake("globex").published.write_text("not JSON")
         daemon.lake("globex").database.touch()
-        daemon.sync(TOKEN_GONE, failure=tags.PERMANENT)
+        daemon.sync(TOKEN_GONE, failure=names.PERMANENT)
         with pytest.raises(Exception, match="globex: how its day stands could not be found out"):
             daemon.words()
         assert daemon.board.news() == [FAILED]

@@ -10,20 +10,20 @@ import pytest
 import time_machine
 
 from opensense_okta.config.models import Organization
-from opensense_okta.orchestration import names as tags
+from opensense_okta.orchestration import names
 from opensense_okta.orchestration.lock import organization_lock
 from opensense_okta.orchestration.retries import (
     DELAYS,
-    TRIES,
+    MAX_ATTEMPTS,
     Decision,
     Nothing,
     Resolve,
     Retry,
-    RunFacts,
     Wait,
     build_retry_sensor,
     decide,
 )
+from opensense_okta.orchestration.runs import RunFacts
 from tests.support.run_records import fail, launch, record_run, start, succeed
 
 DAY = date(2026, 11, 23)
@@ -52,20 +52,20 @@ def minutes(number: float) -> timedelta:
 
 def run(
     status: dg.DagsterRunStatus = FAILURE,
-    failure: str | None = tags.HEALS,
+    failure: str | None = names.TRANSIENT,
     *,
     attempt: int = 1,
     job: str = "sync",
-    chain: str = "first",
+    attempt_group: str = "first",
     at: datetime = TWO,
     retry_at: datetime | None = None,
 ) -> RunFacts:
     """A run that was created and ended at that time."""
     return RunFacts(
-        run_id=f"{job}-{chain}-{attempt}",
+        run_id=f"{job}-{attempt_group}-{attempt}",
         job=f"acme__{job}",
         status=status,
-        chain=chain,
+        attempt_group=attempt_group,
         attempt=attempt,
         created=at,
         ended=at,
@@ -78,7 +78,7 @@ def decided(*runs: RunFacts, now: datetime = TWO) -> Decision:
     return decide("acme", DAY, runs, now=now, day_ends=DAY_ENDS)
 
 
-LAST_TRY = run(attempt=TRIES)
+LAST_ATTEMPT = run(attempt=MAX_ATTEMPTS)
 RESOLVED = run(SUCCESS, job="resolve", at=TWO + minutes(10))
 
 
@@ -102,13 +102,13 @@ class TestTheSync:
             (run(SUCCESS), "2026-11-23 is done"),
             (
                 run(CANCELED),
-                "the sync of 2026-11-23 was canceled by a person and is not tried again",
+                "the sync of 2026-11-23 was canceled by a person and is not retried",
             ),
             (
-                run(FAILURE, tags.HELD),
+                run(FAILURE, names.HELD),
                 (
-                    "guards or data checks hold 2026-11-23 back: not tried again, "
-                    "the next day is judged anew"
+                    "guards or data checks hold 2026-11-23 back: it is not retried, the next day is"
+                    " judged again"
                 ),
             ),
         ],
@@ -125,9 +125,9 @@ class TestTheSync:
 
     def test_is_tried_again_when_time_heals_it(self) -> None:
         assert decided(run(), now=TWO + minutes(1)) == Retry(
-            "the sync of 2026-11-23 failed: try 2 of 6 starts",
+            "the sync of 2026-11-23 failed: attempt 2 of 6 starts",
             run_key="acme/2026-11-23/first/2",
-            tags={tags.ORGANIZATION: "acme", tags.CHAIN: "first", tags.TRY: "2"},
+            tags={names.ORGANIZATION: "acme", names.ATTEMPT_GROUP: "first", names.ATTEMPT: "2"},
         )
 
     @pytest.mark.parametrize("no_failure_of_ours", [None, ""])
@@ -147,13 +147,13 @@ class TestTheSync:
 
     def test_is_waited_with_until_a_time_that_is_named(self) -> None:
         assert decided(run(), run(attempt=2)) == Wait(
-            "the sync of 2026-11-23 failed: try 3 of 6 starts at 02:05 EST"
+            "the sync of 2026-11-23 failed: attempt 3 of 6 starts at 02:05 EST"
         )
 
     def test_is_not_tried_again_before_the_api_answers_again(self) -> None:
         failed = run(retry_at=TWO.astimezone(UTC) + minutes(20))
         assert decided(failed, now=TWO + minutes(19)) == Wait(
-            "the sync of 2026-11-23 failed: try 2 of 6 starts at 02:20 EST"
+            "the sync of 2026-11-23 failed: attempt 2 of 6 starts at 02:20 EST"
         )
         assert isinstance(decided(failed, now=TWO + minutes(20)), Retry)
 
@@ -168,20 +168,20 @@ class TestGivingUp:
         ("last", "why"),
         [
             (
-                run(FAILURE, tags.PERMANENT),
-                "time does not heal it (credentials, a scope or the configuration)",
+                run(FAILURE, names.PERMANENT),
+                "the error is permanent (credentials, a scope or the configuration)",
             ),
-            (LAST_TRY, "all 6 tries failed"),
-            (run(at=DAY_ENDS - minutes(0.5)), "the day is over before the next try"),
-            (run(retry_at=DAY_ENDS), "the day is over before the next try"),
+            (LAST_ATTEMPT, "all 6 attempts failed"),
+            (run(at=DAY_ENDS - minutes(0.5)), "the day ends before the next attempt"),
+            (run(retry_at=DAY_ENDS), "the day ends before the next attempt"),
         ],
     )
     def test_goes_on_with_what_the_other_directories_gave(self, last: RunFacts, why: str) -> None:
         assert decided(last, now=last.ended) == Resolve(
-            f"the sync of 2026-11-23 failed and is not tried again: {why}; "
-            "going on with what the other directories gave",
+            f"the sync of 2026-11-23 failed and is not retried: {why}; the stored snapshots of"
+            " all directories are resolved instead",
             run_key="acme/2026-11-23/first/resolve/1",
-            tags={tags.ORGANIZATION: "acme", tags.CHAIN: "first"},
+            tags={names.ORGANIZATION: "acme", names.ATTEMPT_GROUP: "first"},
         )
 
     def test_a_day_that_is_over_is_never_tried_again(self) -> None:
@@ -191,68 +191,68 @@ class TestGivingUp:
     @pytest.mark.parametrize("status", UNFINISHED)
     def test_waits_for_the_resolving_run(self, status: dg.DagsterRunStatus) -> None:
         resolving = run(status, job="resolve", at=TWO + minutes(10))
-        assert isinstance(decided(LAST_TRY, resolving, now=DAY_ENDS), Wait)
+        assert isinstance(decided(LAST_ATTEMPT, resolving, now=DAY_ENDS), Wait)
 
     def test_resolves_once_and_says_why_the_sync_is_not_tried_again(self) -> None:
-        assert decided(LAST_TRY, RESOLVED, now=TWO + minutes(60)) == Nothing(
-            "2026-11-23 was resolved with what the other directories gave; "
-            "its sync is not tried again: all 6 tries failed"
+        assert decided(LAST_ATTEMPT, RESOLVED, now=TWO + minutes(60)) == Nothing(
+            "2026-11-23 was resolved from the stored snapshots; "
+            "its sync is not retried: all 6 attempts failed"
         )
 
     @pytest.mark.parametrize(
         ("status", "failure", "words"),
         [
             (CANCELED, None, "resolving 2026-11-23 was canceled by a person"),
-            (FAILURE, tags.HELD, "guards or data checks hold 2026-11-23 back"),
-            (FAILURE, tags.PERMANENT, "resolving 2026-11-23 failed, time does not heal it"),
+            (FAILURE, names.HELD, "guards or data checks hold 2026-11-23 back"),
+            (FAILURE, names.PERMANENT, "resolving 2026-11-23 failed with a permanent error"),
         ],
     )
     def test_leaves_a_resolving_run_that_time_does_not_heal(
         self, status: dg.DagsterRunStatus, failure: str | None, words: str
     ) -> None:
         resolving = run(status, failure, job="resolve", at=TWO + minutes(10))
-        decision = decided(LAST_TRY, resolving, now=DAY_ENDS)
+        decision = decided(LAST_ATTEMPT, resolving, now=DAY_ENDS)
         assert isinstance(decision, Nothing)
         assert decision.words.startswith(words)
 
-    @pytest.mark.parametrize("failure", [None, tags.HEALS])
+    @pytest.mark.parametrize("failure", [None, names.TRANSIENT])
     def test_tries_a_killed_resolving_run_again_even_after_the_day(
         self, failure: str | None
     ) -> None:
         late = DAY_ENDS - minutes(0.5)
         killed = run(FAILURE, failure, job="resolve", at=late)
-        assert decided(LAST_TRY, killed, now=late) == Wait(
-            "resolving 2026-11-23 failed: try 2 of 6 starts at 00:00 EST"
+        assert decided(LAST_ATTEMPT, killed, now=late) == Wait(
+            "resolving 2026-11-23 failed: attempt 2 of 6 starts at 00:00 EST"
         )
-        assert decided(LAST_TRY, killed, now=late + minutes(1)) == Resolve(
-            "resolving 2026-11-23 failed: try 2 of 6 starts",
+        assert decided(LAST_ATTEMPT, killed, now=late + minutes(1)) == Resolve(
+            "resolving 2026-11-23 failed: attempt 2 of 6 starts",
             run_key="acme/2026-11-23/first/resolve/2",
-            tags={tags.ORGANIZATION: "acme", tags.CHAIN: "first", tags.TRY: "2"},
+            tags={names.ORGANIZATION: "acme", names.ATTEMPT_GROUP: "first", names.ATTEMPT: "2"},
         )
 
     def test_ends_when_resolving_has_failed_as_often_as_it_may(self) -> None:
-        failed = run(job="resolve", attempt=TRIES, at=TWO + minutes(10))
-        assert decided(run(FAILURE, tags.PERMANENT), failed, now=DAY_ENDS) == Nothing(
-            "resolving 2026-11-23 failed 6 times and is not tried again; its sync is not tried "
-            "again: time does not heal it (credentials, a scope or the configuration)"
+        failed = run(job="resolve", attempt=MAX_ATTEMPTS, at=TWO + minutes(10))
+        assert decided(run(FAILURE, names.PERMANENT), failed, now=DAY_ENDS) == Nothing(
+            "resolving 2026-11-23 failed 6 times and is not retried; its sync is not "
+            "retried: the error is permanent (credentials, a scope or the configuration)"
         )
 
 
 class TestASyncStartedByHand:
     def test_takes_over_from_the_chain_before_it(self) -> None:
-        by_hand = run(chain="by hand", at=TWO + minutes(30))
-        retry = decided(run(), LAST_TRY, RESOLVED, by_hand, now=TWO + minutes(31))
+        by_hand = run(attempt_group="by hand", at=TWO + minutes(30))
+        retry = decided(run(), LAST_ATTEMPT, RESOLVED, by_hand, now=TWO + minutes(31))
         assert isinstance(retry, Retry)
         assert retry.run_key == "acme/2026-11-23/by hand/2"
 
     def test_takes_over_even_from_a_retry_that_was_requested_at_the_same_time(self) -> None:
-        by_hand = run(SUCCESS, chain="by hand", at=TWO + minutes(1))
+        by_hand = run(SUCCESS, attempt_group="by hand", at=TWO + minutes(1))
         late_retry = run(attempt=2, at=TWO + minutes(1.1))
         assert isinstance(decided(run(), by_hand, late_retry, now=DAY_ENDS), Nothing)
 
     def test_counts_its_own_tries(self) -> None:
-        by_hand = run(chain="by hand", at=TWO + minutes(30))
-        assert isinstance(decided(LAST_TRY, by_hand, now=TWO + minutes(30)), Wait)
+        by_hand = run(attempt_group="by hand", at=TWO + minutes(30))
+        assert isinstance(decided(LAST_ATTEMPT, by_hand, now=TWO + minutes(30)), Wait)
 
     def test_is_the_same_chain_when_a_person_runs_a_retry_once_more(self) -> None:
         again = run(attempt=2, at=TWO + minutes(30))
@@ -263,7 +263,7 @@ class TestASyncStartedByHand:
         assert retry.run_key == "acme/2026-11-23/first/4"
 
     def test_is_not_a_resolving_run_started_by_hand(self) -> None:
-        resolving = run(SUCCESS, job="resolve", chain="by hand", at=TWO + minutes(1))
+        resolving = run(SUCCESS, job="resolve", attempt_group="by hand", at=TWO + minutes(1))
         assert isinstance(decided(run(), resolving, now=TWO + minutes(1)), Retry)
 
     def test_is_not_a_run_of_another_job(self) -> None:
@@ -279,7 +279,7 @@ def test_the_order_in_which_runs_are_read_does_not_matter() -> None:
 
 def test_the_delays_grow_and_leave_time_to_heal() -> None:
     assert list(DELAYS) == sorted(DELAYS)
-    assert len(DELAYS) + 1 == TRIES == 6
+    assert len(DELAYS) + 1 == MAX_ATTEMPTS == 6
 
 
 def company(name: str, *, enabled: bool = True) -> Organization:
@@ -302,12 +302,12 @@ class Daemon:
         self.instance = instance
         self.locks = locks
 
-    def evaluate(self, *names: str, cursor: str | None = None) -> dg.SensorResult:
+    def evaluate(self, *organizations: str, cursor: str | None = None) -> dg.SensorResult:
         """What a daemon that has just started requests."""
         sensor = build_retry_sensor(
-            {name: company(name, enabled=name != "disabled") for name in names},
+            {name: company(name, enabled=name != "disabled") for name in organizations},
             self.locks,
-            [job for name in names for job in jobs(name)],
+            jobs(*organizations),
         )
         with dg.build_sensor_context(instance=self.instance, cursor=cursor) as context:
             execution = sensor.evaluate_tick(context)
@@ -315,25 +315,31 @@ class Daemon:
             run_requests=execution.run_requests, skip_reason=execution.skip_message
         )
 
-    def requests(self, *names: str, cursor: str | None = None) -> list[dg.RunRequest]:
-        return list(self.evaluate(*names, cursor=cursor).run_requests or [])
+    def requests(self, *organizations: str, cursor: str | None = None) -> list[dg.RunRequest]:
+        return list(self.evaluate(*organizations, cursor=cursor).run_requests or [])
 
-    def words(self, *names: str) -> str:
-        skip_reason = self.evaluate(*names).skip_reason
+    def words(self, *organizations: str) -> str:
+        skip_reason = self.evaluate(*organizations).skip_reason
         assert skip_reason
         return skip_reason.skip_message or ""
 
 
-def jobs(name: str) -> list[dg.JobDefinition]:
+def jobs(*organizations: str) -> dg.Definitions:
     @dg.op
     def work() -> None:
         """Never runs."""
 
     @dg.graph
-    def whole() -> None:
+    def graph() -> None:
         work()
 
-    return [whole.to_job(name=f"{name}__sync"), whole.to_job(name=f"{name}__resolve")]
+    return dg.Definitions(
+        jobs=[
+            graph.to_job(name=f"{organization}__{job}")
+            for organization in organizations
+            for job in ("sync", "resolve")
+        ]
+    )
 
 
 @pytest.fixture
@@ -357,35 +363,35 @@ def test_a_day_goes_from_failure_to_retries_to_resolving_once(
     daemon: Daemon, instance: dg.DagsterInstance, clock: time_machine.Traveller
 ) -> None:
     first = record_run(instance, "acme")
-    fail(instance, first, {tags.FAILURE: tags.HEALS})
+    fail(instance, first, {names.FAILURE: names.TRANSIENT})
     for number, delay in enumerate(DELAYS, start=2):
         assert daemon.requests("acme") == []
         clock.shift(delay)
         (request,) = daemon.requests("acme")
         assert request.job_name == "acme__sync"
         assert request.partition_key == request.tags["dagster/partition"] == "2026-11-23"
-        assert request.tags[tags.TRY] == str(number)
-        assert request.tags[tags.CHAIN] == first.run_id
+        assert request.tags[names.ATTEMPT] == str(number)
+        assert request.tags[names.ATTEMPT_GROUP] == first.run_id
         retry = launch(instance, request)
         assert daemon.words("acme") == f"acme: run {retry.run_id} for 2026-11-23 is not started"
         start(instance, retry)
         assert daemon.words("acme") == f"acme: run {retry.run_id} for 2026-11-23 is started"
-        fail(instance, retry, {tags.FAILURE: tags.HEALS})
+        fail(instance, retry, {names.FAILURE: names.TRANSIENT})
     (request,) = daemon.requests("acme")
     assert request.job_name == "acme__resolve"
     resolving = launch(instance, request)
     start(instance, resolving)
     succeed(instance, resolving)
     assert daemon.words("acme") == (
-        "acme: 2026-11-23 was resolved with what the other directories gave; "
-        "its sync is not tried again: all 6 tries failed"
+        "acme: 2026-11-23 was resolved from the stored snapshots; "
+        "its sync is not retried: all 6 attempts failed"
     )
 
 
 def test_a_second_evaluation_asks_for_the_same_run(
     daemon: Daemon, instance: dg.DagsterInstance, clock: time_machine.Traveller
 ) -> None:
-    fail(instance, record_run(instance, "acme"), {tags.FAILURE: tags.HEALS})
+    fail(instance, record_run(instance, "acme"), {names.FAILURE: names.TRANSIENT})
     clock.shift(minutes(1))
     (once,), (twice,) = daemon.requests("acme"), daemon.requests("acme")
     assert once.run_key == twice.run_key
@@ -396,7 +402,7 @@ def test_a_second_evaluation_asks_for_the_same_run(
 def test_a_restarted_daemon_decides_as_the_old_one_did(
     daemon: Daemon, instance: dg.DagsterInstance, clock: time_machine.Traveller
 ) -> None:
-    fail(instance, record_run(instance, "acme"), {tags.FAILURE: tags.HEALS})
+    fail(instance, record_run(instance, "acme"), {names.FAILURE: names.TRANSIENT})
     clock.shift(minutes(1))
     (before,) = daemon.requests("acme", cursor="from long ago")
     (after,) = daemon.requests("acme", cursor=None)
@@ -412,11 +418,11 @@ def test_a_killed_worker_is_ended_and_then_tried_again(
     daemon.locks("acme").mkdir(parents=True)
     (daemon.locks("acme") / f"{killed.run_id}.lock").write_text(killed.run_id)
     assert daemon.words("acme") == (
-        "acme: the sync of 2026-11-23 failed: try 2 of 6 starts at 02:01 EST"
+        "acme: the sync of 2026-11-23 failed: attempt 2 of 6 starts at 02:01 EST"
     )
     clock.shift(minutes(1))
     (request,) = daemon.requests("acme")
-    assert request.tags[tags.CHAIN] == killed.run_id
+    assert request.tags[names.ATTEMPT_GROUP] == killed.run_id
 
 
 def test_a_living_run_is_waited_for(daemon: Daemon, instance: dg.DagsterInstance) -> None:
@@ -430,10 +436,10 @@ def test_the_apis_reset_time_is_honoured(
     daemon: Daemon, instance: dg.DagsterInstance, clock: time_machine.Traveller
 ) -> None:
     reset = "2026-11-23T07:45:00Z"  # 02:45 in New York
-    failure = {tags.FAILURE: tags.HEALS, tags.RETRY_AT: reset}
+    failure = {names.FAILURE: names.TRANSIENT, names.RETRY_AT: reset}
     fail(instance, record_run(instance, "acme"), failure)
     clock.shift(minutes(44))
-    assert daemon.words("acme").endswith("try 2 of 6 starts at 02:45 EST")
+    assert daemon.words("acme").endswith("attempt 2 of 6 starts at 02:45 EST")
     clock.shift(minutes(1))
     assert len(daemon.requests("acme")) == 1
 
@@ -441,8 +447,8 @@ def test_the_apis_reset_time_is_honoured(
 def test_two_organizations_are_looked_after_in_one_evaluation(
     daemon: Daemon, instance: dg.DagsterInstance, clock: time_machine.Traveller
 ) -> None:
-    fail(instance, record_run(instance, "acme"), {tags.FAILURE: tags.HEALS})
-    fail(instance, record_run(instance, "globex"), {tags.FAILURE: tags.PERMANENT})
+    fail(instance, record_run(instance, "acme"), {names.FAILURE: names.TRANSIENT})
+    fail(instance, record_run(instance, "globex"), {names.FAILURE: names.PERMANENT})
     clock.shift(minutes(1))
     jobs_started = [request.job_name for request in daemon.requests("acme", "globex")]
     assert jobs_started == ["acme__sync", "globex__resolve"]
@@ -451,7 +457,7 @@ def test_two_organizations_are_looked_after_in_one_evaluation(
 def test_what_a_person_starts_of_a_disabled_organization_is_tried_again_too(
     daemon: Daemon, instance: dg.DagsterInstance, clock: time_machine.Traveller
 ) -> None:
-    fail(instance, record_run(instance, "disabled"), {tags.FAILURE: tags.HEALS})
+    fail(instance, record_run(instance, "disabled"), {names.FAILURE: names.TRANSIENT})
     clock.shift(minutes(1))
     assert len(daemon.requests("disabled")) == 1
 
@@ -470,7 +476,7 @@ def test_no_organization_is_no_work(daemon: Daemon) -> None:
     assert daemon.words() == "there is no organization yet"
 
 
-UNREADABLE = {tags.FAILURE: tags.HEALS, tags.RETRY_AT: "soon"}
+UNREADABLE = {names.FAILURE: names.TRANSIENT, names.RETRY_AT: "soon"}
 
 
 @pytest.mark.usefixtures("clock")
@@ -479,7 +485,7 @@ class TestAnOrganizationWhoseRunsCannotBeRead:
         self, daemon: Daemon, instance: dg.DagsterInstance, clock: time_machine.Traveller
     ) -> None:
         fail(instance, record_run(instance, "acme"), UNREADABLE)
-        fail(instance, record_run(instance, "globex"), {tags.FAILURE: tags.HEALS})
+        fail(instance, record_run(instance, "globex"), {names.FAILURE: names.TRANSIENT})
         clock.shift(minutes(1))
         (request,) = daemon.requests("acme", "globex")
         assert request.job_name == "globex__sync"
@@ -490,7 +496,7 @@ class TestAnOrganizationWhoseRunsCannotBeRead:
         fail(instance, record_run(instance, "acme"), UNREADABLE)
         with pytest.raises(RuntimeError) as error:
             daemon.evaluate("acme", "globex")
-        assert "acme: its runs could not be looked at" in str(error.value)
+        assert "acme: its runs could not be read" in str(error.value)
         assert "globex: 2026-11-23 has had no sync yet" in str(error.value)
 
 
@@ -501,7 +507,7 @@ class TestYesterday:
         clock.move_to(DAY_ENDS - minutes(5))
         late = record_run(instance, "acme")
         clock.move_to(DAY_ENDS + minutes(5))
-        fail(instance, late, {tags.FAILURE: tags.HEALS})
+        fail(instance, late, {names.FAILURE: names.TRANSIENT})
         (request,) = daemon.requests("acme")
         assert request.job_name == "acme__resolve"
         assert request.partition_key == "2026-11-23"
@@ -509,7 +515,7 @@ class TestYesterday:
     def test_is_left_alone_once_today_has_had_its_sync(
         self, daemon: Daemon, instance: dg.DagsterInstance, clock: time_machine.Traveller
     ) -> None:
-        fail(instance, record_run(instance, "acme"), {tags.FAILURE: tags.HEALS})
+        fail(instance, record_run(instance, "acme"), {names.FAILURE: names.TRANSIENT})
         clock.move_to(DAY_ENDS + timedelta(hours=2))
         succeed(instance, record_run(instance, "acme", day="2026-11-24"))
         assert daemon.words("acme") == "acme: 2026-11-24 is done"
@@ -517,7 +523,7 @@ class TestYesterday:
     def test_is_the_day_in_the_organizations_own_time_zone(
         self, daemon: Daemon, instance: dg.DagsterInstance, clock: time_machine.Traveller
     ) -> None:
-        fail(instance, record_run(instance, "acme"), {tags.FAILURE: tags.HEALS})
+        fail(instance, record_run(instance, "acme"), {names.FAILURE: names.TRANSIENT})
         clock.move_to(datetime(2026, 11, 24, 4, 0, tzinfo=UTC))  # 23:00 in New York
         (request,) = daemon.requests("acme")
         assert request.job_name == "acme__sync"
@@ -528,3 +534,17 @@ def test_the_sensor_runs_without_being_switched_on(daemon: Daemon) -> None:
     assert sensor.name == "retries"
     assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
     assert sensor.minimum_interval_seconds == 60
+
+
+def test_tags_that_version_0_1_wrote_are_understood(
+    daemon: Daemon, instance: dg.DagsterInstance, clock: time_machine.Traveller
+) -> None:
+    first = record_run(instance, "acme")
+    fail(instance, first, {"opensense/failure": "heals"})
+    second_tags = {"opensense/chain": first.run_id, "opensense/try": "2"}
+    second = record_run(instance, "acme", more_tags=second_tags)
+    fail(instance, second, {"opensense/failure": "heals"})
+    clock.shift(minutes(5))
+    (request,) = daemon.requests("acme")
+    assert request.tags[names.ATTEMPT_GROUP] == first.run_id
+    assert request.tags[names.ATTEMPT] == "3"

@@ -15,7 +15,7 @@ import dagster as dg
 import time_machine
 
 from opensense_okta.config.models import Organization
-from opensense_okta.orchestration import names as tags
+from opensense_okta.orchestration import names
 from opensense_okta.orchestration.definitions import build_definitions
 from opensense_okta.orchestration.resources import Watcher
 from opensense_okta.simulator.company.org import Org
@@ -70,7 +70,7 @@ class Run:
     @property
     def failure(self) -> str | None:
         """The tag that says why it failed."""
-        return self.record.tags.get(tags.FAILURE) or None
+        return self.record.tags.get(names.FAILURE) or None
 
     @property
     def events(self) -> list[dg.EventLogEntry]:

@@ -6,7 +6,7 @@ import dagster as dg
 from dagster._core.events import DagsterEvent, DagsterEventType
 from dagster._core.test_utils import create_run_for_test
 
-from opensense_okta.orchestration import names as tags
+from opensense_okta.orchestration import names
 
 DAY = "2026-11-23"
 
@@ -21,7 +21,7 @@ def record_run(
     more_tags: Mapping[str, str] | None = None,
 ) -> dg.DagsterRun:
     """A run of one of the organization's jobs, in that status."""
-    own = {tags.ORGANIZATION: organization, tags.PARTITION: day}
+    own = {names.ORGANIZATION: organization, names.PARTITION: day}
     run: dg.DagsterRun = create_run_for_test(
         instance,
         job_name=f"{organization}__{job}",
