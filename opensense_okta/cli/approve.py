@@ -11,7 +11,7 @@ from shlex import quote
 import click
 
 from opensense_okta.cli.arguments import UsageError, day_of, lake_of, organization_of
-from opensense_okta.cli.terminal import PlainWatcher, show_rows, terminal
+from opensense_okta.cli.terminal import PlainWatcher, print_table, terminal
 from opensense_okta.config.environment import dagster_home
 from opensense_okta.config.models import Organization
 from opensense_okta.orchestration.in_process import JobRun, run_approval, send_notifications
@@ -151,7 +151,7 @@ def _show(
             click.echo(f"\n  {verdict.guard}: {verdict.says}")
             rows = examples(connection, verdict)
             if rows:
-                show_rows(list(rows[0]), (list(row.values()) for row in rows))
+                print_table(list(rows[0]), (list(row.values()) for row in rows))
 
 
 def _agreed(judgement: Judgement) -> bool:

@@ -1,7 +1,11 @@
-"""What people give to the commands, understood; or what is wrong with it."""
+"""The arguments of the commands: an organization, its lake, a day; or a usage error."""
 
 from datetime import UTC, date, datetime
+from typing import IO, Any
 
+import click
+
+from opensense_okta.cli.exit_code import ExitCode
 from opensense_okta.config.environment import data_root, organizations_folder
 from opensense_okta.config.load import load_organizations
 from opensense_okta.config.models import Organization
@@ -11,34 +15,40 @@ from opensense_okta.config.yaml_file import OrganizationFileError
 from opensense_okta.storage.lake import Lake
 
 
-class UsageError(Exception):
-    """The command cannot be carried out as it was given; the text says why."""
+class UsageError(click.ClickException):
+    """The command cannot run with these arguments, this configuration or this environment."""
+
+    exit_code = ExitCode.USAGE_ERROR
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Prints the message on standard error."""
+        click.echo(self.message, file, err=True)
 
 
 def organization_of(name: str) -> Organization:
-    """The organization of that name.
+    """Loads the organization of that name.
 
     Raises:
-        WrongUse: it has no file, or one with mistakes.
+        UsageError: There is no file of that name, or it has mistakes.
     """
     organizations = load_organizations(organizations_folder())
-    found = organizations.get(name)
-    if found is None:
+    organization = organizations.get(name)
+    if organization is None:
         near = nearest(name, organizations)
         meant = f" Did you mean {near}?" if near else ""
         raise UsageError(
             f"There is no organization file {organizations_folder() / name}.yaml.{meant}"
         )
-    if isinstance(found, OrganizationFileError):
-        raise UsageError(str(found))
-    return found
+    if isinstance(organization, OrganizationFileError):
+        raise UsageError(str(organization))
+    return organization
 
 
 def lake_of(organization: Organization) -> Lake:
-    """Where the organization's data lies.
+    """Opens the lake in which the organization's data is stored.
 
     Raises:
-        WrongUse: nothing can be stored there.
+        UsageError: Nothing can be stored there.
     """
     try:
         return Lake(data_root(), organization.name)
@@ -50,10 +60,10 @@ def lake_of(organization: Organization) -> Lake:
 
 
 def day_of(organization: Organization, given: str | None) -> date:
-    """The day that was asked for, today when none was.
+    """Parses the day; the default is today in the organization's time zone.
 
     Raises:
-        WrongUse: it is no day, or none of the organization's.
+        UsageError: It is no date, in the future, or before the organization's first day.
     """
     today = organization.today(datetime.now(UTC))
     try:
@@ -62,21 +72,21 @@ def day_of(organization: Organization, given: str | None) -> date:
         raise UsageError(f"--date {given}: write the day as 2026-11-23.") from None
     if day > today:
         raise UsageError(
-            f"--date {day}: that day has not come yet; in {organization.timezone} it is {today}."
+            f"--date {day}: that day is in the future; in {organization.timezone} it is {today}."
         )
     if day < organization.first_day:
         raise UsageError(
-            f"{day} lies before {organization.name}'s first day, which is {organization.first_day}"
+            f"{day} is before {organization.name}'s first day, which is {organization.first_day}"
             " (`first_day` in its file)."
         )
     return day
 
 
 def refuse_missing_secrets(organization: Organization) -> None:
-    """Looks whether each secret is where the organization file says.
+    """Checks that each secret is where the organization file says.
 
     Raises:
-        WrongUse: one is not.
+        UsageError: A secret is missing.
     """
     for name, settings in organization.directories.items():
         for _, value in settings:

@@ -1,9 +1,10 @@
-"""The command `doctor`: findings in one line each, with their remedy."""
+"""The command `doctor`: one line for each result, with what to do."""
 
 import json
 
 import click
 
+from opensense_okta.cli.exit_code import ExitCode
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.checks import CheckResult
 from opensense_okta.directories.doctor import examine
@@ -14,22 +15,21 @@ LEVELS = {"passed": "ok", "warning": "warn", "error": "fail"}
 MARKS = {"passed": "ok  ", "warning": "warn", "error": "FAIL"}
 
 
-def show(organization: Organization, lake: Lake, *, as_json: bool) -> int:
-    """Prints the findings; the exit status is 1 when the next sync would fail."""
-    found = examine(organization, lake)
-    found[organization.name] += examine_rules(organization, lake)
+def doctor_now(organization: Organization, lake: Lake, *, as_json: bool) -> ExitCode:
+    """Prints the results of all checks by directory; failed: the next sync would fail."""
+    all_results = examine(organization, lake)
+    all_results[organization.name] += examine_rules(organization, lake)
     if as_json:
-        click.echo(
-            json.dumps(
-                {name: [_as_json(result) for result in results] for name, results in found.items()},
-                indent=2,
-            )
-        )
+        document = {
+            name: [_as_json(result) for result in results] for name, results in all_results.items()
+        }
+        click.echo(json.dumps(document, indent=2))
     else:
-        for name, results in found.items():
+        for name, results in all_results.items():
             for result in results:
                 click.echo(f"{MARKS[result.outcome]}  {name}  {result.name}: {result.text}")
-    return int(any(result.outcome == "error" for results in found.values() for result in results))
+    outcomes = {result.outcome for results in all_results.values() for result in results}
+    return ExitCode.FAILED if "error" in outcomes else ExitCode.DONE
 
 
 def _as_json(result: CheckResult) -> dict[str, str]:

@@ -1,6 +1,6 @@
-"""The command `explain`: why a person's values are what they are, in words for whoever asks.
+"""The command `explain`: where each value of a person comes from.
 
-What it shows is personal data, and goes to the one who asked: never into logs or events.
+Its output is personal data: it is printed only, never written to logs or events.
 """
 
 import json
@@ -10,12 +10,11 @@ from datetime import date
 from unicodedata import category
 
 import click
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from opensense_okta.cli.arguments import UsageError, day_of, lake_of, organization_of
+from opensense_okta.cli.terminal import print_table, printable
 from opensense_okta.config.models import Organization
+from opensense_okta.config.text import as_words
 from opensense_okta.publishing.explain import (
     Change,
     Conflict,
@@ -36,43 +35,45 @@ from opensense_okta.publishing.find_person import (
 )
 from opensense_okta.storage.lake import Lake
 
-LISTED = 20  # of several who fit
+MAX_LISTED = 20  # people, where several match
+VALUE_COLUMNS = ("attribute", "value", "from", "rule", "since", "as of", "other values")
+NO_NAME = "(no name)"
 MATCH_KINDS = {
     "duplicate_in_directory": "several accounts of one directory have the same {key}, so it joins none",
-    "ambiguous_match": "the {key} fits several accounts of one directory, so nobody was joined by it",
+    "ambiguous_match": "the {key} matches several accounts of one directory, so it joined no accounts",
     "contradictory_match": "the {key} is the same, but a stronger key differs, so they were not joined",
-    "bridged_match": "joining by {key} would put together accounts that must stay apart, so it was not done",
+    "bridged_match": "joining by {key} would join accounts that must stay separate, so they were not joined",
 }
-ASK = (
+WHO_HELP = (
     "Give an e-mail address, a login, an employee number, a part of a name, a person id, or an account id"
     " such as okta/00u1."
 )
-BY_HAND = (
-    "Who is who can be settled by hand with `resolution.pin` and `resolution.part` in the organization's"
-    " file."
+BY_HAND_HELP = (
+    "To decide which accounts are one person, use `resolution.pin` and `resolution.part` in the"
+    " organization's file."
 )
 
 
 def explain_now(name: str, who: str, day_given: str | None, *, as_json: bool) -> None:
-    """Finds the person, asks which one if several fit, and prints what is known of them.
+    """Finds the person, asks which one if several match, and prints the explanation.
 
     Args:
-        name: of the organization.
-        who: an e-mail, login, person id, account id, employee number or a part of a name.
-        day_given: None: the published day.
-        as_json: prints one JSON document, and asks nothing.
+        name: The organization's name.
+        who: An e-mail address, login, person id, account id, employee number or part of a name.
+        day_given: The day; None is the published day.
+        as_json: Print one JSON document and ask nothing.
 
     Raises:
-        WrongUse: nobody fits, or several do and nobody can be asked; or the day is not stored.
+        UsageError: No person matches, or several do and the command cannot ask; or the day is not stored.
     """
-    organization, who = organization_of(name), _asked(who)
+    organization, who = organization_of(name), _normalized(who)
     lake = lake_of(organization)
     day = _day(organization, lake, day_given)
-    found = find(lake, [day], who)
-    if not found:
-        raise UsageError(_nobody(name, lake, day, who))
-    one = found[0] if len(found) == 1 else _chosen(found, who, ask=not as_json)
-    explanation = explain(lake, day, one.person_id)
+    people = find(lake, [day], who)
+    if not people:
+        raise UsageError(_no_match(name, lake, day, who))
+    person = people[0] if len(people) == 1 else _choose(people, who, ask=not as_json)
+    explanation = explain(lake, day, person.person_id)
     if as_json:
         click.echo(json.dumps(as_document(explanation), indent=2, ensure_ascii=False))
     else:
@@ -80,7 +81,7 @@ def explain_now(name: str, who: str, day_given: str | None, *, as_json: bool) ->
 
 
 def as_document(explanation: Explanation) -> dict[str, object]:
-    """The contract's JSON."""
+    """The JSON document."""
     return {
         "day": str(explanation.day),
         "person_id": explanation.person_id,
@@ -88,34 +89,29 @@ def as_document(explanation: Explanation) -> dict[str, object]:
             value.attribute: value.model_dump(mode="json", exclude={"attribute"})
             for value in explanation.values
         },
-        "accounts": [one.model_dump(exclude={"active"}) for one in explanation.accounts],
-        "groups": [one.model_dump() for one in explanation.groups],
-        "changes": [one.model_dump(mode="json") for one in explanation.changes],
-        "conflicts": [one.model_dump() for one in explanation.conflicts],
+        "accounts": [account.model_dump(exclude={"active"}) for account in explanation.accounts],
+        "groups": [group.model_dump() for group in explanation.groups],
+        "changes": [change.model_dump(mode="json") for change in explanation.changes],
+        "conflicts": [conflict.model_dump() for conflict in explanation.conflicts],
     }
 
 
 def show(explanation: Explanation) -> None:
-    """Prints it: a table as wide as a terminal, or plain lines with aligned columns."""
-    console = Console(highlight=False, markup=False, emoji=False)
-    if not console.is_terminal:
-        console.width = 100_000  # a pipe has no width: nothing is wrapped
-    for line in _who(explanation):
-        console.print(line, soft_wrap=True)
-    console.print()
-    with console.capture() as table:
-        console.print(_table(explanation, lines=console.is_terminal))
-    click.echo("\n".join(line.rstrip() for line in table.get().splitlines()))
+    """Prints the person, a table of the values, and sections of lines."""
+    for line in _heading(explanation):
+        click.echo(line)
+    click.echo()
+    print_table(VALUE_COLUMNS, _values(explanation), indent=0, unwrapped=("attribute", "since"))
     for line in _sections(explanation):
-        console.print(line, soft_wrap=True)
+        click.echo(line)
 
 
-def _asked(who: str) -> str:
-    """The question as it was meant: what is copied often has invisible characters around it."""
-    asked = "".join(letter for letter in who if category(letter) != "Cf").strip()
-    if not any(letter.isalnum() for letter in asked):
-        raise UsageError(f"WHO is “{_plain(who)}”, which names nobody. {ASK}")
-    return asked
+def _normalized(who: str) -> str:
+    """The text without invisible characters and spaces, which copied text often has around it."""
+    visible = "".join(letter for letter in who if category(letter) != "Cf").strip()
+    if not any(letter.isalnum() for letter in visible):
+        raise UsageError(f"WHO is “{printable(who)}”, which names nobody. {WHO_HELP}")
+    return visible
 
 
 def _day(organization: Organization, lake: Lake, given: str | None) -> StoredDay:
@@ -129,9 +125,10 @@ def _day(organization: Organization, lake: Lake, given: str | None) -> StoredDay
             f"Nothing of {organization.name} is stored yet. Start with"
             f" `opensense-okta sync {organization.name}`."
         )
-    near = min(days, key=lambda stored: abs(stored - asked)) if asked else days[-1]
+    nearest_day = min(days, key=lambda stored: abs(stored - asked)) if asked else days[-1]
     raise UsageError(
-        f"--date {asked}: no people of that day are stored. {_count(days)}; the nearest is {near}."
+        f"--date {asked}: no people are stored for that day. {_count(days)};"
+        f" the nearest is {nearest_day}."
     )
 
 
@@ -141,114 +138,108 @@ def _count(days: Sequence[date]) -> str:
     return f"{len(days)} days are stored, from {days[0]} to {days[-1]}"
 
 
-def _nobody(name: str, lake: Lake, day: StoredDay, who: str) -> str:
-    lines = [f"Nobody in {name}'s directory of {day.day} fits “{_plain(who)}”."]
+def _no_match(name: str, lake: Lake, day: StoredDay, who: str) -> str:
+    lines = [f"Nobody in {name}'s directory of {day.day} matches “{printable(who)}”."]
     others = [stored_day(lake, other) for other in stored_days(lake) if other != day.day]
     elsewhere = find(lake, [other for other in others if other], who)
     lines += [
-        f"{_called(one)} does, last on {one.day}:"
-        f" opensense-okta explain {name} {one.person_id} --date {one.day}"
-        for one in elsewhere[:LISTED]
+        f"{_label(person)} does, last on {person.day}:"
+        f" opensense-okta explain {name} {person.person_id} --date {person.day}"
+        for person in elsewhere[:MAX_LISTED]
     ]
     near = nearest(lake, day, who)
     if near and not elsewhere:
-        lines.append(f"Did you mean {' or '.join(_plain(text) for text in near)}?")
+        lines.append(f"Did you mean {' or '.join(printable(text) for text in near)}?")
     if not near and not elsewhere:
-        lines.append(f"Nobody on another stored day does either. {ASK}")
+        lines.append(f"Nobody on another stored day matches either. {WHO_HELP}")
     return "\n".join(lines)
 
 
-def _chosen(found: Sequence[Found], who: str, *, ask: bool) -> Found:
-    listed = found[:LISTED]
-    lines = [f"{len(found)} people fit “{_plain(who)}”:"]
+def _choose(people: Sequence[Found], who: str, *, ask: bool) -> Found:
+    listed = people[:MAX_LISTED]
+    lines = [f"{len(people)} people match “{printable(who)}”:"]
     lines += [
-        f"  {number:>2}  {_called(one)}  {one.person_id}"
-        for number, one in enumerate(listed, start=1)
+        f"  {number:>2}  {_label(person)}  {person.person_id}"
+        for number, person in enumerate(listed, start=1)
     ]
-    if len(found) > LISTED:
-        lines.append(f"  and {len(found) - LISTED} more: say more of the name")
+    if len(people) > MAX_LISTED:
+        lines.append(f"  and {len(people) - MAX_LISTED} more: give more of the name")
     if not (ask and sys.stdin.isatty() and sys.stderr.isatty()):
-        raise UsageError(
-            "\n".join([*lines, "Say which one, best by the id at the end of the line."])
-        )
+        raise UsageError("\n".join([*lines, "Give the person id at the end of the line."]))
     click.echo("\n".join(lines), err=True)
     number = click.prompt("Which one?", type=click.IntRange(1, len(listed)), err=True)
     return listed[int(number) - 1]
 
 
-def _called(one: Found) -> str:
-    email = f" <{_plain(one.email)}>" if one.email else ""
-    inactive = "" if one.active else ", inactive"
-    return f"{_plain(one.name or 'somebody without a name')}{email}{inactive}"
+def _label(person: Found) -> str:
+    email = f" <{printable(person.email)}>" if person.email else ""
+    inactive = "" if person.active else ", inactive"
+    return f"{printable(person.name or NO_NAME)}{email}{inactive}"
 
 
-def _who(explanation: Explanation) -> Iterator[str]:
+def _heading(explanation: Explanation) -> Iterator[str]:
     state = "active" if explanation.active else "inactive"
     published = "published" if explanation.published else "resolved, not published"
-    yield (
-        f"{_plain(explanation.name or 'Somebody without a name')}: {state} on {explanation.day}"
-        f" ({published})"
-    )
+    yield (f"{printable(explanation.name or NO_NAME)}: {state} on {explanation.day} ({published})")
     yield f"Person id  {explanation.person_id}"
     manager = explanation.manager or explanation.manager_id
-    yield f"Manager    {_plain(manager)}" if manager else "Manager    nobody known"
+    yield f"Manager    {printable(manager)}" if manager else "Manager    not known"
 
 
-def _table(explanation: Explanation, *, lines: bool) -> Table:
-    table = Table(box=box.SIMPLE_HEAD if lines else None, pad_edge=False, padding=(0, 2, 0, 0))
-    for title in ("attribute", "value", "from", "rule", "since", "as of", "against"):
-        table.add_column(title, overflow="fold", no_wrap=title in ("attribute", "since"))
+def _values(explanation: Explanation) -> Iterator[tuple[str, ...]]:
+    """A row of VALUE_COLUMNS for each attribute."""
     for value in explanation.values:
         stale = " (stale)" if value.directory in explanation.stale else ""
-        table.add_row(
+        yield (
             value.attribute,
             _content(value.value),
-            f"{value.directory}/{_plain(value.account_id)}",
-            value.rule.replace("_", " "),
+            f"{value.directory}/{value.account_id}",
+            as_words(value.rule),
             str(value.since or "not known"),
             f"{value.as_of or 'not known'}{stale}",
-            _against(value),
+            _other_values(value),
         )
-    for attribute, silenced in explanation.silent.items():
-        said = _said(silenced)
-        table.add_row(attribute, "", "", "set aside", "", "", said)
-    return table
+    for attribute, losing in explanation.silent.items():
+        yield (attribute, "", "", "set aside", "", "", _by_directory(losing))
 
 
-def _against(value: Value) -> str:
-    same = [one.directory for one in value.losing if one.value == value.value]
-    other = [one for one in value.losing if one.value != value.value]
+def _other_values(value: Value) -> str:
+    same = [losing.directory for losing in value.losing if losing.value == value.value]
+    different = [losing for losing in value.losing if losing.value != value.value]
     agree = f"the same in {', '.join(dict.fromkeys(same))}" if same else ""
-    return "; ".join(part for part in (_said(other), agree) if part)
+    return "; ".join(part for part in (_by_directory(different), agree) if part)
 
 
-def _said(losing: Iterable[Losing]) -> str:
-    return "; ".join(f"{one.directory}: {_content(one.value)}" for one in losing)
+def _by_directory(values: Iterable[Losing]) -> str:
+    return "; ".join(f"{value.directory}: {_content(value.value)}" for value in values)
 
 
 def _sections(explanation: Explanation) -> Iterator[str]:
     yield from _section(
         "Accounts",
         (
-            f"{one.directory}/{_plain(one.id)}  {_plain(one.status or 'no status')}"
-            f" ({'active' if one.active else 'inactive'})"
-            for one in explanation.accounts
+            f"{account.directory}/{printable(account.id)}  {printable(account.status or 'no status')}"
+            f" ({'active' if account.active else 'inactive'})"
+            for account in explanation.accounts
         ),
     )
     yield from _section(
         "Groups",
-        (f"{_plain(one.name or '')}  {_plain(one.group_id)}" for one in explanation.groups),
+        (
+            f"{printable(group.name or '')}  {printable(group.group_id)}"
+            for group in explanation.groups
+        ),
     )
     yield from _section("Conflicts", map(_conflict, explanation.conflicts))
-    if any(one.kind in MATCH_KINDS for one in explanation.conflicts):
-        yield f"  {BY_HAND}"
+    if any(conflict.kind in MATCH_KINDS for conflict in explanation.conflicts):
+        yield f"  {BY_HAND_HELP}"
     yield from _section(
         "What changed",
         (
-            f"{one.day}  {_plain(_change(one, explanation.person_id))}"
-            for one in explanation.changes
+            f"{change.day}  {printable(_change(change, explanation.person_id))}"
+            for change in explanation.changes
         ),
-        none="nothing is known",
+        none="not known",
     )
 
 
@@ -262,43 +253,42 @@ def _conflict(conflict: Conflict) -> str:
     detail = conflict.detail
     values = detail.get("values")
     if isinstance(values, dict):
-        said = ", ".join(f"{account} says “{value}”" for account, value in values.items())
-        return _plain(f"{conflict.attribute}: {said}")
+        by_account = ", ".join(f"{account} has “{value}”" for account, value in values.items())
+        return printable(f"{conflict.attribute}: {by_account}")
     accounts = detail.get("accounts")
     evidence = [
         f"{account} ({', '.join(f'{key} {value}' for key, value in keys.items())})"
         for account, keys in (accounts if isinstance(accounts, dict) else {}).items()
     ]
     why = MATCH_KINDS.get(conflict.kind, conflict.kind).format(key=detail.get("key"))
-    return _plain(f"{conflict.kind.replace('_', ' ')}: {why}: {', '.join(evidence)}")
+    return printable(f"{conflict.kind.replace('_', ' ')}: {why}: {', '.join(evidence)}")
 
 
-def _change(one: Change, person_id: str) -> str:
-    before, after = one.before_name or one.before, one.after_name or one.after
-    told: dict[tuple[str, str | None], Callable[[], str]] = {
-        ("added", None): lambda: "came into the directory",
-        ("removed", None): lambda: "left the directory",
+def _change(change: Change, person_id: str) -> str:
+    before, after = change.before_name or change.before, change.after_name or change.after
+    sentences: dict[tuple[str, str | None], Callable[[], str]] = {
+        ("added", None): lambda: "was added to the directory",
+        ("removed", None): lambda: "was removed from the directory",
         ("added", "membership"): lambda: f"joined the group {after}",
         ("removed", "membership"): lambda: f"left the group {before}",
         ("merged", None): lambda: (
-            f"became one person with {before}" if one.after == person_id else f"goes on as {after}"
+            f"became one person with {before}"
+            if change.after == person_id
+            else f"is one person with {after} now"
         ),
         ("split", None): lambda: (
-            f"was split off from {before}" if one.after == person_id else f"{after} was split off"
+            f"was separated from {before}"
+            if change.after == person_id
+            else f"{after} was separated from this person"
         ),
     }
-    tell = told.get((one.change, one.attribute))
-    return tell() if tell else f"{one.attribute}: {before or 'blank'} → {after or 'blank'}"
+    sentence = sentences.get((change.change, change.attribute))
+    return (
+        sentence() if sentence else f"{change.attribute}: {before or 'blank'} → {after or 'blank'}"
+    )
 
 
 def _content(value: Content) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    return _plain(", ".join(value) if isinstance(value, list) else value)
-
-
-def _plain(text: str) -> str:
-    """A directory's text without what would move a terminal's cursor or turn its letters round."""
-    return "".join(
-        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
-    )
+    return printable(", ".join(value) if isinstance(value, list) else value)

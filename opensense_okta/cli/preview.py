@@ -1,6 +1,6 @@
-"""The command `preview`: what publishing would change, for whoever asks before it happens.
+"""The command `preview`: what publishing would change.
 
-What it shows is personal data, and goes to the one who asked: never into logs or events.
+Its output is personal data: it is printed only, never written to logs or events.
 """
 
 import json
@@ -10,9 +10,10 @@ from pathlib import Path
 import click
 
 from opensense_okta.cli.arguments import UsageError, day_of, lake_of, organization_of
-from opensense_okta.cli.terminal import show_rows
+from opensense_okta.cli.terminal import print_table
 from opensense_okta.config.load import load_organization
 from opensense_okta.config.models import Organization
+from opensense_okta.config.text import plural
 from opensense_okta.config.yaml_file import OrganizationFileError
 from opensense_okta.publishing.preview import Kind, PersonChange, Preview, preview
 from opensense_okta.publishing.published import NotResolved
@@ -36,145 +37,143 @@ def preview_now(
     day_given: str | None,
     rules: str | None,
     *,
-    everything: bool,
+    all_attributes: bool,
     people: int,
     as_json: bool,
 ) -> None:
     """Prints what publishing would change.
 
     Args:
-        name: of the organization.
-        day_given: None: today.
-        rules: an organization file whose rules are tried; None: the organization's own.
-        everything: not only what signatures show.
-        people: how many of each kind are named at most.
-        as_json: prints one JSON document.
+        name: The organization's name.
+        day_given: The day; None is today.
+        rules: The path of an organization file whose rules are tried; None: the organization's own.
+        all_attributes: Show all attributes, not only those in signatures.
+        people: The largest number of people listed for each kind of change.
+        as_json: Print one JSON document.
 
     Raises:
-        WrongUse: the day or the rules cannot be resolved.
+        UsageError: The day or the rules cannot be resolved.
     """
     organization = organization_of(name)
     day, lake = day_of(organization, day_given), lake_of(organization)
-    other = _rules(name, Path(rules)) if rules else None
+    other = _load_rules(name, Path(rules)) if rules else None
     try:
-        found = preview(organization, lake, day, rules=other, everything=everything, people=people)
+        changes = preview(
+            organization, lake, day, rules=other, everything=all_attributes, people=people
+        )
     except (NothingToResolve, StaleDirectory, NotResolved) as error:
         raise UsageError(str(error)) from None
     if as_json:
-        click.echo(json.dumps(as_document(organization, found), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(as_document(organization, changes), indent=2, ensure_ascii=False))
     else:
-        _show(organization, found)
+        _show(organization, changes)
 
 
-def as_document(organization: Organization, found: Preview) -> dict[str, object]:
-    """All of it for programs."""
+def as_document(organization: Organization, changes: Preview) -> dict[str, object]:
+    """The JSON document."""
     return {
         "organization": organization.name,
-        "day": str(found.day),
+        "day": str(changes.day),
         "compared_with": {
-            "day": str(found.compared_with) if found.compared_with else None,
-            "what": _what(found),
+            "day": str(changes.compared_with) if changes.compared_with else None,
+            "what": _base(changes),
         },
-        "sources": {name: str(as_of) for name, as_of in found.sources.items()},
-        "difference": found.difference.model_dump(),
-        "people": [one.model_dump() for one in found.people],
-        "people_counted": dict(found.kinds),
-        "attributes": [one.model_dump() for one in found.attributes],
-        "held": found.findings.held,
-        "guards_compared_with": str(found.replaces) if found.replaces else None,
+        "sources": {name: str(as_of) for name, as_of in changes.sources.items()},
+        "difference": changes.difference.model_dump(),
+        "people": [person.model_dump() for person in changes.people],
+        "people_counted": dict(changes.kinds),
+        "attributes": [attribute.model_dump() for attribute in changes.attributes],
+        "held": changes.findings.held,
+        "guards_compared_with": str(changes.replaces) if changes.replaces else None,
         "unproven": [
             {"directory": result.directory, "check": result.name, "says": result.text}
-            for result in found.findings.unproven
+            for result in changes.findings.unproven
         ],
-        "guards": [one.model_dump(mode="json") for one in found.verdicts],
+        "guards": [verdict.model_dump(mode="json") for verdict in changes.verdicts],
     }
 
 
-def _rules(name: str, path: Path) -> Organization:
+def _load_rules(name: str, path: Path) -> Organization:
     try:
         return load_organization(path, name=name)
     except OrganizationFileError as mistakes:
         raise UsageError(str(mistakes)) from None
 
 
-def _what(found: Preview) -> str | None:
-    if found.rules:
+def _base(changes: Preview) -> str | None:
+    if changes.rules:
         return "rules"
-    return "published" if found.compared_with else None
+    return "published" if changes.compared_with else None
 
 
-def _show(organization: Organization, found: Preview) -> None:
-    for line in _heading(organization, found):
+def _show(organization: Organization, changes: Preview) -> None:
+    for line in _heading(organization, changes):
         click.echo(line)
-    if found.attributes:
+    if changes.attributes:
         click.echo("\n  Attributes, by the number of people:")
-        show_rows(
+        print_table(
             ("attribute", "changed", "filled", "blanked", "rewritten"),
             (
-                (each.attribute, each.changed, each.filled, each.blanked, each.rewritten)
-                for each in found.attributes
+                (counts.attribute, counts.changed, counts.filled, counts.blanked, counts.rewritten)
+                for counts in changes.attributes
             ),
         )
     for kind, words in KINDS.items():
-        those = [one for one in found.people if one.kind == kind]
-        if those:
-            many = found.kinds[kind]
-            few = f", of whom {len(those)} are shown" if len(those) < many else ""
-            click.echo(f"\n  {many:,} {_people(many)} {words}{few}:")
-            show_rows(("person", "e-mail", "what"), _rows(those))
-    for line in _verdicts(found):
+        people = [person for person in changes.people if person.kind == kind]
+        if people:
+            count = changes.kinds[kind]
+            shown = f" ({len(people)} are shown)" if len(people) < count else ""
+            click.echo(f"\n  {plural(count, 'person', 'people')} {words}{shown}:")
+            print_table(("person", "e-mail", "change"), _rows(people))
+    for line in _verdicts(changes):
         click.echo(line)
     click.echo("\n  Nothing was written.")
 
 
-def _heading(organization: Organization, found: Preview) -> Iterator[str]:
+def _heading(organization: Organization, changes: Preview) -> Iterator[str]:
     against = {
-        "rules": f"from what {organization.name}'s own rules make of it",
-        "published": f"from the directory of {found.compared_with}, which is published",
-    }.get(_what(found) or "", "from nothing: nothing is published yet")
-    yield f"{organization.name}, {found.day}: how the directory would differ {against}."
-    yield "  Made of " + ", ".join(f"{name} of {day}" for name, day in found.sources.items()) + "."
-    d = found.difference
+        "rules": f"from the result of {organization.name}'s own rules",
+        "published": f"from the published directory of {changes.compared_with}",
+    }.get(_base(changes) or "", "from an empty directory: nothing is published yet")
+    yield f"{organization.name}, {changes.day}: the directory would differ {against}."
     yield (
-        f"  In all: {d.added:,} people added, {d.removed:,} removed, {d.changed:,} changed,"
-        f" {d.merged:,} merged, {d.split:,} split; {d.groups_added:,} groups added,"
-        f" {d.groups_removed:,} removed; {d.memberships_added:,} memberships added,"
-        f" {d.memberships_removed:,} removed."
+        "  Sources: " + ", ".join(f"{name} of {day}" for name, day in changes.sources.items()) + "."
     )
-    if not found.kinds and not found.attributes:
+    total = changes.difference
+    yield (
+        f"  In total: {total.added:,} people added, {total.removed:,} removed,"
+        f" {total.changed:,} changed, {total.merged:,} merged, {total.split:,} split;"
+        f" {total.groups_added:,} groups added, {total.groups_removed:,} removed;"
+        f" {total.memberships_added:,} memberships added, {total.memberships_removed:,} removed."
+    )
+    if not changes.kinds and not changes.attributes:
         yield "  No signature would change."
 
 
-def _people(number: int) -> str:
-    return "person" if number == 1 else "people"
-
-
-def _rows(those: list[PersonChange]) -> Iterator[tuple[object, ...]]:
-    """A row for each attribute of each person; who it is stands in the first one alone."""
-    for one in those:
-        lines = [
+def _rows(people: list[PersonChange]) -> Iterator[tuple[object, ...]]:
+    """A row for each changed attribute of a person; only the first row has name and e-mail."""
+    for person in people:
+        edits = [
             f"{edit.attribute}: {edit.before or NO_VALUE} → {edit.after or NO_VALUE}"
-            for edit in one.attributes
+            for edit in person.attributes
         ]
-        first, *others = lines or [one.other or ""]
-        yield (one.name or one.person_id, one.email, first)
-        yield from (("", "", other) for other in others)
+        first, *others = edits or [person.other or ""]
+        yield (person.name or person.person_id, person.email, first)
+        yield from (("", "", edit) for edit in others)
 
 
-def _verdicts(found: Preview) -> Iterator[str]:
+def _verdicts(changes: Preview) -> Iterator[str]:
     yield ""
     against = (
-        f", compared with the directory of {found.replaces}, which is published"
-        if found.replaces
-        else ""
+        f", compared with the published directory of {changes.replaces}" if changes.replaces else ""
     )
-    if found.findings.held:
+    if changes.findings.held:
         yield f"  It would be held back{against}:"
-        yield from (f"    - {reason}" for reason in found.findings.reasons)
+        yield from (f"    - {reason}" for reason in changes.findings.reasons)
     else:
         yield f"  No guard would hold it back{against}."
-    if found.replaces and found.replaces > found.day:
-        yield f"  An older day replaces that of {found.replaces} only where `even_if_older` asks for it."
-    for verdict in found.verdicts:
+    if changes.replaces and changes.replaces > changes.day:
+        yield f"  An older day replaces that of {changes.replaces} only with `even_if_older: true`."
+    for verdict in changes.verdicts:
         if verdict.warns:
             yield f"    Look at: {verdict.says}"

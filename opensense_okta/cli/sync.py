@@ -1,4 +1,4 @@
-"""The command `sync`: one run of an organization's daily job, and what is to be said about it."""
+"""The command `sync`: one run of an organization's daily job, and its summary."""
 
 import json
 import os
@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 import click
 
 from opensense_okta.cli.arguments import day_of, lake_of, organization_of, refuse_missing_secrets
+from opensense_okta.cli.exit_code import ExitCode
 from opensense_okta.cli.terminal import terminal, watching
 from opensense_okta.config.environment import dagster_home
 from opensense_okta.config.models import Organization
@@ -19,12 +20,25 @@ from opensense_okta.publishing.published import Published, published
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage.lake import Lake
 
-DONE, FAILED, HELD = 0, 1, 3
+STATUS = {ExitCode.DONE: "done", ExitCode.FAILED: "failed", ExitCode.HELD_BACK: "held"}
+"""The status in the JSON document."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a sync did and how things stand now; `told` is what the targets of `notify` were told."""
+    """What a sync did, and what is published now.
+
+    Attributes:
+        organization: The organization.
+        day: The day that was synced.
+        sync: The run of the whole job.
+        resolve: The run that resolved stored snapshots after a read failed, if there was one.
+        snapshots: The manifest of each directory's snapshot of the day.
+        resolved: The manifest of the resolved day.
+        published: The published day.
+        lake: The organization's lake.
+        notices: A line for each notification that was sent.
+    """
 
     organization: Organization
     day: date
@@ -34,54 +48,65 @@ class Report:
     resolved: ResolvedManifest | None
     published: Published | None
     lake: Lake
-    told: list[str]
+    notices: list[str]
 
     @property
-    def status(self) -> int:
+    def status(self) -> ExitCode:
         """The command's exit status."""
         if not self.sync.failures:
-            return DONE
-        return HELD if self.sync.held else FAILED
+            return ExitCode.DONE
+        return ExitCode.HELD_BACK if self.sync.held else ExitCode.FAILED
 
     @property
-    def fresh(self) -> bool:
-        """Whether what this command resolved is what is published."""
-        ended_well = not (self.resolve or self.sync).failures
-        return ended_well and bool(
+    def is_published(self) -> bool:
+        """Whether the directory that this command resolved is the published one."""
+        succeeded = not (self.resolve or self.sync).failures
+        return succeeded and bool(
             self.published and self.resolved and self.published.id == self.resolved.id
         )
 
 
-def sync_now(name: str, day_given: str | None, *, as_json: bool, everything: bool = False) -> int:
-    """Runs the job, shows progress and a summary, and returns the exit status.
+def sync_now(name: str, day_given: str | None, *, as_json: bool, full: bool = False) -> ExitCode:
+    """Runs the job and prints progress and a summary.
+
+    Args:
+        name: The organization's name.
+        day_given: The day; None is today.
+        as_json: Print the summary as one JSON document.
+        full: Read all memberships, also the unchanged ones.
 
     Raises:
-        WrongUse: the organization or the day cannot be synced.
+        UsageError: The organization or the day cannot be synced.
     """
     os.environ["DAGSTER_HOME"] = str(dagster_home())
     organization = organization_of(name)
     day = day_of(organization, day_given)
     lake = lake_of(organization)
     if day == organization.today(datetime.now(UTC)):
-        refuse_missing_secrets(organization)  # a past day is not read, only resolved
+        refuse_missing_secrets(organization)  # a past day is only resolved, nothing is read
     with terminal() as console, watching(console) as watcher:
         console.print(f"{name}: syncing {day}", markup=False, highlight=False)
 
-        def fall_back() -> None:
-            words = f"{name}: the sync failed, going on with what is stored"
-            console.print(words, markup=False, highlight=False)
+        def on_failure() -> None:
+            message = f"{name}: the sync failed, continuing with the stored snapshots"
+            console.print(message, markup=False, highlight=False)
 
-        sync, resolve = run_sync(organization, day, lake, watcher, fall_back, everything=everything)
+        sync, resolve = run_sync(organization, day, lake, watcher, on_failure, full=full)
     report = _report(organization, day, lake, sync, resolve, send_notifications(organization, lake))
-    click.echo(
-        json.dumps(as_document(report), indent=2) if as_json else "\n".join(in_words(report))
-    )
+    if as_json:
+        click.echo(json.dumps(as_document(report), indent=2))
+    else:
+        click.echo("\n".join(format_report(report)))
     return report.status
 
 
-def in_words(report: Report) -> list[str]:
-    """What was read, what changed, what failed, where it lies and what comes next."""
-    outcome = {DONE: "done", FAILED: "the sync failed", HELD: "held back"}[report.status]
+def format_report(report: Report) -> list[str]:
+    """The lines of the summary: failures, reads, changes, the published day, the next sync."""
+    outcome = {
+        ExitCode.DONE: "done",
+        ExitCode.FAILED: "the sync failed",
+        ExitCode.HELD_BACK: "held back",
+    }[report.status]
     if report.sync.interrupted:
         outcome = "interrupted"
     return [
@@ -91,19 +116,19 @@ def in_words(report: Report) -> list[str]:
         *(_read(name, manifest, report) for name, manifest in report.snapshots.items()),
         *_warnings(report),
         *_changed(report),
-        *_lies(report),
-        *(f"  Notices    {line}" for line in report.told),
+        *_published(report),
+        *(f"  Notices    {notice}" for notice in report.notices),
         _next(report),
     ]
 
 
 def as_document(report: Report) -> dict[str, object]:
-    """The same for programs."""
-    now = report.published
+    """The same as a JSON document."""
+    published_day = report.published
     return {
         "organization": report.organization.name,
         "day": str(report.day),
-        "status": {DONE: "done", FAILED: "failed", HELD: "held"}[report.status],
+        "status": STATUS[report.status],
         "run_id": report.sync.run_id,
         "resolve_run_id": report.resolve.run_id if report.resolve else None,
         "failures": [*report.sync.failures, *(report.resolve.failures if report.resolve else ())],
@@ -121,9 +146,11 @@ def as_document(report: Report) -> dict[str, object]:
             for name, manifest in report.snapshots.items()
         },
         "resolved": dict(report.resolved.rows) if report.resolved else None,
-        "published": now.model_dump(mode="json", exclude={"resolved"}) if now else None,
-        "database": str(report.lake.database) if now else None,
-        "notices": report.told,
+        "published": published_day.model_dump(mode="json", exclude={"resolved"})
+        if published_day
+        else None,
+        "database": str(report.lake.database) if published_day else None,
+        "notices": report.notices,
         "next_sync": report.organization.next_sync(datetime.now(UTC)).isoformat()
         if report.organization.enabled
         else None,
@@ -136,7 +163,7 @@ def _report(
     lake: Lake,
     sync: JobRun,
     resolve: JobRun | None,
-    told: list[str],
+    notices: list[str],
 ) -> Report:
     stored = {
         name: lake.snapshot(name, day).manifest(SnapshotManifest)
@@ -151,21 +178,22 @@ def _report(
         resolved=lake.resolved(day).manifest(ResolvedManifest),
         published=published(lake),
         lake=lake,
-        told=told,
+        notices=notices,
     )
 
 
 def _read(directory: str, manifest: SnapshotManifest, report: Report) -> str:
     rows = manifest.rows
-    what = (
+    counts = (
         f"{rows['raw_users']:,} users, {rows['raw_groups']:,} groups,"
         f" {rows['memberships']:,} memberships"
     )
     if manifest.run_id != report.sync.run_id:
-        return f"  Kept       {directory}: {what}, as read at {manifest.finished:%H:%M} UTC"
+        return f"  Kept       {directory}: {counts}, as read at {manifest.finished:%H:%M} UTC"
     seconds = (manifest.finished - manifest.started).total_seconds()
     waited = f", {manifest.cost.waited:.0f} s of them waiting" if manifest.cost.waited >= 1 else ""
-    return f"  Read       {directory}: {what} ({manifest.cost.requests:,} requests, {seconds:.1f} s{waited})"
+    requests = f"{manifest.cost.requests:,} requests"
+    return f"  Read       {directory}: {counts} ({requests}, {seconds:.1f} s{waited})"
 
 
 def _check(result: CheckResult) -> dict[str, object]:
@@ -208,11 +236,11 @@ def _changed(report: Report) -> list[str]:
     ]
     if rows["conflicts"]:
         lines.append(
-            f"  Conflicts  {rows['conflicts']:,}: directories disagree on a value or on who is who; table"
-            " `conflicts` says where"
+            f"  Conflicts  {rows['conflicts']:,}: directories disagree on a value or on which accounts"
+            " are one person; see the table `conflicts`"
         )
     last = report.published
-    difference = last.difference if report.fresh and last else None
+    difference = last.difference if report.is_published and last else None
     if last is not None and last.base is not None and difference is not None:
         lines.append(
             f"  Changed    {difference.added:,} people added, {difference.removed:,} removed,"
@@ -221,10 +249,10 @@ def _changed(report: Report) -> list[str]:
     return lines
 
 
-def _lies(report: Report) -> list[str]:
-    kept = "" if report.fresh else ", as before"
+def _published(report: Report) -> list[str]:
+    unchanged = "" if report.is_published else ", as before"
     return [
-        f"  Published  the directory of {report.published.day}{kept}: {report.lake.database}"
+        f"  Published  the directory of {report.published.day}{unchanged}: {report.lake.database}"
         if report.published
         else "  Published  nothing yet",
         f"  Run        {report.sync.run_id} in Dagster's UI (make ui)",
@@ -236,5 +264,5 @@ def _next(report: Report) -> str:
     when = report.organization.next_sync(datetime.now(UTC))
     by_hand = f"by hand: opensense-okta sync {name}"
     if not report.organization.enabled:
-        return f"  Next       {by_hand} (the schedule starts switched off: `enabled: false`)"
+        return f"  Next       {by_hand} (the schedule is off: `enabled: false`)"
     return f"  Next       {when:%Y-%m-%d %H:%M %Z} by the schedule while Dagster runs; {by_hand}"

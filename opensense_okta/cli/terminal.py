@@ -1,8 +1,8 @@
-"""What the commands show: live progress on a terminal, plain lines elsewhere."""
+"""What the commands print: progress as bars on a terminal and as lines elsewhere, and tables."""
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -18,29 +18,29 @@ from opensense_okta.directories.protocol import Listener, Progress, in_words
 if TYPE_CHECKING:
     import dagster as dg
 
-EVERY = 2.0  # seconds between two plain lines
+LINE_INTERVAL = 2.0  # seconds between two plain lines
 
 
 @contextmanager
 def terminal() -> Iterator[Console]:
-    """Standard error as it is now; Dagster captures the stream itself while a run lasts."""
+    """A console on a copy of standard error: Dagster redirects the stream itself during a run."""
     with os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding="utf-8") as stream:
         yield Console(file=stream, force_terminal=sys.stderr.isatty())
 
 
 class PlainWatcher:
-    """A line now and then, for logs and pipes."""
+    """Prints a line every few seconds, for logs and pipes."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
 
     def listener(self, context: "dg.AssetExecutionContext", directory: str) -> Listener:  # noqa: ARG002
-        """Says how far one directory's read has come."""
+        """Makes a function that prints the progress of one directory's read."""
         last = monotonic()
 
         def listen(progress: Progress) -> None:
             nonlocal last
-            if progress.note or monotonic() - last >= EVERY:
+            if progress.note or monotonic() - last >= LINE_INTERVAL:
                 last = monotonic()
                 self._console.print(
                     f"{directory}: {in_words(progress)}", markup=False, highlight=False
@@ -49,18 +49,18 @@ class PlainWatcher:
         return listen
 
     def tell(self, words: str) -> None:
-        """Says it in a line of its own."""
+        """Prints one line."""
         self._console.print(words, markup=False, highlight=False, soft_wrap=True)
 
 
 class LiveWatcher:
-    """A bar for each listing that is being read."""
+    """Shows a bar for each listing that is being read."""
 
     def __init__(self, bars: rich.progress.Progress) -> None:
         self._bars = bars
 
     def listener(self, context: "dg.AssetExecutionContext", directory: str) -> Listener:  # noqa: ARG002
-        """Shows how far one directory's read has come."""
+        """Makes a function that shows the progress of one directory's read."""
         shown: dict[str, rich.progress.TaskID] = {}
 
         def listen(progress: Progress) -> None:
@@ -78,13 +78,13 @@ class LiveWatcher:
         return listen
 
     def tell(self, words: str) -> None:
-        """Says it in a line of its own, above the bars."""
+        """Prints one line above the bars."""
         self._bars.console.print(words, markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager
 def watching(console: Console) -> Iterator[PlainWatcher | LiveWatcher]:
-    """Who watches the reads: bars on a terminal, lines elsewhere."""
+    """Shows the progress of reads: bars on a terminal, lines elsewhere."""
     if not console.is_terminal:
         yield PlainWatcher(console)
         return
@@ -99,29 +99,47 @@ def watching(console: Console) -> Iterator[PlainWatcher | LiveWatcher]:
         yield LiveWatcher(bars)
 
 
-WIDE = 100_000  # a pipe has no width: nothing is wrapped
+WIDE = 100_000  # columns: nothing is wrapped where the output is no terminal
 
 
-def show_rows(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Prints a table as wide as the terminal, or plain lines with aligned columns."""
-    console = Console(highlight=False, markup=False, emoji=False)
-    if not console.is_terminal:
-        console.width = WIDE
+def print_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    indent: int = 4,
+    unwrapped: Collection[str] = (),
+) -> None:
+    """Prints a table as wide as the terminal, or plain lines with aligned columns.
+
+    Args:
+        columns: The header.
+        rows: A value for each column; None is shown as nothing.
+        indent: Spaces before each line.
+        unwrapped: Columns whose values are never broken into several lines.
+    """
+    console = stdout_console()
     table = Table(
         box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False, padding=(0, 2, 0, 0)
     )
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column in unwrapped)
     for row in rows:
-        table.add_row(*(plain(value) for value in row))
+        table.add_row(*("" if value is None else printable(str(value)) for value in row))
     with console.capture() as printed:
         console.print(table)
-    click.echo("\n".join(f"    {line}".rstrip() for line in printed.get().splitlines()))
+    click.echo("\n".join(f"{' ' * indent}{line}".rstrip() for line in printed.get().splitlines()))
 
 
-def plain(value: object) -> str:
-    """A directory's text without what would move a terminal's cursor or turn its letters round."""
+def stdout_console() -> Console:
+    """A console on standard output without markup; it wraps nothing unless it is a terminal."""
+    console = Console(highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = WIDE
+    return console
+
+
+def printable(text: str) -> str:
+    """A directory's text without characters that move a terminal's cursor or reverse its text."""
     return "".join(
-        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}"
-        for letter in ("" if value is None else str(value))
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
     )

@@ -49,7 +49,7 @@ def run_sync(
     watcher: Watcher,
     on_failure: Callable[[], None],
     *,
-    everything: bool = False,
+    full: bool = False,
 ) -> tuple[JobRun, JobRun | None]:
     """Runs the whole job and, where a read failed, the resolving part of it on what is stored.
 
@@ -59,7 +59,7 @@ def run_sync(
         lake: of the organization.
         watcher: of the reads.
         on_failure: called between a failed run and the resolving one that follows.
-        everything: whether all memberships are read, the unchanged ones, too.
+        full: whether all memberships are read, also the unchanged ones.
 
     Returns:
         The run of the whole job, and the resolving run that followed, if one did.
@@ -67,7 +67,7 @@ def run_sync(
     defs = build_definitions({organization.name: organization}, lambda _name: lake, watcher)
     with _instance() as instance:
         config = {
-            names.read_op(organization.name, directory): {"config": {"full": everything}}
+            names.read_op(organization.name, directory): {"config": {"full": full}}
             for directory in organization.directories
         }
         sync = _run(defs, names.sync_job(organization.name), instance, day, {}, {"ops": config})

@@ -133,7 +133,7 @@ def test_everything_about_a_person_in_words(home: Path) -> None:
 Person id  {id_of(home, "E7")}
 Manager    Bob Ray
 
-attribute        value          from     rule                since       as of               against
+attribute        value          from     rule                since       as of               other values
 active           true           hr/1     default precedence  2026-11-22  2026-11-23          the same in shop
 display_name     Ána Lovelace   hr/1     only value          2026-11-22  2026-11-23
 email            ana@acme.test  hr/1     default precedence  2026-11-22  2026-11-23          shop: a@acme.test
@@ -150,14 +150,14 @@ Groups
   Staff  hr/g1
 
 Conflicts
-  email: hr/1 says “ana@acme.test”, shop/s1 says “a@acme.test”
-  title: hr/1 says “Clerk”, shop/s1 says “Boss”
+  email: hr/1 has “ana@acme.test”, shop/s1 has “a@acme.test”
+  title: hr/1 has “Clerk”, shop/s1 has “Boss”
 
 What changed
   2026-11-23  joined the group Staff
   2026-11-23  accounts: ["hr/1"] → ["hr/1","shop/s1"]
   2026-11-23  title: Clerk → Boss
-  2026-11-22  came into the directory
+  2026-11-22  was added to the directory
 """
     )
 
@@ -166,9 +166,9 @@ def test_a_match_that_was_not_made_says_why_with_the_evidence_and_what_to_do() -
     words = run("acme", "Cat Ray").stdout
     key = "(email cat@acme.test)"
     assert (
-        "  ambiguous match: the email fits several accounts of one directory, so nobody was joined by it:"
+        "  ambiguous match: the email matches several accounts of one directory, so it joined no accounts:"
         f" hr/3 {key}, shop/s2 {key}, shop/s3 {key}\n"
-        "  Who is who can be settled by hand with `resolution.pin` and `resolution.part` in the"
+        "  To decide which accounts are one person, use `resolution.pin` and `resolution.part` in the"
         " organization's file.\n"
     ) in words
 
@@ -246,14 +246,14 @@ class Wrong(NamedTuple):
 WRONG = {
     "a typing mistake": Wrong(
         ("acme", "bob@acme.tst"),
-        "Nobody in acme's directory of 2026-11-23 fits “bob@acme.tst”.\n"
+        "Nobody in acme's directory of 2026-11-23 matches “bob@acme.tst”.\n"
         "Did you mean bob@acme.test?\n",
     ),
     "nobody": Wrong(
         ("acme", "zzz"),
-        "Nobody in acme's directory of 2026-11-23 fits “zzz”.\n"
-        "Nobody on another stored day does either. Give an e-mail address, a login, an employee number, a"
-        " part of a name, a person id, or an account id such as okta/00u1.\n",
+        "Nobody in acme's directory of 2026-11-23 matches “zzz”.\n"
+        "Nobody on another stored day matches either. Give an e-mail address, a login, an employee number,"
+        " a part of a name, a person id, or an account id such as okta/00u1.\n",
     ),
     "no question": Wrong(
         ("acme", " \u200b, "),
@@ -262,7 +262,7 @@ WRONG = {
     ),
     "a day that is not stored": Wrong(
         ("acme", "E7", "--date", "2026-11-03"),
-        "--date 2026-11-03: no people of that day are stored. 2 days are stored, from 2026-11-22 to"
+        "--date 2026-11-03: no people are stored for that day. 2 days are stored, from 2026-11-22 to"
         " 2026-11-23; the nearest is 2026-11-22.\n",
     ),
     "a day that is none": Wrong(
@@ -280,23 +280,23 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_what_cannot_be_explained_is_told_in_words(home: Path, name: str) -> None:
+def test_what_cannot_be_explained_is_a_usage_error(home: Path, name: str) -> None:
     arguments, words = WRONG[name]
     result = run(*arguments)
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == words.format(home=home)
 
 
-def test_what_was_copied_with_invisible_characters_around_it_is_found(home: Path) -> None:
+def test_invisible_characters_around_copied_text_are_ignored(home: Path) -> None:
     result = run("acme", "\u200bana@acme.test\u202c\n", "--json")
     assert json.loads(result.stdout)["person_id"] == id_of(home, "E7")
 
 
-def test_who_was_there_once_is_named_with_the_day_and_the_command() -> None:
+def test_a_person_of_another_day_is_named_with_the_day_and_the_command() -> None:
     result = run("acme", "eve")
     assert (result.exit_code, result.stdout) == (2, "")
     first, second = result.stderr.splitlines()
-    assert first == "Nobody in acme's directory of 2026-11-23 fits “eve”."
+    assert first == "Nobody in acme's directory of 2026-11-23 matches “eve”."
     assert second.startswith(
         "Eve Left <eve@acme.test> does, last on 2026-11-22: opensense-okta explain acme "
     )
@@ -306,16 +306,16 @@ def test_who_was_there_once_is_named_with_the_day_and_the_command() -> None:
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)])
-def test_several_who_fit_are_listed_where_nobody_can_be_asked(
+def test_several_matches_are_listed_where_no_question_can_be_asked(
     home: Path, options: tuple[str, ...]
 ) -> None:
     result = run("acme", "ray", *options)
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == (
-        "2 people fit “ray”:\n"
+        "2 people match “ray”:\n"
         f"   1  Bob Ray <bob@acme.test>  {id_of(home, 'bob@acme.test')}\n"
         f"   2  Cat Ray <cat@acme.test>  {id_of(home, 'Cat Ray')}\n"
-        "Say which one, best by the id at the end of the line.\n"
+        "Give the person id at the end of the line.\n"
     )
 
 

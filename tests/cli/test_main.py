@@ -66,7 +66,7 @@ def test_every_option_of_a_command_has_help(name: str) -> None:
     assert run(name, "-h").exit_code == 0
 
 
-# Wrong use: status 2, words on standard error, nothing on standard output.
+# Usage errors: status 2, the message on standard error, nothing on standard output.
 
 
 class Wrong(NamedTuple):
@@ -88,11 +88,11 @@ WRONG = {
     ),
     "a day that has not come yet": Wrong(
         ("sync", "acme", "--date", "2026-11-24"),
-        "--date 2026-11-24: that day has not come yet; in UTC it is 2026-11-23.\n",
+        "--date 2026-11-24: that day is in the future; in UTC it is 2026-11-23.\n",
     ),
     "a day before the organization's first": Wrong(
         ("sync", "acme", "--date", "2019-12-31"),
-        "2019-12-31 lies before acme's first day, which is 2020-01-01 (`first_day` in its file).\n",
+        "2019-12-31 is before acme's first day, which is 2020-01-01 (`first_day` in its file).\n",
     ),
     "a DAGSTER_HOME that is not absolute": Wrong(
         ("sync", "acme"),
@@ -127,7 +127,9 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_wrong_use_is_told_in_words(home: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_a_usage_error_is_reported_in_words(
+    home: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     arguments, words, environment = WRONG[name]
     for variable, value in environment:
         monkeypatch.setenv(variable, value.format(home=home))
@@ -136,7 +138,7 @@ def test_wrong_use_is_told_in_words(home: Path, monkeypatch: pytest.MonkeyPatch,
     assert result.stderr == words.format(home=home)
 
 
-def test_a_file_with_mistakes_is_told_with_all_of_them(home: Path) -> None:
+def test_all_mistakes_of_a_file_are_reported(home: Path) -> None:
     (home / "organizations" / "acme.yaml").write_text("timezone: Mars\nfirst_day: 2026-11-01\n")
     result = run("sync", "acme")
     assert (result.exit_code, result.stdout) == (2, "")
@@ -146,7 +148,7 @@ def test_a_file_with_mistakes_is_told_with_all_of_them(home: Path) -> None:
     )
 
 
-def test_without_a_dagster_home_it_is_the_one_of_the_folder_one_stands_in(
+def test_the_default_dagster_home_is_the_one_in_the_current_folder(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("DAGSTER_HOME")

@@ -212,14 +212,14 @@ def test_people_read_it_as_tables(desk: Desk) -> None:
     ended = desk.preview()
     assert ended.status == 0
     assert (
-        "acme, 2026-11-23: how the directory would differ from the directory of 2026-11-22, which is"
-        " published. Made of okta of 2026-11-23."
+        "acme, 2026-11-23: the directory would differ from the published directory of 2026-11-22."
+        " Sources: okta of 2026-11-23."
     ) in ended.words
-    assert "3 people changed: person e-mail what Ada department: Sales → Board" in ended.words
+    assert "3 people changed: person e-mail change Ada department: Sales → Board" in ended.words
     assert "Bob mobile_phone: +1 212 555 0101 → (blank)" in ended.words
     assert "1 person gone:" in ended.words
     assert (
-        "No guard would hold it back, compared with the directory of 2026-11-22, which is published."
+        "No guard would hold it back, compared with the published directory of 2026-11-22."
         " Nothing was written."
     ) in ended.words
 
@@ -240,7 +240,7 @@ def test_the_guards_say_what_they_would_of_the_other_rules(desk: Desk) -> None:
     ended = desk.preview("--rules", desk.rules("{desk: desk, title: department}"))
     assert ended.status == 0
     assert (
-        "It would be held back, compared with the directory of 2026-11-22, which is published: - title:"
+        "It would be held back, compared with the published directory of 2026-11-22: - title:"
         " 3 of 4 values of active people"
     ) in ended.words
 
@@ -288,11 +288,11 @@ def test_the_same_rules_change_nothing(desk: Desk) -> None:
     ("options", "words"),
     [
         (["--date", "2026-11-21"], "there is no snapshot of 2026-11-21 or of an earlier day"),
-        (["--date", "2026-11-24"], "that day has not come yet"),
+        (["--date", "2026-11-24"], "that day is in the future"),
         (["--rules", "/nowhere/rules.yaml"], "rules.yaml:1: the file cannot be read"),
     ],
 )
-def test_wrong_use_is_said_in_words(desk: Desk, options: list[str], words: str) -> None:
+def test_a_usage_error_is_reported_in_words(desk: Desk, options: list[str], words: str) -> None:
     ended = desk.preview(*options)
     assert ended.status == 2
     assert words in ended.err

@@ -137,7 +137,7 @@ def test_a_warning_is_something_to_look_at_and_no_failure(desk: Desk) -> None:
     )
     # And whose schedule is off is told how to go on by hand.
     assert ended.line("Next") == (
-        "Next by hand: opensense-okta sync acme (the schedule starts switched off: `enabled: false`)"
+        "Next by hand: opensense-okta sync acme (the schedule is off: `enabled: false`)"
     )
 
 
@@ -263,7 +263,9 @@ def test_one_directory_that_fails_does_not_keep_the_others_from_being_resolved(
     write_organization(desk.home, desk.okta.url, more=HR.format(path=missing))
     ended = desk.sync()
     assert ended.status == 1
-    assert ended.err.splitlines()[-1] == "acme: the sync failed, going on with what is stored"
+    assert (
+        ended.err.splitlines()[-1] == "acme: the sync failed, continuing with the stored snapshots"
+    )
     users = len(desk.okta.org.truth().users)
     assert ended.line("Resolved").startswith(f"Resolved {users} people")
     # A directory that is in the rules and was never read is for a person to look at.
@@ -309,7 +311,9 @@ def test_a_failing_read_goes_on_with_what_is_stored_and_ends_with_1(
         "  acme/okta: Okta does not accept the API token: it is invalid, expired or revoked"
         " (401 E0000011, Invalid token provided"
     )
-    assert ended.err.splitlines()[-1] == "acme: the sync failed, going on with what is stored"
+    assert (
+        ended.err.splitlines()[-1] == "acme: the sync failed, continuing with the stored snapshots"
+    )
     # The day is published with what the directory held on the day before, and says so.
     assert ended.line("Resolved").endswith("memberships, with okta as it was on 2026-11-22")
     assert ended.line("Published") == (
