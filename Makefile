@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SIMULATOR := http://127.0.0.1:8765
 export DAGSTER_HOME ?= $(CURDIR)/dagster_home
-unexport PYTHONDONTWRITEBYTECODE # without bytecode each start compiles Dagster and pandas anew: 4 s
+unexport PYTHONDONTWRITEBYTECODE # without bytecode each start compiles Dagster and pandas again: 4 s
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -40,11 +40,16 @@ demo: .venv/ready ## sync the simulated company once, from three directories to 
 ui: .venv/ready ## Dagster's UI on http://127.0.0.1:3000, with the demo's directories up
 	$(call with_simulator,$(BIN)/dg dev --workspace workspace.yaml --host 127.0.0.1 --port 3000)
 
-test: .venv/ready ## lint, types, layers and all tests
+lint: .venv/ready ## lint, types and imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+check: lint ## lint, and the tests that are not slow: the loop while you work
+	$(BIN)/pytest -m "not slow"
+
+test: lint ## lint, and all tests
 	$(BIN)/pytest
 
 bench: .venv/ready ## what syncing and resolving cost, beside the floor; writes benchmarks/*.md
@@ -55,4 +60,4 @@ lock: .venv/ready ## choose newer versions of the dependencies
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --upgrade \
 		--python-version 3.11 --extra dev pyproject.toml --output-file requirements.lock
 
-.PHONY: help demo ui test bench lock
+.PHONY: help demo ui lint check test bench lock
