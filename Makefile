@@ -52,6 +52,9 @@ check: lint ## lint, and the tests that are not slow: the loop while you work
 test: lint ## lint, and all tests
 	$(BIN)/pytest
 
+pages: .venv/ready ## write the generated pages of docs/
+	$(BIN)/python -m docs.generate
+
 bench: .venv/ready ## what syncing and resolving cost, beside the floor; writes benchmarks/*.md
 	$(BIN)/python -m benchmarks.resolution
 	$(BIN)/python benchmarks/bench.py
@@ -60,4 +63,4 @@ lock: .venv/ready ## choose newer versions of the dependencies
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --upgrade \
 		--python-version 3.11 --extra dev pyproject.toml --output-file requirements.lock
 
-.PHONY: help demo ui lint check test bench lock
+.PHONY: help demo ui lint check test pages bench lock
