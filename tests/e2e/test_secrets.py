@@ -1,10 +1,11 @@
-"""No secret is ever told (invariant 5): not in an event, a tag, a log, a traceback, a file or an argument."""
+"""No secret is written (invariant 5): not to an event, a tag, a log, a traceback, a file or an argument."""
 
 import json
 import logging
 import shutil
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs
@@ -12,6 +13,10 @@ from urllib.parse import parse_qs
 import psutil
 import pytest
 
+from opensense_okta.directories.errors import DirectoryError
+from opensense_okta.directories.protocol import no_progress
+from opensense_okta.directories.read import Run as ReadRun
+from opensense_okta.directories.read import take_snapshot
 from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.faults import Answer, Fault, Malformed, Redirect, Reset, Truncated
 from opensense_okta.simulator.messages import Call
@@ -32,7 +37,7 @@ from opensense_okta.simulator.serving import running
 from tests.directories.okta.test_okta_faults import impatience
 from tests.directories.okta.test_okta_reader import GROUPS, USERS
 from tests.support import app
-from tests.support.company import UNHURRIED, Company, Run, a_company, an_organization
+from tests.support.company import DAY, UNHURRIED, Company, Run, a_company, an_organization
 from tests.support.place import Place
 
 API_TOKEN = "00-this-Is-a-Secret-api-TOKEN_42"
@@ -150,44 +155,77 @@ def everything_of(run: Run) -> str:
     return "\n".join([run.text(), *errors])
 
 
-# Everything goes wrong for the app that has most to hide; for the others, what is theirs.
-BY_CREDENTIALS: dict[str, list[Fault | None]] = {
-    "dpop": [None, *FAULTS],
-    "bearer": [None, FAULTS[5], FAULTS[17]],
-    "token": [None, *FAULTS[:4], FAULTS[10], FAULTS[21]],
-}
+WHOLE_RUNS: list[tuple[str, Fault | None]] = [
+    ("dpop", None),
+    ("dpop", FAULTS[2]),
+    ("dpop", FAULTS[6]),
+    ("bearer", None),
+    ("bearer", FAULTS[5]),
+    ("token", None),
+    ("token", FAULTS[0]),
+]
+"""Runs of Dagster: a good one for each kind of credential, and one for each place that fails."""
+
+# The app with DPoP has the most secrets: it gets all faults. The others get those of their own code.
+READS = [
+    *[("dpop", fault) for fault in FAULTS],
+    *[("bearer", fault) for fault in (FAULTS[5], FAULTS[17])],
+    *[("token", fault) for fault in (*FAULTS[:4], FAULTS[10], FAULTS[21])],
+]
 
 
-@pytest.mark.parametrize(
-    ("company", "fault"),
-    [(name, fault) for name, faults in BY_CREDENTIALS.items() for fault in faults],
-    indirect=["company"],
-    ids=name_of,
-)
-def test_neither_runs_nor_logs_nor_files_tell_a_secret(
-    company: Company,
-    fault: Fault | None,
-    caplog: pytest.LogCaptureFixture,
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    shutil.rmtree(company.lake.folder / "snapshots", ignore_errors=True)  # nothing to go on with
+def overhear(company: Company, fault: Fault | None) -> Overheard:
+    """Begins with an empty lake and lets the fault happen; records the secrets that are sent."""
+    shutil.rmtree(company.lake.folder / "snapshots", ignore_errors=True)
     overheard = Overheard()
     if fault:
         fault.struck = 0
     company.okta.access.tokens.add(API_TOKEN)
     company.okta.faults[:] = [overheard, *([fault] if fault else [])]
-    with caplog.at_level(logging.DEBUG):
-        run = company.run()
-    assert run.succeeded is (fault is None)
+    return overheard
+
+
+def assert_kept(company: Company, overheard: Overheard, *texts: str) -> None:
+    """Neither the texts nor any file of the lake has a secret."""
     secrets = overheard.secrets | stored_secrets()
     assert len(overheard.secrets) >= 1
-    for text in (everything_of(run), caplog.text, *capfd.readouterr()):
+    for text in texts:
         assert told(text, secrets) == []
     for path in company.lake.folder.rglob("*"):
         assert path.is_dir() or told(path.read_bytes().decode("latin-1"), secrets) == []
 
 
-# -- the command, in a process of its own -----------------------------------------------------
+@pytest.mark.slow
+@pytest.mark.parametrize(("company", "fault"), WHOLE_RUNS, indirect=["company"], ids=name_of)
+def test_no_secret_is_in_a_run_its_log_or_its_files(
+    company: Company,
+    fault: Fault | None,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    overheard = overhear(company, fault)
+    with caplog.at_level(logging.DEBUG):
+        run = company.run()
+    assert run.succeeded is (fault is None)
+    assert_kept(company, overheard, everything_of(run), caplog.text, *capfd.readouterr())
+
+
+@pytest.mark.parametrize(("company", "fault"), READS, indirect=["company"], ids=name_of)
+def test_no_secret_is_in_an_error_its_traceback_the_log_or_the_files(
+    company: Company,
+    fault: Fault,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    overheard = overhear(company, fault)
+    reader = ReadRun("a run", "its group")
+    with caplog.at_level(logging.DEBUG), pytest.raises(DirectoryError) as raised:
+        take_snapshot(company.organization, "okta", DAY, company.lake, reader, no_progress)
+    error = "".join(traceback.format_exception(raised.value))
+    assert_kept(company, overheard, error, repr(raised.value), caplog.text, *capfd.readouterr())
+
+
+# The command, in a process of its own.
 
 ORGANIZATION = """\
 timezone: UTC
