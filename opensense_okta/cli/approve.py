@@ -148,7 +148,7 @@ def _show(
             whose = f"{unproven.directory}: " if unproven.directory else ""
             click.echo(f"\n  {whose}{unproven.name}: {unproven.text}")
         for verdict in judgement.tripped:
-            click.echo(f"\n  {verdict.guard}: {verdict.says}")
+            click.echo(f"\n  {verdict.name}: {verdict.message}")
             rows = examples(connection, verdict)
             if rows:
                 print_table(list(rows[0]), (list(row.values()) for row in rows))

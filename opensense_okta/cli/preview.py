@@ -15,6 +15,7 @@ from opensense_okta.config.load import load_organization
 from opensense_okta.config.models import Organization
 from opensense_okta.config.text import plural
 from opensense_okta.config.yaml_file import OrganizationFileError
+from opensense_okta.publishing.guards.evaluate import Verdict
 from opensense_okta.publishing.preview import Kind, PersonChange, Preview, preview
 from opensense_okta.publishing.published import NotResolved
 from opensense_okta.resolution.snapshots import NothingToResolve, StaleDirectory
@@ -89,7 +90,24 @@ def as_document(organization: Organization, changes: Preview) -> dict[str, objec
             {"directory": result.directory, "check": result.name, "says": result.text}
             for result in changes.findings.unproven
         ],
-        "guards": [verdict.model_dump(mode="json") for verdict in changes.verdicts],
+        "guards": [_guard(verdict) for verdict in changes.verdicts],
+    }
+
+
+def _guard(verdict: Verdict) -> dict[str, object]:
+    """A guard's result under the names that the JSON has had since version 0.1."""
+    return {
+        "guard": verdict.name,
+        "directory": verdict.directory,
+        "attribute": verdict.attribute,
+        "passed": verdict.outcome != "error",
+        "warns": verdict.outcome == "warning",
+        "count": verdict.count,
+        "of": verdict.of,
+        "percent": verdict.percent,
+        "limits": dict(verdict.limits),
+        "cause": verdict.cause,
+        "says": verdict.message,
     }
 
 
@@ -175,5 +193,5 @@ def _verdicts(changes: Preview) -> Iterator[str]:
     if changes.replaces and changes.replaces > changes.day:
         yield f"  An older day replaces that of {changes.replaces} only with `even_if_older: true`."
     for verdict in changes.verdicts:
-        if verdict.warns:
-            yield f"    Look at: {verdict.says}"
+        if verdict.outcome == "warning":
+            yield f"    Look at: {verdict.message}"

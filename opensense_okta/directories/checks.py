@@ -45,7 +45,7 @@ class CheckResult(BaseModel):
     directory: str | None = None
 
     @classmethod
-    def of(cls, name: str, outcome: Outcome, message: str, hint: str = "") -> "CheckResult":
+    def make(cls, name: str, outcome: Outcome, message: str, hint: str = "") -> "CheckResult":
         """A result of the doctor, which has no numbers."""
         return CheckResult(
             name=name,

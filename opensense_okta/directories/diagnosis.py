@@ -51,11 +51,11 @@ async def examine_address(endpoint: str, setting: str = "endpoint") -> list[Chec
         found = await asyncio.get_running_loop().getaddrinfo(host, port)
     except OSError as error:
         remedy = f"Check `{setting}`, and the name servers of this machine."
-        return [CheckResult.of("dns", "error", f"{host} is not known: {error.strerror}.", remedy)]
+        return [CheckResult.make("dns", "error", f"{host} is not known: {error.strerror}.", remedy)]
     addresses = sorted({str(address[0]) for *_, address in found})
-    known = CheckResult.of("dns", "passed", f"{host} is {', '.join(addresses[:2])}.")
+    known = CheckResult.make("dns", "passed", f"{host} is {', '.join(addresses[:2])}.")
     if parts.scheme != "https":
-        return [known, CheckResult.of("tls", "passed", "plain HTTP on this machine.")]
+        return [known, CheckResult.make("tls", "passed", "plain HTTP on this machine.")]
     return [known, await _examine_certificate(host, port)]
 
 
@@ -64,20 +64,22 @@ def examine_clock(answer: Answer, whose: str) -> CheckResult:
     server = http_date(answer.header("date"))
     if server is None:
         says = f"{whose} does not tell the time."
-        return CheckResult.of("clock", "warning", says, "Check this machine's clock.")
+        return CheckResult.make("clock", "warning", says, "Check this machine's clock.")
     skew = (datetime.now(UTC) - server).total_seconds()
     if abs(skew) <= CLOCK_TOLERATED:
         says = f"this machine's clock agrees with {whose}'s to {abs(skew):.0f} s."
-        return CheckResult.of("clock", "passed", says)
+        return CheckResult.make("clock", "passed", says)
     side = "ahead of" if skew > 0 else "behind"
     says = f"this machine's clock is {abs(skew):.0f} s {side} {whose}'s."
-    return CheckResult.of("clock", "warning", says, "Set this machine's clock (chrony or ntpd).")
+    return CheckResult.make("clock", "warning", says, "Set this machine's clock (chrony or ntpd).")
 
 
 def finding_of(error: DirectoryError) -> CheckResult:
     """What an error of a request says to whoever examines."""
     outcome: Outcome = "warning" if isinstance(error, RateLimited) else "error"
-    return CheckResult.of(ABOUT.get(type(error), "credentials"), outcome, error.what, error.remedy)
+    return CheckResult.make(
+        ABOUT.get(type(error), "credentials"), outcome, error.what, error.remedy
+    )
 
 
 def without_waiting(protocol: Protocol) -> Protocol:
@@ -98,14 +100,14 @@ async def _examine_certificate(host: str, port: int) -> CheckResult:
             _, writer = await asyncio.open_connection(host, port, ssl=ssl.create_default_context())
     except ssl.SSLCertVerificationError as error:
         remedy = "Where a company proxy re-signs traffic, set SSL_CERT_FILE to its certificate."
-        return CheckResult.of(
+        return CheckResult.make(
             "tls", "error", f"the certificate is not trusted: {error.verify_message}.", remedy
         )
     except (OSError, TimeoutError) as error:
         remedy = "Check the firewall and the proxy between this machine and the directory."
-        return CheckResult.of(
+        return CheckResult.make(
             "tls", "error", f"no connection to {host}:{port}: {type(error).__name__}.", remedy
         )
     version = writer.get_extra_info("ssl_object").version()
     writer.close()
-    return CheckResult.of("tls", "passed", f"the certificate is trusted ({version}).")
+    return CheckResult.make("tls", "passed", f"the certificate is trusted ({version}).")

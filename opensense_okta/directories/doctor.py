@@ -38,7 +38,7 @@ def _last_snapshot(
 ) -> list[CheckResult]:
     if stored is None:
         remedy = f"Start the first sync: opensense-okta sync {organization.name}"
-        return [CheckResult.of("last snapshot", "warning", "there is none yet.", remedy)]
+        return [CheckResult.make("last snapshot", "warning", "there is none yet.", remedy)]
     age = datetime.now(UTC) - stored.finished
     rows = stored.rows
     says = (
@@ -48,12 +48,12 @@ def _last_snapshot(
     late = _late(organization) if age > LATE else ""
     failed = [result for result in check_snapshot(stored) if not result.passed]
     return [
-        CheckResult.of("last snapshot", "warning" if late else "passed", says, late),
+        CheckResult.make("last snapshot", "warning" if late else "passed", says, late),
         *(result.model_copy(update={"name": "proof"}) for result in failed),
-        *([] if failed else [CheckResult.of("proof", "passed", "it passed every check.")]),
+        *([] if failed else [CheckResult.make("proof", "passed", "it passed every check.")]),
         *(
             [
-                CheckResult.of(
+                CheckResult.make(
                     "scope",
                     "warning",
                     "it has changed since the last snapshot; people may disappear.",
@@ -89,11 +89,11 @@ def _attributes(
         for one in declared
         if pointer(settings, one.field) in nowhere
     ]
-    found = [CheckResult.of("attributes", "passed", f"filled: {listed}.")]
+    found = [CheckResult.make("attributes", "passed", f"filled: {listed}.")]
     if missing:
         remedy = "Correct `attributes` in the organization file, or the profiles in the directory."
         says = f"mapped, but no user has them: {', '.join(missing)}."
-        found.append(CheckResult.of("attributes", "warning", says, remedy))
+        found.append(CheckResult.make("attributes", "warning", says, remedy))
     return found
 
 
@@ -109,8 +109,8 @@ def _late(organization: Organization) -> str:
 def _next_sync(organization: Organization) -> CheckResult:
     when = organization.next_sync(datetime.now(UTC))
     if organization.enabled:
-        return CheckResult.of(
+        return CheckResult.make(
             "next sync", "passed", f"{when:%Y-%m-%d %H:%M %Z}, while Dagster runs."
         )
     remedy = "Switch it on in Dagster's UI, or set `enabled: true`."
-    return CheckResult.of("next sync", "warning", "the schedule starts switched off.", remedy)
+    return CheckResult.make("next sync", "warning", "the schedule starts switched off.", remedy)

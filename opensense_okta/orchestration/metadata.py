@@ -212,22 +212,21 @@ def of_standing(lake: Lake, held: Judgement | None = None) -> dict[str, dg.Metad
 
 def guard_result(judgement: Judgement, guard: str, asset: dg.AssetKey) -> dg.AssetCheckResult:
     """What one guard found, as Dagster shows it: an error where it holds publishing back."""
-    found = [verdict for verdict in judgement.verdicts if verdict.guard == guard]
-    telling = (
-        [one for one in found if not one.passed] or [one for one in found if one.warns] or found
-    )
-    held = any(not one.passed for one in found)
-    says = " ".join(one.says for one in telling) or "There is nothing to judge."
-    if held:
+    verdicts = [verdict for verdict in judgement.verdicts if verdict.name == guard]
+    failed = [verdict for verdict in verdicts if not verdict.passed]
+    errors = [verdict for verdict in failed if verdict.outcome == "error"]
+    shown = errors or failed or verdicts
+    says = " ".join(verdict.message for verdict in shown) or "There is nothing to judge."
+    if errors:
         instructions = approval_instructions(asset.path[0], judgement)
         says += f" If this is intended, approve this day: {instructions}"
     return dg.AssetCheckResult(
         asset_key=asset,
         check_name=guard,
-        passed=not held and not any(one.warns for one in found),
-        severity=dg.AssetCheckSeverity.ERROR if held else dg.AssetCheckSeverity.WARN,
+        passed=not failed,
+        severity=SEVERITY["error" if errors else "warning"],
         description=says,
-        metadata={"count": max((one.count for one in telling), default=0)},
+        metadata={"count": max((verdict.count for verdict in shown), default=0)},
     )
 
 

@@ -123,7 +123,7 @@ def numbers(judgement: Judgement) -> dict[str, int]:
     """
     tripped: dict[str, list[Verdict]] = {}
     for verdict in judgement.tripped:
-        tripped.setdefault(verdict.guard, []).append(verdict)
+        tripped.setdefault(verdict.name, []).append(verdict)
     found: dict[str, int] = {}
     for guard, verdicts in tripped.items():
         most: dict[str | None, int] = {}

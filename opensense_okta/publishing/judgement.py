@@ -64,7 +64,7 @@ class Findings(BaseModel):
     @property
     def tripped(self) -> list[Verdict]:
         """The guards that hold the day."""
-        return [verdict for verdict in self.verdicts if not verdict.passed]
+        return [verdict for verdict in self.verdicts if verdict.outcome == "error"]
 
     @property
     def held(self) -> bool:
@@ -80,7 +80,7 @@ class Findings(BaseModel):
             else f"{result.name}: {result.text}"
             for result in self.unproven
         ]
-        return [*unproven, *(verdict.says for verdict in self.tripped)]
+        return [*unproven, *(verdict.message for verdict in self.tripped)]
 
 
 class Judgement(Findings):

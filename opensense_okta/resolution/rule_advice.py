@@ -389,5 +389,5 @@ def examine_rules(organization: Organization, lake: Lake) -> list[CheckResult]:
         return []
     advice = advise(organization, lake, resolved)
     if not advice:
-        return [CheckResult.of("rules", "passed", "every rule has an effect.")]
+        return [CheckResult.make("rules", "passed", "every rule has an effect.")]
     return [item.model_copy(update={"name": "rules"}) for item in advice]

@@ -264,7 +264,7 @@ def test_on_the_published_day_the_same_rules_change_nothing_whatever_was_done_si
     found = preview(rules, lake, YESTERDAY, rules=rules)
     assert (found.rules, found.difference) == (True, Difference())
     assert found.replaces == YESTERDAY
-    removed = next(one for one in found.verdicts if one.guard == "removed")
+    removed = next(one for one in found.verdicts if one.name == "removed")
     assert removed.count == (
         5 if since == "read again" else 0
     )  # it would replace what is published

@@ -467,11 +467,11 @@ def test_a_bad_day_is_held_and_says_why(tuesday: Tuesday) -> None:
     assert digest(tuesday.lake) == tuesday.before
     assert numbers(tuesday.judgement) == case.numbers
     found: dict[tuple[str, str | None, str | None], Verdict] = {
-        (one.guard, one.directory, one.attribute): one for one in tuesday.judgement.tripped
+        (one.name, one.directory, one.attribute): one for one in tuesday.judgement.tripped
     }
     for key, words in case.causes.items():
-        assert words in found[key].says
-        assert found[key].says in held.what
+        assert words in found[key].message
+        assert found[key].message in held.what
     assert case.says in held.what
     assert held.means == "The directory of 2026-11-23, which it was compared with, stays published."
     assert "opensense-okta approve acme --date 2026-11-24 --by YOUR_NAME" in held.remedy

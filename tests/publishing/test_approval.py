@@ -20,7 +20,7 @@ from opensense_okta.resolution.changes import Difference
 
 def tripped(guard: str, count: int = 0, **about: str) -> Verdict:
     """A verdict that holds the day."""
-    found: dict[str, Any] = {"guard": guard, "count": count, "passed": False, "says": "Much."}
+    found: dict[str, Any] = {"name": guard, "count": count, "passed": False, "message": "Much."}
     return Verdict.model_validate(found | about)
 
 
@@ -43,7 +43,7 @@ DAMAGE = CheckResult(name="accounts_of_one_person", passed=False, message="One i
 
 CASES = {
     "nothing holds it": ((), {}),
-    "a guard that passed": ((Verdict(guard="removed", count=9, says="Few."),), {}),
+    "a guard that passed": ((Verdict(name="removed", count=9, message="Few."),), {}),
     "people": ((tripped("removed", 412),), {"removed": 412}),
     "the same people of several directories": (
         (

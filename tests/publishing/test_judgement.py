@@ -141,12 +141,8 @@ def test_an_older_day_replaces_nothing_and_so_is_never_held(acme: Lake) -> None:
     read(acme, "x", YESTERDAY)
     judgement = judge(ACME, acme, resolved_day(acme, YESTERDAY))
     assert not judgement.held
-    assert {(one.passed, one.warns, one.says) for one in judgement.verdicts} == {
-        (
-            True,
-            False,
-            "Nothing is replaced: the directory of 2026-11-23 is published, and is newer.",
-        )
+    assert {(verdict.passed, verdict.message) for verdict in judgement.verdicts} == {
+        (True, "Nothing is replaced: the directory of 2026-11-23 is published, and is newer.")
     }
     assert publish(ACME, acme, YESTERDAY) == Publication(YESTERDAY, newer=DAY)
 
@@ -270,6 +266,6 @@ def test_people_who_become_one_with_others_in_numbers_hold_a_day(lake: Lake) -> 
         resolve(two, day, lake)
     publish(two, lake, DAY)
     held = hold(lake, TOMORROW, two)
-    assert [verdict.guard for verdict in held.judgement.tripped] == ["correlation"]
+    assert [verdict.name for verdict in held.judgement.tripped] == ["correlation"]
     assert "20 of 40 active people (50.0 %) became one with another" in held.what
     assert numbers(held.judgement) == {"correlation": 20}

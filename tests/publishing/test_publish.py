@@ -635,9 +635,9 @@ def test_a_day_that_a_guard_holds_leaves_what_is_published_and_says_why(lake: La
         publish(ACME, lake, DAY)
     judgement = held.value.judgement
     assert judgement.unproven == ()
-    assert {verdict.guard for verdict in judgement.tripped} == {"removed", "removed_memberships"}
+    assert {verdict.name for verdict in judgement.tripped} == {"removed", "removed_memberships"}
     assert held.value.what == (
-        f"acme: 2026-11-23 is held back. {' '.join(verdict.says for verdict in judgement.tripped)}"
+        f"acme: 2026-11-23 is held back. {' '.join(verdict.message for verdict in judgement.tripped)}"
     )
     assert judgement.reasons[0].startswith(
         "2 of 2 active people (100.0 %) are gone (2) or inactive (0): all of them."

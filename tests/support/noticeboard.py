@@ -111,10 +111,10 @@ def put_out(lake: Lake, day: date, *, okta_of: date | None = None) -> None:
 def judgement(day: date = DAY, *, removed: int = 0, unproven: str = "") -> Judgement:
     """What was found of a day: so many people removed, and a check that did not pass."""
     verdict = Verdict(
-        guard="removed",
+        name="removed",
         passed=not removed,
         count=removed,
-        says=f"{removed} of 1,000 active people are gone or inactive.",
+        message=f"{removed} of 1,000 active people are gone or inactive.",
     )
     check = CheckResult(
         directory="okta",

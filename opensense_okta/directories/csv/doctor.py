@@ -31,7 +31,7 @@ async def examine(directory: CsvDirectory, stale_after_days: int) -> list[CheckR
             except DirectoryError as error:
                 there = read.users and not isinstance(error, Unreachable)
                 stage = "rows" if there else "files"
-                found = [CheckResult.of(stage, "error", error.what, error.remedy)]
+                found = [CheckResult.make(stage, "error", error.what, error.remedy)]
             return [*_understood(directory, read.users, stale_after_days), *found]
 
 
@@ -42,7 +42,7 @@ def _understood(
         return []
     size = sum(file.size for file in files)
     names = files[0].name if len(files) == 1 else f"{len(files)} files, {files[0].name} the first"
-    found = CheckResult.of("files", "passed", f"{names}; {size:,} bytes of users.")
+    found = CheckResult.make("files", "passed", f"{names}; {size:,} bytes of users.")
     return [found, *_end(files), _age(files, stale_after_days), _header(directory, files[0])]
 
 
@@ -53,7 +53,7 @@ def _end(files: Sequence[Copy]) -> list[CheckResult]:
         return []
     says = f"{unended[0]} ends without a line break, so nobody can tell whether its last cell is whole."
     return [
-        CheckResult.of("end", "warning", says, "Let the export end every row with a line break.")
+        CheckResult.make("end", "warning", says, "Let the export end every row with a line break.")
     ]
 
 
@@ -61,12 +61,14 @@ def _age(files: Sequence[Copy], stale_after_days: int) -> CheckResult:
     written = [file.modified for file in files if file.modified]
     if not written:
         says = "the place where the files lie does not tell when they were written."
-        return CheckResult.of("age", "warning", says, "Nobody will be told when the export stops.")
+        return CheckResult.make(
+            "age", "warning", says, "Nobody will be told when the export stops."
+        )
     days = csv.age_in_days(files, datetime.now(UTC))
     says = f"last written {min(written):%Y-%m-%d %H:%M %Z}, {days} days ago; stale after {stale_after_days}."
     if days <= stale_after_days:
-        return CheckResult.of("age", "passed", says)
-    return CheckResult.of(
+        return CheckResult.make("age", "passed", says)
+    return CheckResult.make(
         "age", "warning", says, "Ask whoever makes the file whether the export has stopped."
     )
 
@@ -84,9 +86,9 @@ def _header(directory: CsvDirectory, file: Copy) -> CheckResult:
     if nearly := _nearly_attributes(directory, file):
         says += f" Not taken for attributes, though nearly called so: {', '.join(nearly)}."
     if used and not nearly:
-        return CheckResult.of("header", "passed", says)
+        return CheckResult.make("header", "passed", says)
     remedy = "Map columns to attributes: `attributes: {title: COLUMN}`."
-    return CheckResult.of("header", "warning", says, remedy)
+    return CheckResult.make("header", "warning", says, remedy)
 
 
 def _nearly_attributes(directory: CsvDirectory, file: Copy) -> list[str]:
@@ -103,13 +105,13 @@ def _nearly_attributes(directory: CsvDirectory, file: Copy) -> list[str]:
 
 def _rows(directory: CsvDirectory, evidence: Mapping[str, int]) -> list[CheckResult]:
     says = f"{evidence['users']:,} users, {evidence['users_inactive']:,} of them inactive."
-    found = [CheckResult.of("rows", "passed", says)]
+    found = [CheckResult.make("rows", "passed", says)]
     if directory.groups is None and directory.memberships is None:
         return found
     unknown = evidence["members_unknown"] + evidence["groups_unknown"]
     says = f"{evidence['groups']:,} groups, {evidence['memberships']:,} memberships."
     if not unknown:
-        return [*found, CheckResult.of("groups", "passed", says)]
+        return [*found, CheckResult.make("groups", "passed", says)]
     remedy = "Let one export make all files; `user_id` must be what `id` is among the users."
     says += f" {unknown:,} times a user or a group is named that no file lists."
-    return [*found, CheckResult.of("groups", "warning", says, remedy)]
+    return [*found, CheckResult.make("groups", "warning", says, remedy)]

@@ -40,7 +40,7 @@ async def examine(directory: EntraDirectory, _stale_after_days: int) -> list[Che
             async for finding in _read(api, directory):
                 findings.append(finding)
     except SecretMissing as missing:
-        findings.append(CheckResult.of("credentials", "error", missing.message, missing.remedy))
+        findings.append(CheckResult.make("credentials", "error", missing.message, missing.remedy))
     except DirectoryError as error:
         if all(one.name != "credentials" for one in findings):
             findings += _credentials_expiring(directory)
@@ -55,16 +55,16 @@ async def _read(api: Api, directory: EntraDirectory) -> AsyncIterator[CheckResul
     for credentials in _credentials(directory):
         yield credentials
     yield (
-        CheckResult.of("sample", "passed", f"{len(users.ids)} users on the first page.")
+        CheckResult.make("sample", "passed", f"{len(users.ids)} users on the first page.")
         if users.ids
-        else CheckResult.of("sample", "error", "Graph lists no users at all.", entra_errors.GRANT)
+        else CheckResult.make("sample", "error", "Graph lists no users at all.", entra_errors.GRANT)
     )
     _, groups = await _page(api, entra.GROUPS)
     for group in groups.ids[:1]:
         with suppress(Gone):  # it was deleted since it was listed
             await _page(api, entra.members_url(group), members=True)
-    yield CheckResult.of("role", "passed", "the app may read users, groups and members.")
-    yield CheckResult.of(
+    yield CheckResult.make("role", "passed", "the app may read users, groups and members.")
+    yield CheckResult.make(
         "rate limit",
         "passed",
         "Graph does not say what is left; we make at most"
@@ -87,7 +87,7 @@ def _credentials(directory: EntraDirectory) -> list[CheckResult]:
         "the client secret is valid; when it expires stands in the Entra admin center (Certificates &"
         " secrets)."
     )
-    return [CheckResult.of("credentials", "passed", says)]
+    return [CheckResult.make("credentials", "passed", says)]
 
 
 def _credentials_expiring(directory: EntraDirectory) -> list[CheckResult]:
@@ -105,8 +105,8 @@ def _credentials_expiring(directory: EntraDirectory) -> list[CheckResult]:
     )
     if left <= timedelta():
         says = f"the certificate expired on {expires:%Y-%m-%d}."
-        return [CheckResult.of("credentials", "error", says, remedy)]
+        return [CheckResult.make("credentials", "error", says, remedy)]
     says = f"the certificate is good until {expires:%Y-%m-%d}."
     if left < SOON:
-        return [CheckResult.of("credentials", "warning", says, remedy)]
-    return [CheckResult.of("credentials", "passed", says)]
+        return [CheckResult.make("credentials", "warning", says, remedy)]
+    return [CheckResult.make("credentials", "passed", says)]

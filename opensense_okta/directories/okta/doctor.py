@@ -43,7 +43,7 @@ async def examine(directory: OktaDirectory, _stale_after_days: int) -> list[Chec
             findings.append(_role(directory, built_in))
             findings += _rate_limits(directory, {"users": users, "groups": groups})
     except SecretMissing as missing:
-        findings.append(CheckResult.of("credentials", "error", missing.message, missing.remedy))
+        findings.append(CheckResult.make("credentials", "error", missing.message, missing.remedy))
     except DirectoryError as error:
         findings.append(finding_of(error))
     return findings
@@ -58,8 +58,8 @@ async def _page(api: Api, url: str) -> tuple[Answer, Records]:
 
 def _credentials(directory: OktaDirectory) -> CheckResult:
     if directory.client_id is not None:
-        return CheckResult.of("credentials", "passed", f"the app was granted {okta.SCOPES}.")
-    return CheckResult.of(
+        return CheckResult.make("credentials", "passed", f"the app was granted {okta.SCOPES}.")
+    return CheckResult.make(
         "credentials",
         "passed",
         "the API token is valid; it stays so as long as it is used at least every 30 days.",
@@ -68,21 +68,21 @@ def _credentials(directory: OktaDirectory) -> CheckResult:
 
 def _sample(users: Records) -> CheckResult:
     if not users.ids:
-        return CheckResult.of("sample", "error", "Okta lists no users at all.", okta_errors.GRANT)
-    return CheckResult.of("sample", "passed", f"{len(users.ids)} users on the first page.")
+        return CheckResult.make("sample", "error", "Okta lists no users at all.", okta_errors.GRANT)
+    return CheckResult.make("sample", "passed", f"{len(users.ids)} users on the first page.")
 
 
 def _role(directory: OktaDirectory, groups: Records) -> CheckResult:
     profiles = [msgspec.json.decode(row).get("profile") or {} for row in groups.rows]
     if "Everyone" in [profile.get("name") for profile in profiles]:
-        return CheckResult.of(
+        return CheckResult.make(
             "role", "passed", "the group Everyone is visible, so the role sees the whole."
         )
     if directory.scope.groups is not None:
         says = "the group Everyone is not visible, which is good enough for a scope of groups."
-        return CheckResult.of("role", "passed", says)
+        return CheckResult.make("role", "passed", says)
     says = "the group Everyone is not visible: the administrator role sees only a part."
-    return CheckResult.of("role", "error", says, okta_errors.GRANT)
+    return CheckResult.make("role", "error", says, okta_errors.GRANT)
 
 
 def _rate_limits(directory: OktaDirectory, answers: dict[str, Answer]) -> list[CheckResult]:
@@ -91,7 +91,7 @@ def _rate_limits(directory: OktaDirectory, answers: dict[str, Answer]) -> list[C
         allowance = okta_errors.allowance(answer)
         if allowance is None:
             findings.append(
-                CheckResult.of("rate limit", "passed", f"{bucket}: Okta says nothing of limits.")
+                CheckResult.make("rate limit", "passed", f"{bucket}: Okta says nothing of limits.")
             )
             continue
         ours = int(allowance.limit * directory.rate_limit_share)
@@ -106,6 +106,6 @@ def _rate_limits(directory: OktaDirectory, answers: dict[str, Answer]) -> list[C
             else "Another client uses the API right now: Reports > Rate Limits tells who."
         )
         findings.append(
-            CheckResult.of("rate limit", "passed" if enough else "warning", says, remedy)
+            CheckResult.make("rate limit", "passed" if enough else "warning", says, remedy)
         )
     return findings

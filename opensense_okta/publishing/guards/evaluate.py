@@ -55,11 +55,11 @@ def judge(
     """
     if circumstances.newer is not None:
         stays = f"Nothing is replaced: the directory of {circumstances.newer} is published, and is newer."
-        return [Verdict(guard=guard, says=stays) for guard in get_args(Guard)]
+        return [Verdict(name=guard, message=stays) for guard in get_args(Guard)]
     directories = [*_missing(circumstances), *_stale(circumstances)]
     if circumstances.since is None:
         first = "Nothing is published yet that could be compared with."
-        return [*directories, *(Verdict(guard=guard, says=first) for guard in COMPARING)]
+        return [*directories, *(Verdict(name=guard, message=first) for guard in COMPARING)]
     engine.run(connection, __package__, "accounts.sql")
     rows = engine.run(connection, __package__, "losses.sql")
     losses = [Measure.model_validate({**row, "limit": limit_of(guards, row)}) for row in rows]
@@ -80,13 +80,13 @@ def examples(
         limit: how many rows at most.
     """
     whose = "accounts" if verdict.directory else "people"
-    match verdict.guard:
+    match verdict.name:
         case "removed":
             name = f"removed_{whose}.sql"
         case "blanked" | "rewritten":
             name = f"values_{whose}.sql"
         case "removed_memberships" | "correlation":
-            name = f"{verdict.guard}_examples.sql"
+            name = f"{verdict.name}_examples.sql"
         case _:
             return []
     engine.run(connection, __package__, "accounts.sql")
@@ -96,7 +96,7 @@ def examples(
         name,
         directory=verdict.directory,
         attribute=verdict.attribute,
-        blanked=verdict.guard == "blanked",
+        blanked=verdict.name == "blanked",
         examples=limit,
     )
 
@@ -122,11 +122,11 @@ def _missing(circumstances: GuardContext) -> Iterator[Verdict]:
                 " `opensense-okta doctor`, or take it out of the rules."
             )
         yield Verdict(
-            guard="directory_missing",
+            name="directory_missing",
             directory=name,
             passed=not source.missing,
             cause="directory_missing" if source.missing else None,
-            says=words,
+            message=words,
         )
 
 
@@ -142,12 +142,13 @@ def _stale(circumstances: GuardContext) -> Iterator[Verdict]:
         if stale:
             says += f"{worth} Mend its reads: the people in it are as they were."
         yield Verdict(
-            guard="directory_stale",
+            name="directory_stale",
             directory=name,
-            warns=stale,
+            passed=not stale,
+            severity="warning",
             count=age,
             limits={"stale_after_days": limit},
-            says=says,
+            message=says,
         )
 
 
@@ -174,28 +175,28 @@ def _held(loss: Measure, case: CauseFinder) -> Verdict:
         attribute=loss.attribute,
         passed=False,
         cause=cause,
-        says=f"{loss.found}: {loss.exceeds}. {loss.held_beyond} Likely cause: {words}",
+        message=f"{loss.found}: {loss.exceeds}. {loss.held_beyond} Likely cause: {words}",
     )
 
 
 def _passed(guard: Guard, directory: str | None, losses: list[Measure]) -> Verdict:
     most = max(losses, key=lambda loss: (loss.percent, loss.count), default=None)
     if most is None:
-        return Verdict(guard=guard, directory=directory, says="There was nothing to lose.")
+        return Verdict(name=guard, directory=directory, message="There was nothing to lose.")
     beginning = "The most is " if guard in BY_ATTRIBUTE else ""
-    return _verdict(most, says=f"{beginning}{most.found}. {most.held_beyond}")
+    return _verdict(most, message=f"{beginning}{most.found}. {most.held_beyond}")
 
 
 def _verdict(
     loss: Measure,
     *,
-    says: str,
+    message: str,
     attribute: str | None = None,
     passed: bool = True,
     cause: Cause | None = None,
 ) -> Verdict:
     return Verdict(
-        guard=loss.guard,
+        name=loss.guard,
         directory=loss.directory,
         attribute=attribute,
         passed=passed,
@@ -204,7 +205,7 @@ def _verdict(
         percent=round(loss.percent, 2),
         limits=loss.limits,
         cause=cause,
-        says=says,
+        message=message,
     )
 
 
@@ -248,7 +249,7 @@ class _Links(BaseModel):
 
 def _correlation(links: _Links, limit: RemovedGuard, case: CauseFinder) -> Iterator[Verdict]:
     if links.directories < 2:
-        yield Verdict(guard="correlation", says="One directory alone has nobody to match.")
+        yield Verdict(name="correlation", message="One directory alone has nobody to match.")
         return
     yield _linked(links, case)
     # Who became one with another is not gone, and yet nobody gets that person's signature any more.
@@ -264,14 +265,14 @@ def _linked(links: _Links, case: CauseFinder) -> Verdict:
         f" The limits are {LINKED} people together with {POINTS} points of 100."
     )
     return Verdict(
-        guard="correlation",
+        name="correlation",
         passed=not links.fell,
         count=links.fewer,
         of=links.linked_before,
         percent=round(max(links.before - links.after, 0), 2),
         limits={"count": LINKED, "points": POINTS},
         cause=cause,
-        says=f"{says} Likely cause: {words}" if links.fell else says,
+        message=f"{says} Likely cause: {words}" if links.fell else says,
     )
 
 
@@ -280,14 +281,14 @@ def _merged(links: _Links, limit: RemovedGuard, case: CauseFinder) -> Verdict:
     if cause == "unknown":
         words = "accounts of a directory have other people's values in what they are matched by."
     return Verdict(
-        guard="correlation",
+        name="correlation",
         passed=False,
         count=links.merged,
         of=links.people_before,
         percent=round(links.merged_percent, 2),
         limits={"count": limit.count, "percent": limit.percent},
         cause=cause,
-        says=f"{links.merged:,} of {links.people_before:,} active people ({links.merged_percent:.1f} %)"
+        message=f"{links.merged:,} of {links.people_before:,} active people ({links.merged_percent:.1f} %)"
         f" became one with another: more than {limit.count:,} and more than {limit.percent:g} %."
         f" Likely cause: {words}",
     )

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AliasChoices, Field, model_validator
+
+from opensense_okta.directories.checks import CheckResult
 
 Guard = Literal[
     "directory_missing",
@@ -41,34 +43,35 @@ GUARD_QUESTIONS: Mapping[Guard, str] = {
 BY_ATTRIBUTE = ("blanked", "rewritten")
 
 
-class Verdict(BaseModel):
-    """What one guard found.
+class Verdict(CheckResult):
+    """The result of one guard; its message does not have the command that approves the day.
 
     Attributes:
-        directory: whose accounts it is about; None: about people.
-        attribute: that it is about; None: about people, memberships or directories, or about all
+        name: the guard.
+        directory: the directory whose accounts it is about; None: people.
+        attribute: the attribute that it is about; None: people, memberships or directories, or all
             attributes, none of which is beyond its limits.
-        passed: whether publishing may go on.
-        warns: whether it passed with something to look at.
         count, of, percent: what was lost, of how much.
         limits: by their names in the organization file.
         cause: the likely one; None when it passed.
-        says: all of it in words, without the command that lets it through.
     """
 
-    model_config = ConfigDict(frozen=True)
-
-    guard: Guard
-    directory: str | None = None
+    name: Guard = Field(validation_alias=AliasChoices("name", "guard"))
     attribute: str | None = None
-    passed: bool = True
-    warns: bool = False
     count: int = 0
     of: int = 0
     percent: float = 0.0
     limits: Mapping[str, float] = {}
     cause: Cause | None = None
-    says: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_version_0_1(cls, data: object) -> object:
+        """Judgements that version 0.1 stored have a warning as `passed` and `warns`."""
+        if not isinstance(data, dict) or "warns" not in data:
+            return data
+        warned = {"passed": False, "severity": "warning"} if data["warns"] else {}
+        return {name: value for name, value in data.items() if name != "warns"} | warned
 
 
 @dataclass(frozen=True)

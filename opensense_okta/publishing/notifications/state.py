@@ -142,7 +142,7 @@ def held_back(organization: str, judgement: Judgement, last: Published | None) -
     held = Held(organization, judgement, last)
     tripped = {
         *(f"{one.name}/{one.directory or ''}" for one in judgement.unproven),
-        *(f"{one.guard}/{one.directory or ''}/{one.attribute or ''}" for one in judgement.tripped),
+        *(f"{one.name}/{one.directory or ''}/{one.attribute or ''}" for one in judgement.tripped),
     }
     return Incident(
         kind="held",

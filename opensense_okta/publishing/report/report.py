@@ -426,7 +426,7 @@ def _bars(
 
 def nearness(verdict: Verdict) -> float | None:
     """How near to its limits a guard came, 0 to 1; None where there is no such limit."""
-    if not verdict.passed:
+    if verdict.outcome == "error":
         return 1.0
     limits = verdict.limits
     if "stale_after_days" in limits:

@@ -72,12 +72,12 @@ class Judged:
     verdicts: list[Verdict]
 
     def __getitem__(self, key: Key) -> Verdict:
-        (found,) = [v for v in self.verdicts if (v.guard, v.directory, v.attribute) == key]
+        (found,) = [v for v in self.verdicts if (v.name, v.directory, v.attribute) == key]
         return found
 
     @property
     def held(self) -> set[Key]:
-        return {(v.guard, v.directory, v.attribute) for v in self.verdicts if not v.passed}
+        return {(v.name, v.directory, v.attribute) for v in self.verdicts if v.outcome == "error"}
 
 
 @pytest.fixture(scope="module")
@@ -106,8 +106,8 @@ def test_a_day_on_which_nothing_changes_passes(connection: duckdb.DuckDBPyConnec
     same = day(pair(5, title="Clerk"), groups={"g": "G"}, memberships=(("p0001", "g"),))
     found = judged(connection, same, same, BOTH)
     assert found.held == set()
-    assert not any(verdict.warns or verdict.cause for verdict in found.verdicts)
-    assert {verdict.guard for verdict in found.verdicts} == {
+    assert all(verdict.passed and not verdict.cause for verdict in found.verdicts)
+    assert {verdict.name for verdict in found.verdicts} == {
         "directory_missing",
         "directory_stale",
         *COMPARING,
@@ -160,14 +160,16 @@ def test_people_who_leave_are_held_beyond_the_limits(
     for key in (REMOVED, ("removed", "okta", None)):
         verdict = found[key]
         assert (verdict.count, verdict.of, verdict.passed) == (case.gone, case.of, not case.why)
-        assert f": {case.why}." in verdict.says if case.why else "cause" not in verdict.says
+        assert f": {case.why}." in verdict.message if case.why else "cause" not in verdict.message
 
 
 def test_who_turns_inactive_is_as_gone(connection: duckdb.DuckDBPyConnection) -> None:
     after = day(company(*range(9), active=False), staff(80, start=20))
     found = judged(connection, day(staff(100)), after)
     assert found.held == {REMOVED, ("removed", "okta", None)}
-    assert "20 of 100 active people (20.0 %) are gone (11) or inactive (9)" in found[REMOVED].says
+    assert (
+        "20 of 100 active people (20.0 %) are gone (11) or inactive (9)" in found[REMOVED].message
+    )
 
 
 def test_who_comes_is_never_held(connection: duckdb.DuckDBPyConnection) -> None:
@@ -239,7 +241,7 @@ def test_memberships_that_go_are_held_beyond_the_limits(
     for directory in (None, "okta"):
         verdict = found["removed_memberships", directory, None]
         assert (verdict.count, verdict.of, verdict.passed) == (case.lost, case.of, not case.why)
-        assert f": {case.why}." in verdict.says if case.why else not verdict.cause
+        assert f": {case.why}." in verdict.message if case.why else not verdict.cause
         assert "max" not in verdict.limits
 
 
@@ -259,7 +261,7 @@ def test_one_directorys_memberships_are_judged_by_themselves(
         BOTH,
     )
     assert found.held == {("removed_memberships", "entra", None)}
-    assert found["removed_memberships", "entra", None].says.startswith(
+    assert found["removed_memberships", "entra", None].message.startswith(
         "12 of 20 memberships of entra (60.0 %) are gone: more than 10 and more than 5 %."
     )
 
@@ -352,7 +354,7 @@ def test_values_are_held_beyond_the_limits(
     assert found.held == held.keys()
     for key, case in held.items():
         assert (found[key].count, found[key].of) == (case.altered, case.of)
-        assert f": {case.why}." in found[key].says
+        assert f": {case.why}." in found[key].message
 
 
 def test_the_limits_of_values_are_the_organizations(
@@ -425,7 +427,7 @@ def test_a_guard_that_passes_names_the_attribute_that_lost_most(
         day(staff(200, title="Clerk")),
         day(staff(3), staff(197, start=3, title="Clerk")),
     )
-    assert found["blanked", None, None].says == (
+    assert found["blanked", None, None].message == (
         "The most is title: 3 of 200 values of active people (1.5 %) became blank. The limits are 10"
         " together with 10 %."
     )
@@ -501,8 +503,8 @@ def test_a_missing_directory_is_held_even_from_the_first_publication(
 ) -> None:
     source, passed, says = PLACES[name]
     first = replace(TODAY, since=None, sources={"okta": source})
-    (verdict,) = [v for v in judge(connection, Guards(), first) if v.guard == "directory_missing"]
-    assert (verdict.passed, verdict.says) == (passed, says)
+    (verdict,) = [v for v in judge(connection, Guards(), first) if v.name == "directory_missing"]
+    assert (verdict.passed, verdict.message) == (passed, says)
 
 
 def test_missing_directories_are_held_later_too(connection: duckdb.DuckDBPyConnection) -> None:
@@ -519,17 +521,17 @@ def test_a_stale_directory_is_said_and_not_held(
 ) -> None:
     sources = {"okta": Source(SINCE, DAY - timedelta(days=age))}
     verdicts = judge(connection, Guards(), replace(TODAY, since=None, sources=sources))
-    (verdict,) = [v for v in verdicts if v.guard == "directory_stale"]
-    assert (verdict.passed, verdict.warns, verdict.count) == (True, warns, age)
-    assert f"{age} days old; it is stale after 3." in verdict.says
-    assert ("Mend its reads" in verdict.says) is warns
+    (verdict,) = [v for v in verdicts if v.name == "directory_stale"]
+    assert (verdict.outcome, verdict.count) == ("warning" if warns else "passed", age)
+    assert f"{age} days old; it is stale after 3." in verdict.message
+    assert ("Mend its reads" in verdict.message) is warns
 
 
 def test_the_first_publication_has_nothing_to_be_compared_with() -> None:
     with connected() as empty:
         verdicts = judge(empty, Guards(), replace(TODAY, since=None))
     assert all(verdict.passed for verdict in verdicts)
-    says = {v.guard: v.says for v in verdicts if v.guard in COMPARING}
+    says = {v.name: v.message for v in verdicts if v.name in COMPARING}
     assert set(says.values()) == {"Nothing is published yet that could be compared with."}
     assert set(says) == set(COMPARING)
 
@@ -791,7 +793,7 @@ def test_the_likely_cause_is_named(connection: duckdb.DuckDBPyConnection, name: 
     verdict = judged(connection, why.before, why.after, why.circumstances)[why.key]
     assert not verdict.passed
     assert verdict.cause == why.cause
-    assert f"Likely cause: {why.says}" in verdict.says
+    assert f"Likely cause: {why.says}" in verdict.message
 
 
 def test_the_directory_that_lost_most_is_named_though_it_is_within_its_own_limits(
@@ -802,11 +804,20 @@ def test_the_directory_that_lost_most_is_named_though_it_is_within_its_own_limit
     lax = {"directories": {"okta": {"removed": {"percent": 50}}}, "removed": {"percent": 2}}
     verdict = judged(connection, day(*people), after, BOTH, lax)[REMOVED]
     assert verdict.cause == "directory"
-    assert verdict.says == (
+    assert verdict.message == (
         "13 of 400 active people (3.2 %) are gone (13) or inactive (0): more than 10 and more than 2 %."
         " The limits are 10 together with 2 %, and 500. Likely cause: 12 of 200 active accounts of okta"
         " (6.0 %) are gone (12) or inactive (0); the other directories lost next to nothing."
     )
+
+
+def test_verdicts_that_version_0_1_stored_are_read() -> None:
+    stored = {"guard": "directory_stale", "says": "hr is old.", "count": 9}
+    assert Verdict.model_validate({**stored, "passed": True, "warns": True}) == Verdict(
+        name="directory_stale", passed=False, severity="warning", count=9, message="hr is old."
+    )
+    assert Verdict.model_validate({**stored, "passed": False, "warns": False}).outcome == "error"
+    assert Verdict.model_validate({**stored, "passed": True, "warns": False}).passed
 
 
 def test_a_verdict_is_kept_as_json_without_anybodys_name(

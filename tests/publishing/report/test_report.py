@@ -253,7 +253,7 @@ def test_markup_in_names_is_shown_and_never_obeyed(lake: Lake) -> None:
 
 
 def test_markup_in_what_guards_say_is_shown_and_never_obeyed(lake: Lake) -> None:
-    judge(lake, put_out(lake), Verdict(guard="removed", directory="okta", says=HOSTILE[0]))
+    judge(lake, put_out(lake), Verdict(name="removed", directory="okta", message=HOSTILE[0]))
     guards = section(page_of(lake), "guards")
     assert HOSTILE[0] in text(guards)
     assert not guards.findall(".//script")
@@ -547,7 +547,9 @@ def test_a_snapshot_that_is_no_longer_stored_is_not_spoken_for(lake: Lake) -> No
 # Guards and checks.
 
 LIMITS = {"count": 10, "percent": 5, "max": 500}
-PASSED = Verdict(guard="removed", count=6, of=200, percent=3, limits=LIMITS, says="6 of 200 went.")
+PASSED = Verdict(
+    name="removed", count=6, of=200, percent=3, limits=LIMITS, message="6 of 200 went."
+)
 TRIPPED = PASSED.model_copy(update={"passed": False, "count": 40, "says": "40 of 200 went."})
 
 
@@ -556,8 +558,14 @@ def verdicts(page: ElementTree.Element) -> list[str]:
 
 
 def test_guards_are_shown_with_their_numbers_the_worst_first(lake: Lake) -> None:
-    stale = Verdict(guard="directory_stale", directory="hr", warns=True, says="hr is old.")
-    blanked = Verdict(guard="blanked", attribute="work_phone", passed=False, says="All blank.")
+    stale = Verdict(
+        name="directory_stale",
+        directory="hr",
+        passed=False,
+        severity="warning",
+        message="hr is old.",
+    )
+    blanked = Verdict(name="blanked", attribute="work_phone", passed=False, message="All blank.")
     judge(lake, put_out(lake, approved_by="somebody"), PASSED, stale, blanked)
     page = page_of(lake)
     assert verdicts(page) == [
@@ -593,18 +601,21 @@ def test_checks_that_warn_are_shown(lake: Lake) -> None:
         (TRIPPED, 1),
         (
             Verdict(
-                guard="correlation",
+                name="correlation",
                 count=5,
                 percent=20,
                 limits={"count": 10, "points": 20},
-                says="",
+                message="",
             ),
             0.5,
         ),
-        (Verdict(guard="directory_stale", count=1, limits={"stale_after_days": 4}, says=""), 0.25),
-        (Verdict(guard="directory_stale", count=9, limits={"stale_after_days": 0}, says=""), 1),
-        (Verdict(guard="directory_missing", says=""), None),
-        (Verdict(guard="removed", count=0, limits={"count": 0, "percent": 0}, says=""), 0),
+        (
+            Verdict(name="directory_stale", count=1, limits={"stale_after_days": 4}, message=""),
+            0.25,
+        ),
+        (Verdict(name="directory_stale", count=9, limits={"stale_after_days": 0}, message=""), 1),
+        (Verdict(name="directory_missing", message=""), None),
+        (Verdict(name="removed", count=0, limits={"count": 0, "percent": 0}, message=""), 0),
     ],
 )
 def test_how_near_a_guard_came_to_its_limits(verdict: Verdict, near: float | None) -> None:
