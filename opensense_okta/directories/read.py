@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime, timedelta
 from time import process_time
 
 import duckdb
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from opensense_okta.config.models import Directory, Organization
 from opensense_okta.directories.checkpoint import ReadCheckpoint
@@ -26,13 +26,9 @@ from opensense_okta.directories.kinds import kind_of
 from opensense_okta.directories.protocol import Listener, PreviousSnapshot
 from opensense_okta.directories.snapshot import SnapshotManifest, newest_snapshot
 from opensense_okta.storage import engine
-from opensense_okta.storage.lake import (
-    Lake,
-    Partition,
-    StagedPartition,
-    atomic_write,
-    make_private_dir,
-)
+from opensense_okta.storage.files import make_private_dir
+from opensense_okta.storage.lake import Lake, Partition, StagedPartition
+from opensense_okta.storage.state_files import StateFileDamaged, read_state, write_state
 
 OPEN_FOR = timedelta(minutes=60)
 OPEN = "open.json"
@@ -148,8 +144,10 @@ def _open_snapshot(
     found = []
     for draft in shelf.open_drafts():
         try:
-            opened = OpenSnapshot.model_validate_json((draft.pages / OPEN).read_bytes())
-        except (FileNotFoundError, ValidationError):
+            opened = read_state(draft.pages / OPEN, OpenSnapshot)
+        except StateFileDamaged:  # a killed process left it; its pages are not used
+            continue
+        if opened is None:
             continue
         same = (opened.settings, opened.before) == (wanted.settings, wanted.before)
         enough = opened.everything or not wanted.everything
@@ -164,7 +162,7 @@ def _open_snapshot(
 def _begin(shelf: Partition, wanted: OpenSnapshot) -> StagedPartition:
     draft = shelf.draft()
     make_private_dir(draft.pages)
-    atomic_write(draft.pages / OPEN, wanted.model_dump_json(indent=2))
+    write_state(draft.pages / OPEN, wanted)
     return draft
 
 

@@ -5,8 +5,7 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from opensense_okta.config.environment import EnvironmentMistake
-from opensense_okta.config.secret import SecretMissing
+from opensense_okta.config.errors import UserError
 from opensense_okta.directories.errors import DirectoryError
 from opensense_okta.orchestration import names
 from opensense_okta.publishing.exports.errors import ExportFailed
@@ -39,7 +38,7 @@ def in_words(context: dg.AssetExecutionContext, whose: str) -> Iterator[None]:
     except (NothingToResolve, StaleDirectory, NotResolved) as error:
         _tag(context, names.PERMANENT)
         raise dg.Failure(str(error), allow_retries=False) from error
-    except (SecretMissing, EnvironmentMistake) as error:
+    except UserError as error:
         _tag(context, names.PERMANENT)
         raise dg.Failure(f"{whose}: {error}", allow_retries=False) from error
     except BaseExceptionGroup as group:

@@ -21,7 +21,7 @@ import dagster as dg
 from filelock import BaseFileLock, FileLock, Timeout
 
 from opensense_okta.orchestration import names
-from opensense_okta.storage.lake import make_private_dir
+from opensense_okta.storage.files import make_private_dir
 
 IN_PROGRESS: Final = [
     dg.DagsterRunStatus.STARTING,

@@ -9,11 +9,12 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter
+from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
 
 from opensense_okta.publishing.guards.evaluate import Verdict
 from opensense_okta.publishing.judgement import Judgement
-from opensense_okta.storage.lake import Lake, atomic_write
+from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.state_files import read_state, write_state
 
 APPROVAL = "approval.json"
 
@@ -30,8 +31,25 @@ class Approval(BaseModel):
     saw: tuple[str, ...]
 
 
-# A file of before holds the one approval that was given last.
-_RECORD: TypeAdapter[tuple[Approval, ...] | Approval] = TypeAdapter(tuple[Approval, ...] | Approval)
+class Approvals(BaseModel):
+    """The state file of a day's approvals, oldest first.
+
+    Version 0.1 wrote a list of approvals, and before that only the last approval.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    approvals: tuple[Approval, ...]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_0_1(cls, stored: object) -> object:
+        match stored:
+            case list():
+                return {"approvals": stored}
+            case {"digest": _}:
+                return {"approvals": [stored]}
+        return stored
 
 
 def approve(lake: Lake, judgement: Judgement, by: str) -> Approval:
@@ -50,8 +68,8 @@ def approve(lake: Lake, judgement: Judgement, by: str) -> Approval:
         digest=judgement.digest,
         saw=tuple(judgement.reasons),
     )
-    record = _RECORD.dump_json((*approvals(lake, judgement.day), approval), indent=2)
-    atomic_write(_file(lake, judgement.day), record.decode())
+    record = Approvals(approvals=(*approvals(lake, judgement.day), approval))
+    write_state(_file(lake, judgement.day), record)
     return approval
 
 
@@ -63,11 +81,8 @@ def approval_of(lake: Lake, judgement: Judgement) -> Approval | None:
 
 def approvals(lake: Lake, day: date) -> tuple[Approval, ...]:
     """All approvals of a day, oldest first, also of what it was before it was read again."""
-    try:
-        found = _RECORD.validate_json(_file(lake, day).read_bytes())
-    except FileNotFoundError:
-        return ()
-    return (found,) if isinstance(found, Approval) else found
+    stored = read_state(_file(lake, day), Approvals)
+    return stored.approvals if stored else ()
 
 
 def _file(lake: Lake, day: date) -> Path:

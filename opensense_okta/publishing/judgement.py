@@ -34,7 +34,9 @@ from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.checks import check_resolved_day
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage import engine
-from opensense_okta.storage.lake import Lake, atomic_replace, atomic_write
+from opensense_okta.storage.files import atomic_replace
+from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.state_files import read_state, write_state
 
 COMPARED = ("people", "accounts", "groups", "memberships")
 JUDGEMENT = "judgement.json"
@@ -113,11 +115,7 @@ class Judgement(Findings):
 
 def stored_judgement(lake: Lake, day: date) -> Judgement | None:
     """What was last found of a day, or None."""
-    try:
-        text = (lake.resolved(day).folder / JUDGEMENT).read_bytes()
-    except FileNotFoundError:
-        return None
-    return Judgement.model_validate_json(text)
+    return read_state(lake.resolved(day).folder / JUDGEMENT, Judgement)
 
 
 def judge(
@@ -163,7 +161,7 @@ def judge(
         return stored
     judgement = _judged(organization, lake, resolved, place, digest)
     path = lake.resolved(resolved.day).folder / JUDGEMENT
-    atomic_write(path, judgement.model_dump_json(indent=2))
+    write_state(path, judgement)
     return judgement
 
 

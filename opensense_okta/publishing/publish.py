@@ -30,7 +30,9 @@ from opensense_okta.resolution import ledger
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import TABLES, ResolvedManifest
 from opensense_okta.storage import engine
-from opensense_okta.storage.lake import Lake, atomic_replace, atomic_write, make_private_dir
+from opensense_okta.storage.files import atomic_replace, make_private_dir
+from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.state_files import write_state
 
 # So that people's older DuckDB shells and BI drivers can open the file.
 STORAGE_VERSION = "v1.0.0"
@@ -135,7 +137,7 @@ def publish(
             since=since,
         )
         either = Publications(newest_first=(now, last) if last else (now,))
-        atomic_write(lake.published, either.model_dump_json(indent=2))
+        write_state(lake.published, either)
         # Who wrote into the old file left a log beside it, which would be replayed into the new one.
         lake.database.with_name(f"{lake.database.name}.wal").unlink(missing_ok=True)
         atomic_replace(unfinished, lake.database)

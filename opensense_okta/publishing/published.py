@@ -14,7 +14,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import ResolvedManifest
-from opensense_okta.storage.lake import PUBLISHED, Lake, Manifest, atomic_write
+from opensense_okta.storage.lake import PUBLISHED, Lake, Manifest, days_in
+from opensense_okta.storage.state_files import read_state, write_state
 
 
 class NotResolved(Exception):
@@ -87,10 +88,10 @@ def published(lake: Lake) -> Published | None:
     A database that is lost, or came back from a backup, is neither of the two files: the newest that
     was marked tells, so that the guards go on comparing with it.
     """
-    try:
-        either = Publications.model_validate_json(lake.published.read_bytes()).newest_first
-    except FileNotFoundError:
+    publications = read_state(lake.published, Publications)
+    if publications is None:
         return None
+    either = publications.newest_first
     try:
         file = lake.database.stat().st_ino
     except FileNotFoundError:
@@ -105,22 +106,17 @@ def published(lake: Lake) -> Published | None:
 
 def record_publication(lake: Lake, one: Published) -> None:
     """Notes beside a day's tables that they have been published."""
-    atomic_write(lake.resolved(one.day).folder / PUBLISHED, one.model_dump_json(indent=2))
+    write_state(lake.resolved(one.day).folder / PUBLISHED, one)
 
 
 def read_publication(lake: Lake, day: date) -> Published | None:
     """What was published of a day, or None."""
-    try:
-        text = (lake.resolved(day).folder / PUBLISHED).read_bytes()
-    except FileNotFoundError:
-        return None
-    return Published.model_validate_json(text)
+    return read_state(lake.resolved(day).folder / PUBLISHED, Published)
 
 
 def published_days(lake: Lake) -> list[date]:
     """The days that have been published, oldest first."""
-    marks = (lake.folder / "resolved").glob(f"date=*/{PUBLISHED}")
-    return sorted(date.fromisoformat(path.parent.name.removeprefix("date=")) for path in marks)
+    return days_in(lake.folder / "resolved", PUBLISHED)
 
 
 @dataclass(frozen=True)

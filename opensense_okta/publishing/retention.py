@@ -8,14 +8,14 @@ it reaches back as far as retention keeps them.
 """
 
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from opensense_okta.config.models import Organization
 from opensense_okta.publishing.published import published
-from opensense_okta.storage.lake import MANIFEST, PUBLISHED, Lake
+from opensense_okta.storage.lake import MANIFEST, PUBLISHED, Lake, days_in
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def _old_days(organization: Organization, lake: Lake, now: datetime) -> list[dat
     needed = {each.day for each in (last, last.base if last else None) if each}
     first_kept = organization.today(now) - timedelta(days=kept_days)
     # By folder and not by manifest: a killed process may have left a day without one.
-    stored = _days(lake.folder.glob("resolved/date=*"))
+    stored = days_in(lake.folder / "resolved")
     return [day for day in stored if day < first_kept and day not in needed]
 
 
@@ -87,16 +87,12 @@ def _old_snapshots(organization: Organization, lake: Lake) -> dict[str, tuple[da
         first_kept = whole[-kept:][:1]
         old = tuple(
             day
-            for day in _days(folder.glob("date=*"))
+            for day in days_in(folder)
             if first_kept and day < first_kept[0] and day not in needed
         )
         if old:
             found[directory] = old
     return found
-
-
-def _days(folders: Iterable[Path]) -> list[date]:
-    return sorted(date.fromisoformat(folder.name.removeprefix("date=")) for folder in folders)
 
 
 def _size(folder: Path) -> int:

@@ -16,7 +16,6 @@ is the single commit: it is replaced in one step, it names the id, and every rea
 """
 
 import json
-import os
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -26,6 +25,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict
+
+from opensense_okta.storage.files import make_private_dir, sync_to_disk
+from opensense_okta.storage.state_files import read_state, read_text, write_state
 
 MANIFEST = "manifest.json"
 PUBLISHED = "published.json"  # beside the tables that have been published of a day
@@ -92,10 +94,10 @@ class Partition:
         if manifest.id != draft.id:
             raise ValueError(f"the manifest names {manifest.id}, the draft is {draft.id}")
         for path in draft.folder.iterdir():
-            _sync_to_disk(path)
-        _sync_to_disk(draft.folder)
+            sync_to_disk(path)
+        sync_to_disk(draft.folder)
         unfinished = [each for each in self.open_drafts() if each.id != draft.id]
-        atomic_write(self.folder / MANIFEST, manifest.model_dump_json(indent=2))
+        write_state(self.manifest_file, manifest)
         for pages in self._pages():  # the day is whole: nobody goes on with a read of it
             shutil.rmtree(pages)
         for each in unfinished:
@@ -114,11 +116,7 @@ class Partition:
 
     def manifest(self, kind: type[M]) -> M | None:
         """The day's manifest, or None when the day holds nothing whole."""
-        try:
-            text = (self.folder / MANIFEST).read_bytes()
-        except FileNotFoundError:
-            return None
-        return kind.model_validate_json(text)
+        return read_state(self.manifest_file, kind)
 
     def table(self, manifest: Manifest, name: str) -> Path:
         """The file of one of the tables that the manifest names."""
@@ -146,11 +144,11 @@ class Lake:
 
     def snapshot_days(self, directory: str) -> list[date]:
         """The days with a whole snapshot of the directory, oldest first."""
-        return _days(self.folder / "snapshots" / f"directory={directory}")
+        return days_in(self.folder / "snapshots" / f"directory={directory}", MANIFEST)
 
     def resolved_days(self) -> list[date]:
         """The days that have been resolved, oldest first."""
-        return _days(self.folder / "resolved")
+        return days_in(self.folder / "resolved", MANIFEST)
 
     def ledger(self, day: date) -> Path:
         """The file of the identity ledger that a published day added."""
@@ -158,8 +156,7 @@ class Lake:
 
     def ledger_days(self) -> list[date]:
         """The days that have been published, oldest first."""
-        files = (self.folder / "identities").glob("date=*.parquet")
-        return sorted(date.fromisoformat(path.stem.removeprefix("date=")) for path in files)
+        return days_in(self.folder / "identities")
 
     @property
     def database(self) -> Path:
@@ -206,30 +203,6 @@ class Lake:
             yield from (path for path in day.iterdir() if path.name not in named)
 
 
-def make_private_dir(folder: Path) -> Path:
-    """Makes a folder, and those above it, that only their owner can enter."""
-    if not folder.is_dir():
-        make_private_dir(folder.parent)
-        folder.mkdir(mode=0o700, exist_ok=True)
-    return folder
-
-
-def atomic_write(path: Path, text: str) -> None:
-    """Replaces a file in one step: a reader sees the old text or the new one."""
-    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    atomic_replace(unfinished, path)
-
-
-def atomic_replace(unfinished: Path, path: Path) -> None:
-    """Moves a finished file over the one it replaces, and not before it is safely on disk."""
-    _sync_to_disk(unfinished)
-    unfinished.replace(path)
-    _sync_to_disk(path.parent)
-
-
 def _ids(file: Path) -> set[str]:
     """Every id that a file names: its own, and of what that was made from."""
     found: set[str] = set()
@@ -237,27 +210,25 @@ def _ids(file: Path) -> set[str]:
     def note(pairs: list[tuple[str, object]]) -> None:
         found.update(str(value) for name, value in pairs if name == "id")
 
-    try:
-        json.loads(file.read_bytes(), object_pairs_hook=note)
-    except FileNotFoundError:
-        return set()
+    text = read_text(file)
+    if text is not None:
+        json.loads(text, object_pairs_hook=note)
     return found
 
 
-def _days(folder: Path) -> list[date]:
+def days_in(folder: Path, file: str = "") -> list[date]:
+    """The days of the files and folders `date=2026-11-23…` in a folder, oldest first.
+
+    Args:
+        folder: that is listed; it may be missing.
+        file: a name; only folders that hold a file of that name count.
+    """
+    paths = folder.glob(f"date=*/{file}" if file else "date=*")
+    names = (path.relative_to(folder).parts[0] for path in paths)
     return sorted(
-        date.fromisoformat(manifest.parent.name.removeprefix("date="))
-        for manifest in folder.glob(f"date=*/{MANIFEST}")
+        date.fromisoformat(name.removeprefix("date=").removesuffix(".parquet")) for name in names
     )
 
 
 def _last_touched(path: Path) -> float:
     return max((inner.stat().st_mtime for inner in [path, *path.rglob("*")]), default=0.0)
-
-
-def _sync_to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

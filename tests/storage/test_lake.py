@@ -14,6 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
+from opensense_okta.storage.files import atomic_write, make_private_dir
 from opensense_okta.storage.lake import (
     MANIFEST,
     UNNAMED_FILES_KEPT,
@@ -21,8 +22,6 @@ from opensense_okta.storage.lake import (
     Manifest,
     Partition,
     StagedPartition,
-    atomic_write,
-    make_private_dir,
 )
 
 DAY = date(2026, 11, 23)

@@ -14,7 +14,8 @@ from opensense_okta.publishing.judgement import JUDGEMENT, Judgement
 from opensense_okta.publishing.published import Publications, Published
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import ResolvedManifest, Source
-from opensense_okta.storage.lake import Lake, atomic_write, make_private_dir
+from opensense_okta.storage.files import atomic_write, make_private_dir
+from opensense_okta.storage.lake import Lake
 
 DAY = date(2026, 11, 23)
 SECRET = "s3cr3t-hook"

@@ -12,7 +12,8 @@ from opensense_okta.directories.checks import Table
 from opensense_okta.directories.snapshot import Cost, SnapshotManifest
 from opensense_okta.resolution import ledger
 from opensense_okta.resolution.resolve import ResolvedManifest
-from opensense_okta.storage.lake import MANIFEST, Lake, atomic_write
+from opensense_okta.storage.files import atomic_write
+from opensense_okta.storage.lake import MANIFEST, Lake
 from tests.support.scratch import scratch
 
 DAY = date(2026, 11, 23)

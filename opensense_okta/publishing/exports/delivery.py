@@ -12,7 +12,7 @@ import fsspec  # type: ignore[import-untyped]  # comes without types
 from opensense_okta.config.export_path import LOCAL, SSH
 from opensense_okta.publishing.exports import sftp as export_sftp
 from opensense_okta.publishing.exports.errors import ExportFailed
-from opensense_okta.storage.lake import atomic_replace, make_private_dir
+from opensense_okta.storage.files import atomic_replace, make_private_dir
 
 OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "r2"}
 """An object appears whole when its upload ends; renaming it would only copy it once more."""

@@ -16,7 +16,8 @@ from opensense_okta.publishing.exports.delivery import deliver
 from opensense_okta.publishing.exports.errors import failure_of
 from opensense_okta.publishing.exports.files import ExportResult, PreviousExport, export, headers_of
 from opensense_okta.publishing.published import published
-from opensense_okta.storage.lake import Lake, atomic_write
+from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.state_files import read_state, write_state
 
 STATE = "exported.json"
 PEOPLE = "people.parquet"
@@ -70,7 +71,7 @@ def export_published(organization: Organization, lake: Lake, day: date) -> list[
         )
         told = ExportRef(day=day, id=now.id, headers=tuple(headers_of(organization).values()))
     state = ExportState(told=told, before=before)
-    atomic_write(lake.folder / STATE, state.model_dump_json(indent=2))
+    write_state(lake.folder / STATE, state)
     _forget_all_but(lake, state)
     return done
 
@@ -85,10 +86,7 @@ def export_pending(organization: Organization, lake: Lake) -> bool:
 
 def last_export(lake: Lake) -> ExportState | None:
     """What the last export told, or None."""
-    try:
-        return ExportState.model_validate_json((lake.folder / STATE).read_bytes())
-    except FileNotFoundError:
-        return None
+    return read_state(lake.folder / STATE, ExportState)
 
 
 def _kept(lake: Lake) -> Path:

@@ -24,7 +24,8 @@ from opensense_okta.config.text import plural
 from opensense_okta.publishing.judgement import Judgement
 from opensense_okta.publishing.publish import Held
 from opensense_okta.publishing.published import Published, published
-from opensense_okta.storage.lake import Lake, atomic_write
+from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.state_files import read_state, write_state
 
 Kind = Literal["failed", "held", "late"]
 
@@ -180,11 +181,7 @@ def exclusive(lake: Lake, timeout: timedelta) -> Iterator[bool]:
 
 def memory(lake: Lake) -> NotificationState:
     """What the organization's targets have been told."""
-    try:
-        text = _file(lake).read_bytes()
-    except FileNotFoundError:
-        return NotificationState()
-    return NotificationState.model_validate_json(text)
+    return read_state(_file(lake), NotificationState) or NotificationState()
 
 
 def pending(
@@ -221,7 +218,7 @@ def save(lake: Lake, posts: Iterable[tuple[Outbox, int]], looked: datetime | Non
     after = NotificationState(
         looked=looked, targets={name: told for name, told in targets.items() if told}
     )
-    atomic_write(_file(lake), after.model_dump_json(indent=2))
+    write_state(_file(lake), after)
 
 
 def _file(lake: Lake) -> Path:

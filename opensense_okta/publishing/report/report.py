@@ -26,7 +26,8 @@ from opensense_okta.publishing.published import Published, published_days, read_
 from opensense_okta.resolution.checks import check_resolved_day
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage import engine
-from opensense_okta.storage.lake import Lake, atomic_write, make_private_dir
+from opensense_okta.storage.files import atomic_write, make_private_dir
+from opensense_okta.storage.lake import Lake
 
 DAYS = 90  # of history, at most
 DEPARTMENTS = 15  # with a row of their own

@@ -25,7 +25,8 @@ from opensense_okta.publishing.report.report import (
 )
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import ResolvedManifest, Source, resolve
-from opensense_okta.storage.lake import Lake, atomic_write, make_private_dir
+from opensense_okta.storage.files import atomic_write, make_private_dir
+from opensense_okta.storage.lake import Lake
 from tests.support.scratch import scratch
 from tests.support.stored import DAY, group, store, user
 from tests.support.stored import organization as acme

@@ -1,0 +1,73 @@
+"""The small JSON files of a lake: how they are read and written, and which are refused."""
+
+import json
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from opensense_okta.storage.state_files import (
+    FORMAT,
+    StateFileDamaged,
+    StateFileTooNew,
+    read_state,
+    write_state,
+)
+
+
+class Note(BaseModel):
+    """Stands for any state file."""
+
+    author: str
+    pages: int = 0
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "note.json"
+
+
+def test_what_is_written_is_read_and_has_a_format_number(path: Path) -> None:
+    write_state(path, Note(author="Zoë", pages=2))
+    assert read_state(path, Note) == Note(author="Zoë", pages=2)
+    assert json.loads(path.read_bytes()) == {"format": FORMAT, "author": "Zoë", "pages": 2}
+
+
+def test_a_file_that_is_not_there_has_no_content(path: Path) -> None:
+    assert read_state(path, Note) is None
+
+
+def test_a_file_of_version_0_1_has_no_format_number_and_is_read(path: Path) -> None:
+    path.write_text('{"author": "Zoë"}', encoding="utf-8")
+    assert read_state(path, Note) == Note(author="Zoë")
+
+
+def test_a_file_of_a_newer_format_is_refused_by_name(path: Path) -> None:
+    path.write_text('{"format": 3, "author": "Zoë", "pages": "many"}', encoding="utf-8")
+    with pytest.raises(StateFileTooNew) as raised:
+        read_state(path, Note)
+    assert f"{path} has format 3" in raised.value.message
+    assert "the published directory stays" in raised.value.impact
+    assert "update opensense_okta" in raised.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "it is not the JSON of a state file"),
+        ('{"author": "Zo', "it is not the JSON of a state file"),
+        ('{"format": "new"}', "it is not the JSON of a state file"),
+        ('{"format": 2}', "author is missing or wrong"),
+        ('{"author": "Zoë", "pages": "Zoë"}', "pages is missing or wrong"),
+        ("[1, 2]", "its content is missing or wrong"),
+    ],
+)
+def test_a_damaged_file_is_an_error_with_its_path_and_without_its_content(
+    path: Path, text: str, reason: str
+) -> None:
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(StateFileDamaged) as raised:
+        read_state(path, Note)
+    assert raised.value.message == f"{path} is damaged: {reason}."
+    assert "backup" in raised.value.remedy
+    assert "Zoë" not in str(raised.value)
