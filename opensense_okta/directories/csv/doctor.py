@@ -11,7 +11,7 @@ from opensense_okta.config.models import CsvDirectory
 from opensense_okta.directories.checkpoint import ReadCheckpoint
 from opensense_okta.directories.checks import CheckResult
 from opensense_okta.directories.csv import reader as csv
-from opensense_okta.directories.csv.normalize import Copy
+from opensense_okta.directories.csv.normalize import NormalizedFile
 from opensense_okta.directories.errors import DirectoryError, Unreachable
 from opensense_okta.directories.protocol import no_progress
 from opensense_okta.storage import engine
@@ -36,7 +36,7 @@ async def examine(directory: CsvDirectory, stale_after_days: int) -> list[CheckR
 
 
 def _understood(
-    directory: CsvDirectory, files: Sequence[Copy], stale_after_days: int
+    directory: CsvDirectory, files: Sequence[NormalizedFile], stale_after_days: int
 ) -> list[CheckResult]:
     if not files:
         return []
@@ -46,7 +46,7 @@ def _understood(
     return [found, *_end(files), _age(files, stale_after_days), _header(directory, files[0])]
 
 
-def _end(files: Sequence[Copy]) -> list[CheckResult]:
+def _end(files: Sequence[NormalizedFile]) -> list[CheckResult]:
     """Nothing where every file ends with a line break, as most do."""
     unended = [file.name for file in files if not file.ended]
     if not unended:
@@ -57,7 +57,7 @@ def _end(files: Sequence[Copy]) -> list[CheckResult]:
     ]
 
 
-def _age(files: Sequence[Copy], stale_after_days: int) -> CheckResult:
+def _age(files: Sequence[NormalizedFile], stale_after_days: int) -> CheckResult:
     written = [file.modified for file in files if file.modified]
     if not written:
         says = "the place where the files lie does not tell when they were written."
@@ -73,16 +73,14 @@ def _age(files: Sequence[Copy], stale_after_days: int) -> CheckResult:
     )
 
 
-def _header(directory: CsvDirectory, file: Copy) -> CheckResult:
+def _header(directory: CsvDirectory, file: NormalizedFile) -> CheckResult:
     used = [
         f"{name} ({directory.attributes[name]})" if name in directory.attributes else name
         for name in dict.fromkeys((*STANDARD_ATTRIBUTES, *directory.attributes))
-        if directory.attributes.get(name, name) in file.headers
+        if directory.attributes.get(name, name) in file.header.names
     ]
-    sign = SIGNS.get(file.delimiter, file.delimiter)
-    says = (
-        f"{len(file.headers)} columns, delimiter {sign}; attributes: {', '.join(used) or 'none'}."
-    )
+    sign = SIGNS.get(file.header.delimiter, file.header.delimiter)
+    says = f"{len(file.header.names)} columns, delimiter {sign}; attributes: {', '.join(used) or 'none'}."
     if nearly := _nearly_attributes(directory, file):
         says += f" Not taken for attributes, though nearly called so: {', '.join(nearly)}."
     if used and not nearly:
@@ -91,15 +89,15 @@ def _header(directory: CsvDirectory, file: Copy) -> CheckResult:
     return CheckResult.make("header", "warning", says, remedy)
 
 
-def _nearly_attributes(directory: CsvDirectory, file: Copy) -> list[str]:
+def _nearly_attributes(directory: CsvDirectory, file: NormalizedFile) -> list[str]:
     """The columns that nothing is made of, but would be, were they written like attributes."""
     mapped = directory.attributes
     return [
         f"{header} ({name})"
-        for header in file.named
+        for header in file.header.named
         if (name := re.sub(r"[\s_-]+", "_", header.lower())) in STANDARD_ATTRIBUTES
         and not {name, header} & {*mapped, *mapped.values()}
-        and name not in file.headers
+        and name not in file.header.names
     ]
 
 

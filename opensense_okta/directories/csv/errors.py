@@ -71,6 +71,14 @@ def header_only(name: str) -> IncompleteListing:
     )
 
 
+def ids_only(name: str) -> IncompleteListing:
+    """No row has a filled cell beside the id."""
+    return IncompleteListing(
+        f"{name} has no row with anything but an id.",
+        remedy=f"Set `id` to the column that identifies a row. {WAIT}",
+    )
+
+
 def changed(name: str) -> IncompleteListing:
     """The file was written while it was read."""
     return IncompleteListing(
@@ -121,8 +129,33 @@ def ragged(name: str, line: int, found: int, columns: int) -> FileTrouble:
 def long_row(name: str, line: int) -> FileTrouble:
     """A row longer than any row of people is."""
     return FileTrouble(
-        f"{name}, line {line}: the row is longer than 2 MB.",
+        f"{name}, line {line}: the row is longer than 64 million characters.",
         remedy=f"Most likely a quotation mark is never closed. {EXPORT}",
+    )
+
+
+def uneven_ends(name: str, line: int) -> FileTrouble:
+    """One more, empty cell at the end of some rows."""
+    return FileTrouble(
+        f"{name}, line {line}: some rows end with one more delimiter than the header, others do not.",
+        remedy=f"Let all rows end alike. {EXPORT}",
+    )
+
+
+def whole_line_quoted(name: str, line: int) -> FileTrouble:
+    """All cells of a line are in one pair of quotation marks."""
+    return FileTrouble(
+        f"{name}, line {line}: the whole line is one quoted cell, with all columns in it.",
+        remedy="The file was exported as one column of texts, or quoted twice: put quotation marks around"
+        f" single cells only. {EXPORT}",
+    )
+
+
+def header_again(name: str, lines: Sequence[int], count: int) -> FileTrouble:
+    """The header comes a second time, as where files were put together."""
+    return FileTrouble(
+        f"{name}, {in_lines(lines, count)}: the header comes again.",
+        remedy=f"Several exports were probably appended to one file: keep the header of the first. {EXPORT}",
     )
 
 
@@ -135,7 +168,7 @@ def unreadable_rows(name: str) -> FileTrouble:
 
 
 def lost_rows(name: str, expected: int, found: int) -> IncompleteListing:
-    """Two readings of the same copy do not agree."""
+    """Two readings of the same file do not agree."""
     return IncompleteListing(
         f"{name} was read twice, with {expected:,} rows and with {found:,}.",
         remedy="Report this with the file's line ends and quoting; its contents are not needed.",
@@ -148,6 +181,25 @@ def undecodable(name: str, line: int, encoding: str) -> FileTrouble:
         f"{name}, line {line}: there are bytes that are not {encoding} text.",
         remedy="Set `encoding` in the organization file to what the export writes (often windows-1252,"
         " utf-16 or latin-1), or export as UTF-8.",
+    )
+
+
+def is_utf8(name: str, line: int, encoding: str) -> FileTrouble:
+    """A file that is UTF-8, where another encoding is configured."""
+    return FileTrouble(
+        f"{name}, line {line}: the file is UTF-8, but `encoding` is {encoding}: letters with accents would"
+        " be read wrong.",
+        remedy="Set `encoding: utf-8` in the organization file, or leave it out.",
+    )
+
+
+def c1_control(name: str, line: int, encoding: str) -> FileTrouble:
+    """Characters that no text has: bytes of another encoding."""
+    return FileTrouble(
+        f"{name}, line {line}: read as {encoding}, it contains control characters (U+0080 to U+009F), so it"
+        " is text in another encoding.",
+        remedy="Set `encoding` in the organization file to what the export writes (often windows-1252), or"
+        " export as UTF-8.",
     )
 
 
@@ -198,7 +250,7 @@ def doubled_header(name: str, header: str, positions: Sequence[int]) -> FileTrou
     """Two columns of one name: which one is meant?"""
     which = " and ".join(str(position) for position in positions)
     return FileTrouble(
-        f"{name}, line 1: the columns {which} are both named `{header}` (case does not count).",
+        f"{name}, line 1: the columns {which} are both named `{header}` (case and white space do not count).",
         remedy=f"Let each column have a name of its own. {EXPORT}",
     )
 
@@ -223,9 +275,19 @@ def blank_cells(name: str, lines: Sequence[int], column: str, count: int) -> Fil
 
 def doubled(rows: Sequence[tuple[str, Sequence[int]]], column: str, count: int) -> FileTrouble:
     """Several rows with one id."""
-    where = "; ".join(f"{name}, {in_lines(lines, len(lines))}" for name, lines in rows)
+    where = "; ".join(
+        f"{name}, {in_lines(lines[:ROWS_NAMED], len(lines))}" for name, lines in rows[:ROWS_NAMED]
+    )
+    if len(rows) > 1:
+        return FileTrouble(
+            f"{where}: the column `{column}` has the same value. Several files hold the same ids; number of"
+            f" ids: {count:,}.",
+            remedy="All files that match are read as one list. If they are exports of several days, read only"
+            " the newest: let the export always write the same name, or update a link to the newest file, and"
+            " name that file instead of a pattern. Otherwise let each id be in one file only.",
+        )
     return FileTrouble(
-        f"{where}: the column `{column}` has the same value; of so many values this is true: {count:,}.",
+        f"{where}: the column `{column}` has the same value. Number of such values: {count:,}.",
         remedy="A value must identify one row. Set `id` to a column that does, or correct the export.",
     )
 

@@ -16,6 +16,8 @@ from opensense_okta.directories.errors import DirectoryError, Unreachable
 from opensense_okta.storage.sftp import SshError, connect, find_server, path_of
 
 CHUNK = 1 << 20  # bytes read at once
+HIDDEN = (".", "~$")
+"""Begin the names of hidden files and of those by which Word and Excel lock a file."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,21 @@ def _found(system: Any, path: str, *, pattern: bool) -> dict[str, str]:  # noqa:
         if not pattern:
             return {}
     matching = system.glob(path, detail=True)
-    return {str(each): str(info.get("type")) for each, info in matching.items()}
+    return {
+        str(match): str(info.get("type"))
+        for match, info in matching.items()
+        if not _is_hidden(str(match), path)
+    }
+
+
+def _is_hidden(path: str, pattern: str) -> bool:
+    """Whether a match is a hidden file, as a shell understands it, or the lock file of an office program."""
+    parts, named = path.split("/"), pattern.split("/")
+    fixed = next((at for at, part in enumerate(named) if re.search(r"[*?\[]", part)), len(named))
+    return any(
+        part.startswith(HIDDEN) and not any(name.startswith(part[0]) for name in named[fixed:])
+        for part in parts[fixed:]
+    )
 
 
 def _is_file(system: Any, path: str, kind: str) -> bool:  # noqa: ANN401 - fsspec has no types

@@ -4,28 +4,26 @@ Every cell is text and stays as it is written, leading zeros and dates included;
 row is stripped of white space. A file that is not whole, or not right in every row, is refused: a file
 cannot say "ask again", so half of one would be taken for people who left (invariant 2).
 
-Files come to a private folder first (`csv_copy.py`): what is read cannot change any more, and DuckDB
-meets one encoding. Nothing is carried over from the snapshot before, and nothing is resumed.
+Files come to a private folder first, normalized (`normalize.py`): what is read cannot change any more, and
+DuckDB meets one encoding and one way of quoting. Nothing is carried over from the snapshot before, and
+nothing is resumed.
 """
 
 import hashlib
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from itertools import zip_longest
+from functools import partial
 
 import duckdb
 
+from opensense_okta.config.attributes import STANDARD_ATTRIBUTES
 from opensense_okta.config.models import CsvDirectory
 from opensense_okta.directories.checkpoint import ReadCheckpoint
 from opensense_okta.directories.csv import errors as csv_errors
 from opensense_okta.directories.csv.files import find_files, without_secrets
-from opensense_okta.directories.csv.normalize import (
-    DELIMITERS,
-    Copy,
-    copy_file,
-    with_even_line_ends,
-)
+from opensense_okta.directories.csv.header import accept_header
+from opensense_okta.directories.csv.normalize import Header, NormalizedFile, normalize
 from opensense_okta.directories.csv.parse import Keys, read_rows
 from opensense_okta.directories.protocol import Listener, PreviousSnapshot, Progress
 from opensense_okta.directories.snapshot import Cost
@@ -35,9 +33,10 @@ FILES: tuple[str, ...] = ()
 """Of the spool: none; whole files are copied, and read again by whoever starts anew."""
 
 COPIES = "files"
-COMPARED = ("files_unended",)
+COMPARED = ("files_unended", "groups", "memberships")
 """Counts of the snapshot before that the checks compare with."""
 
+PHONES_AND_IDS = ("work_phone", "mobile_phone", "employee_number")
 DIGITS = 12  # of the digest that evidence keeps: as many as any reader of JSON keeps of a number
 
 
@@ -76,12 +75,12 @@ class Read:
         self._connection = connection
         self._listener = listener
         self._started = datetime.now(UTC)
-        self._users: list[Copy] = []
-        self._others: list[Copy] = []
+        self._users: list[NormalizedFile] = []
+        self._others: list[NormalizedFile] = []
         self._rows = 0
 
     @property
-    def users(self) -> Sequence[Copy]:
+    def users(self) -> Sequence[NormalizedFile]:
         """The files of users, once they are read."""
         return self._users
 
@@ -118,20 +117,32 @@ class Read:
             raise csv_errors.lost_rows(self._users[0].name, self._rows, evidence["users"])
         return {**evidence, **self._about_files()}
 
-    def _copies(self, key: str, location: str | None) -> list[Copy]:
+    def _copies(self, key: str, location: str | None) -> list[NormalizedFile]:
         if location is None:
             return []
         directory = self._directory
-        copies: list[Copy] = []
+        copies: list[NormalizedFile] = []
         for number, file in enumerate(find_files(location, key), start=1):
-            path = self._folder / f"{key}-{number}.csv"
-            copy = copy_file(file, path, directory.delimiter, directory.encoding)
-            _check_header(copy, copies, self._needed(key))
+            copy = normalize(
+                file,
+                self._folder / f"{key}-{number}.csv",
+                directory.delimiter,
+                directory.encoding,
+                partial(self._accept, key, copies[0] if copies else None),
+            )
+            if not copy.rows and key == "users":
+                raise csv_errors.header_only(copy.name)
+            if copies and copy.columns != copies[0].columns:
+                width = min(len(copy.columns), len(copies[0].columns)) + 1
+                raise csv_errors.other_headers(copy.name, copies[0].name, width, None)
             copies.append(copy)
             self._listener(Progress(f"files of {key}", number))
-        if len({copy.line_end for copy in copies}) > 1:
-            return [with_even_line_ends(copy) for copy in copies]
         return copies
+
+    def _accept(self, key: str, first: NormalizedFile | None, header: Header) -> Header:
+        return accept_header(
+            header, first.header if first else None, self._needed(key), self._optional(key)
+        )
 
     def _needed(self, key: str) -> dict[str, str]:
         """The columns that a file must have, each with where it is said so."""
@@ -146,36 +157,47 @@ class Read:
         }
         return {directory.id: "`id`", **mapped}
 
-    def _read_memberships(self, copies: list[Copy]) -> None:
+    def _optional(self, key: str) -> tuple[str, ...]:
+        """Other columns with a meaning."""
+        if key != "users":
+            return ("description",) if key == "groups" else ()
+        return tuple(name for name in STANDARD_ATTRIBUTES if name not in self._directory.attributes)
+
+    def _read_memberships(self, copies: list[NormalizedFile]) -> None:
         if copies:
             rows = read_rows(self._connection, copies, Keys("group_id", "user_id", unique=False))
             self._sql("memberships.sql")
             self._listener(Progress("memberships", rows))
 
-    def _read_groups(self, copies: list[Copy]) -> None:
+    def _read_groups(self, copies: list[NormalizedFile]) -> None:
         if copies:
             rows = read_rows(self._connection, copies, Keys("id"))
-            self._sql("groups.sql", has_description="description" in copies[0].headers)
+            self._sql("groups.sql", has_description="description" in copies[0].header.names)
             self._listener(Progress("groups", rows))
         else:
             self._sql("groups_of_memberships.sql")
         self._sql("member_reads.sql")
 
     def _read_users(self) -> None:
+        files, header = self._users, self._users[0].header
         keys = Keys(
             self._directory.id,
+            needs_more=len(header.named) > 1,
             active=self._column("active"),
             login=self._column("user_name"),
             email=self._column("email"),
+            numbers=(self._directory.id, *filter(None, map(self._column, PHONES_AND_IDS))),
         )
-        self._rows = read_rows(self._connection, self._users, keys)
+        self._rows = read_rows(self._connection, files, keys)
+        if not self._rows:
+            raise csv_errors.ids_only(files[0].name)
         self._sql("users.sql")
         self._listener(Progress("users", self._rows))
 
     def _column(self, attribute: str) -> str | None:
         """Which column of the users has an attribute; None: no one."""
         header = self._directory.attributes.get(attribute, attribute)
-        return header if header in self._users[0].headers else None
+        return header if header in self._users[0].header.names else None
 
     def _about_files(self) -> dict[str, int]:
         copies = [*self._users, *self._others]
@@ -193,7 +215,7 @@ class Read:
         return engine.run(self._connection, __package__, name, **variables)
 
 
-def age_in_days(copies: Sequence[Copy], now: datetime) -> int:
+def age_in_days(copies: Sequence[NormalizedFile], now: datetime) -> int:
     """Whole days since the day on which the oldest of the files was written; 0 where none tells.
 
     Each of several files has people of its own, so one whose export has stopped makes the whole stale.
@@ -202,34 +224,7 @@ def age_in_days(copies: Sequence[Copy], now: datetime) -> int:
     return max((now.date() - oldest.astimezone(UTC).date()).days, 0)
 
 
-def _digest_number(copies: Sequence[Copy]) -> int:
+def _digest_number(copies: Sequence[NormalizedFile]) -> int:
     """A number that is another one when a byte of a file is."""
     digests = "".join(sorted(copy.digest for copy in copies))
     return int(hashlib.sha256(digests.encode()).hexdigest()[:DIGITS], 16)
-
-
-def _check_header(copy: Copy, before: Sequence[Copy], needed: Mapping[str, str]) -> None:
-    """Refuses a file whose header lacks a column, has one twice, or is not as the other files'."""
-    if before:
-        _check_same_header(copy, before[0])
-        return
-    for column, key in needed.items():
-        if column in copy.headers:
-            continue
-        likely = max(DELIMITERS, key=copy.headers[0].count)
-        if len(copy.headers) == 1 and likely in copy.headers[0]:
-            raise csv_errors.one_column(copy.name, copy.delimiter, likely)
-        raise csv_errors.no_header(copy.name, column, key, copy.named)
-    positions: dict[bytes, int] = {}
-    for position, header in enumerate(copy.headers, start=1):
-        # DuckDB tells names apart as bytes.lower does: by all but the case of A to Z.
-        first = positions.setdefault(header.encode().lower(), position)
-        if first != position:
-            raise csv_errors.doubled_header(copy.name, header, (first, position))
-
-
-def _check_same_header(copy: Copy, first: Copy) -> None:
-    pairs = zip_longest(copy.headers, first.headers)
-    for position, (header, expected) in enumerate(pairs, start=1):
-        if header != expected or copy.delimiter != first.delimiter:
-            raise csv_errors.other_headers(copy.name, first.name, position, expected)

@@ -89,18 +89,6 @@ def failure(
     return caught.value
 
 
-@pytest.fixture
-def write(tmp_path: Path) -> Callable[..., Path]:
-    """Writes a file of a name."""
-
-    def written(content: bytes | str, name: str = "people.csv") -> Path:
-        path = tmp_path / name
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return path
-
-    return written
-
-
 ANNA = {"id": "007", "title": "Größe; klein", "hired": "01/02/2026"}
 GOOD: dict[str, tuple[bytes, dict[str, Any]]] = {
     "comma": ("id,title,hired\n007,Größe; klein,01/02/2026\n".encode(), {}),
@@ -174,7 +162,7 @@ CELLS = (
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
 def test_a_cell_is_text_as_it_is_written(line_end: str, write: Callable[..., Path]) -> None:
-    lines = ["id;x", *(f"{number};{cell}" for number, cell in enumerate(CELLS))]
+    lines = ["id;x;y", *(f"{number};{cell};z" for number, cell in enumerate(CELLS))]
 
     profiles = read(write(line_end.join(lines))).profiles
 
@@ -207,11 +195,14 @@ def test_a_header_may_be_anything(line_end: str, write: Callable[..., Path]) -> 
     assert found.profiles == {name: {**expected, "id": name} for name in ("a", "b")}
 
 
+NO_TEXT = "\0" + "".join(map(chr, range(0x80, 0xA0)))  # refused, as another encoding
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     table=st.lists(
         st.lists(
-            st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+            st.text(st.characters(exclude_categories=["Cs"], exclude_characters=NO_TEXT))
             | st.text('",;\r\n \t\ufeffa'),
             min_size=3,
             max_size=3,
@@ -230,8 +221,8 @@ def test_what_a_writer_of_csv_wrote_comes_back(
 ) -> None:
     text = io.StringIO()
     writer = csv.writer(text, delimiter=delimiter, lineterminator=style[0], quoting=style[1])
-    writer.writerow(["id", "a", "b", "c"])
-    writer.writerows([str(number), *cells] for number, cells in enumerate(table))
+    writer.writerow(["id", "a", "b", "c", "d"])
+    writer.writerows([str(number), *cells, "x"] for number, cells in enumerate(table))
     with TemporaryDirectory() as folder:
         path = Path(folder, "people.csv")
         path.write_bytes(text.getvalue().encode(encoding or "utf-8"))
@@ -250,7 +241,7 @@ ACTIVE = {
 
 def test_the_column_active_says_who_is(write: Callable[..., Path]) -> None:
     cells = {cell: status for status, cells in ACTIVE.items() for cell in cells}
-    path = write("id,active\n" + "".join(f"{i},{cell}\n" for i, cell in enumerate(cells)))
+    path = write("id,active,x\n" + "".join(f"{i},{cell},y\n" for i, cell in enumerate(cells)))
 
     assert list(read(path).statuses.values()) == list(cells.values())
 
@@ -296,7 +287,7 @@ BAD: dict[str, tuple[bytes | str, dict[str, Any], str]] = {
     "too long, after a cell of lines": ('id,a\n1,"x\n\ny"\n2,x,y\n3,x\n', {}, "line 5: the row has 3"),
     "too long, CRLF": ("id,a\r\n1,x\r\n2,x,y\r\n3,x\r\n", {}, "line 3: the row has 3"),
     "too long, below a high header": ('\n"id",a,"x\ny"\n1,x,y,z\n2,x,y\n', {}, "line 4: the row has 4"),
-    "no id": ("Id,title\n1,x\n", {}, "no column `id` among the 2 of the header; the nearest is `Id`"),
+    "no id": ("Idd,title\n1,x\n", {}, "no column `id` among the 2 of the header; the nearest is `Idd`"),
     "no mapped header": (
         "id,Job Titel\n1,x\n",
         {"attributes": {"title": "Job Title"}},
@@ -324,7 +315,7 @@ BAD: dict[str, tuple[bytes | str, dict[str, Any], str]] = {
     "Excel": (b"PK\x03\x04\x14\x00", {}, "people.csv is an Excel file or a ZIP archive, not CSV"),
     "old Excel": (b"\xd0\xcf\x11\xe0\xa1", {}, "people.csv is an old Excel file, not CSV"),
     "gzip": (b"\x1f\x8b\x08\x00", {}, "people.csv is compressed (gzip), not CSV"),
-    "row without end": ("id,a\n1," + "x" * 3_000_000 + "\n2,y\n", {}, "line 2: the row is longer than 2 MB"),
+    "row without end": ("id,a\n1," + "x" * 70_000_000, {}, "line 2: the row is longer than 64 million"),
 }  # fmt: skip
 HALF_THERE = {
     *("empty", "a byte order mark only", "blank lines only", "header only", "cut in the header"),
@@ -482,7 +473,7 @@ def test_without_a_file_of_groups_memberships_name_them(write: Callable[..., Pat
     [
         ("groups", "id\n1\n", "no column `name`"),
         ("groups", "id,name\n1,a\n1,b\n", "lines 2, 3: the column `id` has the same value"),
-        ("groups", "id,name\n", "other.csv has a header line, but no rows"),
+        ("groups", "", "other.csv is empty"),
         ("memberships", "group_id,user\n1,1\n", "no column `user_id`"),
         ("memberships", "group_id,user_id\n1,1\n1,\n", "line 3: the column `user_id` is blank"),
         ("memberships", "group_id,user_id\n1,1\n,1\n", "line 3: the column `group_id` is blank"),

@@ -28,10 +28,18 @@ def take(tmp_path: Path, lake: Lake) -> Take:
     """Takes the snapshot of a day of a file with this content, written some days before."""
 
     def take_it(
-        content: str, *, later: int = 0, age: int = 0, rules: Mapping[str, object] | None = None
+        content: str,
+        *,
+        later: int = 0,
+        age: int = 0,
+        rules: Mapping[str, object] | None = None,
+        lists: Mapping[str, str] | None = None,
     ) -> SnapshotManifest:
         file, moment = tmp_path / "people.csv", NOON + timedelta(days=later)
         file.write_text(content)
+        files = {name: tmp_path / f"{name}.csv" for name in lists or {}}
+        for name, path in files.items():
+            path.write_text((lists or {})[name])
         written = (moment - timedelta(days=age)).timestamp()
         os.utime(file, (written, written))
         organization = Organization.model_validate(
@@ -39,7 +47,13 @@ def take(tmp_path: Path, lake: Lake) -> Take:
                 "name": "acme",
                 "timezone": "UTC",
                 "first_day": "2026-11-01",
-                "directories": {"hr": {"kind": "csv", "users": str(file)}},
+                "directories": {
+                    "hr": {
+                        "kind": "csv",
+                        "users": str(file),
+                        **{name: str(path) for name, path in files.items()},
+                    }
+                },
                 "resolution": rules or {},
             }
         )
@@ -119,6 +133,31 @@ def test_a_file_is_old_when_the_organization_says_so(
     manifest = take(WHOLE, age=age, rules={"stale_after_days": stale_after_days})
 
     assert complaints(manifest) == ({"files_fresh": WARNING} if stale else {})
+
+
+NO_GROUPS, GROUPS = "id,name\n", "id,name\ng,Sales\n"
+NO_MEMBERS, MEMBERS = "group_id,user_id\n", "group_id,user_id\ng,1\n"
+
+
+def test_an_empty_list_is_allowed_at_first_and_where_it_was_empty_before(take: Take) -> None:
+    empty = {"groups": NO_GROUPS, "memberships": NO_MEMBERS}
+
+    assert complaints(take(WHOLE, lists=empty)) == {}
+    assert complaints(take(WHOLE, lists=empty, later=1)) == {}
+    assert complaints(take(WHOLE, lists={"groups": GROUPS, "memberships": MEMBERS}, later=2)) == {}
+
+
+@pytest.mark.parametrize("lists", [(GROUPS, NO_MEMBERS), (NO_GROUPS, NO_MEMBERS)])
+def test_a_filled_list_that_becomes_empty_is_held(take: Take, lists: tuple[str, str]) -> None:
+    take(WHOLE, lists={"groups": GROUPS, "memberships": MEMBERS})
+
+    manifest = take(WHOLE, lists=dict(zip(("groups", "memberships"), lists, strict=True)), later=1)
+
+    assert complaints(manifest) == {"list_filled": "error"}
+
+
+def test_a_row_that_is_set_aside_is_a_warning(take: Take) -> None:
+    assert complaints(take(WHOLE + "Total: 3,\n")) == {"rows_filled": "warning"}
 
 
 def test_a_snapshot_of_an_earlier_version_is_judged_by_what_it_has(take: Take) -> None:

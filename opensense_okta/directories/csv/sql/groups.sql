@@ -24,7 +24,6 @@ select
     null::bigint as members_count,
     profile,
     getvariable('captured_at')::timestamptz as captured_at
-from read
-where id <> '';
+from read;
 
 create or replace view raw_groups as from csv_groups;

@@ -3,6 +3,7 @@
 -- view csv_rows, macro stripped                    of rows.sql
 -- set variable key_column = 'id';                  what identifies a row
 -- set variable other_column = 'id';                the second part of it; the same where there is none
+-- set variable needs_more = true;                  whether a row that has nothing but a key is set aside
 -- set variable active_column = 'active';           NULL, as of the next two: there is no such column
 -- set variable login_column = 'user_name';
 -- set variable email_column = 'email';
@@ -10,6 +11,12 @@
 -- Only these columns are taken from the rows, which are wide.
 
 create or replace temp macro or_key(column_name) as coalesce(column_name, getvariable('key_column'));
+
+create or replace temp macro means_active(cell) as
+    cell in ('', 'true', 'yes', 'y', '1', 't', 'active');
+create or replace temp macro means_inactive(cell) as
+    cell in ('false', 'no', 'n', '0', 'f', 'inactive');
+create or replace temp macro is_set_aside(mark) as getvariable('needs_more') and mark = '1';
 
 create or replace temp table csv_keys as
 select
@@ -25,10 +32,7 @@ select
     and not regexp_full_match(
         stripped(columns(lambda c: c = or_key(getvariable('email_column')))), '[^@\s]+@[^@\s]+\.[^@\s]+'
     ) as without_email,
-    " file" as file
+    " file" as file,
+    " line" as line,
+    is_set_aside(" mark") as set_aside
 from csv_rows;
-
-create or replace temp macro means_active(cell) as
-    cell in ('', 'true', 'yes', 'y', '1', 't', 'active');
-create or replace temp macro means_inactive(cell) as
-    cell in ('false', 'no', 'n', '0', 'f', 'inactive');

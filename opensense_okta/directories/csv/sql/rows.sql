@@ -1,15 +1,15 @@
--- The rows of the files of one sort, every cell as it is written.
+-- The rows of normalized files of one sort, every cell as it is written.
 --
--- set variable files = ['users-1.csv'];            copies in UTF-8 whose header lines are as long
--- set variable columns = {id: 'VARCHAR', ...};     the headers; a name that begins with a blank: without one
+-- set variable files = ['users-1.csv'];            normalized: UTF-8, a line of constants first, rows end with LF
+-- set variable columns = {' line': 'BIGINT', ' mark': 'VARCHAR', 'id': 'VARCHAR', ...};
+--                                                  a name that begins with a blank is no header's
 -- set variable delimiter = ';';
+-- set variable line_limit = 2000000;               bytes of a row
+-- set variable buffer_size = 32000000;             bytes
 --
--- A row that cannot be understood is left out here and listed in reject_errors: whoever reads must look.
--- The first line end in a file has to be that of its rows: DuckDB goes by it, and told `\r\n` by
--- `new_line` it loses rows without a word (2.0.0).
--- `nullstr` is what no copy contains: an empty cell is an empty text, and `NULL` a name like any other.
+-- `nullstr` is what no file contains: an empty cell is an empty text, and `NULL` a name like any other.
 
-create or replace view csv_rows as
+create or replace view csv_cells as
 from read_csv(
     getvariable('files'),
     auto_detect = false,
@@ -22,13 +22,17 @@ from read_csv(
     strict_mode = true,
     null_padding = false,
     nullstr = chr(0),
+    max_line_size = getvariable('line_limit'),
+    buffer_size = getvariable('buffer_size'),
     filename = ' file',
-    hive_partitioning = false, -- the lake's folders are named like columns
-    store_rejects = true,
-    rejects_limit = 1000
+    hive_partitioning = false -- the lake's folders are named like columns
 );
 
 -- Without white space around it: Unicode's, and the control characters that separate lines and fields.
 create or replace temp macro stripped(text) as regexp_replace(
     text, '^[\s\x0B\x1C-\x1F\x{85}\p{Z}]+|[\s\x0B\x1C-\x1F\x{85}\p{Z}]+$', '', 'g'
 );
+
+create or replace view csv_rows as from csv_cells;
+
+create or replace temp table csv_odd_cells (problem varchar, file varchar, line bigint, position bigint);

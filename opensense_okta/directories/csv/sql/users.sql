@@ -1,8 +1,8 @@
--- The users of a file; read anew whenever they are asked for, so that wide rows are never held in memory.
+-- The users of a file; read again whenever they are asked for, so that wide rows are never held in memory.
 -- No temp view: that would hide the stored table, which takes the name next.
 --
 -- view csv_rows, macro stripped                    of rows.sql
--- macros means_…, variables                        of keys.sql
+-- macros means_…, is_set_aside, variables          of keys.sql
 -- set variable captured_at = '2026-11-23 02:00:00+00';
 
 create or replace view raw_users as
@@ -25,4 +25,4 @@ select
     to_json(struct_pack(*columns(lambda c: c[1] <> ' '))) as profile,
     getvariable('captured_at')::timestamptz as captured_at
 from csv_rows
-where stripped(columns(lambda c: c = getvariable('key_column'))) <> '';
+where not is_set_aside(" mark");

@@ -1,20 +1,36 @@
--- How many rows have something wrong with what identifies them.
+-- What is wrong with rows, the most important problem first: by file, with the first lines.
 --
 -- table csv_keys, macros means_…                   of keys.sql
+-- set variable key_column = 'id';                  what identifies a row
 -- set variable unique_keys = true;                 whether a key identifies one row
+--
+-- `doubled` counts keys, the others count rows.
 
-with doubled as (
-    select key
+with problems as (
+    select 1 as importance, 'header' as problem, file, line
     from csv_keys
-    where getvariable('unique_keys') and key <> ''
+    where key <> '' and nfc_normalize(lower(key)) = nfc_normalize(lower(getvariable('key_column')))
+    union all
+    select 2, 'key', file, line from csv_keys where key = ''
+    union all
+    select 3, 'other', file, line from csv_keys where other = ''
+    union all
+    select 5, 'flag', file, line
+    from csv_keys
+    where not set_aside and not means_active(active) and not means_inactive(active)
+),
+doubled as (
+    select key, min(file) as file
+    from csv_keys
+    where getvariable('unique_keys') and not set_aside and key <> ''
     group by key
     having count(*) > 1
+),
+by_file as (
+    select importance, problem, file, count(*) as count, list(line order by line)[:5] as lines
+    from problems
+    group by importance, problem, file
+    union all
+    select 4, 'doubled', min(file), count(*), [] from doubled having count(*) > 0
 )
-select
-    (select count(*) from csv_keys where key <> '') as rows,
-    (select count(*) from csv_keys where key = '') as without_key,
-    (select count(*) from csv_keys where key <> '' and other = '') as without_other,
-    (select count(*) from csv_keys where not means_active(active) and not means_inactive(active))
-        as without_flag,
-    (select count(*) from doubled) as doubled,
-    (select min(key) from doubled) as one_doubled;
+select problem, file, count, lines from by_file order by importance, file;

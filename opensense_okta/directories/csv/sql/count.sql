@@ -1,0 +1,4 @@
+-- How many rows there are, and how many of them are set aside.
+--
+-- table csv_keys                                   of keys.sql
+select count(*) as rows, count(*) filter (where set_aside) as set_aside from csv_keys;

@@ -1,0 +1,12 @@
+-- Where the first of the keys that identify several rows is.
+--
+-- table csv_keys                                   of keys.sql
+
+with doubled as (
+    select key from csv_keys where not set_aside and key <> '' group by key having count(*) > 1
+)
+select file, list(line order by line) as lines
+from csv_keys
+where key = (select min(key) from doubled) and not set_aside
+group by file
+order by file;

@@ -1,0 +1,37 @@
+-- What spreadsheets leave in cells: errors are blank, texts in formulas are texts. Only for files that have any.
+--
+-- views csv_cells, csv_rows, macro stripped        of rows.sql
+-- set variable column_names = ['id', ...];         in their order in the file
+-- set variable number_columns = ['id', ...];       ids and phone numbers
+
+-- Of Excel and LibreOffice, in any language: `#N/A`, `#BEZUG!`, `#¿NOMBRE?`, `Err:502`.
+create or replace temp macro is_error(cell) as
+    ltrim(cell)[1] in ('#', 'E')
+    and regexp_full_match(stripped(cell), '#[¡¿]?\p{Lu}[\p{Lu}/0_]*[!?]|#(N/A|N/D|NV|GETTING_DATA)|Err:\d{3}');
+
+-- `="001"` is how an export keeps a spreadsheet from reading a text as a number.
+create or replace temp macro as_text(cell) as case
+    when ltrim(cell)[1] = '=' and regexp_full_match(stripped(cell), '="([^"]|"")*"')
+    then replace(stripped(cell)[3:-2], '""', '"')
+    when is_error(cell) then ''
+    else cell
+end;
+
+-- Digits of such a number are lost.
+create or replace temp macro is_scientific(cell) as regexp_full_match(
+    stripped(cell), '[+-]?\d+([.,]\d+)?[eE]\+\d+'
+);
+
+create or replace view csv_rows as
+select " file", " line", " mark", as_text(columns(lambda c: c[1] <> ' '))
+from csv_cells;
+
+insert into csv_odd_cells
+select
+    if(is_error(cell), 'error', 'scientific'),
+    " file",
+    " line",
+    list_position(getvariable('column_names'), column_name)
+from (unpivot csv_cells on columns(lambda c: c[1] <> ' ') into name column_name value cell)
+where is_error(cell)
+or (list_contains(getvariable('number_columns'), column_name) and is_scientific(cell));
