@@ -47,6 +47,8 @@ def start(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         }
         connection = duckdb.connect(config=settings)
         connection.execute("set TimeZone = 'UTC'")
+        # The bar of a slow query goes to stdout, where `--json` prints one document and nothing else.
+        connection.execute("set enable_progress_bar = false")
         try:
             yield connection
         except duckdb.OutOfMemoryException as error:

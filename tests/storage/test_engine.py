@@ -161,3 +161,10 @@ def test_threads_are_no_more_than_the_memory_is_enough_for(
     with engine.start(tmp_path) as connection:
         ((used,),) = connection.execute("select current_setting('threads')").fetchall()
     assert used == min(threads, os.cpu_count() or 1)
+
+
+def test_a_slow_query_prints_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with engine.start(tmp_path) as connection:
+        connection.execute("set progress_bar_time = 0")
+        connection.execute("select sum(hash(range)) from range(20_000_000)").fetchall()
+    assert capfd.readouterr().out == ""
