@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 
 from opensense_okta.config.load import load_organization
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "opensense_okta"
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 BLOCK = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
