@@ -78,7 +78,7 @@ def finding_of(error: DirectoryError) -> CheckResult:
     """What an error of a request says to whoever examines."""
     outcome: Outcome = "warning" if isinstance(error, RateLimited) else "error"
     return CheckResult.make(
-        ABOUT.get(type(error), "credentials"), outcome, error.what, error.remedy
+        ABOUT.get(type(error), "credentials"), outcome, error.message, error.remedy
     )
 
 

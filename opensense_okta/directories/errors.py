@@ -1,54 +1,36 @@
-"""What can go wrong with a read: what happened, what it means, what to do, and whether time heals it.
+"""The errors of a read. Each says what happened, what it means for the published data, and what to do.
 
-Who tries again, in order:
+Retries, in order:
 
-1. the request (`http.py`) repeats what is retryable, waiting as the API says;
-2. the retry sensor (`orchestration/retries.py`) starts the whole sync again, later, after an error
-   whose `transient` is true; complete snapshots are reused, so that costs little;
-3. nobody repeats the others: a person has to act, and the remedy says how.
+1. the client (`http/client.py`) repeats a request that is retryable, and waits as long as the API says;
+2. the retry sensor (`orchestration/retries.py`) starts the whole sync again after an error whose
+   `transient` is true. Complete snapshots are reused, so that costs little;
+3. all other errors need a person: the remedy says what to do.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 
+from opensense_okta.config.errors import UserError
+
 NOTHING_LOST = "Nothing of this read is used; the published directory stays as it was."
 
 
-class DirectoryError(Exception):
-    """A directory could not be read.
-
-    Attributes:
-        what: what happened, in a sentence that names the evidence.
-        means: what it means for the published data.
-        remedy: what to do next.
-        heals: whether time alone may heal it, so that trying again later is worthwhile.
-        retry_at: before this time (UTC) trying again is useless; None when the API did not say.
-        directory: whose directory, as `organization/directory`; known once the read has ended.
-    """
-
-    transient = False
+class DirectoryError(UserError):
+    """A directory could not be read; `subject` is `organization/directory`, known when the read has ended."""
 
     def __init__(
         self,
-        what: str,
+        message: str,
         *,
         remedy: str,
-        means: str = NOTHING_LOST,
-        retry_at: datetime | None = None,
+        impact: str = NOTHING_LOST,
         transient: bool | None = None,
+        retry_at: datetime | None = None,
     ) -> None:
-        super().__init__(what)
-        self.what = what
-        self.means = means
-        self.remedy = remedy
-        self.retry_at = retry_at
-        self.directory = ""
-        if transient is not None:
-            self.transient = transient
-
-    def __str__(self) -> str:
-        whose = f"{self.directory}: " if self.directory else ""
-        return f"{whose}{self.what} {self.means} What to do: {self.remedy}"
+        super().__init__(
+            message, impact=impact, remedy=remedy, transient=transient, retry_at=retry_at
+        )
 
 
 class CredentialsRejected(DirectoryError):
@@ -60,13 +42,13 @@ class AccessDenied(DirectoryError):
 
 
 class SessionLost(DirectoryError):
-    """The API suddenly refuses a token that it took before (docs/okta-api.md, "Errors", E0000005)."""
+    """The API refuses a token that it accepted before (docs/okta-api.md, "Errors", E0000005)."""
 
-    transient = True
+    TRANSIENT = True
 
 
 class WrongAddress(DirectoryError):
-    """What answers at the endpoint is not the API."""
+    """The endpoint is not the address of the API."""
 
 
 class RequestRefused(DirectoryError):
@@ -74,62 +56,74 @@ class RequestRefused(DirectoryError):
 
 
 class Gone(DirectoryError):
-    """What was asked for was deleted between its listing and the request."""
+    """A record was deleted between its listing and the request."""
 
 
 class CursorLost(DirectoryError):
-    """The API no longer knows the place where a listing was to go on."""
+    """The API no longer accepts the cursor of a listing."""
 
-    transient = True
+    TRANSIENT = True
 
 
 class RateLimited(DirectoryError):
-    """The API's budget is used up, and waiting for it within this run did not help."""
+    """The rate limit of the API is used up, and waiting for it within this run did not help."""
 
-    transient = True
+    TRANSIENT = True
 
 
 class Unreachable(DirectoryError):
-    """No connection, or one that broke off."""
+    """There is no connection, or it was interrupted."""
 
-    transient = True
+    TRANSIENT = True
 
 
 class ServerTrouble(DirectoryError):
-    """The API answers with an error of its own, or with something unreadable."""
+    """The API has an internal error, or its answer cannot be read."""
 
-    transient = True
+    TRANSIENT = True
 
 
 class UntrustedLink(DirectoryError):
-    """The API points to another host; the token is not taken there (invariant 6)."""
+    """The API links to another host; the token is not sent there (invariant 6)."""
 
 
 class IncompleteListing(DirectoryError):
-    """A listing that cannot be proven whole: an error, never a deletion (invariant 2)."""
+    """A listing that cannot be proven complete: an error, never a deletion (invariant 2)."""
 
 
 class StorageTrouble(DirectoryError):
-    """What was read could not be written."""
+    """The records could not be written to disk."""
 
-    transient = True
+    TRANSIENT = True
 
 
 class PastDay(DirectoryError):
-    """A day that is over was asked for, and an API only tells the present."""
+    """APIs return current data only; a past day cannot be read."""
 
 
 @dataclass(frozen=True)
 class Meaning:
-    """What an answer means: the error, what happened in words, and the remedy."""
+    """A row of the tables of errors: what an answer of an API means, and what to do.
+
+    Attributes:
+        error: its type.
+        message: what happened, as a sentence without a full stop.
+        remedy: what to do.
+        words: parts of the API's description that identify the error; empty if a code does.
+    """
 
     error: type[DirectoryError]
-    what: str
+    message: str
     remedy: str
+    words: tuple[str, ...] = ()
+
+    def because(self, evidence: str, retry_at: datetime | None = None) -> DirectoryError:
+        """The error, with the API's own words as evidence."""
+        return self.error(f"{self.message} ({evidence}).", remedy=self.remedy, retry_at=retry_at)
 
 
 def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """What happened first, of what tasks that ran side by side ended in."""
+    """The first error of a group of concurrent tasks."""
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]

@@ -109,11 +109,11 @@ def _whose(directory: str) -> Iterator[None]:
     try:
         yield
     except DirectoryError as error:
-        error.directory = directory
+        error.subject = directory
         raise
     except (OSError, duckdb.IOException) as error:
         trouble = _storage_trouble(error)
-        trouble.directory = directory
+        trouble.subject = directory
         raise trouble from error
 
 
@@ -182,7 +182,7 @@ def _refuse_another_day(organization: Organization, directory: str, day: date, l
     )
     raise PastDay(
         f"There is no snapshot of {day}, and an API only tells the present, which is {today}.",
-        means="Nothing was read, and nothing that is stored was touched.",
+        impact="Nothing was read, and nothing that is stored was touched.",
         remedy=remedy,
     )
 

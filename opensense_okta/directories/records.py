@@ -85,7 +85,7 @@ def _leniently(body: bytes) -> Records:
     if not isinstance(parsed, list):
         raise ServerTrouble(
             f"The answer is not a JSON array but {_glimpse(body)}.",
-            remedy="It is tried again by itself; if it stays, look for a proxy that changes answers.",
+            remedy="It is retried automatically; if it continues, look for a proxy that changes answers.",
         )
     kept = [(_strictly(record), record) for record in parsed if _understood(record)]
     rows = [row for row, _ in kept if row is not None]

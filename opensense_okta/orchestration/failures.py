@@ -53,7 +53,10 @@ def in_words(context: dg.AssetExecutionContext, whose: str) -> Iterator[None]:
 
 
 def _failure(error: DirectoryError | Held | ExportFailed) -> dg.Failure:
-    metadata = {"cause": error.what, "meaning": error.means, "remedy": error.remedy}
+    if isinstance(error, DirectoryError):
+        metadata = {"cause": error.message, "meaning": error.impact, "remedy": error.remedy}
+    else:
+        metadata = {"cause": error.what, "meaning": error.means, "remedy": error.remedy}
     return dg.Failure(str(error), metadata, allow_retries=False)
 
 

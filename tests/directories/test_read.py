@@ -201,7 +201,7 @@ def test_the_words_name_the_newest_snapshot_before_a_past_day(take: Take, okta: 
 def test_a_day_to_come_is_refused_with_words(take: Take, okta: Simulator) -> None:
     error = failure(lambda: take(TOMORROW))
     assert type(error) is errors.PastDay
-    assert "2026-11-24 has not begun: today is 2026-11-23." in error.what
+    assert "2026-11-24 has not begun: today is 2026-11-23." in error.message
     assert okta.requests == []
 
 
@@ -300,7 +300,7 @@ def test_what_cannot_be_written_is_a_storage_trouble(take: Take, lake: Lake, siz
         error = failure(take)
     assert type(error) is errors.StorageTrouble
     assert error.transient
-    assert error.directory == "acme/okta"
+    assert error.subject == "acme/okta"
     assert "OPENSENSE_DATA" in error.remedy
     assert files(lake) == set()
 
@@ -309,7 +309,7 @@ def test_a_lake_that_cannot_be_entered_is_a_storage_trouble(take: Take, lake: La
     (lake.folder / "snapshots").write_text("a file where a folder should be")
     error = failure(take)
     assert type(error) is errors.StorageTrouble
-    assert error.directory == "acme/okta"
+    assert error.subject == "acme/okta"
 
 
 # -- secrets ----------------------------------------------------------------------------------
@@ -340,7 +340,7 @@ def test_no_words_tell_a_token_however_wrong(
         lambda: take_snapshot(acme, "okta", today, lake, Run("run", "chain"), no_progress)
     )
     assert type(error) is errors.CredentialsRejected
-    assert error.directory == "acme/okta"
+    assert error.subject == "acme/okta"
     assert "token" in error.remedy
     assert SECRET not in everything_told(error)
     assert SECRET not in "".join(traceback.format_exception(error, chain=True))

@@ -64,7 +64,7 @@ def test_a_body_is_a_list_or_refused_without_quoting_it(body: bytes) -> None:
             assert isinstance(json.loads(body.decode(errors="replace")), list)
         else:
             assert error.transient
-            assert f"of {len(body)} bytes" in error.what
+            assert f"of {len(body)} bytes" in error.message
 
 
 def failure_of(act: Callable[[], object]) -> ServerTrouble | None:
@@ -90,4 +90,4 @@ def failure_of(act: Callable[[], object]) -> ServerTrouble | None:
 def test_the_words_say_what_came_instead_of_records(body: bytes, said: str) -> None:
     with pytest.raises(ServerTrouble) as refused:
         read_records(body)
-    assert refused.value.what == f"The answer is not a JSON array but {said}."
+    assert refused.value.message == f"The answer is not a JSON array but {said}."

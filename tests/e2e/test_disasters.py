@@ -228,7 +228,7 @@ def test_what_cannot_be_read_says_why_and_nobody_is_lost(monday: Monday, name: s
         tuesday = company.sync(lake, TUESDAY)
     ((directory, error),) = tuesday.errors.items()
     assert directory == case.directory
-    assert case.what in error.what
+    assert case.what in error.message
     assert case.remedy in error.remedy
     assert tuesday.publication.difference == UNCHANGED
     assert content(lake) == before

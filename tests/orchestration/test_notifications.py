@@ -127,7 +127,7 @@ def failing(job: str, error: Exception | None) -> dg.JobDefinition:
     @dg.op(name="acme__read__okta")
     def read() -> None:
         if isinstance(error, DirectoryError):
-            words = {"cause": error.what, "meaning": error.means, "remedy": error.remedy}
+            words = {"cause": error.message, "meaning": error.impact, "remedy": error.remedy}
             raise dg.Failure(str(error), words, allow_retries=False) from error
         if error:
             raise error

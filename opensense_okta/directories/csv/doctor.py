@@ -31,7 +31,7 @@ async def examine(directory: CsvDirectory, stale_after_days: int) -> list[CheckR
             except DirectoryError as error:
                 there = read.users and not isinstance(error, Unreachable)
                 stage = "rows" if there else "files"
-                found = [CheckResult.make(stage, "error", error.what, error.remedy)]
+                found = [CheckResult.make(stage, "error", error.message, error.remedy)]
             return [*_understood(directory, read.users, stale_after_days), *found]
 
 

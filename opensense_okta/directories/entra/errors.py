@@ -36,11 +36,11 @@ CHECK_ATTRIBUTES = (
     " opensense_okta, or report it with the request id."
 )
 WAIT = (
-    "It is tried again by itself; if it stays for an hour, see https://status.cloud.microsoft and the"
+    "It is retried automatically; if it continues for an hour, see https://status.cloud.microsoft and the"
     " Service health page of the admin center."
 )
 TELL_US = (
-    "Time does not heal this. Update opensense_okta; if it stays, report it with the request id."
+    "A retry does not help. Update opensense_okta; if it continues, report it with the request id."
 )
 BUDGET_RENEWED = 10.0  # seconds: the window of Graph's budget (docs/entra-api.md, "Throttling")
 
@@ -116,13 +116,11 @@ def error(answer: Answer) -> errors.DirectoryError | None:
     if answer.status == 200 and not html:
         return None
     body = _body(answer)
-    told = said(answer)
+    evidence = said(answer)
     if answer.status == 429:
-        return _rate_limited(answer, told)
+        return _rate_limited(answer, evidence)
     meaning = _WEB_PAGE if html and answer.status < 500 else _meaning(answer, body.error.code)
-    return meaning.error(
-        f"{meaning.what} ({told}).", remedy=meaning.remedy, retry_at=retry_after(answer)
-    )
+    return meaning.because(evidence, retry_after(answer))
 
 
 def busy(answer: Answer) -> bool:
@@ -155,12 +153,12 @@ def _meaning(answer: Answer, code: str) -> Meaning:
     return _BY_CODE.get(code) or _BY_STATUS.get(answer.status, others)
 
 
-def _rate_limited(answer: Answer, told: str) -> errors.RateLimited:
+def _rate_limited(answer: Answer, evidence: str) -> errors.RateLimited:
     retry_at = retry_after(answer) or datetime.now(UTC) + timedelta(seconds=BUDGET_RENEWED)
     return errors.RateLimited(
-        f"Microsoft Graph's budget for this tenant is used up ({told}).",
-        remedy="It goes on by itself. If it happens often, look who else reads this tenant with the same"
-        " app: an app of its own has a budget of its own.",
+        f"Microsoft Graph's budget for this tenant is used up ({evidence}).",
+        remedy="It is retried automatically. If it happens often, another program may read this tenant with"
+        " the same app: an app of its own has a budget of its own.",
         retry_at=retry_at,
     )
 

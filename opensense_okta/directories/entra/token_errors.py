@@ -112,21 +112,19 @@ def token_error(answer: Answer, code: str, description: str) -> errors.Directory
         description: OAuth's `error_description`.
     """
     refusal = _refusal(answer)
-    # Lines until 2021, blanks since 2024; the trace is told once.
+    # Lines until 2021, blanks since 2024; the trace is named once.
     words = " ".join(_TRAILER.sub("", description).split()).rstrip(".")
     trace = refusal.trace_id or answer.header("x-ms-request-id")
     parts = (str(answer.status), code, words, f"trace {trace}" if trace else "")
-    told = ", ".join(part for part in parts if part)
+    evidence = ", ".join(part for part in parts if part)
     if answer.status == 429:
         return errors.RateLimited(
-            f"Microsoft's sign-in service has had too many requests ({told}).",
+            f"Microsoft's sign-in service has had too many requests ({evidence}).",
             remedy=WAIT,
             retry_at=retry_after(answer),
         )
     meaning = _meaning(answer, code, refusal)
-    return meaning.error(
-        f"{meaning.what} ({told}).", remedy=meaning.remedy, retry_at=retry_after(answer)
-    )
+    return meaning.because(evidence, retry_after(answer))
 
 
 def token_lost(answer: Answer) -> bool:

@@ -177,7 +177,7 @@ class Api:
         except httpx.HTTPError as error:
             raise ServerTrouble(
                 f"{self.origin} sent an answer that cannot be unpacked ({type(error).__name__}).",
-                remedy="It is tried again by itself; if it stays, look for a proxy in between.",
+                remedy="It is retried automatically; if it continues, look for a proxy in between.",
             ) from None
         if response.is_redirect:
             _, target = _target(url, response.headers.get("location", ""))
@@ -336,7 +336,7 @@ def _unreachable(origin: str, setting: str, error: Exception) -> DirectoryError:
         cause = cause.__cause__ or cause.__context__
     return Unreachable(
         f"{origin} could not be reached or broke off ({type(error).__name__}{_reason(error)}).",
-        remedy=f"It is tried again by itself. If it stays: check `{setting}`, DNS, the firewall and the"
+        remedy=f"It is retried automatically. If it continues: check `{setting}`, DNS, the firewall and the"
         " proxy from this machine.",
     )
 

@@ -93,7 +93,8 @@ class Pages:
                 raise IncompleteListing(
                     f"The pages of {listing.url.partition('?')[0]} run in a circle: a next link came"
                     " twice.",
-                    remedy="It is tried again by itself; if it stays, report it to whoever runs the API.",
+                    remedy="It is retried automatically; if it continues, report it to the provider of the"
+                    " API.",
                     transient=True,
                 )
             seen.add(following)

@@ -27,9 +27,9 @@ CHECK_ENDPOINT = (
     "Check `endpoint` in the organization file: it is the address people sign in at, such as"
     " https://acme.okta.com, without -admin and without a path."
 )
-WAIT = "It is tried again by itself; if it stays for an hour, see https://status.okta.com."
+WAIT = "It is retried automatically; if it continues for an hour, see https://status.okta.com."
 TELL_US = (
-    "Time does not heal this. Update opensense_okta; if it stays, report it with the request id."
+    "A retry does not help. Update opensense_okta; if it continues, report it with the request id."
 )
 
 
@@ -109,13 +109,11 @@ def error(answer: Answer) -> errors.DirectoryError | None:
     if answer.status == 200 and not html:
         return None
     body = _body(answer)
-    told = _said(answer, body)
+    evidence = _said(answer, body)
     if answer.status == 429:
-        return _rate_limited(answer, told)
-    meaning = _WEB_PAGE if html and answer.status < 500 else _meaning(answer, body, told)
-    return meaning.error(
-        f"{meaning.what} ({told}).", remedy=meaning.remedy, retry_at=retry_after(answer)
-    )
+        return _rate_limited(answer, evidence)
+    meaning = _WEB_PAGE if html and answer.status < 500 else _meaning(answer, body, evidence)
+    return meaning.because(evidence, retry_after(answer))
 
 
 def busy(answer: Answer) -> bool:
@@ -135,8 +133,8 @@ def allowance(answer: Answer) -> RateLimitHeaders | None:
     return RateLimitHeaders(limit, remaining, ends=reset, seconds_left=reset - server.timestamp())
 
 
-def _meaning(answer: Answer, body: _Body, told: str) -> Meaning:
-    if body.errorCode == "E0000031" and "cursor" in told.lower():
+def _meaning(answer: Answer, body: _Body, evidence: str) -> Meaning:
+    if body.errorCode == "E0000031" and "cursor" in evidence.lower():
         return _LOST_CURSOR  # the same code stands for a bad search expression, too
     if "insufficient_scope" in answer.header("www-authenticate"):
         return _NO_SCOPE
@@ -146,15 +144,15 @@ def _meaning(answer: Answer, body: _Body, told: str) -> Meaning:
     return _BY_CODE.get(body.errorCode) or _BY_STATUS.get(answer.status, others)
 
 
-def _rate_limited(answer: Answer, told: str) -> errors.RateLimited:
+def _rate_limited(answer: Answer, evidence: str) -> errors.RateLimited:
     if busy(answer):
-        return errors.RateLimited(f"Too many requests at once ({told}).", remedy=WAIT)
+        return errors.RateLimited(f"Too many requests at once ({evidence}).", remedy=WAIT)
     known = allowance(answer)
     seconds = min(max(known.seconds_left, 0.0), 60.0) + 1 if known else 60.0
     retry_at = retry_after(answer) or datetime.now(UTC) + timedelta(seconds=seconds)
     return errors.RateLimited(
-        f"Okta's rate limit is used up ({told}).",
-        remedy="It goes on by itself when the limit is reset. If it happens often, lower"
+        f"Okta's rate limit is used up ({evidence}).",
+        remedy="It is retried automatically when the limit is reset. If it happens often, lower"
         " `rate_limit_share` or ask who else uses the API: Reports > Rate Limits.",
         retry_at=retry_at,
     )

@@ -3,9 +3,10 @@
 The table is that of docs/okta-api.md, "Token endpoint errors".
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 from opensense_okta.directories import errors
+from opensense_okta.directories.errors import Meaning
 from opensense_okta.directories.http.client import Answer
 from opensense_okta.directories.okta.errors import CHECK_ENDPOINT, GRANT, WAIT, error, said
 
@@ -25,77 +26,65 @@ METHOD = (
 )
 
 
-@dataclass(frozen=True)
-class _Meaning:
-    error: type[errors.DirectoryError]
-    words: tuple[str, ...]
-    what: str
-    remedy: str
-
-
-# The error's name is the same for many causes; only its description tells them apart.
+# The error's name is the same for many causes; only its description distinguishes them.
 _BY_DESCRIPTION = (
-    _Meaning(
+    Meaning(
         errors.CredentialsRejected,
-        ("issuer claim", "not a valid client_id", "client_id"),
         "Okta does not know the app",
         CLIENT,
+        ("issuer claim", "not a valid client_id", "client_id"),
     ),
-    _Meaning(
+    Meaning(
         errors.CredentialsRejected,
-        ("audience claim", "'htu' claim"),
         "Okta is called by another name",
         CHECK_ENDPOINT,
+        ("audience claim", "'htu' claim"),
     ),
-    _Meaning(
+    Meaning(
         errors.CredentialsRejected,
-        ("expired", "expiration", "issued before", "issued more than", "in the future"),
         "Okta finds the request out of time: this machine's clock is wrong",
         CLOCK,
+        ("expired", "expiration", "issued before", "issued more than", "in the future"),
     ),
-    _Meaning(
+    Meaning(
         errors.ServerTrouble,
-        ("already been used",),
         "Okta took a fresh assertion for a used one",
         WAIT,
+        ("already been used",),
     ),
-    _Meaning(
+    Meaning(
         errors.CredentialsRejected,
-        ("signature", "kid", "JWKSet", "jwks"),
         "Okta does not accept the private key",
         KEY,
+        ("signature", "kid", "JWKSet", "jwks"),
     ),
-    _Meaning(
+    Meaning(
         errors.CredentialsRejected,
-        ("private_key_jwt", "token_endpoint_auth_method", "grant type", "application_type"),
         "The app is not one that signs in with a private key",
         METHOD,
+        ("private_key_jwt", "token_endpoint_auth_method", "grant type", "application_type"),
     ),
 )
-_BY_ERROR = {
-    "invalid_scope": _Meaning(
-        errors.AccessDenied, (), "Okta does not know a scope that was asked for", GRANT
+_BY_ERROR: Mapping[str, Meaning] = {
+    "invalid_scope": Meaning(
+        errors.AccessDenied, "Okta does not know a scope that was asked for", GRANT
     ),
-    "consent_required": _Meaning(
-        errors.AccessDenied,
-        (),
-        "None of the scopes that were asked for is granted to the app",
-        GRANT,
+    "consent_required": Meaning(
+        errors.AccessDenied, "None of the scopes that were asked for is granted to the app", GRANT
     ),
-    "invalid_client": _Meaning(
-        errors.CredentialsRejected, (), "Okta does not accept the app's credentials", KEY
+    "invalid_client": Meaning(
+        errors.CredentialsRejected, "Okta does not accept the app's credentials", KEY
     ),
-    "unauthorized_client": _Meaning(
-        errors.CredentialsRejected, (), "The app may not ask for tokens", METHOD
+    "unauthorized_client": Meaning(
+        errors.CredentialsRejected, "The app may not ask for tokens", METHOD
     ),
-    "invalid_dpop_proof": _Meaning(
+    "invalid_dpop_proof": Meaning(
         errors.CredentialsRejected,
-        (),
         "Okta does not accept the proof of the token's key (DPoP)",
         CLOCK,
     ),
-    "use_dpop_nonce": _Meaning(
-        errors.ServerTrouble, (), "Okta asks for a DPoP nonce again and again", WAIT
+    "use_dpop_nonce": Meaning(
+        errors.ServerTrouble, "Okta asks for a DPoP nonce again and again", WAIT
     ),
 }
 
@@ -115,14 +104,16 @@ def token_error(answer: Answer, code: str, description: str) -> errors.Directory
     if not code or answer.status == 429 or answer.status >= 500:
         return error(answer) or errors.ServerTrouble(
             f"The token endpoint answered with no token ({said(answer)}).",
-            remedy="It is tried again by itself; if it stays, look for a proxy in between.",
+            remedy="It is retried automatically; if it continues, look for a proxy in between.",
         )
     meaning = _by_description(description) or _BY_ERROR.get(code)
     request = answer.header("x-okta-request-id")
-    told = ", ".join(text for text in (str(answer.status), code, description, request) if text)
+    evidence = ", ".join(text for text in (str(answer.status), code, description, request) if text)
     if meaning is None:
-        return errors.CredentialsRejected(f"Okta gives the app no token ({told}).", remedy=CLIENT)
-    return meaning.error(f"{meaning.what} ({told}).", remedy=meaning.remedy)
+        return errors.CredentialsRejected(
+            f"Okta gives the app no token ({evidence}).", remedy=CLIENT
+        )
+    return meaning.because(evidence)
 
 
 def token_lost(answer: Answer) -> bool:
@@ -137,7 +128,7 @@ def token_lost(answer: Answer) -> bool:
     )
 
 
-def _by_description(description: str) -> _Meaning | None:
+def _by_description(description: str) -> Meaning | None:
     for meaning in _BY_DESCRIPTION:
         if any(word in description for word in meaning.words):
             return meaning

@@ -66,12 +66,12 @@ def test_a_file_that_an_ssh_server_does_not_have_is_named_by_its_address(
 ) -> None:
     error = failure(server.url(tmp_path / "staff.csv"))
 
-    assert f"There is no file sftp://127.0.0.1:{server.port}{tmp_path}/staff.csv." in error.what
+    assert f"There is no file sftp://127.0.0.1:{server.port}{tmp_path}/staff.csv." in error.message
 
     (tmp_path / "empty.csv").touch()
     error = failure(server.url(tmp_path / "empty.csv"))
 
-    assert f"sftp://127.0.0.1:{server.port}{tmp_path}/empty.csv is empty." in error.what
+    assert f"sftp://127.0.0.1:{server.port}{tmp_path}/empty.csv is empty." in error.message
 
 
 def test_an_ssh_server_that_is_not_known_is_not_believed(
@@ -83,11 +83,11 @@ def test_an_ssh_server_that_is_not_known_is_not_believed(
     error = failure(server.url(file))
     assert type(error) is Unreachable
     assert not error.transient
-    assert "no known_hosts file has a key" in error.what
+    assert "no known_hosts file has a key" in error.message
     assert "ssh-keyscan" in error.remedy
 
     known.write_text(f"[127.0.0.1]:{server.port} {new_key(tmp_path / 'other')}")
-    assert "known_hosts has another one" in failure(server.url(file)).what
+    assert "known_hosts has another one" in failure(server.url(file)).message
 
 
 def test_an_ssh_server_that_does_not_know_us_says_where_keys_belong(
@@ -97,7 +97,7 @@ def test_an_ssh_server_that_does_not_know_us_says_where_keys_belong(
 
     error = failure(server.url(file))
 
-    assert "accepts none of the keys at hand" in error.what
+    assert "accepts none of the keys at hand" in error.message
     assert not error.transient
 
 
@@ -106,7 +106,7 @@ def test_an_ssh_server_that_is_away_may_be_back_later() -> None:
     error = failure("sftp://127.0.0.1:1/people.csv")
 
     assert error.transient
-    assert "The connection to the SSH server 127.0.0.1:1 failed" in error.what
+    assert "The connection to the SSH server 127.0.0.1:1 failed" in error.message
 
 
 def web_failure(reply: Reply) -> DirectoryError:
@@ -131,14 +131,14 @@ def test_a_file_on_a_web_server_is_read() -> None:
 def test_what_a_web_server_answers_instead_is_told(reply: Reply, words: str) -> None:
     error = web_failure(reply)
 
-    assert words in error.what
+    assert words in error.message
     assert "hunter2" not in str(error)
 
 
 def test_a_web_server_that_is_away_is_not_said_to_lack_the_file() -> None:
     error = failure("http://127.0.0.1:1/people.csv")
 
-    assert "http://127.0.0.1:1/people.csv cannot be read: " in error.what
+    assert "http://127.0.0.1:1/people.csv cannot be read: " in error.message
     assert error.transient
 
 
@@ -150,7 +150,7 @@ def test_links_of_a_pattern_are_followed_and_never_passed_over(tmp_path: Path, f
     assert read(links / "*.csv").profiles == ADA
 
     (links / "west.csv").symlink_to(tmp_path / "gone.csv")
-    assert f"{links}/west.csv cannot be read: No such file" in failure(links / "*.csv").what
+    assert f"{links}/west.csv cannot be read: No such file" in failure(links / "*.csv").message
 
 
 def test_a_file_in_an_archive_is_read(tmp_path: Path) -> None:

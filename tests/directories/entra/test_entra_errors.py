@@ -62,11 +62,17 @@ def refused(shared: Path, name: str) -> DirectoryError:
         ),
         ("graph_403_request_denied", errors.AccessDenied, STAYS, "permission", "User.Read.All"),
         ("graph_403_reports_license", errors.AccessDenied, STAYS, "premium", "P1"),
-        ("paging_400_expired_page_token", errors.CursorLost, HEALS, "lost the place", "by itself"),
-        ("throttled_429_directory", errors.RateLimited, HEALS, "budget", "by itself"),
+        (
+            "paging_400_expired_page_token",
+            errors.CursorLost,
+            HEALS,
+            "lost the place",
+            "automatically",
+        ),
+        ("throttled_429_directory", errors.RateLimited, HEALS, "budget", "automatically"),
         ("throttled_429_documented", errors.RateLimited, HEALS, "budget", "an app of its own"),
         ("service_503_unavailable", errors.ServerTrouble, HEALS, "trouble", "status.cloud"),
-        ("gateway_504", errors.ServerTrouble, HEALS, "504", "by itself"),
+        ("gateway_504", errors.ServerTrouble, HEALS, "504", "automatically"),
         ("users_501_not_in_collection", errors.RequestRefused, STAYS, "property", "`attributes`"),
     ],
 )
@@ -76,9 +82,9 @@ def test_what_graph_really_sends_is_understood(
     error = entra_errors.error(recorded(shared, name))
     assert error is not None
     assert (type(error), error.transient) == (kind, transient)
-    assert what in error.what
+    assert what in error.message
     assert remedy in error.remedy
-    assert error.what.endswith(").")
+    assert error.message.endswith(").")
 
 
 @pytest.mark.parametrize(
@@ -142,10 +148,10 @@ def test_refusals_of_a_token_are_understood(
 ) -> None:
     error = refused(shared, name)
     assert (type(error), error.transient) == (kind, False)
-    assert what in error.what
+    assert what in error.message
     assert remedy in error.remedy
-    assert "\n" not in error.what
-    assert error.what.count("race") == 1  # told once, for Microsoft's support
+    assert "\n" not in error.message
+    assert error.message.count("race") == 1  # told once, for Microsoft's support
 
 
 @pytest.mark.parametrize(
@@ -162,10 +168,10 @@ def test_refusals_of_a_token_are_understood(
         (900432, errors.WrongAddress, STAYS, "`cloud`"),
         (7000112, errors.AccessDenied, STAYS, "administrator"),
         (53003, errors.AccessDenied, STAYS, "Conditional Access"),
-        (90033, errors.ServerTrouble, HEALS, "by itself"),
-        (90006, errors.ServerTrouble, HEALS, "by itself"),
-        (90024, errors.ServerTrouble, HEALS, "by itself"),
-        (90055, errors.ServerTrouble, HEALS, "by itself"),
+        (90033, errors.ServerTrouble, HEALS, "automatically"),
+        (90006, errors.ServerTrouble, HEALS, "automatically"),
+        (90024, errors.ServerTrouble, HEALS, "automatically"),
+        (90055, errors.ServerTrouble, HEALS, "automatically"),
         (99999, errors.CredentialsRejected, STAYS, "`client_id`"),
     ],
 )
@@ -174,7 +180,7 @@ def test_every_number_has_its_remedy(number: int, kind: type, transient: bool, r
     error = entra_token_errors.token_error(given, "invalid_request", f"AADSTS{number}: Words.")
     assert (type(error), error.transient) == (kind, transient)
     assert remedy in error.remedy
-    assert f"AADSTS{number}: Words" in error.what
+    assert f"AADSTS{number}: Words" in error.message
 
 
 @pytest.mark.parametrize(

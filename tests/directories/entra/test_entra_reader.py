@@ -335,7 +335,7 @@ def test_only_matching_groups_and_their_users_are_read(
 def test_a_scope_without_any_group_is_an_error(tenant: Tenant, tmp_path: Path) -> None:
     error = failure(lambda: read(tenant, tmp_path, scope={"groups": ["Nobody*"]}))
     assert type(error) is errors.IncompleteListing
-    assert "Nobody*" in error.what
+    assert "Nobody*" in error.message
     assert "`scope.groups`" in error.remedy
 
 
@@ -389,7 +389,7 @@ def test_a_listing_that_cannot_be_proven_whole_is_an_error(
     tenant.every_run[target] = given
     error = failure(lambda: read(tenant, tmp_path))
     assert type(error) is expected
-    assert words in error.what
+    assert words in error.message
     assert error.remedy
     assert SECRET not in str(error)
 

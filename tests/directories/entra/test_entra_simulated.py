@@ -193,7 +193,7 @@ def test_a_wrong_secret_is_told_and_not_shown(
     monkeypatch.setenv("ACME_ENTRA_SECRET", "recognisable-secret")
     error = failure(lambda: read(entra, tmp_path))
     assert type(error) is errors.CredentialsRejected
-    assert "AADSTS7000215" in error.what
+    assert "AADSTS7000215" in error.message
     assert "recognisable" not in str(error)
 
 

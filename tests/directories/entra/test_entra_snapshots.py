@@ -118,7 +118,7 @@ def test_zero_users_leave_the_snapshot_before_as_it_was(
     tenant.users.clear()
     error = failure(take)
     assert type(error) is errors.IncompleteListing
-    assert error.directory == "acme/entra"
+    assert error.subject == "acme/entra"
     assert "User.Read.All" in error.remedy
     assert lake.snapshot("entra", TODAY).manifest(SnapshotManifest) == before
 

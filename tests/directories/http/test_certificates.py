@@ -83,6 +83,6 @@ def test_the_certificate_of_the_key_is_found_in_any_order(pem: str) -> None:
 def test_what_cannot_be_used_is_told_without_quoting_it(pem: str, why: str) -> None:
     error = failure(lambda: read_certificate(pem))
     assert type(error) is errors.CredentialsRejected
-    assert why in error.what
+    assert why in error.message
     assert "`certificate`" in error.remedy
     assert "MII" not in str(error)

@@ -269,7 +269,7 @@ def test_an_address_elsewhere_is_refused_before_anything_is_sent(peer: Peer, lin
     error = failure(lambda: get(peer.url, link.format(host=peer.url.removeprefix("http://"))))
     assert type(error) is errors.UntrustedLink
     assert not error.transient
-    assert peer.url in error.what
+    assert peer.url in error.message
     assert "The token was not sent there." in error.remedy
     assert peer.asked == []
 
@@ -325,7 +325,7 @@ def everything_told(error: BaseException) -> str:
 @pytest.mark.parametrize("token", [f"{SECRET}\nX-Injected: yes", f"{SECRET}\r\n", f"\0{SECRET}"])
 def test_a_token_that_cannot_be_sent_is_never_quoted(peer: Peer, token: str) -> None:
     error = failure(lambda: get(peer.url, token=token))
-    assert "LocalProtocolError" in error.what
+    assert "LocalProtocolError" in error.message
     assert SECRET not in everything_told(error)
     assert peer.asked == []
 
@@ -373,7 +373,7 @@ def test_a_certificate_that_is_not_trusted_is_for_a_person_to_solve(certificate:
         assert peer.asked == []
     assert type(error) is errors.Unreachable
     assert not error.transient
-    assert "certificate" in error.what
+    assert "certificate" in error.message
     assert "SSL_CERT_FILE" in error.remedy
 
 

@@ -158,7 +158,7 @@ def test_anything_else_is_refused_with_words_that_never_quote_it(name: str) -> N
     error = failure(lambda: read_key(stored))
     assert type(error) is errors.CredentialsRejected
     assert not error.transient
-    assert why in error.what
+    assert why in error.message
     assert "`private_key`" in error.remedy
     assert told_of(stored, everything_told(error)) == []
     assert stored.strip()[:30] not in everything_told(error) or len(stored.strip()) < 5

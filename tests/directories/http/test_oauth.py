@@ -350,7 +350,7 @@ def test_a_scope_that_was_not_granted_is_named(
 ) -> None:
     error = failure(lambda: ask(auth, granted(scope=scope)))
     assert type(error) is errors.AccessDenied
-    assert missing in error.what
+    assert missing in error.message
     assert "Grant the missing scopes" in error.remedy
 
 
@@ -549,7 +549,7 @@ def test_an_app_that_was_granted_a_part_is_told_which_scope_is_missing(
     with running(Simulator(org, clients=[part], limits=UNHURRIED)) as okta_:
         error = failure(lambda: read(okta_.url, tmp_path, auth=app.credentials(okta_.url)))
     assert type(error) is errors.AccessDenied
-    assert "okta.groups.read is missing" in error.what
+    assert "okta.groups.read is missing" in error.message
 
 
 def test_an_app_without_a_role_deletes_nobody(org: Org, tmp_path: Path) -> None:

@@ -23,10 +23,10 @@ PROOF: Errors = (errors.CredentialsRejected, False, "clock")
 UPDATE: Errors = (errors.RequestRefused, False, "Update opensense_okta")
 GONE: Errors = (errors.Gone, False, "report it")
 SESSION: Errors = (errors.SessionLost, True, "create a token")
-CURSOR: Errors = (errors.CursorLost, True, "tried again by itself")
-TROUBLE: Errors = (errors.ServerTrouble, True, "tried again by itself")
+CURSOR: Errors = (errors.CursorLost, True, "retried automatically")
+TROUBLE: Errors = (errors.ServerTrouble, True, "retried automatically")
 LIMITED: Errors = (errors.RateLimited, True, "lower `rate_limit_share`")
-CROWDED: Errors = (errors.RateLimited, True, "tried again by itself")
+CROWDED: Errors = (errors.RateLimited, True, "retried automatically")
 
 HTML = (("content-type", "text/html; charset=UTF-8"),)
 PAGE = b"<html><head><title>Okta - Sign In</title></head></html>"
@@ -159,8 +159,8 @@ def test_an_answer_means_an_error_with_a_remedy(
     assert type(error) is kind
     assert error.transient is transient
     assert remedy in error.remedy
-    assert error.what.endswith(".")
-    for part in (error.what, error.means, error.remedy):
+    assert error.message.endswith(".")
+    for part in (error.message, error.impact, error.remedy):
         assert part in str(error)
     assert TOKEN not in str(error)
     tried = sum("/users?" in target for target in peer.targets)
@@ -206,7 +206,7 @@ def test_recorded_errors_mean_what_the_table_says(fail: Fail, shared: Path, numb
 
 def test_the_words_quote_what_okta_support_asks_for(fail: Fail) -> None:
     error = fail(said(400, "E0000001", "Api validation failed: limit", "limit: too large"))
-    assert error.what == (
+    assert error.message == (
         "Okta refuses the request (400 E0000001, Api validation failed: limit, limit: too large,"
         " request request-4711)."
     )
@@ -215,7 +215,7 @@ def test_the_words_quote_what_okta_support_asks_for(fail: Fail) -> None:
 def test_the_words_quote_the_challenge_of_an_empty_answer(fail: Fail) -> None:
     error = fail(empty(403, 'Bearer error="insufficient_scope"'))
     assert (
-        error.what
+        error.message
         == 'The app lacks a scope that this read needs (403, Bearer error="insufficient_scope").'
     )
 

@@ -259,8 +259,8 @@ def test_what_lasts_ends_in_a_typed_error_with_the_last_good_snapshot_as_it_was(
     before = bench.committed()
     error = failure(lambda: bench.take(fault))
     assert type(error) is kind
-    assert error.directory == "acme/okta"
-    assert error.what
+    assert error.subject == "acme/okta"
+    assert error.message
     assert error.remedy
     assert bench.committed() == before
     bench.take()  # and once it is over, all is well
@@ -274,7 +274,7 @@ def test_a_body_that_takes_for_ever_is_given_up(
     before = bench.committed()
     error = failure(lambda: bench.take(Slow(match=USERS, seconds=1.0, times=ALWAYS)))
     assert type(error) is errors.Unreachable
-    assert "TimeoutError" in error.what
+    assert "TimeoutError" in error.message
     assert bench.committed() == before
     bench.take(Slow(match=LARGE_MEMBERS, seconds=1.0, times=2))
     bench.assert_true()
@@ -330,7 +330,7 @@ def test_a_full_disk_is_told_and_leaves_the_last_good_snapshot(small_disk: Path,
                 file.write(bytes(1024))
         error = failure(found.take)
         assert type(error) is errors.StorageTrouble
-        assert "the disk is full" in error.what
+        assert "the disk is full" in error.message
         assert error.transient
         assert found.committed() == before
         filler.unlink()

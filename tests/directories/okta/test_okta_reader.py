@@ -291,7 +291,7 @@ def test_a_host_that_nobody_answers_at_is_unreachable(tmp_path: Path) -> None:
     error = failure(lambda: read(f"http://127.0.0.1:{port}", tmp_path))
     assert type(error) is errors.Unreachable
     assert error.transient
-    assert "ConnectError" in error.what
+    assert "ConnectError" in error.message
     assert "check `endpoint`, DNS, the firewall" in error.remedy
 
 
@@ -333,7 +333,7 @@ def test_a_listing_that_cannot_be_whole_is_an_error(
 ) -> None:
     error = failure(lambda: take(fault))
     assert type(error) is errors.IncompleteListing
-    assert words in error.what
+    assert words in error.message
     assert error.transient is transient
 
 
@@ -388,7 +388,7 @@ def test_the_token_never_reaches_another_host(
 ) -> None:
     error = failure(lambda: take(kind(match=match, host=stranger.url)))
     assert stranger.asked == []
-    assert stranger.url in error.what
+    assert stranger.url in error.message
     assert type(error) is errors.UntrustedLink
     assert not error.transient
     assert "`endpoint`" in error.remedy

@@ -165,7 +165,7 @@ def test_a_recorded_empty_answer_is_never_taken_for_an_org_without_users(
 ) -> None:
     error = failure(lambda: replay(users=listing))
     assert isinstance(error, IncompleteListing)
-    assert "listed no users at all" in error.what
+    assert "listed no users at all" in error.message
     assert "role" in error.remedy
 
 
@@ -200,7 +200,7 @@ def test_a_recorded_empty_answer_is_never_taken_for_an_org_without_groups(
 ) -> None:
     error = failure(lambda: replay(groups=listing))
     assert isinstance(error, IncompleteListing)
-    assert "not even Everyone" in error.what
+    assert "not even Everyone" in error.message
 
 
 @named(SINGLE_GROUPS)

@@ -157,7 +157,7 @@ def test_a_scope_that_matches_nothing_is_an_error_with_words(acme: Company) -> N
     error = failure(lambda: acme.take(scope={"groups": ["Stuff*", "Crew"]}))
     assert type(error) is IncompleteListing
     assert not error.transient
-    assert error.what == "None of Okta's groups is in scope: Stuff*, Crew."
+    assert error.message == "None of Okta's groups is in scope: Stuff*, Crew."
     assert "scope.groups" in error.remedy
     assert acme.files() == set()
 

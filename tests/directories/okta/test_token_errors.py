@@ -24,9 +24,9 @@ METHOD: Errors = (errors.CredentialsRejected, False, "Public key / Private key")
 HOST: Errors = (errors.CredentialsRejected, False, "Check `endpoint`")
 GRANT: Errors = (errors.AccessDenied, False, "okta.users.read and okta.groups.read")
 ADDRESS: Errors = (errors.WrongAddress, False, "Check `endpoint`")
-USED: Errors = (errors.ServerTrouble, True, "tried again by itself")
-TROUBLE: Errors = (errors.ServerTrouble, True, "tried again by itself")
-LIMITED: Errors = (errors.RateLimited, True, "goes on by itself")
+USED: Errors = (errors.ServerTrouble, True, "retried automatically")
+TROUBLE: Errors = (errors.ServerTrouble, True, "retried automatically")
+LIMITED: Errors = (errors.RateLimited, True, "retried automatically")
 
 HTML = (("content-type", "text/html; charset=UTF-8"),)
 PAGE = b"<html><head><title>Okta - Sign In</title></head></html>"
@@ -128,7 +128,7 @@ def test_a_refusal_means_an_error_with_a_remedy(
     error = fail(reply)
     assert (type(error), error.transient) == (kind, transient)
     assert remedy in error.remedy
-    assert str(reply.status) in error.what
+    assert str(reply.status) in error.message
     assert set(peer.targets) == {"/oauth2/v1/token"}
     listings = 2  # users and groups begin at the same time
     assert len(peer.asked) <= (TRIES * listings if transient else listings) * ATTEMPTS
@@ -150,13 +150,13 @@ def test_what_is_documented_means_what_the_table_says(
     kind, transient, remedy = like[number]
     assert (type(error), error.transient) == (kind, transient)
     assert remedy in error.remedy
-    assert documented.body["error_description"] in error.what
+    assert documented.body["error_description"] in error.message
 
 
 def test_the_words_quote_what_okta_support_asks_for(fail: Fail) -> None:
     reply = said(401, "invalid_client", "The client_assertion JWT kid is invalid.")
     numbered = Reply(reply.status, reply.body, (("x-okta-request-id", "request-4711"),))
-    assert fail(numbered).what == (
+    assert fail(numbered).message == (
         "Okta does not accept the private key (401, invalid_client, The client_assertion JWT kid is"
         " invalid., request-4711)."
     )
