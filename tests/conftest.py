@@ -1,3 +1,4 @@
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +11,49 @@ from opensense_okta.simulator.okta.server import TOKEN
 from opensense_okta.storage.lake import Lake
 
 Write = Callable[..., Organization]
+
+TESTS = Path(__file__).parent
+SLOW_MODULES = frozenset(
+    {
+        "cli/test_approve.py",
+        "cli/test_sync_command.py",
+        "directories/csv/test_csv_snapshots.py",
+        "directories/entra/test_entra_snapshots.py",
+        "directories/okta/test_incremental.py",
+        "directories/okta/test_okta_faults.py",
+        "directories/okta/test_scope.py",
+        "directories/test_resume.py",
+        "orchestration/test_approve_job.py",
+        "orchestration/test_assets.py",
+        "orchestration/test_jobs.py",
+        "orchestration/test_notifications.py",
+        "publishing/exports/test_export_sftp.py",
+        "publishing/exports/test_exports.py",
+        "publishing/test_explain.py",
+        "publishing/test_history.py",
+        "publishing/test_publish.py",
+        "publishing/test_retention.py",
+        "resolution/test_people.py",
+        "resolution/test_properties.py",
+    }
+)
+"""Modules in which most tests sync, read, resolve or publish whole days. `make check` leaves them out."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m "not slow"` selects
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        module = item.path.relative_to(TESTS).as_posix()
+        if module in SLOW_MODULES or module.startswith("e2e/"):
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """DuckDB has one thread: the workers of pytest use all CPUs already."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "cpu_count", lambda: 1)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

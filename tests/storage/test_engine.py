@@ -158,9 +158,11 @@ def test_threads_are_no_more_than_the_memory_is_enough_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, threads: int
 ) -> None:
     monkeypatch.setenv("OPENSENSE_MEMORY_LIMIT", limit)
-    with engine.start(tmp_path) as connection:
-        ((used,),) = connection.execute("select current_setting('threads')").fetchall()
-    assert used == min(threads, os.cpu_count() or 1)
+    for cpus in (1, 4, 64):
+        monkeypatch.setattr(os, "cpu_count", lambda cpus=cpus: cpus)
+        with engine.start(tmp_path) as connection:
+            ((used,),) = connection.execute("select current_setting('threads')").fetchall()
+        assert used == min(threads, cpus)
 
 
 def test_a_slow_query_prints_no_progress_bar(tmp_path: Path) -> None:

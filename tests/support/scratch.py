@@ -28,4 +28,4 @@ def scratch() -> Iterator[duckdb.DuckDBPyConnection]:
 @cache
 def _shared() -> duckdb.DuckDBPyConnection:
     atexit.register(_shared.cache_clear)  # nanobind complains of what outlives Python
-    return duckdb.connect()
+    return duckdb.connect(config={"threads": 1})
