@@ -5,13 +5,12 @@ import dagster as dg
 from opensense_okta.config.environment import data_root, organizations_folder, set_private_umask
 from opensense_okta.config.load import load_organizations
 from opensense_okta.orchestration.definitions import build_definitions
-from opensense_okta.storage.lake import Lake
+from opensense_okta.orchestration.resources import LakeResource
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
     """Reads the organization files and builds the definitions; the files it writes are private."""
     set_private_umask()
-    return build_definitions(
-        load_organizations(organizations_folder()), lakes=lambda name: Lake(data_root(), name)
-    )
+    organizations = load_organizations(organizations_folder())
+    return build_definitions(organizations, LakeResource(root=str(data_root())))

@@ -12,8 +12,8 @@ import dagster as dg
 from pydantic import Field
 
 from opensense_okta.config.models import Organization
-from opensense_okta.orchestration import metadata as tables
-from opensense_okta.orchestration import names
+from opensense_okta.orchestration import metadata, names
+from opensense_okta.orchestration.specs import asset_key
 from opensense_okta.publishing.approval import (
     NUMBERS,
     CannotBeApproved,
@@ -62,19 +62,19 @@ class Publishing(dg.Config):
         return {name: number for name, number in given.items() if number is not None}
 
 
-def configured(organization: str, approval: Mapping[str, object]) -> dict[str, object]:
+def approval_config(organization: str, approval: Mapping[str, object]) -> dict[str, object]:
     """Run configuration that approves."""
     return {"ops": {names.publish_op(organization): {"config": dict(approval)}}}
 
 
 def build_approve(organization: Organization) -> dg.Definitions:
     """Publishes a day that was held: the partition is the day, the configuration says who saw what."""
-    published = tables.key(organization.name, "resolved_directory")
+    published = asset_key(organization.name, "resolved_directory")
     job = dg.define_asset_job(
         names.approve_job(organization.name),
-        selection=dg.AssetSelection.assets(published).downstream(),
+        selection=dg.AssetSelection.assets(published).downstream().materializable(),
         # Without a name it refuses, so that nobody approves by pressing a button.
-        config=configured(organization.name, {"by": ""}),
+        config=approval_config(organization.name, {"by": ""}),
         tags={names.ORGANIZATION: organization.name},
         description=f"Lets one held day of {organization.name} through. Choose the day, and fill in `by`,"
         " who approves, and the number of each guard that holds it, such as `removed: 412`:"
@@ -118,18 +118,18 @@ def record_approval(
         verify_numbers(judgement, config.seen, config.digest)
         approve(lake, judgement, config.by)
     except (CannotBeApproved, NumbersMissing, StateChanged, ValueError) as refused:
-        show_held(context, lake, judgement)
+        log_held_back(context, lake, judgement)
         raise _refused(context, str(refused)) from refused
 
 
-def show_held(context: dg.AssetExecutionContext, lake: Lake, judgement: Judgement) -> None:
+def log_held_back(context: dg.AssetExecutionContext, lake: Lake, judgement: Judgement) -> None:
     """Shows beside the published directory that a day is held, and why."""
     context.log_event(
         dg.AssetObservation(
             context.asset_key,
             partition=str(judgement.day),
             metadata={
-                **tables.of_standing(lake, judgement),
+                **metadata.published_metadata(lake, judgement),
                 "approve_with": dg.MetadataValue.text(in_words(numbers(judgement))),
             },
         )

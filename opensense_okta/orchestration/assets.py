@@ -1,22 +1,32 @@
-"""The assets of one organization: a read for each directory, the resolved tables, what is published."""
+"""The assets of one organization: the tables of each directory, the resolved tables, what is published."""
 
-from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
-from typing import get_args
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from typing import Any, get_args
 
 import dagster as dg
 from pydantic import Field
 
-from opensense_okta.config.environment import data_root
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.checks import TABLES
 from opensense_okta.directories.read import Run, take_snapshot
 from opensense_okta.directories.snapshot_checks import CHECKS, check_snapshot
-from opensense_okta.orchestration import failures, names
-from opensense_okta.orchestration import metadata as tables
-from opensense_okta.orchestration.approval import Publishing, record_approval, show_held
+from opensense_okta.orchestration import metadata, names
+from opensense_okta.orchestration.approval import Publishing, log_held_back, record_approval
+from opensense_okta.orchestration.failures import as_dagster_failure
 from opensense_okta.orchestration.metadata import RULES_EFFECTIVE
-from opensense_okta.orchestration.resources import PROGRESS, lock_key
+from opensense_okta.orchestration.resources import LakeResource, Watcher
+from opensense_okta.orchestration.specs import (
+    asset_key,
+    changes_spec,
+    exports_spec,
+    external_specs,
+    published_spec,
+    raw_specs,
+    report_spec,
+    resolved_specs,
+)
 from opensense_okta.publishing.exports.export import export_published
 from opensense_okta.publishing.guards.evaluate import GUARD_QUESTIONS, Guard
 from opensense_okta.publishing.judgement import judge
@@ -29,305 +39,272 @@ from opensense_okta.resolution.resolve import resolve
 from opensense_okta.resolution.rule_advice import advise
 from opensense_okta.storage.lake import Lake
 
-OVERDUE = timedelta(hours=26)  # a daily sync that takes two hours and is still late by none
-LATE = timedelta(hours=30)
+Results = Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]
 
 
 class Reading(dg.Config):
-    """What a person may ask of a read."""
+    """The run configuration of a read."""
 
-    full: bool = Field(default=False, description="Read all memberships, the unchanged ones, too.")
+    full: bool = Field(default=False, description="Read all memberships, also the unchanged ones.")
+
+
+def build_assets(
+    organization: Organization, lakes: LakeResource
+) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """All assets of the organization, and the external ones before and after them."""
+    reads = [_directory(organization, directory, lakes) for directory in organization.directories]
+    exports = [_exports(organization)] if organization.publish.csv else []
+    return [
+        *external_specs(organization),
+        *reads,
+        _resolved(organization, lakes),
+        _changes(organization, lakes),
+        _published(organization, lakes),
+        *exports,
+        _report(organization),
+    ]
 
 
 def partitions(organization: Organization) -> dg.DailyPartitionsDefinition:
-    """The organization's days, today among them."""
+    """The organization's days, including today."""
     return dg.DailyPartitionsDefinition(
         start_date=organization.first_day.isoformat(), timezone=organization.timezone, end_offset=1
     )
 
 
-def build_assets(organization: Organization) -> list[dg.AssetsDefinition]:
-    """All assets of the organization."""
-    reads = [_directory(organization, directory) for directory in organization.directories]
-    after = [_exports(organization)] if organization.publish.csv else []
-    return [
-        *reads,
-        _resolved(organization),
-        _changes(organization),
-        _published(organization),
-        *after,
-        _report(organization),
-    ]
-
-
 def resolving(organization: Organization) -> dg.AssetSelection:
-    """The assets that need no API: they work on what is stored."""
-    chosen = [*RESOLVED_TABLES, "changes", "resolved_directory", "report"]
+    """The assets that need no API: they are made of what is stored."""
+    tables = [*RESOLVED_TABLES, "changes", "resolved_directory", "report"]
     if organization.publish.csv:
-        chosen.append("exports")
-    return dg.AssetSelection.assets(*(tables.key(organization.name, name) for name in chosen))
+        tables.append("exports")
+    return dg.AssetSelection.assets(*(asset_key(organization.name, table) for table in tables))
 
 
-def _directory(organization: Organization, directory: str) -> dg.AssetsDefinition:
-    kind = organization.directories[directory].kind
-    specs = [
-        dg.AssetSpec(
-            tables.key(organization.name, directory, table),
-            description=description,
-            group_name=f"{organization.name}/{directory}",
-            kinds={kind, "parquet"},
-            owners=["team:directory"],
-        )
-        for table, description in tables.RAW.items()
-    ]
+def _step(
+    organization: Organization,
+    op: str,
+    description: str,
+    specs: Sequence[dg.AssetSpec],
+    checks: Sequence[dg.AssetCheckSpec] = (),
+) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """Makes a function the step that materializes these assets of one day.
 
-    @dg.multi_asset(
-        name=names.read_op(organization.name, directory),
-        description=f"Reads {directory} once and commits its three tables together.",
+    The resources are required by key, not by parameter, because the key of the lock has the organization's
+    name. Each organization has its own lock: a run that materializes assets of several takes all of them.
+    """
+    return dg.multi_asset(
+        name=op,
+        description=description,
         specs=specs,
-        check_specs=[
-            dg.AssetCheckSpec(
-                check.name,
-                asset=tables.key(organization.name, directory, check.table),
-                description=check.question,
-            )
-            for check in CHECKS[kind]
-        ],
+        check_specs=checks,
         partitions_def=partitions(organization),
-        required_resource_keys={PROGRESS, lock_key(organization.name)},
+        required_resource_keys={
+            names.LAKE,
+            names.PROGRESS,
+            names.lock_resource(organization.name),
+        },
     )
-    def read(
-        context: dg.AssetExecutionContext, config: Reading
-    ) -> Iterator[dg.MaterializeResult[None]]:
-        day = _day(context)
-        lake = Lake(data_root(), organization.name)
-        attempt_group = names.current_tags(context.run.tags).get(
-            names.ATTEMPT_GROUP, context.run.run_id
+
+
+@contextmanager
+def _work(
+    context: dg.AssetExecutionContext, organization: Organization, directory: str = ""
+) -> Iterator[tuple[date, Lake]]:
+    """Gives the run's day and the lake; expected errors become failures with a remedy.
+
+    Raises:
+        Failure: the run has no day, or the step failed with an expected error.
+    """
+    if not context.has_partition_key:
+        raise dg.Failure(
+            "Choose a day: these assets are partitioned by day, in the organization's time zone.",
+            allow_retries=False,
         )
-        run = Run(context.run.run_id, attempt_group, everything=config.full)
-        listener = context.resources.progress.listener(context, directory)
-        with failures.in_words(context, f"{organization.name}/{directory}"):
+    lakes: LakeResource = getattr(context.resources, names.LAKE)
+    place = f"{organization.name}/{directory}" if directory else organization.name
+    with as_dagster_failure(context, place):
+        yield date.fromisoformat(context.partition_key), lakes.of(organization.name)
+
+
+def _directory(
+    organization: Organization, directory: str, lakes: LakeResource
+) -> dg.AssetsDefinition:
+    def key(table: str) -> dg.AssetKey:
+        return asset_key(organization.name, directory, table)
+
+    @_step(
+        organization,
+        names.read_op(organization.name, directory),
+        f"Reads {directory} once and commits its three tables together.",
+        raw_specs(organization, directory, lakes.folder(organization.name)),
+        [
+            dg.AssetCheckSpec(check.name, asset=key(check.table), description=check.question)
+            for check in CHECKS[organization.directories[directory].kind]
+        ],
+    )
+    def read(context: dg.AssetExecutionContext, config: Reading) -> Results:
+        run_id = context.run.run_id
+        group = names.current_tags(context.run.tags).get(names.ATTEMPT_GROUP, run_id)
+        watcher: Watcher = getattr(context.resources, names.PROGRESS)
+        with _work(context, organization, directory) as (day, lake):
             lake.sweep(datetime.now(UTC))
+            run = Run(run_id, group, everything=config.full)
+            listener = watcher.listener(context, directory)
             manifest = take_snapshot(organization, directory, day, lake, run, listener)
-        shelf = lake.snapshot(directory, day)
-        how = tables.of_snapshot(manifest, kept=manifest.run_id != context.run.run_id)
-        findings = check_snapshot(manifest)
+        partition = lake.snapshot(directory, day)
+        how_read = metadata.snapshot_metadata(manifest, kept=manifest.run_id != run_id)
+        results = check_snapshot(manifest)
         for table in TABLES:
-            asset = tables.key(organization.name, directory, table)
             yield dg.MaterializeResult(
-                asset_key=asset,
+                asset_key=key(table),
                 metadata={
-                    **tables.of_table(shelf.table(manifest, table)),
-                    **how,
+                    **metadata.table_metadata(partition.table(manifest, table)),
+                    **how_read,
                     "set_aside": manifest.set_aside[table],
                 },
                 check_results=[
-                    tables.check_result(found, asset)
-                    for found in findings
-                    if found.subject == table
+                    metadata.check_result(result, key(table))
+                    for result in results
+                    if result.subject == table
                 ],
             )
 
     return read
 
 
-def _resolved(organization: Organization) -> dg.AssetsDefinition:
-    specs = [
-        dg.AssetSpec(
-            tables.key(organization.name, table),
-            description=tables.RESOLVED[table],
-            deps=_made_of(organization, table),
-            group_name=organization.name,
-            kinds={"duckdb", "parquet"},
-            owners=["team:directory"],
-        )
-        for table in RESOLVED_TABLES
-    ]
+def _resolved(organization: Organization, lakes: LakeResource) -> dg.AssetsDefinition:
+    def key(table: str) -> dg.AssetKey:
+        return asset_key(organization.name, table)
 
-    @dg.multi_asset(
-        name=names.resolve_op(organization.name),
-        description="Resolves the newest snapshots up to the day into people, by the organization's rules.",
-        specs=specs,
-        check_specs=[
+    @_step(
+        organization,
+        names.resolve_op(organization.name),
+        "Resolves the newest snapshots up to the day into people, by the organization's rules.",
+        resolved_specs(organization, lakes.folder(organization.name)),
+        [
             *(
-                dg.AssetCheckSpec(
-                    check.name,
-                    asset=tables.key(organization.name, check.table),
-                    description=check.question,
-                )
+                dg.AssetCheckSpec(check.name, asset=key(check.table), description=check.question)
                 for check in RESOLUTION_CHECKS
             ),
             dg.AssetCheckSpec(
                 RULES_EFFECTIVE,
-                asset=tables.key(organization.name, "provenance"),
+                asset=key("provenance"),
                 description="Does every rule of the organization file have an effect?",
             ),
         ],
-        partitions_def=partitions(organization),
-        required_resource_keys={lock_key(organization.name)},
     )
-    def resolved(
-        context: dg.AssetExecutionContext,
-    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        day = _day(context)
-        lake = Lake(data_root(), organization.name)
-        with failures.in_words(context, organization.name):
+    def resolved(context: dg.AssetExecutionContext) -> Results:
+        with _work(context, organization) as (day, lake):
             manifest = resolve(organization, day, lake)
             before = comparison_targets(lake, day).before
-        made_from = {
+        sources = {
             f"snapshot_of_{directory}": str(source.day)
             for directory, source in manifest.sources.items()
         }
         for table in RESOLVED_TABLES:
             path = lake.resolved(day).table(manifest, table)
             yield dg.MaterializeResult(
-                asset_key=tables.key(organization.name, table),
+                asset_key=key(table),
                 metadata={
-                    **tables.of_table(path),
-                    **made_from,
+                    **metadata.table_metadata(path),
+                    **sources,
                     "rules": manifest.rules,
                 },
             )
-        for found in check_resolved_day(manifest, before.manifest(lake) if before else None):
-            yield tables.check_result(found, tables.key(organization.name, found.subject))
-        advice = advise(organization, lake, manifest)
-        yield tables.advice_result(advice, tables.key(organization.name, "provenance"))
+        for result in check_resolved_day(manifest, before.manifest(lake) if before else None):
+            yield metadata.check_result(result, key(result.subject))
+        yield metadata.advice_result(advise(organization, lake, manifest), key("provenance"))
 
     return resolved
 
 
-def _made_of(organization: Organization, table: str) -> list[dg.AssetKey]:
-    """The lineage of a resolved table: of each directory, and of the other resolved tables."""
-    raw, resolved = tables.MADE_OF[table]
-    return [
-        *(
-            tables.key(organization.name, name, each)
-            for name in organization.directories
-            for each in raw
-        ),
-        *(tables.key(organization.name, each) for each in resolved),
-    ]
+def _changes(organization: Organization, lakes: LakeResource) -> dg.AssetsDefinition:
+    key = asset_key(organization.name, "changes")
 
-
-def _changes(organization: Organization) -> dg.AssetsDefinition:
-    """The day's changes, and what the guards say of them."""
-    changes = tables.key(organization.name, "changes")
-
-    @dg.multi_asset(
-        name=names.judge_op(organization.name),
-        description="Compares the day with the published directory, and judges the difference.",
-        specs=[
-            dg.AssetSpec(
-                changes,
-                description=tables.CHANGES,
-                deps=[tables.key(organization.name, table) for table in RESOLVED_TABLES],
-                group_name=organization.name,
-                kinds={"duckdb", "parquet"},
-                owners=["team:directory"],
-            )
+    @_step(
+        organization,
+        names.judge_op(organization.name),
+        "Compares the day with the published directory, and evaluates the guards.",
+        [changes_spec(organization, lakes.folder(organization.name))],
+        [
+            dg.AssetCheckSpec(guard, asset=key, description=GUARD_QUESTIONS[guard])
+            for guard in get_args(Guard)
         ],
-        check_specs=[
-            *(
-                dg.AssetCheckSpec(guard, asset=changes, description=GUARD_QUESTIONS[guard])
-                for guard in get_args(Guard)
-            ),
-        ],
-        partitions_def=partitions(organization),
-        required_resource_keys={lock_key(organization.name)},
     )
-    def judged(
-        context: dg.AssetExecutionContext,
-    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        day = _day(context)
-        lake = Lake(data_root(), organization.name)
-        with failures.in_words(context, organization.name):
+    def judged(context: dg.AssetExecutionContext) -> Results:
+        with _work(context, organization) as (day, lake):
             resolved = resolved_day(lake, day)
             judgement = judge(organization, lake, resolved)
         path = lake.resolved(day).table(resolved, "changes")
         yield dg.MaterializeResult(
-            asset_key=changes,
-            metadata={**tables.of_table(path), **tables.of_judgement(judgement)},
+            asset_key=key,
+            metadata={
+                **metadata.table_metadata(path),
+                **metadata.judgement_metadata(judgement),
+            },
         )
         for guard in get_args(Guard):
-            yield tables.guard_result(judgement, guard, changes)
+            yield metadata.guard_result(judgement, guard, key)
 
     return judged
 
 
-def _published(organization: Organization) -> dg.AssetsDefinition:
-    key = tables.key(organization.name, "resolved_directory")
-
-    @dg.asset(
-        key=key,
-        description=tables.PUBLISHED,
-        deps=[tables.key(organization.name, table) for table in (*RESOLVED_TABLES, "changes")],
-        group_name=organization.name,
-        kinds={"duckdb"},
-        owners=["team:directory"],
-        partitions_def=partitions(organization),
-        required_resource_keys={lock_key(organization.name)},
-        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=LATE, warn_window=OVERDUE),
+def _published(organization: Organization, lakes: LakeResource) -> dg.AssetsDefinition:
+    @_step(
+        organization,
+        names.publish_op(organization.name),
+        "Publishes the day, unless guards or data checks hold it back.",
+        [published_spec(organization, lakes.folder(organization.name))],
     )
     def resolved_directory(
         context: dg.AssetExecutionContext, config: Publishing
     ) -> dg.MaterializeResult[None]:
-        day = _day(context)
-        lake = Lake(data_root(), organization.name)
-        with failures.in_words(context, organization.name):
+        with _work(context, organization) as (day, lake):
             record_approval(context, organization, lake, day, config)
             try:
-                done = publish(organization, lake, day, even_if_older=config.even_if_older)
+                publication = publish(organization, lake, day, even_if_older=config.even_if_older)
             except Held as held:
-                show_held(context, lake, held.judgement)
+                log_held_back(context, lake, held.judgement)
                 raise
-        if done.newer is not None:
+        if publication.newer is not None:
             context.log.info(
-                f"{day} is resolved. It was not published, because {done.newer} already is; a run"
+                f"{day} is resolved. It was not published, because {publication.newer} already is; a run"
                 " with `even_if_older: true` publishes it all the same."
             )
-        return dg.MaterializeResult(metadata=tables.of_publication(done, lake))
+        return dg.MaterializeResult(metadata=metadata.publication_metadata(publication, lake))
 
     return resolved_directory
 
 
 def _exports(organization: Organization) -> dg.AssetsDefinition:
-    @dg.asset(
-        key=tables.key(organization.name, "exports"),
-        description=tables.EXPORTS,
-        deps=[tables.key(organization.name, "resolved_directory")],
-        group_name=organization.name,
-        kinds={"csv"},
-        owners=["team:directory"],
-        partitions_def=partitions(organization),
-        required_resource_keys={lock_key(organization.name)},
+    @_step(
+        organization,
+        names.export_op(organization.name),
+        "Writes the files for other programs, if the day is the published one.",
+        [exports_spec(organization)],
     )
     def exports(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        lake = Lake(data_root(), organization.name)
-        with failures.in_words(context, organization.name):
-            done = export_published(organization, lake, _day(context))
-        return dg.MaterializeResult(metadata=tables.of_exports(done))
+        with _work(context, organization) as (day, lake):
+            results = export_published(organization, lake, day)
+        return dg.MaterializeResult(metadata=metadata.exports_metadata(results))
 
     return exports
 
 
 def _report(organization: Organization) -> dg.AssetsDefinition:
-    @dg.asset(
-        key=tables.key(organization.name, "report"),
-        description=tables.REPORT,
-        deps=[tables.key(organization.name, "resolved_directory")],
-        group_name=organization.name,
-        kinds={"html"},
-        owners=["team:directory"],
-        partitions_def=partitions(organization),
-        required_resource_keys={lock_key(organization.name)},
+    @_step(
+        organization,
+        names.report_op(organization.name),
+        "Writes the report, if the day is the published one.",
+        [report_spec(organization)],
     )
     def report(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        lake, day = Lake(data_root(), organization.name), _day(context)
-        now = published(lake)
-        if now is None or now.day != day:
-            context.log.info(f"{day} is not what is published; its report stays as it is.")
-            return dg.MaterializeResult(metadata={"written": False})
-        path = write_report(organization, lake, day)
+        with _work(context, organization) as (day, lake):
+            current = published(lake)
+            if current is None or current.day != day:
+                context.log.info(f"{day} is not the published day; its report is not changed.")
+                return dg.MaterializeResult(metadata={"written": False})
+            path = write_report(organization, lake, day)
         return dg.MaterializeResult(
             metadata={
                 "report": dg.MetadataValue.url(path.as_uri()),
@@ -336,12 +313,3 @@ def _report(organization: Organization) -> dg.AssetsDefinition:
         )
 
     return report
-
-
-def _day(context: dg.AssetExecutionContext) -> date:
-    if not context.has_partition_key:
-        raise dg.Failure(
-            "Choose a day: these assets are partitioned by day, in the organization's time zone.",
-            allow_retries=False,
-        )
-    return date.fromisoformat(context.partition_key)

@@ -1,7 +1,7 @@
-"""All organizations as one set of Dagster definitions; a bad file takes down nobody else's."""
+"""The definitions of all organizations; a file with mistakes affects its own organization only."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import dagster as dg
 
 from opensense_okta.config.models import Organization
 from opensense_okta.config.yaml_file import OrganizationFileError
-from opensense_okta.orchestration import lock
+from opensense_okta.orchestration import lock, names
 from opensense_okta.orchestration.approval import build_approve
 from opensense_okta.orchestration.assets import build_assets
 from opensense_okta.orchestration.jobs import (
@@ -20,82 +20,87 @@ from opensense_okta.orchestration.jobs import (
     build_schedule,
 )
 from opensense_okta.orchestration.notifications import build_notice_sensor
-from opensense_okta.orchestration.resources import (
-    PROGRESS,
-    LogWatcher,
-    Watcher,
-    lock_key,
-    lock_resource,
-)
+from opensense_okta.orchestration.resources import LakeResource, LogWatcher, Watcher, build_lock
 from opensense_okta.orchestration.retries import build_retry_sensor
-from opensense_okta.storage.lake import Lake
+from opensense_okta.orchestration.specs import OWNERS
 
 
 def build_definitions(
     organizations: Mapping[str, Organization | OrganizationFileError],
-    lakes: Callable[[str], Lake],
+    lakes: LakeResource,
     watcher: Watcher | None = None,
 ) -> dg.Definitions:
-    """Everything Dagster is to know.
+    """Builds everything that Dagster loads.
 
     Args:
-        organizations: by name; or what is wrong with their files.
-        lakes: gives the lake of an organization.
-        watcher: of the reads; the run's log when left out.
+        organizations: by name; or the mistakes in their files.
+        lakes: where the data is stored.
+        watcher: of the reads; None: the run's log.
     """
-    good = {name: each for name, each in organizations.items() if isinstance(each, Organization)}
-    bad = {
-        name: each
-        for name, each in organizations.items()
-        if isinstance(each, OrganizationFileError)
+    valid = {
+        name: organization
+        for name, organization in organizations.items()
+        if isinstance(organization, Organization)
     }
-    jobs = dg.Definitions.merge(*(build_jobs(each) for each in good.values()))
-    approvals = dg.Definitions.merge(*(build_approve(each) for each in good.values()))
-
-    def locks(name: str) -> Path:
-        return lakes(name).locks
-
-    def tidy(name: str) -> None:
-        with lock.idle(locks(name)) as nobody_works:
-            if nobody_works:
-                lakes(name).sweep(datetime.now(UTC))
-
-    return dg.Definitions(
-        assets=[
-            *(asset for each in good.values() for asset in build_assets(each)),
-            *(_mistaken(*each, number) for number, each in enumerate(bad.items(), start=1)),
-        ],
-        jobs=[
-            *(jobs.jobs or []),
-            *(approvals.jobs or []),
-            *(build_doctor(each, lakes) for each in good.values()),
-            *(build_retention(each, lakes) for each in good.values()),
-        ],
-        schedules=[
-            *(build_schedule(each) for each in good.values()),
-            *(build_retention_schedule(each) for each in good.values()),
-        ],
-        sensors=[
-            *([build_retry_sensor(good, locks, jobs, tidy)] if good else []),
-            *(
-                [build_notice_sensor(good, lakes)]
-                if any(each.notify for each in good.values())
-                else []
-            ),
-        ],
-        resources={
-            PROGRESS: dg.ResourceDefinition.hardcoded_resource(watcher or LogWatcher()),
-            **{lock_key(name): lock_resource(name) for name in good},
-        },
-        executor=dg.in_process_executor,
+    mistaken = [
+        (name, error)
+        for name, error in organizations.items()
+        if isinstance(error, OrganizationFileError)
+    ]
+    jobs = dg.Definitions.merge(*(build_jobs(organization) for organization in valid.values()))
+    return dg.Definitions.merge(
+        jobs,
+        *(_organization(organization, lakes) for organization in valid.values()),
+        dg.Definitions(
+            assets=[
+                _mistaken(name, error, number)
+                for number, (name, error) in enumerate(mistaken, start=1)
+            ],
+            sensors=_sensors(valid, lakes, jobs),
+            resources={names.LAKE: lakes, names.PROGRESS: watcher or LogWatcher()},
+            executor=dg.in_process_executor,
+        ),
     )
 
 
+def _organization(organization: Organization, lakes: LakeResource) -> dg.Definitions:
+    return dg.Definitions.merge(
+        build_approve(organization),
+        dg.Definitions(
+            assets=build_assets(organization, lakes),
+            jobs=[build_doctor(organization), build_retention(organization)],
+            schedules=[build_schedule(organization), build_retention_schedule(organization)],
+            resources={names.lock_resource(organization.name): build_lock(organization.name)},
+        ),
+    )
+
+
+def _sensors(
+    organizations: Mapping[str, Organization], lakes: LakeResource, jobs: dg.Definitions
+) -> Sequence[dg.SensorDefinition]:
+    """The retry sensor, and the one that sends notifications if an organization wants them."""
+
+    def locks(name: str) -> Path:
+        return lakes.of(name).locks
+
+    def sweep(name: str) -> None:
+        with lock.idle(locks(name)) as idle:
+            if idle:
+                lakes.of(name).sweep(datetime.now(UTC))
+
+    if not organizations:
+        return []
+    retries = build_retry_sensor(organizations, locks, jobs, sweep)
+    if not any(organization.notify for organization in organizations.values()):
+        return [retries]
+    return [retries, build_notice_sensor(organizations, lakes.of)]
+
+
 def _mistaken(name: str, error: OrganizationFileError, number: int) -> dg.AssetsDefinition:
-    """Stands in for an organization whose file cannot be used, so that the UI shows why."""
+    """Represents an organization with mistakes in its file, so that the UI shows them."""
     mistakes = "\n".join(f"- {line}" for line in str(error).splitlines())
 
-    # The name may be what is wrong with the file: Dagster has its own rules for groups and names.
+    # The name may be the mistake: Dagster has its own rules for names of groups and ops.
     @dg.multi_asset(
         name=f"organization_file_{number}",
         outs={
@@ -105,7 +110,7 @@ def _mistaken(name: str, error: OrganizationFileError, number: int) -> dg.Assets
                 f"{mistakes}\n\nCorrect the file, then reload the definitions.",
                 group_name=re.sub("[^A-Za-z0-9_]", "_", name),
                 kinds={"yaml"},
-                owners=["team:directory"],
+                owners=list(OWNERS),
             )
         },
     )

@@ -1,4 +1,4 @@
-"""How what went wrong reaches people and the retry sensor: as words, and as tags on the run."""
+"""How expected errors reach people and the retry sensor: as a failure's text, and as tags of the run."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,16 +13,20 @@ from opensense_okta.publishing.publish import Held
 from opensense_okta.publishing.published import NotResolved
 from opensense_okta.resolution.snapshots import NothingToResolve, StaleDirectory
 
-DUCKDB_INTERRUPTED = "Query interrupted"  # all that it says of an interrupt that strikes a query
+DUCKDB_INTERRUPTED = "Query interrupted"  # the whole message if an interrupt ends a query
 
 
 @contextmanager
-def in_words(context: dg.AssetExecutionContext, whose: str) -> Iterator[None]:
-    """Turns what is foreseen into a failure that says what to do, and tags the run with its nature.
+def as_dagster_failure(context: dg.AssetExecutionContext, place: str) -> Iterator[None]:
+    """Turns expected errors into failures with a remedy, and tags the run with the reason.
 
     Args:
         context: of the step.
-        whose: organization, or organization/directory, for failures that do not know it themselves.
+        place: the organization, or organization/directory, for errors that do not name it.
+
+    Raises:
+        Failure: the step failed with an expected error.
+        DagsterExecutionInterruptedError: the run was interrupted.
     """
     try:
         yield
@@ -40,9 +44,9 @@ def in_words(context: dg.AssetExecutionContext, whose: str) -> Iterator[None]:
         raise dg.Failure(str(error), allow_retries=False) from error
     except UserError as error:
         _tag(context, names.PERMANENT)
-        raise dg.Failure(f"{whose}: {error}", allow_retries=False) from error
+        raise dg.Failure(f"{place}: {error}", allow_retries=False) from error
     except BaseExceptionGroup as group:
-        # An interrupt that strikes one of a read's tasks arrives with the others' errors around it.
+        # An interrupt of one of a read's tasks arrives in a group with the errors of the others.
         if group.subgroup((KeyboardInterrupt, dg.DagsterExecutionInterruptedError)) is None:
             raise
         raise dg.DagsterExecutionInterruptedError from group
@@ -61,7 +65,7 @@ def _failure(error: DirectoryError | Held | ExportFailed) -> dg.Failure:
 
 
 def _tag(context: dg.AssetExecutionContext, failure: str) -> None:
-    """What time does not heal stays that way, whatever else fails in the same run."""
+    """A transient failure does not replace another reason of the same run."""
     run = context.instance.get_run_by_id(context.run.run_id)
     if failure != names.TRANSIENT or run is None or not run.tags.get(names.FAILURE):
         _add(context, names.FAILURE, failure)

@@ -10,10 +10,10 @@ import dagster as dg
 from opensense_okta.config.environment import EnvironmentMistake, dagster_home
 from opensense_okta.config.models import Organization
 from opensense_okta.orchestration import names
-from opensense_okta.orchestration.approval import configured
+from opensense_okta.orchestration.approval import approval_config
 from opensense_okta.orchestration.definitions import build_definitions
 from opensense_okta.orchestration.notifications import tell_after_run
-from opensense_okta.orchestration.resources import Watcher
+from opensense_okta.orchestration.resources import LakeResource, Watcher
 from opensense_okta.storage.lake import Lake
 
 INTERRUPTED = (
@@ -64,7 +64,7 @@ def run_sync(
     Returns:
         The run of the whole job, and the resolving run that followed, if one did.
     """
-    defs = build_definitions({organization.name: organization}, lambda _name: lake, watcher)
+    defs = build_definitions({organization.name: organization}, _lakes(lake), watcher)
     with _instance() as instance:
         config = {
             names.read_op(organization.name, directory): {"config": {"full": full}}
@@ -95,9 +95,9 @@ def run_approval(
         watcher: is told whom the run waits for.
         approval: who approves and what was seen, as `approving.Publishing` has it.
     """
-    defs = build_definitions({organization.name: organization}, lambda _name: lake, watcher)
+    defs = build_definitions({organization.name: organization}, _lakes(lake), watcher)
     with _instance() as instance:
-        config = configured(organization.name, approval)
+        config = approval_config(organization.name, approval)
         return _run(defs, names.approve_job(organization.name), instance, day, {}, config)
 
 
@@ -107,6 +107,10 @@ def send_notifications(organization: Organization, lake: Lake) -> list[str]:
         return []
     with _instance() as instance:
         return tell_after_run(instance, organization, lake)
+
+
+def _lakes(lake: Lake) -> LakeResource:
+    return LakeResource(root=str(lake.folder.parent))
 
 
 def _instance() -> dg.DagsterInstance:

@@ -1,6 +1,5 @@
-"""The two jobs of an organization and the schedule that starts the first."""
+"""The jobs of an organization, and their schedules."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -9,28 +8,27 @@ from opensense_okta.config.models import Organization
 from opensense_okta.directories.doctor import examine
 from opensense_okta.orchestration import names
 from opensense_okta.orchestration.assets import resolving
-from opensense_okta.orchestration.resources import lock_key
+from opensense_okta.orchestration.resources import LakeResource
 from opensense_okta.publishing.retention import Removed, delete_expired
 from opensense_okta.resolution.rule_advice import examine_rules
-from opensense_okta.storage.lake import Lake
 
 
 def build_jobs(organization: Organization) -> dg.Definitions:
-    """The whole day's sync, and the part of it that works on what is stored."""
+    """The whole sync, and the part of it that uses stored snapshots only."""
     run_tags = {names.ORGANIZATION: organization.name}
     jobs = [
         dg.define_asset_job(
             names.sync_job(organization.name),
-            selection=dg.AssetSelection.key_prefixes([organization.name]),
+            selection=dg.AssetSelection.key_prefixes([organization.name]).materializable(),
             tags=run_tags,
-            description=f"Reads every directory of {organization.name}, resolves, judges and publishes.",
+            description=f"Reads every directory of {organization.name}, resolves and publishes.",
         ),
         dg.define_asset_job(
             names.resolve_job(organization.name),
             selection=resolving(organization),
             tags=run_tags,
-            description=f"Resolves the stored snapshots of {organization.name}, judges and publishes; asks"
-            " no API anything.",
+            description=f"Resolves the stored snapshots of {organization.name}, and publishes; reads no"
+            " API.",
         ),
     ]
     return dg.Definitions(jobs=jobs)
@@ -54,7 +52,7 @@ def build_schedule(organization: Organization) -> dg.ScheduleDefinition:
         today = organization.today(datetime.now(UTC))
         if day != today:
             return dg.SkipReason(
-                f"This tick is of {day}, and it is {today}: an API only tells the present. The next sync"
+                f"This tick is of {day}, and it is {today}: APIs return current data only. The next sync"
                 f" starts at {organization.next_sync(datetime.now(UTC)):%Y-%m-%d %H:%M %Z}; to start one"
                 f" now: opensense-okta sync {organization.name}"
             )
@@ -67,48 +65,50 @@ def build_schedule(organization: Organization) -> dg.ScheduleDefinition:
     return daily
 
 
-def build_doctor(organization: Organization, lakes: Callable[[str], Lake]) -> dg.JobDefinition:
-    """The same as `opensense-okta doctor`; it fails when the next sync would."""
+def build_doctor(organization: Organization) -> dg.JobDefinition:
+    """The job that runs the checks of `opensense-okta doctor`; it fails if the next sync would."""
 
-    @dg.op(name=names.doctor_op(organization.name), description="Looks at everything a sync needs.")
-    def look(context: dg.OpExecutionContext) -> None:
-        lake = lakes(organization.name)
-        found = examine(organization, lake)
-        found[organization.name] += examine_rules(organization, lake)
-        failed = []
-        for directory, findings in found.items():
-            for one in findings:
-                line = f"{directory}: {one.name}: {one.text}"
-                log = {"passed": context.log.info, "warning": context.log.warning}
-                log.get(one.outcome, context.log.error)(line)
-                if one.outcome == "error":
-                    failed.append(line)
-        if failed:
-            raise dg.Failure("\n".join(failed), allow_retries=False)
+    @dg.op(name=names.doctor_op(organization.name), description="Checks everything a sync needs.")
+    def check(context: dg.OpExecutionContext, lake: LakeResource) -> None:
+        own_lake = lake.of(organization.name)
+        log = {"passed": context.log.info, "warning": context.log.warning}
+        results = examine(organization, own_lake)
+        results[organization.name] += examine_rules(organization, own_lake)
+        errors = []
+        for directory, checks in results.items():
+            for result in checks:
+                line = f"{directory}: {result.name}: {result.text}"
+                log.get(result.outcome, context.log.error)(line)
+                if result.outcome == "error":
+                    errors.append(line)
+        if errors:
+            raise dg.Failure("\n".join(errors), allow_retries=False)
 
     @dg.job(
         name=names.doctor_job(organization.name),
-        description=f"Examines what decides whether the next sync of {organization.name} will be well.",
+        description=f"Checks what the next sync of {organization.name} needs: credentials, permissions,"
+        " rate limits and files.",
         tags={names.ORGANIZATION: organization.name},
     )
     def doctor() -> None:
-        look()
+        check()
 
     return doctor
 
 
-def build_retention(organization: Organization, lakes: Callable[[str], Lake]) -> dg.JobDefinition:
-    """Removes resolved days and snapshots that are older than the organization's file keeps."""
+def build_retention(organization: Organization) -> dg.JobDefinition:
+    """The job that deletes resolved days and snapshots after the time that the file sets."""
 
     @dg.op(
         name=names.retention_op(organization.name),
-        description="Removes what is older than `retention` says, and nothing that is needed.",
-        required_resource_keys={lock_key(organization.name)},
+        description="Deletes what is older than `retention` allows and is not needed.",
+        required_resource_keys={names.LAKE, names.lock_resource(organization.name)},
         out=dg.Out(dg.Nothing),
     )
-    def remove(context: dg.OpExecutionContext) -> None:
-        removed = delete_expired(organization, lakes(organization.name), datetime.now(UTC))
-        context.log.info(in_words(organization, removed))
+    def delete(context: dg.OpExecutionContext) -> None:
+        lakes: LakeResource = getattr(context.resources, names.LAKE)
+        removed = delete_expired(organization, lakes.of(organization.name), datetime.now(UTC))
+        context.log.info(format_removed(organization, removed))
         context.add_output_metadata(
             {
                 "resolved_days_removed": len(removed.days),
@@ -120,18 +120,18 @@ def build_retention(organization: Organization, lakes: Callable[[str], Lake]) ->
 
     @dg.job(
         name=names.retention_job(organization.name),
-        description=f"Removes what {organization.name} no longer keeps: resolved days and snapshots, as"
-        " `retention` in its file says. What is published, its inputs and the identity ledger stay.",
+        description=f"Deletes resolved days and snapshots of {organization.name} after the time that"
+        " `retention` in its file sets. The published day, its inputs and the identity ledger stay.",
         tags={names.ORGANIZATION: organization.name},
     )
     def retention() -> None:
-        remove()
+        delete()
 
     return retention
 
 
 def build_retention_schedule(organization: Organization) -> dg.ScheduleDefinition:
-    """Once a day, an hour after the sync; on when there is anything to remove."""
+    """Once a day, an hour after the sync; on if the file sets a retention."""
     minute, hour, *_ = organization.schedule.split()
     configured = organization.retention.days or organization.retention.snapshots
     return dg.ScheduleDefinition(
@@ -142,12 +142,12 @@ def build_retention_schedule(organization: Organization) -> dg.ScheduleDefinitio
         default_status=dg.DefaultScheduleStatus.RUNNING
         if configured and organization.enabled
         else dg.DefaultScheduleStatus.STOPPED,
-        description=f"Removes what {organization.name} no longer keeps, an hour after its sync.",
+        description=f"Deletes the expired data of {organization.name}, an hour after its sync.",
     )
 
 
-def in_words(organization: Organization, removed: Removed) -> str:
-    """What was removed, and by which rule."""
+def format_removed(organization: Organization, removed: Removed) -> str:
+    """Lists what was deleted, and by which rule."""
     rules = organization.retention
     days = "forever" if rules.days is None else f"{rules.days} days"
     kept = "all of them" if rules.snapshots is None else f"the newest {rules.snapshots} days"

@@ -108,6 +108,16 @@ def publish_op(organization: str) -> str:
     return f"{organization}__resolved_directory"
 
 
+def export_op(organization: str) -> str:
+    """Writes the exports."""
+    return f"{organization}__exports"
+
+
+def report_op(organization: str) -> str:
+    """Writes the report."""
+    return f"{organization}__report"
+
+
 def doctor_op(organization: str) -> str:
     """Runs the doctor's checks."""
     return f"{organization}__examine"

@@ -90,6 +90,13 @@ def test_every_table_shows_its_columns_and_size(synced: Synced, asset: str) -> N
     assert size > 0
 
 
+@pytest.mark.parametrize("asset", [*RAW, *RESOLVED, "changes"])
+def test_the_columns_are_those_that_were_defined(synced: Synced, asset: str) -> None:
+    specs = synced.company.definitions.resolve_all_asset_specs()
+    (spec,) = [spec for spec in specs if spec.key.to_user_string() == f"acme/{asset}"]
+    assert spec.metadata["dagster/column_schema"] == synced.shows(asset)["dagster/column_schema"]
+
+
 @pytest.mark.parametrize("asset", RAW)
 def test_a_read_shows_what_it_has_cost(synced: Synced, asset: str) -> None:
     shown = synced.shows(asset)

@@ -43,7 +43,7 @@ def test_a_day_is_there_from_its_first_moment_in_the_organizations_time_zone(
     organization = an_organization(timezone=zone)
     with time_machine.travel(datetime.fromisoformat(now)):
         definitions = definitions_of(organization, tmp_path)
-        for key in definitions.resolve_asset_graph().get_all_asset_keys():
+        for key in definitions.resolve_asset_graph().executable_asset_keys:
             partitions = definitions.resolve_asset_graph().get(key).partitions_def
             assert partitions is not None
             assert partitions.get_partition_keys() == days
@@ -117,7 +117,7 @@ def test_a_late_tick_of_the_same_day_still_counts() -> None:
 def test_a_late_tick_of_a_day_that_is_over_is_skipped_and_says_when_the_next_is() -> None:
     two = datetime(2026, 11, 23, 2, tzinfo=UTC)
     assert tick(an_organization(), two, now=two + timedelta(hours=22, minutes=5)) == (
-        "This tick is of 2026-11-23, and it is 2026-11-24: an API only tells the present. The next sync"
+        "This tick is of 2026-11-23, and it is 2026-11-24: APIs return current data only. The next sync"
         " starts at 2026-11-24 02:00 UTC; to start one now: opensense-okta sync acme"
     )
 

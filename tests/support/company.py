@@ -17,7 +17,7 @@ import time_machine
 from opensense_okta.config.models import Organization
 from opensense_okta.orchestration import names
 from opensense_okta.orchestration.definitions import build_definitions
-from opensense_okta.orchestration.resources import Watcher
+from opensense_okta.orchestration.resources import LakeResource, Watcher
 from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.okta.limits import Limits
 from opensense_okta.simulator.okta.server import TOKEN, Simulator
@@ -189,7 +189,7 @@ def definitions_of(
 ) -> dg.Definitions:
     """What Dagster knows of one organization."""
     return build_definitions(
-        {organization.name: organization}, lambda name: Lake(root, name), watcher
+        {organization.name: organization}, LakeResource(root=str(root)), watcher
     )
 
 

@@ -1,0 +1,126 @@
+"""The columns of all tables, with types and descriptions."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import dagster as dg
+
+from opensense_okta.config.attributes import attributes
+from opensense_okta.config.models import Organization
+from opensense_okta.directories.checks import Table
+
+TEXT, TEXTS, TIME, FLAG = "VARCHAR", "VARCHAR[]", "TIMESTAMP WITH TIME ZONE", "BOOLEAN"
+NUMBER, DATE, JSON = "BIGINT", "DATE", "JSON"
+
+RAW_MEMBERSHIPS: Final = "raw memberships"
+"""Raw and resolved memberships have different columns."""
+
+TYPES: Final[Mapping[str, Mapping[str, str]]] = {
+    "raw_users": {
+        "id": TEXT,
+        "status": TEXT,
+        "created": TIME,
+        "activated": TIME,
+        "status_changed": TIME,
+        "last_login": TIME,
+        "last_updated": TIME,
+        "password_changed": TIME,
+        "type_id": TEXT,
+        "profile": JSON,
+        "captured_at": TIME,
+    },
+    "raw_groups": {
+        "id": TEXT,
+        "type": TEXT,
+        "name": TEXT,
+        "description": TEXT,
+        "created": TIME,
+        "last_updated": TIME,
+        "last_membership_updated": TIME,
+        "members_count": NUMBER,
+        "profile": JSON,
+        "captured_at": TIME,
+    },
+    RAW_MEMBERSHIPS: {"group_id": TEXT, "user_id": TEXT},
+    "provenance": {
+        "person_id": TEXT,
+        "attribute": TEXT,
+        "value": TEXT,
+        "directory": TEXT,
+        "account_id": TEXT,
+        "rule": TEXT,
+        "losing": 'STRUCT(directory VARCHAR, "value" VARCHAR)[]',
+        "as_of": DATE,
+    },
+    "conflicts": {"person_id": TEXT, "kind": TEXT, "attribute": TEXT, "detail": JSON},
+    "groups": {
+        "group_id": TEXT,
+        "name": TEXT,
+        "description": TEXT,
+        "type": TEXT,
+        "directory": TEXT,
+        "id": TEXT,
+        "sources": TEXTS,
+        "members_count": NUMBER,
+    },
+    "memberships": {"person_id": TEXT, "group_id": TEXT},
+    "changes": {
+        "person_id": TEXT,
+        "change": TEXT,
+        "attribute": TEXT,
+        "before": TEXT,
+        "after": TEXT,
+    },
+}
+"""Columns with DuckDB's types; `accounts` and `people` depend on the organization's attributes."""
+
+COLUMNS: Final[Mapping[str, str]] = {
+    "id": "The directory's own id of the record.",
+    "status": "As the directory writes it.",
+    "type_id": "The directory's user type.",
+    "profile": "All attributes, as read.",
+    "captured_at": "When the page with the record was read.",
+    "person_id": "The person's id, the same every day.",
+    "active": "Whether the account or person counts.",
+    "directories": "The directories in which the person has an account.",
+    "accounts": "The person's accounts, as directory/id.",
+    "manager": "As the source writes it.",
+    "manager_id": "The manager's person_id, if exactly one person matches.",
+    "group_id": "The group.",
+    "user_id": "The user.",
+    "members_count": "In raw tables the API's own statistics, a hint; in groups the people in it.",
+    "rule": "Why this value won.",
+    "losing": "The values that lost, each with its directory.",
+    "as_of": "The day of the data that the value is from.",
+    "sources": "The directories' groups that make up this group, as directory/id.",
+    "kind": "The kind of disagreement.",
+    "detail": "The evidence: accounts, keys and values.",
+    "change": "added, removed, changed, merged or split.",
+    "before": "The value of the last published day before.",
+    "after": "The value of this day.",
+}
+
+
+def raw_types(table: Table) -> Mapping[str, str]:
+    """The columns of a table that is read from a directory, with their types."""
+    return TYPES[RAW_MEMBERSHIPS if table == "memberships" else table]
+
+
+def resolved_types(organization: Organization, table: str) -> Mapping[str, str]:
+    """The columns of a table of a resolved day, with their types."""
+    if table in TYPES:
+        return TYPES[table]
+    rules = organization.resolution.attributes
+    merged = {name for name, rule in rules.items() if rule.merge}
+    values = {name: TEXTS if name in merged else TEXT for name in attributes(organization)}
+    if table == "accounts":
+        account = {"directory": TEXT, "id": TEXT, "person_id": TEXT, "status": TEXT, "active": FLAG}
+        return {**account, **values}
+    links = {"manager_id": TEXT, "directories": TEXTS, "accounts": TEXTS}
+    return {"person_id": TEXT, "active": FLAG, **values, **links}
+
+
+def schema(types: Mapping[str, str]) -> dg.TableSchema:
+    """Columns as Dagster shows them, with descriptions."""
+    columns = [dg.TableColumn(name, type_, COLUMNS.get(name)) for name, type_ in types.items()]
+    return dg.TableSchema(columns)

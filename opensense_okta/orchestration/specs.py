@@ -1,0 +1,248 @@
+"""What Dagster shows of each asset before it is materialized: key, description, lineage and columns.
+
+The argument `folder` is the organization's folder of the lake.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import dagster as dg
+
+from opensense_okta.config.models import CsvDirectory, EntraDirectory, OktaDirectory, Organization
+from opensense_okta.directories.checks import Table
+from opensense_okta.orchestration.columns import raw_types, resolved_types, schema
+from opensense_okta.resolution.resolve import TABLES as RESOLVED_TABLES
+from opensense_okta.resolution.rules import digest
+
+OWNERS: Final = ("team:directory",)
+
+CODE_VERSION: Final = version("opensense-okta")
+
+OVERDUE: Final = timedelta(hours=26)
+"""A daily sync that takes up to two hours is not overdue."""
+
+LATE: Final = timedelta(hours=30)
+
+PERSONAL_DATA: Final = "opensense/personal_data"
+"""Tag of assets: whether the data names or identifies people."""
+
+RAW: Final[Mapping[Table, str]] = {
+    "raw_users": "One row per user, as the directory returned it on the partition's day: all statuses,"
+    " the whole profile as JSON.",
+    "raw_groups": "One row per group, as the directory returned it on the partition's day.",
+    "memberships": "One row per user in a group, as the directory returned it on the partition's day.",
+}
+
+RESOLVED: Final[Mapping[str, str]] = {
+    "accounts": "One row per account (a user of a directory), with the common attributes and the person"
+    " it belongs to.",
+    "people": "One row per person: everybody who has an account. `active` says who counts.",
+    "provenance": "One row per filled value of a person: the directory and the rule that gave it, and"
+    " the values that lost.",
+    "conflicts": "One row per person and disagreement: about a value, or about which accounts are one"
+    " person's.",
+    "groups": "One row per group of a directory, with the number of people in it.",
+    "memberships": "One row per person in a group.",
+}
+
+CHANGES: Final = (
+    "People who were added, removed, changed, merged or split since the latest published day before. The"
+    " guards evaluate what would change for the readers of the published directory."
+)
+
+PUBLISHED: Final = (
+    "The published directory: the last resolved day that passed its guards, as a DuckDB file that is"
+    " replaced in one step. A day that does not pass is held back, and the file stays as it was."
+)
+
+EXPORTS: Final = (
+    "Files for other programs, of the published day only: active people as CSV and Parquet, the changes"
+    " since the last export, and checksums. Each file is replaced in one step."
+)
+
+REPORT: Final = "The published day on one page, without names, for the directory's operators."
+
+CONSUMER: Final = "Opensense and other programs that read the exported files."
+
+SOURCES: Final[Mapping[str, tuple[str, str]]] = {
+    "okta": ("organization", "The company's Okta organization, read by its API."),
+    "entra": ("tenant", "The company's Microsoft Entra tenant, read by Microsoft Graph."),
+    "csv": ("files", "Files that another system exports, such as HR's."),
+}
+"""The external asset of each kind of directory: the last part of its key, and its description."""
+
+MADE_OF: Final[Mapping[str, tuple[tuple[Table, ...], tuple[str, ...]]]] = {
+    "accounts": (("raw_users",), ()),
+    "people": ((), ("accounts",)),
+    "provenance": ((), ("accounts", "people")),
+    "conflicts": ((), ("accounts", "people")),
+    "groups": (("raw_groups", "memberships"), ("people",)),
+    "memberships": (("memberships",), ("people", "groups")),
+}
+"""What each resolved table is made of: raw tables of every directory, and resolved tables."""
+
+
+def asset_key(*parts: str) -> dg.AssetKey:
+    """An asset's key: organization, directory if any, table."""
+    return dg.AssetKey(list(parts))
+
+
+def source_key(organization: Organization, directory: str) -> dg.AssetKey:
+    """The key of what a directory is read from."""
+    name, _ = SOURCES[organization.directories[directory].kind]
+    return asset_key(organization.name, directory, name)
+
+
+def external_specs(organization: Organization) -> list[dg.AssetSpec]:
+    """What Dagster does not make: the directories that are read, and the readers of the exports."""
+    sources = []
+    for name, directory in organization.directories.items():
+        _, description = SOURCES[directory.kind]
+        sources.append(
+            dg.AssetSpec(
+                source_key(organization, name),
+                description=description,
+                group_name=f"{organization.name}/{name}",
+                kinds={directory.kind},
+                owners=OWNERS,
+                tags={PERSONAL_DATA: "yes"},
+                metadata=_source_metadata(directory),
+            )
+        )
+    if not organization.publish.csv:
+        return sources
+    consumer = dg.AssetSpec(
+        asset_key(organization.name, "opensense"),
+        description=CONSUMER,
+        deps=[asset_key(organization.name, "exports")],
+        group_name=organization.name,
+        owners=OWNERS,
+        tags={PERSONAL_DATA: "yes"},
+    )
+    return [*sources, consumer]
+
+
+def raw_specs(organization: Organization, directory: str, folder: Path) -> list[dg.AssetSpec]:
+    """The three tables that are read from a directory."""
+    stale = timedelta(days=organization.resolution.stale_after_days)
+    return [
+        dg.AssetSpec(
+            asset_key(organization.name, directory, table),
+            description=description,
+            deps=[source_key(organization, directory)],
+            group_name=f"{organization.name}/{directory}",
+            kinds={organization.directories[directory].kind, "parquet"},
+            owners=OWNERS,
+            tags={PERSONAL_DATA: "yes"},
+            code_version=CODE_VERSION,
+            metadata={
+                "dagster/column_schema": schema(raw_types(table)),
+                "dagster/table_name": f"{directory}.{table}",
+                "dagster/uri": (folder / "snapshots" / f"directory={directory}").as_uri(),
+            },
+            freshness_policy=dg.FreshnessPolicy.time_window(
+                fail_window=max(stale, LATE), warn_window=OVERDUE
+            ),
+        )
+        for table, description in RAW.items()
+    ]
+
+
+def resolved_specs(organization: Organization, folder: Path) -> list[dg.AssetSpec]:
+    """The tables of a resolved day."""
+    specs = []
+    for table in RESOLVED_TABLES:
+        raw_tables, resolved_tables = MADE_OF[table]
+        raw = [
+            asset_key(organization.name, directory, raw_table)
+            for directory in organization.directories
+            for raw_table in raw_tables
+        ]
+        resolved = [asset_key(organization.name, other) for other in resolved_tables]
+        specs.append(
+            _table_spec(organization, folder, table, RESOLVED[table], deps=[*raw, *resolved])
+        )
+    return specs
+
+
+def changes_spec(organization: Organization, folder: Path) -> dg.AssetSpec:
+    """The changes of a day."""
+    deps = [asset_key(organization.name, table) for table in RESOLVED_TABLES]
+    return _table_spec(organization, folder, "changes", CHANGES, deps=deps)
+
+
+def published_spec(organization: Organization, folder: Path) -> dg.AssetSpec:
+    """The published directory."""
+    return dg.AssetSpec(
+        asset_key(organization.name, "resolved_directory"),
+        description=PUBLISHED,
+        deps=[asset_key(organization.name, table) for table in (*RESOLVED_TABLES, "changes")],
+        group_name=organization.name,
+        kinds={"duckdb"},
+        owners=OWNERS,
+        tags={PERSONAL_DATA: "yes"},
+        code_version=CODE_VERSION,
+        metadata={"dagster/uri": (folder / "directory.duckdb").as_uri()},
+        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=LATE, warn_window=OVERDUE),
+    )
+
+
+def exports_spec(organization: Organization) -> dg.AssetSpec:
+    """The exported files."""
+    return _follower_spec(organization, "exports", EXPORTS, kind="csv", personal="yes")
+
+
+def report_spec(organization: Organization) -> dg.AssetSpec:
+    """The report."""
+    return _follower_spec(organization, "report", REPORT, kind="html", personal="no")
+
+
+def _follower_spec(
+    organization: Organization, name: str, description: str, *, kind: str, personal: str
+) -> dg.AssetSpec:
+    """What is made of the published directory."""
+    return dg.AssetSpec(
+        asset_key(organization.name, name),
+        description=description,
+        deps=[asset_key(organization.name, "resolved_directory")],
+        group_name=organization.name,
+        kinds={kind},
+        owners=OWNERS,
+        tags={PERSONAL_DATA: personal},
+        code_version=CODE_VERSION,
+    )
+
+
+def _table_spec(
+    organization: Organization, folder: Path, table: str, description: str, deps: list[dg.AssetKey]
+) -> dg.AssetSpec:
+    """A table of a resolved day; its code version changes with the organization's rules, too."""
+    return dg.AssetSpec(
+        asset_key(organization.name, table),
+        description=description,
+        deps=deps,
+        group_name=organization.name,
+        kinds={"duckdb", "parquet"},
+        owners=OWNERS,
+        tags={PERSONAL_DATA: "yes"},
+        code_version=f"{CODE_VERSION} rules {digest(organization)}",
+        metadata={
+            "dagster/column_schema": schema(resolved_types(organization, table)),
+            "dagster/table_name": table,
+            "dagster/uri": (folder / "resolved").as_uri(),
+        },
+    )
+
+
+def _source_metadata(directory: OktaDirectory | EntraDirectory | CsvDirectory) -> dict[str, str]:
+    """Where a directory is. The addresses of files are left out: a URL may have a secret in it."""
+    match directory:
+        case OktaDirectory():
+            return {"dagster/uri": directory.endpoint}
+        case EntraDirectory():
+            return {"tenant_id": directory.tenant_id}
+        case CsvDirectory():
+            return {}
