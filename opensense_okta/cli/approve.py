@@ -16,20 +16,18 @@ from opensense_okta.config.environment import dagster_home
 from opensense_okta.config.models import Organization
 from opensense_okta.orchestration.in_process import JobRun, run_approval, send_notifications
 from opensense_okta.publishing.approval import (
-    Approval,
-    CannotBeApproved,
+    NotApproved,
     NumbersMissing,
-    approval_of,
+    Outcome,
     numbers,
     require_approvable,
+    review_day,
     verify_numbers,
 )
 from opensense_okta.publishing.exports.export import export_pending
 from opensense_okta.publishing.guards.evaluate import examples
-from opensense_okta.publishing.judgement import Judgement, compared, judge
-from opensense_okta.publishing.publish import resolved_day
-from opensense_okta.publishing.published import NotResolved, describe, published
-from opensense_okta.resolution.resolve import ResolvedManifest
+from opensense_okta.publishing.judgement import Judgement, compared
+from opensense_okta.publishing.published import NotResolved, describe, published, resolved_day
 from opensense_okta.storage.lake import Lake
 
 DONE, FAILED, HELD = 0, 1, 3
@@ -54,23 +52,21 @@ def approve_now(name: str, day_given: str, by: str, *, yes: bool, seen: Mapping[
     who = _who(by)
     _refuse_older(organization, lake, day)
     try:
-        resolved = resolved_day(lake, day)
-        judgement = judge(organization, lake, resolved)
-        if not judgement.held:
-            return _not_held(organization, lake, resolved, day)
-        earlier = approval_of(lake, judgement)
-        if earlier is not None:
-            return _approved_before(organization, lake, resolved, earlier)
-        _show(organization, lake, judgement, resolved)
+        outcome = review_day(organization, lake, day)
+    except NotResolved as error:
+        raise UsageError(str(error)) from None
+    judgement = outcome.judgement
+    if outcome.state != "needs_approval" or judgement is None:
+        return _complete(organization, lake, day, outcome)
+    _show(organization, lake, judgement)
+    try:
         require_approvable(judgement)
         if yes:
             verify_numbers(judgement, seen, None)
     except NumbersMissing as error:
         command = _command(organization, judgement, who)
-        return _not_approved(f"{error}\nWhoever has looked at it: {command}")
-    except NotResolved as error:
-        raise UsageError(str(error)) from None
-    except CannotBeApproved as error:
+        return _not_approved(f"{error}\nIf you have looked at it: {command}")
+    except NotApproved as error:
         return _not_approved(str(error))
     if not yes and not _agreed(judgement):
         click.echo(f"{day} was not approved. {_standing(lake)}")
@@ -104,42 +100,32 @@ def _refuse_older(organization: Organization, lake: Lake, day: date) -> None:
         )
 
 
-def _not_held(organization: Organization, lake: Lake, resolved: ResolvedManifest, day: date) -> int:
-    click.echo(f"{organization.name}, {day}: is not held back, so it needs nobody's approval.")
-    return _complete(organization, lake, resolved)
-
-
-def _approved_before(
-    organization: Organization, lake: Lake, resolved: ResolvedManifest, earlier: Approval
-) -> int:
-    click.echo(
-        f"{organization.name}, {earlier.day}: {earlier.by} approved it at"
-        f" {earlier.when:%Y-%m-%d %H:%M} UTC."
-    )
-    return _complete(organization, lake, resolved)
-
-
-def _complete(organization: Organization, lake: Lake, resolved: ResolvedManifest) -> int:
-    """Publishes and exports what nothing stands in the way of, unless that has been done."""
-    last = published(lake)
-    if last is not None and last.id == resolved.id:
+def _complete(organization: Organization, lake: Lake, day: date, outcome: Outcome) -> int:
+    """Publishes and exports a day that needs no approval, unless that has been done."""
+    approval = outcome.approval
+    if approval is None:
+        click.echo(f"{organization.name}, {day}: is not held back, so it needs nobody's approval.")
+    else:
+        click.echo(
+            f"{organization.name}, {day}: {approval.by} approved it at"
+            f" {approval.when:%Y-%m-%d %H:%M} UTC."
+        )
+    if outcome.state == "published":
         click.echo("  It is published.")
         if not export_pending(organization, lake):
             return DONE
         click.echo("  Its export has not arrived, and is tried again.")
-    return _publish(organization, lake, resolved.day, {})
+    return _publish(organization, lake, day, {})
 
 
-def _show(
-    organization: Organization, lake: Lake, judgement: Judgement, resolved: ResolvedManifest
-) -> None:
+def _show(organization: Organization, lake: Lake, judgement: Judgement) -> None:
     """Why the day is held, with the most telling examples of each guard."""
     replaces = judgement.replaces
     against = (
         f"{describe(replaces, judgement.day)}, which it would replace" if replaces else "nothing"
     )
     click.echo(f"{organization.name}, {judgement.day}: is held back. Compared with {against}:")
-    with compared(lake, replaces, resolved) as (connection, difference):
+    with compared(lake, replaces, resolved_day(lake, judgement.day)) as (connection, difference):
         click.echo(
             f"  {difference.added:,} people added, {difference.removed:,} removed,"
             f" {difference.changed:,} changed."

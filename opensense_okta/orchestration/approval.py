@@ -1,8 +1,7 @@
-"""The job that lets one held day through, and what a run's configuration says of the approval.
+"""The job that approves one day that is held back, and the configuration of such a run.
 
-The run judges the day again, under the organization's lock, compares the numbers that were seen with
-what is so, records the approval, and publishes. What follows publishing, such as exports and the
-report, follows in the same run.
+The run judges the day again under the organization's lock, compares the numbers that were seen with the
+current ones, records the approval, and publishes. Exports and the report follow in the same run.
 """
 
 from collections.abc import Mapping
@@ -16,21 +15,15 @@ from opensense_okta.orchestration import metadata, names
 from opensense_okta.orchestration.specs import asset_key
 from opensense_okta.publishing.approval import (
     NUMBERS,
-    CannotBeApproved,
-    NumbersMissing,
-    StateChanged,
-    approval_of,
-    approve,
-    in_words,
+    NotApproved,
+    Outcome,
+    approve_day,
+    format_numbers,
     numbers,
-    verify_numbers,
+    review_day,
 )
-from opensense_okta.publishing.judgement import Judgement, judge
-from opensense_okta.publishing.publish import resolved_day
-from opensense_okta.publishing.published import published
+from opensense_okta.publishing.judgement import Judgement
 from opensense_okta.storage.lake import Lake
-
-NOBODY = "Nobody is named who approves: fill in `by`. The day stays as it was."
 
 
 class Publishing(dg.Config):
@@ -92,50 +85,50 @@ def record_approval(
 ) -> None:
     """Records the approval that the run's configuration gives, if it gives one and the day needs it.
 
-    What is published or approved already stays with the name of whoever let it through.
-
     Raises:
         Failure: the day was not approved; the description says why.
         NotResolved: the day has not been resolved, or a snapshot was replaced since.
     """
     if config.by is None:
         return
-    if not config.by.strip():
-        raise _refused(context, NOBODY)
-    resolved, last = resolved_day(lake, day), published(lake)
-    if last is not None and last.id == resolved.id:
-        context.log.info(f"{day} is published as it is: it needs nobody's approval any more.")
-        return
-    judgement = judge(organization, lake, resolved, even_if_older=config.even_if_older)
-    if not judgement.held:
-        context.log.info(f"{day} is not held: it needs nobody's approval.")
-        return
-    earlier = approval_of(lake, judgement)
-    if earlier is not None:
-        context.log.info(f"{day}: {earlier.by} has approved it already, and that stands.")
-        return
     try:
-        verify_numbers(judgement, config.seen, config.digest)
-        approve(lake, judgement, config.by)
-    except (CannotBeApproved, NumbersMissing, StateChanged, ValueError) as refused:
-        log_held_back(context, lake, judgement)
-        raise _refused(context, str(refused)) from refused
+        outcome = approve_day(
+            organization,
+            lake,
+            day,
+            by=config.by,
+            numbers_seen=config.seen,
+            digest_seen=config.digest,
+            even_if_older=config.even_if_older,
+        )
+    except NotApproved as refused:
+        if config.by.strip():
+            review = review_day(organization, lake, day, even_if_older=config.even_if_older)
+            if review.judgement is not None:
+                log_held_back(context, lake, review.judgement)
+        context.instance.add_run_tags(context.run.run_id, {names.FAILURE: names.HELD})
+        raise dg.Failure(str(refused), allow_retries=False) from refused
+    context.log.info(_describe(day, outcome))
+
+
+def _describe(day: date, outcome: Outcome) -> str:
+    by = outcome.approval.by if outcome.approval else "nobody"
+    return {
+        "published": f"{day} is published as it is: it needs nobody's approval any more.",
+        "not_held": f"{day} is not held back: it needs nobody's approval.",
+        "approved_before": f"{day}: {by} has approved it already; that approval is kept.",
+    }.get(outcome.state, f"{day}: approved by {by}.")
 
 
 def log_held_back(context: dg.AssetExecutionContext, lake: Lake, judgement: Judgement) -> None:
-    """Shows beside the published directory that a day is held, and why."""
+    """Records on the published directory's page that a day is held back, and why."""
     context.log_event(
         dg.AssetObservation(
             context.asset_key,
             partition=str(judgement.day),
             metadata={
                 **metadata.published_metadata(lake, judgement),
-                "approve_with": dg.MetadataValue.text(in_words(numbers(judgement))),
+                "approve_with": dg.MetadataValue.text(format_numbers(numbers(judgement))),
             },
         )
     )
-
-
-def _refused(context: dg.AssetExecutionContext, words: str) -> dg.Failure:
-    context.instance.add_run_tags(context.run.run_id, {names.FAILURE: names.HELD})
-    return dg.Failure(words, allow_retries=False)

@@ -29,9 +29,9 @@ from opensense_okta.orchestration.specs import (
 )
 from opensense_okta.publishing.exports.export import export_published
 from opensense_okta.publishing.guards.evaluate import GUARD_QUESTIONS, Guard
-from opensense_okta.publishing.judgement import judge
-from opensense_okta.publishing.publish import Held, publish, resolved_day
-from opensense_okta.publishing.published import comparison_targets, published
+from opensense_okta.publishing.judgement import judge_day
+from opensense_okta.publishing.publish import Held, publish
+from opensense_okta.publishing.published import comparison_targets, published, resolved_day
 from opensense_okta.publishing.report.report import write_report
 from opensense_okta.resolution.checks import RESOLUTION_CHECKS, check_resolved_day
 from opensense_okta.resolution.resolve import TABLES as RESOLVED_TABLES
@@ -234,7 +234,7 @@ def _changes(organization: Organization, lakes: LakeResource) -> dg.AssetsDefini
     def judged(context: dg.AssetExecutionContext) -> Results:
         with _work(context, organization) as (day, lake):
             resolved = resolved_day(lake, day)
-            judgement = judge(organization, lake, resolved)
+            judgement = judge_day(organization, lake, resolved)
         path = lake.resolved(day).table(resolved, "changes")
         yield dg.MaterializeResult(
             asset_key=key,

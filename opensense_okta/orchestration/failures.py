@@ -57,10 +57,7 @@ def as_dagster_failure(context: dg.AssetExecutionContext, place: str) -> Iterato
 
 
 def _failure(error: DirectoryError | Held | ExportFailed) -> dg.Failure:
-    if isinstance(error, DirectoryError):
-        metadata = {"cause": error.message, "meaning": error.impact, "remedy": error.remedy}
-    else:
-        metadata = {"cause": error.what, "meaning": error.means, "remedy": error.remedy}
+    metadata = {"cause": error.message, "meaning": error.impact, "remedy": error.remedy}
     return dg.Failure(str(error), metadata, allow_retries=False)
 
 

@@ -1,31 +1,50 @@
-"""A person's word that lets one held day through.
+"""Approval of a day that is held back: who approved it, and the numbers that person saw.
 
-It is bound to what was seen: the snapshots, the rules, the limits, and the published directory that the
-day was compared with. Once one of them changes it is worth nothing, and stays on record all the same.
+An approval is valid for one judgement: its digest covers the snapshots, the rules, the limits and the
+published directory that the day is compared with. Once one of them changes, the approval is no longer
+valid. It stays on record all the same.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
 
+from opensense_okta.config.errors import UserError
+from opensense_okta.config.models import Organization
 from opensense_okta.publishing.guards.evaluate import Verdict
-from opensense_okta.publishing.judgement import Judgement
+from opensense_okta.publishing.judgement import Judgement, judge_day, stored_judgement
+from opensense_okta.publishing.published import published, resolved_day
 from opensense_okta.storage.lake import Lake
 from opensense_okta.storage.state_files import read_state, write_state
 
 APPROVAL = "approval.json"
+LONGEST_NAME = 200  # characters of a name that approves
+
+NUMBERS: Mapping[str, str] = {
+    "removed": "active people, or accounts of one directory, that are gone or inactive",
+    "removed_memberships": "memberships that are gone",
+    "blanked": "values that became blank",
+    "rewritten": "values that became other values",
+    "missing": "directories that are missing",
+    "correlation": "people who no longer have several accounts, or became one with another",
+    "unproven": "checks of snapshots that did not pass",
+}
+"""What each number counts, for people."""
 
 
 class Approval(BaseModel):
-    """Who let which day through, when, and what that person had seen."""
+    """Who approved which day, when, and the reasons that person saw."""
 
     model_config = ConfigDict(frozen=True)
 
     day: date
-    by: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+    by: Annotated[
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_NAME)
+    ]
     when: datetime
     digest: str
     saw: tuple[str, ...]
@@ -52,22 +71,121 @@ class Approvals(BaseModel):
         return stored
 
 
-def approve(lake: Lake, judgement: Judgement, by: str) -> Approval:
-    """Records the approval of a judgement, after those of the day before it; the first one stands.
+class NotApproved(UserError):
+    """The day was not approved; it stays as it was."""
+
+
+class NumbersMissing(NotApproved):
+    """The numbers that were given are not those that hold the day back."""
+
+
+State = Literal["published", "not_held", "approved_before", "needs_approval", "approved"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Whether a resolved day needs an approval, or what became of it.
+
+    Attributes:
+        state: `published`: the day is published as it is; `not_held`: it passed; `approved_before`:
+            an earlier approval is valid; `needs_approval`: it is held back; `approved`: it was approved
+            just now.
+        judgement: of the day; None: it is published, and its judgement is not stored.
+        approval: the valid one; None: there is none.
+    """
+
+    state: State
+    judgement: Judgement | None
+    approval: Approval | None = None
+
+
+def review_day(
+    organization: Organization, lake: Lake, day: date, *, even_if_older: bool = False
+) -> Outcome:
+    """Whether a resolved day needs an approval. Records nothing but the judgement.
+
+    Args:
+        organization: its limits count.
+        lake: of the organization.
+        day: that has been resolved.
+        even_if_older: whether the day is to replace a published day that is newer.
 
     Raises:
-        ValueError: `by` names nobody.
+        NotResolved: the day has not been resolved, or must be resolved again first.
+    """
+    resolved, last = resolved_day(lake, day), published(lake)
+    if last is not None and last.id == resolved.id:
+        judgement = stored_judgement(lake, day)
+        if judgement is not None and judgement.resolved != resolved.id:
+            judgement = None
+        return Outcome("published", judgement, approval_of(lake, judgement) if judgement else None)
+    judgement = judge_day(organization, lake, resolved, even_if_older=even_if_older)
+    if not judgement.held:
+        return Outcome("not_held", judgement)
+    approval = approval_of(lake, judgement)
+    return Outcome("approved_before" if approval else "needs_approval", judgement, approval)
+
+
+def approve_day(
+    organization: Organization,
+    lake: Lake,
+    day: date,
+    *,
+    by: str,
+    numbers_seen: Mapping[str, int],
+    digest_seen: str | None = None,
+    even_if_older: bool = False,
+) -> Outcome:
+    """Records a person's approval, if the day needs one. An earlier valid approval is kept.
+
+    Args:
+        organization: its limits count.
+        lake: of the organization.
+        day: that has been resolved.
+        by: who approves.
+        numbers_seen: the numbers that the person has seen, by the names of `NUMBERS`.
+        digest_seen: of the judgement that the person has seen; None: the numbers alone count.
+        even_if_older: whether the day is to replace a published day that is newer.
+
+    Raises:
+        NotApproved: `by` names nobody, what was seen is not what is so now, or the day cannot be
+            approved at all.
+        NotResolved: the day has not been resolved, or must be resolved again first.
+    """
+    if not by.strip():
+        raise NotApproved(
+            "Nobody is named who approves: fill in `by`.", impact="The day stays as it was."
+        )
+    outcome = review_day(organization, lake, day, even_if_older=even_if_older)
+    if outcome.state != "needs_approval" or outcome.judgement is None:
+        return outcome
+    verify_numbers(outcome.judgement, numbers_seen, digest_seen)
+    approval = record_approval(lake, outcome.judgement, by)
+    return Outcome("approved", outcome.judgement, approval)
+
+
+def record_approval(lake: Lake, judgement: Judgement, by: str) -> Approval:
+    """Adds an approval to the day's record, unless a valid one is there.
+
+    Raises:
+        NotApproved: `by` is empty or too long.
     """
     earlier = approval_of(lake, judgement)
     if earlier is not None:
         return earlier
-    approval = Approval(
-        day=judgement.day,
-        by=by,
-        when=datetime.now(UTC),
-        digest=judgement.digest,
-        saw=tuple(judgement.reasons),
-    )
+    try:
+        approval = Approval(
+            day=judgement.day,
+            by=by,
+            when=datetime.now(UTC),
+            digest=judgement.digest,
+            saw=tuple(judgement.reasons),
+        )
+    except ValidationError as error:
+        raise NotApproved(
+            f"{judgement.day} was not approved: the name of who approves must have 1 to"
+            f" {LONGEST_NAME} characters."
+        ) from error
     record = Approvals(approvals=(*approvals(lake, judgement.day), approval))
     write_state(_file(lake, judgement.day), record)
     return approval
@@ -75,12 +193,14 @@ def approve(lake: Lake, judgement: Judgement, by: str) -> Approval:
 
 def approval_of(lake: Lake, judgement: Judgement) -> Approval | None:
     """The approval of exactly this judgement, or None."""
-    found = reversed(approvals(lake, judgement.day))
-    return next((one for one in found if one.digest == judgement.digest), None)
+    newest_first = reversed(approvals(lake, judgement.day))
+    return next(
+        (approval for approval in newest_first if approval.digest == judgement.digest), None
+    )
 
 
 def approvals(lake: Lake, day: date) -> tuple[Approval, ...]:
-    """All approvals of a day, oldest first, also of what it was before it was read again."""
+    """All approvals of a day, oldest first, also those of an earlier resolution of the day."""
     stored = read_state(_file(lake, day), Approvals)
     return stored.approvals if stored else ()
 
@@ -89,104 +209,69 @@ def _file(lake: Lake, day: date) -> Path:
     return lake.resolved(day).folder / APPROVAL
 
 
-NUMBERS: Mapping[str, str] = {
-    "removed": "active people, or accounts of one directory, that are gone or inactive",
-    "removed_memberships": "memberships that are gone",
-    "blanked": "values that became blank",
-    "rewritten": "values that became other values",
-    "missing": "directories that are missing",
-    "correlation": "people who no longer have several accounts, or became one with another",
-    "unproven": "checks of snapshots that did not pass",
-}
-"""What each number counts, for people."""
-
-
-class CannotBeApproved(Exception):
-    """What is wrong with the day is no matter of opinion; the text says what it is and what to do."""
-
-
-class NumbersMissing(Exception):
-    """The numbers that were given are not those of the verdicts.
-
-    Attributes:
-        now: those that are.
-    """
-
-    def __init__(self, judgement: Judgement, given: Mapping[str, int]) -> None:
-        self.now = numbers(judgement)
-        super().__init__(
-            f"{judgement.day} was not approved: the numbers that hold it are {in_words(self.now)}, and"
-            f" given were {in_words(given)}. Look at what is so now before you approve it."
-        )
-
-
-class StateChanged(Exception):
-    """Something changed after the verdicts were shown; the text says so."""
-
-    def __init__(self, judgement: Judgement) -> None:
-        super().__init__(
-            f"{judgement.day} was not approved: its snapshots, the rules, the limits or the published"
-            " directory have changed since its verdicts were shown. Look at them again."
-        )
-
-
 def numbers(judgement: Judgement) -> dict[str, int]:
-    """The number of each guard that holds the day, by the names of `NUMBERS`.
+    """The number of each guard that holds the day back, by the names of `NUMBERS`.
 
-    The same people are counted once for people and once for each directory that they have accounts
-    in: so of these the largest counts. Attributes are added up.
+    A guard counts the same people once for people and once for each directory that they have accounts
+    in: the largest of these counts. Numbers of different attributes are added up.
     """
     tripped: dict[str, list[Verdict]] = {}
     for verdict in judgement.tripped:
         tripped.setdefault(verdict.name, []).append(verdict)
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for guard, verdicts in tripped.items():
-        most: dict[str | None, int] = {}
-        for verdict in verdicts:
-            most[verdict.attribute] = max(verdict.count, most.get(verdict.attribute, 0))
-        name, number = guard, sum(most.values())
         if guard == "directory_missing":
-            name, number = "missing", len(verdicts)
-        found[name] = number
+            counts["missing"] = len(verdicts)
+            continue
+        largest: dict[str | None, int] = {}
+        for verdict in verdicts:
+            largest[verdict.attribute] = max(verdict.count, largest.get(verdict.attribute, 0))
+        counts[guard] = sum(largest.values())
     if judgement.unproven:
-        found["unproven"] = len(judgement.unproven)
-    return {name: found[name] for name in NUMBERS if name in found}
+        counts["unproven"] = len(judgement.unproven)
+    return {name: counts[name] for name in NUMBERS if name in counts}
 
 
-def in_words(given: Mapping[str, int]) -> str:
-    """The numbers in a line; "none" when there are none."""
+def format_numbers(given: Mapping[str, int]) -> str:
+    """The numbers in one line; "none" when there are none."""
     return ", ".join(f"{name} {number}" for name, number in given.items()) or "none"
 
 
 def require_approvable(judgement: Judgement) -> None:
-    """Looks whether the day may be approved at all.
+    """Refuses a day that no person may approve.
 
     Raises:
-        CannotBeApproved: the graph of its people is broken, so the database would be wrong.
+        NotApproved: the resolved tables contradict each other, so the database would be wrong.
     """
-    damage = [one for one in judgement.unproven if one.directory is None]
+    damage = [result for result in judgement.unproven if result.directory is None]
     if damage:
-        raise CannotBeApproved(
-            f"{judgement.day} cannot be approved, because the database would be wrong:"
-            f" {' '.join(f'{one.name}: {one.text}' for one in damage)}"
+        reasons = " ".join(f"{result.name}: {result.message}" for result in damage)
+        raise NotApproved(
+            f"{judgement.day} cannot be approved, because the database would be wrong: {reasons}"
         )
 
 
-def verify_numbers(judgement: Judgement, given: Mapping[str, int], digest: str | None) -> None:
-    """Compares what was seen with what is so.
+def verify_numbers(judgement: Judgement, seen: Mapping[str, int], digest: str | None) -> None:
+    """Compares what a person has seen with what is so now.
 
     Args:
-        judgement: what is so now.
-        given: the numbers that were seen.
-        digest: of the judgement that was shown; None: the numbers alone count.
+        judgement: of the day as it is now.
+        seen: the numbers that were seen.
+        digest: of the judgement that was seen; None: the numbers alone count.
 
     Raises:
-        CannotBeApproved: see `require_approvable`.
-        NotSeen: the numbers are other ones.
-        SeenOtherwise: they are the same, and what they are about is not.
+        NumbersMissing: the numbers are different now.
+        NotApproved: the numbers are the same and what they count is not, or see `require_approvable`.
     """
     require_approvable(judgement)
-    if dict(given) != numbers(judgement):
-        raise NumbersMissing(judgement, given)
+    current = numbers(judgement)
+    if dict(seen) != current:
+        raise NumbersMissing(
+            f"{judgement.day} was not approved: the numbers that hold it are {format_numbers(current)},"
+            f" and given were {format_numbers(seen)}. Look at the current numbers before you approve it."
+        )
     if digest is not None and digest != judgement.digest:
-        raise StateChanged(judgement)
+        raise NotApproved(
+            f"{judgement.day} was not approved: its snapshots, the rules, the limits or the published"
+            " directory have changed since its verdicts were shown. Look at them again."
+        )

@@ -118,7 +118,7 @@ def stored_judgement(lake: Lake, day: date) -> Judgement | None:
     return read_state(lake.resolved(day).folder / JUDGEMENT, Judgement)
 
 
-def judge(
+def judge_day(
     organization: Organization,
     lake: Lake,
     resolved: ResolvedManifest,
@@ -183,10 +183,10 @@ def _judged(
         finally:
             unfinished.unlink(missing_ok=True)
         enough = place.replaces in (None, place.before)
-        found = look(connection, organization, lake, resolved, place) if enough else None
+        found = evaluate_day(connection, organization, lake, resolved, place) if enough else None
     if found is None:
         with compared(lake, place.replaces, resolved) as (connection, _):
-            found = look(connection, organization, lake, resolved, place)
+            found = evaluate_day(connection, organization, lake, resolved, place)
     return Judgement(
         day=resolved.day,
         resolved=resolved.id,
@@ -242,7 +242,7 @@ def _lost(lake: Lake, base: PublishedRef, day: date) -> NotResolved:
     )
 
 
-def look(
+def evaluate_day(
     connection: duckdb.DuckDBPyConnection,
     organization: Organization,
     lake: Lake,
@@ -264,7 +264,7 @@ def look(
     case = _circumstances(organization, lake, resolved, place)
     return Findings(
         unproven=tuple(_unproven(lake, resolved)),
-        verdicts=tuple(guards.judge(connection, organization.guards, case)),
+        verdicts=tuple(guards.evaluate_guards(connection, organization.guards, case)),
     )
 
 

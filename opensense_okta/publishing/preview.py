@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from opensense_okta.config.attributes import ATTRIBUTES, attributes
 from opensense_okta.config.models import Organization
 from opensense_okta.publishing.guards.evaluate import Verdict
-from opensense_okta.publishing.judgement import Findings, compared, look
+from opensense_okta.publishing.judgement import Findings, compared, evaluate_day
 from opensense_okta.publishing.published import (
     ComparisonTargets,
     Published,
@@ -183,10 +183,10 @@ def preview(
             describe, kinds = _people(connection, shown, everything=everything, limit=people)
             counted = _attributes(connection, shown, everything=everything)
             alike = replaces in (None, base)
-            found = look(connection, ruled, lake, resolved, place) if alike else None
+            found = evaluate_day(connection, ruled, lake, resolved, place) if alike else None
         if found is None:
             with compared(lake, replaces, resolved, folder) as (connection, _):
-                found = look(connection, ruled, lake, resolved, place)
+                found = evaluate_day(connection, ruled, lake, resolved, place)
     return Preview(
         day=day,
         compared_with=base.day if base else None,

@@ -12,18 +12,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from opensense_okta.config.errors import UserError
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.checks import TABLES as RAW_TABLES
 from opensense_okta.publishing import history
 from opensense_okta.publishing.approval import approval_of
-from opensense_okta.publishing.judgement import Judgement, judge
+from opensense_okta.publishing.judgement import Judgement, judge_day
 from opensense_okta.publishing.published import (
-    NotResolved,
     Publications,
     Published,
     describe,
     published,
     record_publication,
+    resolved_day,
     sources,
 )
 from opensense_okta.resolution import ledger
@@ -38,26 +39,24 @@ from opensense_okta.storage.state_files import write_state
 STORAGE_VERSION = "v1.0.0"
 
 
-class Held(Exception):
+class Held(UserError):
     """The day is not published; the last good directory stays.
 
     Attributes:
-        judgement: why.
+        judgement: why it is held back.
         last: what stays published; None: nothing is.
-        what, means, remedy: the same in words, as of any failure.
     """
 
     def __init__(self, organization: str, judgement: Judgement, last: Published | None) -> None:
         self.judgement = judgement
         self.last = last
-        self.what = f"{organization}: {judgement.day} is held back. {' '.join(judgement.reasons)}"
-        self.means = _stays(judgement)
-        self.remedy = (
-            "If this is a mistake, mend it in the directory or in the organization file and start the sync"
-            f" again: `opensense-okta sync {organization}`. If it is meant, let this one day through:"
-            f" {approval_instructions(organization, judgement)}"
+        super().__init__(
+            f"{organization}: {judgement.day} is held back. {' '.join(judgement.reasons)}",
+            impact=_stays(judgement),
+            remedy="If this is a mistake, correct it in the directory or in the organization file and start"
+            f" the sync again: `opensense-okta sync {organization}`. If it is intended, approve this one"
+            f" day: {approval_instructions(organization, judgement)}",
         )
-        super().__init__(f"{self.what} {self.means} What to do: {self.remedy}")
 
 
 def _stays(judgement: Judgement) -> str:
@@ -68,7 +67,7 @@ def _stays(judgement: Judgement) -> str:
 
 
 def approval_instructions(organization: str, judgement: Judgement) -> str:
-    """What lets a held day through, after whoever does it has looked."""
+    """How a person approves a day that is held back."""
     if judgement.replaces is not None and judgement.replaces.day > judgement.day:
         return (
             f"start the job {organization}__approve for {judgement.day} with `even_if_older: true`, `by`, and"
@@ -115,7 +114,7 @@ def publish(
     resolved, last = resolved_day(lake, day), published(lake)
     if last is not None and last.day > day and not even_if_older:
         return Publication(day, newer=last.day)
-    judgement = judge(organization, lake, resolved, even_if_older=even_if_older)
+    judgement = judge_day(organization, lake, resolved, even_if_older=even_if_older)
     if last is not None and last.id == resolved.id:
         approved_by, since = last.approved_by, published_since(lake, last)
     else:
@@ -164,21 +163,6 @@ def _let_through(lake: Lake, judgement: Judgement, last: Published | None) -> st
     if approval is None:
         raise Held(lake.organization, judgement, last)
     return approval.by
-
-
-def resolved_day(lake: Lake, day: date) -> ResolvedManifest:
-    """The manifest of a resolved day.
-
-    Raises:
-        NotResolved: there is none.
-    """
-    resolved = lake.resolved(day).manifest(ResolvedManifest)
-    if resolved is None:
-        raise NotResolved(
-            f"{lake.organization}: {day} has not been resolved, so it cannot be published. Start the job"
-            f" {lake.organization}__resolve for {day}."
-        )
-    return resolved
 
 
 def _give_ids(lake: Lake, resolved: ResolvedManifest) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from opensense_okta.config.errors import UserError
 from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import ResolvedManifest
@@ -18,7 +19,7 @@ from opensense_okta.storage.lake import PUBLISHED, Lake, Manifest, days_in
 from opensense_okta.storage.state_files import read_state, write_state
 
 
-class NotResolved(Exception):
+class NotResolved(UserError):
     """The day cannot be published as it is; the text says what to do first."""
 
 
@@ -163,6 +164,21 @@ def describe(replaces: PublishedRef, day: date) -> str:
     """The published directory in words, for whoever reads of a day that is compared with it."""
     again = " as it was published before" if replaces.day == day else ""
     return f"the directory of {replaces.day}{again}"
+
+
+def resolved_day(lake: Lake, day: date) -> ResolvedManifest:
+    """The manifest of a resolved day.
+
+    Raises:
+        NotResolved: there is none.
+    """
+    resolved = lake.resolved(day).manifest(ResolvedManifest)
+    if resolved is None:
+        raise NotResolved(
+            f"{lake.organization}: {day} has not been resolved, so it cannot be published. Start the job"
+            f" {lake.organization}__resolve for {day}."
+        )
+    return resolved
 
 
 def _snapshots(resolved: ResolvedManifest) -> dict[str, str]:

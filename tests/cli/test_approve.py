@@ -15,9 +15,10 @@ import pytest
 import time_machine
 
 from opensense_okta.cli.main import main
-from opensense_okta.publishing.approval import APPROVAL, approve
-from opensense_okta.publishing.judgement import JUDGEMENT, judge
-from opensense_okta.publishing.publish import publish, resolved_day
+from opensense_okta.publishing.approval import APPROVAL, record_approval
+from opensense_okta.publishing.judgement import JUDGEMENT, judge_day
+from opensense_okta.publishing.publish import publish
+from opensense_okta.publishing.published import resolved_day
 from opensense_okta.resolution.resolve import ResolvedManifest, resolve
 from opensense_okta.storage.lake import Lake
 from tests.support.company import DAY, NOON
@@ -101,7 +102,7 @@ def half_gone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lake = Lake(tmp_path_factory.mktemp("data"), "acme")
     put_out(lake, *FOUR)
     read(lake, "Ada", "Bob")
-    judge(organization(), lake, resolved_day(lake, DAY))
+    judge_day(organization(), lake, resolved_day(lake, DAY))
     return lake.folder
 
 
@@ -278,7 +279,9 @@ def test_an_approval_stands_until_something_changes(held: Desk) -> None:
 
 
 def test_what_was_approved_and_not_published_is_published(held: Desk) -> None:
-    approve(held.lake, judge(organization(), held.lake, resolved_day(held.lake, DAY)), "Eve")
+    record_approval(
+        held.lake, judge_day(organization(), held.lake, resolved_day(held.lake, DAY)), "Eve"
+    )
     ended = held.approve(by="Zoe")
     assert ended.status == 0
     assert "published, approved by Eve" in ended.words
@@ -296,7 +299,7 @@ def test_what_was_let_through_and_could_not_be_exported_is_exported(
     ended = held.approve(answer="y")
     assert ended.status == 1
     assert "published, approved by Eve" in ended.words
-    assert "`opensense-okta approve` does so of a day that was let through" in ended.words
+    assert "for a day that was approved, `opensense-okta approve` does" in ended.words
     in_the_way.unlink()
     again = held.approve()
     assert again.status == 0

@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from opensense_okta.publishing.approval import approve, numbers, require_approvable
+from opensense_okta.publishing.approval import numbers, record_approval, require_approvable
 from opensense_okta.publishing.guards.evaluate import Verdict
 from opensense_okta.publishing.judgement import Judgement
 from opensense_okta.publishing.publish import Held, publish
@@ -471,9 +471,11 @@ def test_a_bad_day_is_held_and_says_why(tuesday: Tuesday) -> None:
     }
     for key, words in case.causes.items():
         assert words in found[key].message
-        assert found[key].message in held.what
-    assert case.says in held.what
-    assert held.means == "The directory of 2026-11-23, which it was compared with, stays published."
+        assert found[key].message in held.message
+    assert case.says in held.message
+    assert (
+        held.impact == "The directory of 2026-11-23, which it was compared with, stays published."
+    )
     assert "opensense-okta approve acme --date 2026-11-24 --by YOUR_NAME" in held.remedy
 
 
@@ -484,14 +486,14 @@ def test_a_bad_day_can_be_let_through_and_the_day_after_is_right(
     with working(tuesday.monday.place) as company:
         case.strike(company)
         require_approvable(tuesday.judgement)
-        approve(lake, tuesday.judgement, "Eve")
+        record_approval(lake, tuesday.judgement, "Eve")
         publication = publish(company.organization, lake, TUESDAY)
         assert publication.approved_by == "Eve"
         assert publication.difference == tuesday.judgement.difference
-        record_approval = content(lake)
+        approved = content(lake)
         wednesday = company.sync(lake, WEDNESDAY)
     assert answer(lake, case.query) == case.answer
-    assert content(lake) == record_approval
+    assert content(lake) == approved
     assert wednesday.errors == {}
     if case.again:
         assert numbers(wednesday.held.judgement) == case.again

@@ -18,8 +18,8 @@ import pytest
 
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
+from tests.support.approved import publish_approved
 from tests.support.stored import DAY, group, organization, store, user
-from tests.support.through import record_approval
 
 pytestmark = pytest.mark.slow
 
@@ -41,7 +41,7 @@ def put_out(lake: Lake, day: date) -> None:
         day=day,
     )
     resolve(organization(), day, lake)
-    record_approval(organization(), lake, day)  # so many titles never change overnight
+    publish_approved(organization(), lake, day)  # so many titles never change overnight
 
 
 def staff_on(day: date) -> int:

@@ -11,9 +11,10 @@ import pytest
 
 from opensense_okta.orchestration import names
 from opensense_okta.publishing.approval import APPROVAL, approvals
-from opensense_okta.publishing.approval import approve as record
-from opensense_okta.publishing.judgement import judge
-from opensense_okta.publishing.publish import publish, resolved_day
+from opensense_okta.publishing.approval import record_approval as record
+from opensense_okta.publishing.judgement import judge_day
+from opensense_okta.publishing.publish import publish
+from opensense_okta.publishing.published import resolved_day
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
 from tests.support.company import DAY, Company, Run, a_company, an_organization, definitions_of
@@ -38,7 +39,7 @@ def half_gone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     prepare(lake, "Ada", "Bob", "Cid", "Dan", days_ago=1)
     publish(organization(), lake, YESTERDAY)
     prepare(lake, "Ada", "Bob")
-    judge(organization(), lake, resolved_day(lake, DAY))
+    judge_day(organization(), lake, resolved_day(lake, DAY))
     return lake.folder
 
 
@@ -92,7 +93,7 @@ def test_what_follows_publishing_follows_in_the_same_run(held: Company) -> None:
 
 def test_the_first_approval_stands_before_and_after_the_day_is_published(held: Company) -> None:
     resolved = resolved_day(held.lake, DAY)
-    first = record(held.lake, judge(organization(), held.lake, resolved), "Eve")
+    first = record(held.lake, judge_day(organization(), held.lake, resolved), "Eve")
     for words in ("Eve has approved it already", "is published as it is"):
         run = approve(held, by="Zoe", removed=2, removed_memberships=2)
         assert run.succeeded

@@ -7,9 +7,8 @@ import pytest
 
 from opensense_okta.directories.checks import CheckResult
 from opensense_okta.publishing.approval import (
-    CannotBeApproved,
+    NotApproved,
     NumbersMissing,
-    StateChanged,
     numbers,
     verify_numbers,
 )
@@ -96,16 +95,15 @@ def test_what_was_seen_is_what_is_so() -> None:
 
 @pytest.mark.parametrize("given", [{}, {"removed": 411}, {"removed": 412, "blanked": 1}])
 def test_other_numbers_are_refused_with_those_that_are_so(given: dict[str, int]) -> None:
-    with pytest.raises(NumbersMissing, match="the numbers that hold it are removed 412") as refused:
+    with pytest.raises(NumbersMissing, match="the numbers that hold it are removed 412"):
         verify_numbers(judgement(tripped("removed", 412)), given, None)
-    assert refused.value.now == {"removed": 412}
 
 
 def test_the_same_numbers_of_something_else_are_refused() -> None:
-    with pytest.raises(StateChanged, match="have changed since"):
+    with pytest.raises(NotApproved, match="have changed since"):
         verify_numbers(judgement(tripped("removed", 412)), {"removed": 412}, "another digest")
 
 
 def test_damage_is_refused_whatever_was_seen() -> None:
-    with pytest.raises(CannotBeApproved, match="accounts_of_one_person: One is of two"):
+    with pytest.raises(NotApproved, match="accounts_of_one_person: One is of two"):
         verify_numbers(judgement(unproven=(DAMAGE,)), {"unproven": 1}, "digest")

@@ -15,8 +15,8 @@ from opensense_okta.config.errors import UserError
 from opensense_okta.publishing.frames import PublishedDirectory
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
+from tests.support.approved import publish_approved
 from tests.support.stored import DAY, company, group, store, user
-from tests.support.through import record_approval
 
 FIRST = DAY - timedelta(days=1)
 REPOSITORY = Path(__file__).parents[2]
@@ -42,7 +42,7 @@ def publish_day(lake: Lake, day: date, title: str) -> None:
     everyone = group("g1", "Everyone")
     store(lake, users, [everyone], [("g1", "ada"), ("g1", "bob")], day=day)
     resolve(ACME, day, lake)
-    record_approval(ACME, lake, day)
+    publish_approved(ACME, lake, day)
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ from opensense_okta.publishing import history
 from opensense_okta.publishing.published import Published, record_publication
 from opensense_okta.resolution.resolve import ResolvedManifest, resolve
 from opensense_okta.storage.lake import Lake
+from tests.support.approved import publish_approved
 from tests.support.scratch import scratch
 from tests.support.stored import Row, fetched, organization, store, typed_columns, user
-from tests.support.through import record_approval
 
 FIRST = date(2026, 11, 1)
 PEOPLE = "person_id varchar, title varchar"
@@ -217,7 +217,7 @@ def test_it_has_the_columns_of_people_and_its_open_rows_are_the_people(lake: Lak
         of = date(2026, 11, number)
         store(lake, [user(name, {"title": name}) for name in titles], day=of)
         resolve(organization(), of, lake)
-        record_approval(organization(), lake, of)
+        publish_approved(organization(), lake, of)
     with duckdb.connect() as connection:
         connection.execute(f"attach '{lake.database}' as published (read_only)")
         history.fill(connection, lake)

@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from opensense_okta.config.models import Organization
-from opensense_okta.publishing.approval import approve, numbers
-from opensense_okta.publishing.judgement import JUDGEMENT, judge, stored_judgement
-from opensense_okta.publishing.publish import Held, Publication, publish, resolved_day
-from opensense_okta.publishing.published import NotResolved, published
+from opensense_okta.publishing.approval import numbers, record_approval
+from opensense_okta.publishing.judgement import JUDGEMENT, judge_day, stored_judgement
+from opensense_okta.publishing.publish import Held, Publication, publish
+from opensense_okta.publishing.published import NotResolved, published, resolved_day
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
+from tests.support.approved import publish_approved
 from tests.support.stored import DAY, OKTA, company, group, organization, store, user
-from tests.support.through import record_approval
 
 YESTERDAY, TOMORROW = DAY - timedelta(days=1), DAY + timedelta(days=1)
 ACME = organization()
@@ -86,8 +86,8 @@ def test_a_day_read_again_is_judged_against_what_was_published_of_it(acme: Lake)
     held = hold(acme)
     assert days(held) == (YESTERDAY, DAY)
     assert held.judgement.difference == Difference()  # since yesterday nothing has changed
-    assert "4 of 8 active people (50.0 %) are gone (4)" in held.what
-    assert held.means == (
+    assert "4 of 8 active people (50.0 %) are gone (4)" in held.message
+    assert held.impact == (
         "The directory of 2026-11-23 as it was published before, which it was compared with, stays"
         " published."
     )
@@ -98,7 +98,7 @@ def test_a_day_that_was_let_through_passes_when_it_is_read_again_and_nothing_is_
     acme: Lake,
 ) -> None:
     read(acme, "ab")
-    assert record_approval(ACME, acme, DAY).approved_by
+    assert publish_approved(ACME, acme, DAY).approved_by
     read(acme, "abc")
     again = publish(ACME, acme, DAY)
     assert (again.approved_by, users(acme)) == (None, 3)
@@ -139,7 +139,7 @@ def test_the_day_after_a_held_one_is_judged_against_what_is_published(acme: Lake
 
 def test_an_older_day_replaces_nothing_and_so_is_never_held(acme: Lake) -> None:
     read(acme, "x", YESTERDAY)
-    judgement = judge(ACME, acme, resolved_day(acme, YESTERDAY))
+    judgement = judge_day(ACME, acme, resolved_day(acme, YESTERDAY))
     assert not judgement.held
     assert {(verdict.passed, verdict.message) for verdict in judgement.verdicts} == {
         (True, "Nothing is replaced: the directory of 2026-11-23 is published, and is newer.")
@@ -151,9 +151,9 @@ def test_an_older_day_that_is_asked_for_is_judged_against_the_newer_one(acme: La
     held = hold(acme, YESTERDAY, even_if_older=True)
     assert "start the job acme__approve for 2026-11-22 with `even_if_older: true`" in held.remedy
     assert days(held) == (None, DAY)
-    assert "4 of 8 active people (50.0 %) are gone (4)" in held.what
+    assert "4 of 8 active people (50.0 %) are gone (4)" in held.message
     assert users(acme) == 8
-    assert record_approval(ACME, acme, YESTERDAY, even_if_older=True).approved_by == "the test"
+    assert publish_approved(ACME, acme, YESTERDAY, even_if_older=True).approved_by == "the test"
     assert users(acme) == 4
 
 
@@ -165,7 +165,7 @@ OTHER_RULES = organization(attributes={"desk": "deskNumber"})
 
 def test_an_approval_is_worthless_once_the_limits_are_other_ones(acme: Lake) -> None:
     read(acme, "ab")
-    approve(acme, hold(acme).judgement, "Grace")
+    record_approval(acme, hold(acme).judgement, "Grace")
     hold(acme, organization=STRICT)
     assert publish(ACME, acme, DAY).approved_by == "Grace"
 
@@ -178,7 +178,7 @@ def test_what_other_rules_made_of_a_day_is_not_published_whoever_approved_it(
 ) -> None:
     read(acme, "ab")
     resolve(resolved_by, DAY, acme)
-    approve(acme, hold(acme, organization=resolved_by).judgement, "Grace")
+    record_approval(acme, hold(acme, organization=resolved_by).judgement, "Grace")
     with pytest.raises(NotResolved) as refused:
         publish(now, acme, DAY)
     assert str(refused.value) == (
@@ -196,14 +196,16 @@ def test_what_other_rules_made_of_a_day_is_not_published_whoever_approved_it(
 @pytest.mark.parametrize("lost", [False, True], ids=["stored", "lost"])
 def test_what_is_published_is_not_judged_against_itself(acme: Lake, lost: bool) -> None:
     read(acme, "ab")
-    record_approval(ACME, acme, DAY)
+    publish_approved(ACME, acme, DAY)
     verdict = stored_judgement(acme, DAY)
     assert verdict is not None
     if lost:
         (acme.resolved(DAY).folder / JUDGEMENT).unlink()
-        assert days(Held("acme", judge(ACME, acme, resolved_day(acme, DAY)), None))[1] == YESTERDAY
+        assert (
+            days(Held("acme", judge_day(ACME, acme, resolved_day(acme, DAY)), None))[1] == YESTERDAY
+        )
     else:
-        assert judge(ACME, acme, resolved_day(acme, DAY)) == verdict
+        assert judge_day(ACME, acme, resolved_day(acme, DAY)) == verdict
     assert publish(STRICT, acme, DAY).approved_by == "the test"
     assert lost or stored_judgement(acme, DAY) == verdict
 
@@ -267,5 +269,5 @@ def test_people_who_become_one_with_others_in_numbers_hold_a_day(lake: Lake) -> 
     publish(two, lake, DAY)
     held = hold(lake, TOMORROW, two)
     assert [verdict.name for verdict in held.judgement.tripped] == ["correlation"]
-    assert "20 of 40 active people (50.0 %) became one with another" in held.what
+    assert "20 of 40 active people (50.0 %) became one with another" in held.message
     assert numbers(held.judgement) == {"correlation": 20}

@@ -21,7 +21,7 @@ import time_machine
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.checks import Table
 from opensense_okta.directories.snapshot_checks import CHECKS
-from opensense_okta.publishing.approval import APPROVAL, approvals, approve
+from opensense_okta.publishing.approval import APPROVAL, NotApproved, approvals, record_approval
 from opensense_okta.publishing.exports.export import export_published
 from opensense_okta.publishing.publish import Held, Publication, publish, published_since
 from opensense_okta.publishing.published import (
@@ -33,6 +33,7 @@ from opensense_okta.publishing.published import (
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
+from tests.support.approved import publish_approved
 from tests.support.lakes import copied
 from tests.support.resolved_columns import COLUMNS
 from tests.support.stored import (
@@ -51,7 +52,6 @@ from tests.support.stored import (
     typed_columns,
     user,
 )
-from tests.support.through import record_approval
 
 YESTERDAY, TOMORROW = DAY - timedelta(days=1), DAY + timedelta(days=1)
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -79,7 +79,7 @@ def put_out(lake: Lake, *users: str, day: date = DAY, title: str = "Clerk") -> P
         copied(first.lake, lake.folder.parent)
         return first.publication
     prepare(lake, *users, day=day, title=title)
-    return record_approval(ACME, lake, day)
+    return publish_approved(ACME, lake, day)
 
 
 class FirstDay(NamedTuple):
@@ -102,7 +102,7 @@ class FirstDays:
         if key not in self.made:
             lake = Lake(self.root / str(len(self.made)), "acme")
             prepare(lake, *users, day=day, title=title)
-            self.made[key] = FirstDay(lake, record_approval(ACME, lake, day))
+            self.made[key] = FirstDay(lake, publish_approved(ACME, lake, day))
         return self.made[key]
 
 
@@ -384,7 +384,7 @@ def test_an_older_day_is_compared_with_the_published_day_before_it(lake: Lake) -
     put_out(lake, "a", day=before)
     put_out(lake, "a", "b", "c", day=DAY)
     prepare(lake, "a", "b", day=YESTERDAY)
-    older = record_approval(ACME, lake, YESTERDAY, even_if_older=True)
+    older = publish_approved(ACME, lake, YESTERDAY, even_if_older=True)
     assert older.difference == Difference(added=1, memberships_added=1)
     assert base_of_published(lake) == before
     # And the day after is compared with what is published now.
@@ -413,7 +413,7 @@ def test_where_the_published_days_tables_are_lost_the_guards_are_not_blind(lake:
     assert "the job acme__resolve for 2026-11-22 makes it again" in str(refused.value)
     assert names(lake) == ["a", "b"]
     resolve(ACME, YESTERDAY, lake)
-    assert record_approval(ACME, lake, DAY).difference == Difference(
+    assert publish_approved(ACME, lake, DAY).difference == Difference(
         removed=1, memberships_removed=1
     )
 
@@ -435,12 +435,12 @@ def in_hr(lake: Lake, day: date, *, and_okta: bool = False) -> None:
 def test_publishing_writes_who_is_who_into_the_ledger(lake: Lake) -> None:
     in_hr(lake, YESTERDAY)
     assert lake.ledger_days() == []
-    record_approval(BOTH, lake, YESTERDAY)  # a directory that was never read holds the day
+    publish_approved(BOTH, lake, YESTERDAY)  # a directory that was never read holds the day
     who = people_of(lake, day=YESTERDAY)["hr/h1"]
     first = {"directory": "hr", "id": "h1", "person_id": who, "day": YESTERDAY}
     assert rows_of(lake.ledger(YESTERDAY)) == [first]
     in_hr(lake, DAY, and_okta=True)
-    record_approval(BOTH, lake, DAY)
+    publish_approved(BOTH, lake, DAY)
     # Only what was not known yet is added.
     added = {"directory": "okta", "id": "o1", "person_id": who, "day": DAY}
     assert rows_of(lake.ledger(DAY)) == [added]
@@ -454,7 +454,7 @@ def test_who_was_published_keeps_the_id_on_the_next_day_whatever_directory_comes
     in_hr(lake, YESTERDAY)
     in_hr(lake, DAY, and_okta=True)
     unpublished = people_of(lake)  # the anchor is Okta's account now
-    record_approval(BOTH, lake, YESTERDAY)
+    publish_approved(BOTH, lake, YESTERDAY)
     in_hr(lake, DAY, and_okta=True)
     kept = people_of(lake, day=YESTERDAY)["hr/h1"]
     assert people_of(lake) == {"hr/h1": kept, "okta/o1": kept}
@@ -565,9 +565,9 @@ def test_an_unproven_snapshot_is_not_published(
         publish(ACME, lake, DAY)
     assert str(held.value) == (
         f"acme: 2026-11-23 is held back. okta: {unproven.check}: {says} The directory of 2026-11-22,"
-        " which it was compared with, stays published. What to do: If this is a mistake, mend it in the"
-        " directory or in the organization file and start the sync again: `opensense-okta sync acme`. If"
-        " it is meant, let this one day through: `opensense-okta approve acme --date 2026-11-23 --by"
+        " which it was compared with, stays published. What to do: If this is a mistake, correct it in"
+        " the directory or in the organization file and start the sync again: `opensense-okta sync acme`."
+        " If it is intended, approve this one day: `opensense-okta approve acme --date 2026-11-23 --by"
         " YOUR_NAME`, which shows examples first."
     )
     (found,) = held.value.judgement.unproven
@@ -636,14 +636,14 @@ def test_a_day_that_a_guard_holds_leaves_what_is_published_and_says_why(lake: La
     judgement = held.value.judgement
     assert judgement.unproven == ()
     assert {verdict.name for verdict in judgement.tripped} == {"removed", "removed_memberships"}
-    assert held.value.what == (
+    assert held.value.message == (
         f"acme: 2026-11-23 is held back. {' '.join(verdict.message for verdict in judgement.tripped)}"
     )
     assert judgement.reasons[0].startswith(
         "2 of 2 active people (100.0 %) are gone (2) or inactive (0): all of them."
     )
     assert (
-        held.value.means
+        held.value.impact
         == "The directory of 2026-11-22, which it was compared with, stays published."
     )
     assert state(lake) == before
@@ -680,7 +680,7 @@ def the_hold(lake: Lake, organization: Organization = ACME, day: date = DAY) -> 
 
 
 def test_an_approval_lets_the_day_through_and_is_on_record(lake: Lake, held: Held) -> None:
-    approval = approve(lake, held.judgement, "  Grace ")
+    approval = record_approval(lake, held.judgement, "  Grace ")
     assert (approval.day, approval.by) == (DAY, "Grace")
     assert approval.saw == tuple(held.judgement.reasons)
     assert publish(ACME, lake, DAY).approved_by == "Grace"
@@ -693,23 +693,23 @@ def test_an_approval_lets_the_day_through_and_is_on_record(lake: Lake, held: Hel
 
 
 def test_the_first_approval_stands(lake: Lake, held: Held) -> None:
-    first = approve(lake, held.judgement, "Grace")
-    assert approve(lake, held.judgement, "Linus") == first
+    first = record_approval(lake, held.judgement, "Grace")
+    assert record_approval(lake, held.judgement, "Linus") == first
     publish(ACME, lake, DAY)
-    assert approve(lake, held.judgement, "Linus") == first
+    assert record_approval(lake, held.judgement, "Linus") == first
     assert approvals(lake, DAY) == (first,)
 
 
 def test_the_approvals_of_a_day_that_is_read_again_stay_on_record(lake: Lake, held: Held) -> None:
-    grace = approve(lake, held.judgement, "Grace")
+    grace = record_approval(lake, held.judgement, "Grace")
     read_again(lake)
-    linus = approve(lake, the_hold(lake).judgement, "Linus")
+    linus = record_approval(lake, the_hold(lake).judgement, "Linus")
     assert approvals(lake, DAY) == (grace, linus)
     assert publish(ACME, lake, DAY).approved_by == "Linus"
 
 
 def test_an_approval_from_before_all_were_kept_counts(lake: Lake, held: Held) -> None:
-    grace = approve(lake, held.judgement, "Grace")
+    grace = record_approval(lake, held.judgement, "Grace")
     (lake.resolved(DAY).folder / APPROVAL).write_text(grace.model_dump_json())
     assert approvals(lake, DAY) == (grace,)
     assert publish(ACME, lake, DAY).approved_by == "Grace"
@@ -717,8 +717,8 @@ def test_an_approval_from_before_all_were_kept_counts(lake: Lake, held: Held) ->
 
 @pytest.mark.parametrize("nobody", ["", "  \n"])
 def test_somebody_must_approve(lake: Lake, held: Held, nobody: str) -> None:
-    with pytest.raises(ValueError, match="by"):
-        approve(lake, held.judgement, nobody)
+    with pytest.raises(NotApproved, match="1 to 200 characters"):
+        record_approval(lake, held.judgement, nobody)
     the_hold(lake)
 
 
@@ -738,7 +738,7 @@ WORTHLESS = (read_again, something_else_published)
 def test_an_approval_is_worthless_after(
     lake: Lake, held: Held, happens: Callable[[Lake], None]
 ) -> None:
-    approve(lake, held.judgement, "Grace")
+    record_approval(lake, held.judgement, "Grace")
     happens(lake)
     again = the_hold(lake)
     assert again.judgement.digest != held.judgement.digest
@@ -746,20 +746,20 @@ def test_an_approval_is_worthless_after(
 
 
 def test_an_approval_stands_when_the_same_is_resolved_again(lake: Lake, held: Held) -> None:
-    approve(lake, held.judgement, "Grace")
+    record_approval(lake, held.judgement, "Grace")
     resolve(ACME, DAY, lake)
     assert publish(ACME, lake, DAY).approved_by == "Grace"
 
 
 def test_an_approval_is_of_its_day_alone(lake: Lake, held: Held) -> None:
-    approve(lake, held.judgement, "Grace")
+    record_approval(lake, held.judgement, "Grace")
     resolve(ACME, TOMORROW, lake)  # from the same snapshot
     the_hold(lake, day=TOMORROW)
     assert names(lake) == ["a", "b"]
 
 
 def test_who_needs_no_approval_is_not_said_to_have_one(lake: Lake, held: Held) -> None:
-    approve(lake, held.judgement, "Grace")
+    record_approval(lake, held.judgement, "Grace")
     prepare(lake, "a", "b", "c")
     assert publish(ACME, lake, DAY).approved_by is None
 
@@ -768,7 +768,7 @@ def test_a_day_is_judged_again_once_the_limits_are_other_ones(lake: Lake) -> Non
     put_out(lake, "a", "b", "c", day=YESTERDAY)
     prepare(lake, "a", "b")
     strict = company({"okta": OKTA}, guards={"removed": {"count": 0, "percent": 0}})
-    assert "more than 0 and more than 0 %" in the_hold(lake, strict).what
+    assert "more than 0 and more than 0 %" in the_hold(lake, strict).message
     assert publish(ACME, lake, DAY).approved_by is None
 
 
@@ -818,7 +818,7 @@ def test_an_older_day_never_replaces_a_newer_one(lake: Lake) -> None:
 def test_an_older_day_replaces_a_newer_one_when_it_is_asked_for(lake: Lake) -> None:
     put_out(lake, "new")
     prepare(lake, "old", day=YESTERDAY)
-    publication = record_approval(ACME, lake, YESTERDAY, even_if_older=True)
+    publication = publish_approved(ACME, lake, YESTERDAY, even_if_older=True)
     assert publication.newer is None
     assert names(lake) == ["old"]
     assert getattr(published(lake), "day", None) == YESTERDAY
@@ -922,13 +922,13 @@ def test_a_reader_is_not_disturbed_and_disturbs_nobody(
     publish(ACME, lake, YESTERDAY)
     with reader(lake, mode) as process:
         assert sees(process) == "old"
-        record_approval(ACME, lake, DAY)
+        publish_approved(ACME, lake, DAY)
         assert sees(process) == "old"
         assert names(lake) == ["new"]
         with opened(lake) as connection:
             own = connection.execute("from duckdb_tables() where table_name = 'mine'").fetchall()
         assert own == []
-        record_approval(ACME, lake, TOMORROW)
+        publish_approved(ACME, lake, TOMORROW)
         assert sees(process) == "old"
         assert names(lake) == ["newer"]
         assert process.stdin
@@ -961,8 +961,8 @@ def test_whatever_kills_publishing_the_old_file_or_the_new_one_is_whole(
     for day, users in of.items():
         prepare(lake, *users, day=day)
     publish(ACME, lake, YESTERDAY)
-    record_approval(ACME, lake, DAY)
-    record_approval(ACME, lake, YESTERDAY, even_if_older=True)
+    publish_approved(ACME, lake, DAY)
+    publish_approved(ACME, lake, YESTERDAY, even_if_older=True)
     seen = set()
     for milliseconds in (0, 80, 160):
         command = [sys.executable, "-c", PUBLISH, str(tmp_path / "data"), str(YESTERDAY), str(DAY)]
@@ -994,7 +994,7 @@ def test_no_row_of_personal_data_is_in_what_is_said_of_it(lake: Lake) -> None:
     resolve(ACME, DAY, lake)
     with pytest.raises(Held) as held:
         publish(ACME, lake, DAY)
-    approve(lake, held.value.judgement, "Grace")
+    record_approval(lake, held.value.judgement, "Grace")
     publish(ACME, lake, DAY)
     # As it came, as it is now, and as everybody who went.
     store(lake, [user("b", {"title": "Clerk"})], [EVERYONE], day=TOMORROW)

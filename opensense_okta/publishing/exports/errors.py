@@ -1,44 +1,29 @@
-"""What can go wrong with an export, worded for the person who has to mend it."""
+"""The error of an export, and what it means."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from opensense_okta.config.errors import UserError
+
 BEFORE_STAYS = (
-    "The directory itself is published. At the export's place every file is still whole: the new one,"
-    " or the one before. The next sync exports again, and `opensense-okta approve` does so of a day that was"
-    " let through."
+    "The directory itself is published. Every file at the export's place is still complete: the new one"
+    " or the previous one. The next sync exports again; for a day that was approved,"
+    " `opensense-okta approve` does."
 )
 
 
-class ExportFailed(Exception):
-    """The published people could not be brought to the export's place.
+class ExportFailed(UserError):
+    """The published people could not be delivered to the export's place."""
 
-    Attributes:
-        what: what happened.
-        means: what it means for the published data.
-        remedy: what to do next.
-        heals: whether time alone may heal it.
-        organization: whose export; known once the export has ended.
-    """
-
-    def __init__(self, what: str, *, remedy: str, transient: bool = False) -> None:
-        super().__init__(what)
-        self.what = what
-        self.means = BEFORE_STAYS
-        self.remedy = remedy
-        self.transient = transient
-        self.organization = ""
-
-    def __str__(self) -> str:
-        whose = f"{self.organization}: " if self.organization else ""
-        return f"{whose}{self.what} {self.means} What to do: {self.remedy}"
+    def __init__(self, message: str, *, remedy: str, transient: bool = False) -> None:
+        super().__init__(message, impact=BEFORE_STAYS, remedy=remedy, transient=transient)
 
 
 @contextmanager
 def failure_of(organization: str) -> Iterator[None]:
-    """Lets a failure say whose export it was."""
+    """Adds the organization's name to an error."""
     try:
         yield
     except ExportFailed as error:
-        error.organization = organization
+        error.subject = organization
         raise

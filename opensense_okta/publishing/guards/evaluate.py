@@ -33,14 +33,14 @@ __all__ = [
     "GuardContext",
     "Source",
     "Verdict",
+    "evaluate_guards",
     "examples",
-    "judge",
 ]
 
 POINTS, LINKED = 20, 10  # the share of people with several accounts may fall by, and their number
 
 
-def judge(
+def evaluate_guards(
     connection: duckdb.DuckDBPyConnection, guards: Guards, circumstances: GuardContext
 ) -> list[Verdict]:
     """Every guard's verdict; the day is held when one of them did not pass.

@@ -137,7 +137,7 @@ def test_an_unknown_server_gets_nothing(
     (home / ".ssh" / "known_hosts").write_text("")
     with pytest.raises(ExportFailed) as failed:
         exports([ada()], server.url(drop / "people.csv"))
-    assert "showed the host key ssh-ed25519 SHA256:" in failed.value.what
+    assert "showed the host key ssh-ed25519 SHA256:" in failed.value.message
     assert f"ssh-keyscan -p {server.port} 127.0.0.1" in failed.value.remedy
     assert not failed.value.transient
     assert not drop.exists()
@@ -150,7 +150,7 @@ def test_a_server_with_another_host_key_than_known_gets_nothing(
     (home / ".ssh" / "known_hosts").write_text(f"[127.0.0.1]:{server.port} {other}")
     with pytest.raises(ExportFailed) as failed:
         exports([ada()], server.url(drop / "people.csv"))
-    assert "known_hosts has another one" in failed.value.what
+    assert "known_hosts has another one" in failed.value.message
     assert not failed.value.transient
     assert not drop.exists()
 
@@ -165,7 +165,7 @@ def test_a_user_without_the_key_is_told_where_keys_belong(
         new_key(home / ".ssh" / "id_ed25519")
     with pytest.raises(ExportFailed) as failed:
         exports([ada()], server.url(drop / "people.csv"))
-    assert "accepts none of the keys at hand" in failed.value.what
+    assert "accepts none of the keys at hand" in failed.value.message
     assert "IdentityFile" in failed.value.remedy
     assert not failed.value.transient
 
@@ -218,7 +218,7 @@ def test_a_folder_that_may_not_be_written_is_named(
         at_home(read_only, tmp_path / "home", monkeypatch)
         with pytest.raises(ExportFailed) as failed:
             exports([ada()], read_only.url(drop / "people.csv"))
-    assert failed.value.what.endswith(f"does not let the user write into {drop}.")
+    assert failed.value.message.endswith(f"does not let the user write into {drop}.")
     assert not failed.value.transient
 
 
@@ -230,7 +230,7 @@ def test_a_server_that_is_away_may_be_back_later(
     with pytest.raises(ExportFailed) as failed:
         exports([ada()], gone.url(tmp_path / "people.csv"))
     assert failed.value.transient
-    assert f"127.0.0.1:{gone.port} failed" in failed.value.what
+    assert f"127.0.0.1:{gone.port} failed" in failed.value.message
 
 
 @pytest.mark.usefixtures("home")

@@ -14,8 +14,8 @@ from opensense_okta.publishing.guards.evaluate import (
     GuardContext,
     Source,
     Verdict,
+    evaluate_guards,
     examples,
-    judge,
 )
 from opensense_okta.resolution.changes import compare
 from tests.support.two_days import Account, Day, Person, Value, connected, store_days
@@ -96,7 +96,7 @@ def judged(
 ) -> Judged:
     store_days(connection, before, after)
     compare(connection)
-    return Judged(judge(connection, Guards.model_validate(guards or {}), circumstances))
+    return Judged(evaluate_guards(connection, Guards.model_validate(guards or {}), circumstances))
 
 
 REMOVED = ("removed", None, None)
@@ -503,7 +503,9 @@ def test_a_missing_directory_is_held_even_from_the_first_publication(
 ) -> None:
     source, passed, says = PLACES[name]
     first = replace(TODAY, since=None, sources={"okta": source})
-    (verdict,) = [v for v in judge(connection, Guards(), first) if v.name == "directory_missing"]
+    (verdict,) = [
+        v for v in evaluate_guards(connection, Guards(), first) if v.name == "directory_missing"
+    ]
     assert (verdict.passed, verdict.message) == (passed, says)
 
 
@@ -520,7 +522,7 @@ def test_a_stale_directory_is_said_and_not_held(
     connection: duckdb.DuckDBPyConnection, age: int, warns: bool
 ) -> None:
     sources = {"okta": Source(SINCE, DAY - timedelta(days=age))}
-    verdicts = judge(connection, Guards(), replace(TODAY, since=None, sources=sources))
+    verdicts = evaluate_guards(connection, Guards(), replace(TODAY, since=None, sources=sources))
     (verdict,) = [v for v in verdicts if v.name == "directory_stale"]
     assert (verdict.outcome, verdict.count) == ("warning" if warns else "passed", age)
     assert f"{age} days old; it is stale after 3." in verdict.message
@@ -529,7 +531,7 @@ def test_a_stale_directory_is_said_and_not_held(
 
 def test_the_first_publication_has_nothing_to_be_compared_with() -> None:
     with connected() as empty:
-        verdicts = judge(empty, Guards(), replace(TODAY, since=None))
+        verdicts = evaluate_guards(empty, Guards(), replace(TODAY, since=None))
     assert all(verdict.passed for verdict in verdicts)
     says = {v.name: v.message for v in verdicts if v.name in COMPARING}
     assert set(says.values()) == {"Nothing is published yet that could be compared with."}
