@@ -49,7 +49,7 @@ WHO_HELP = (
     " such as okta/00u1."
 )
 BY_HAND_HELP = (
-    "To decide which accounts are one person, use `resolution.pin` and `resolution.part` in the"
+    "To decide which accounts are one person, use `resolution.always_same` and `resolution.never_same` in the"
     " organization's file."
 )
 

@@ -44,11 +44,11 @@ def _people(data: dict[str, object]) -> Iterator[Finding]:
     for key in sorted(_section(data, "resolution", "attributes", "active").keys() - {"precedence"}):
         location = ("resolution", "attributes", "active", key)
         yield Finding(location, "is not possible for active, which takes precedence only")
-    for together, apart in product(joined(_texts(data, "pin")), _texts(data, "part")):
+    for together, apart in product(joined(_texts(data, "always_same")), _texts(data, "never_same")):
         both = [account for account in apart if account in together]
         if len(both) > 1:
-            words = f"must not keep {' and '.join(both)} apart: pin makes them one person"
-            yield Finding(("resolution", "part"), words)
+            words = f"must not keep {' and '.join(both)} apart: always_same makes them one person"
+            yield Finding(("resolution", "never_same"), words)
 
 
 def _okta_credentials(at: Location, directory: dict[str, object]) -> Iterator[Finding]:
@@ -92,7 +92,7 @@ def _unknown_directories(data: dict[str, object], known: tuple[str, ...]) -> Ite
         at = ("resolution", "attributes", attribute, "precedence")
         listed = _list(_section(rules, attribute).get("precedence"))
         named += [((*at, position), name) for position, name in enumerate(listed)]
-    for key in ("pin", "part"):
+    for key in ("always_same", "never_same"):
         for position, accounts in enumerate(_lists(data, key)):
             named += [
                 (("resolution", key, position, index), account.partition("/")[0])
@@ -158,14 +158,14 @@ def _export(data: dict[str, object], directories: dict[str, object]) -> Iterator
         )
 
 
-def joined(pins: Iterable[Iterable[str]]) -> list[set[str]]:
-    """Pins that share an account are one."""
-    joined_pins: list[set[str]] = []
-    for pin in map(set, pins):
-        overlapping = [each for each in joined_pins if not each.isdisjoint(pin)]
-        joined_pins = [each for each in joined_pins if each not in overlapping]
-        joined_pins.append(pin.union(*overlapping))
-    return joined_pins
+def joined(account_sets: Iterable[Iterable[str]]) -> list[set[str]]:
+    """The sets of `always_same`; sets that share an account are one set."""
+    merged: list[set[str]] = []
+    for accounts in map(set, account_sets):
+        overlapping = [other for other in merged if not other.isdisjoint(accounts)]
+        merged = [other for other in merged if other not in overlapping]
+        merged.append(accounts.union(*overlapping))
+    return merged
 
 
 def _unknown_name(location: Location, name: str, words: str, known: Sequence[str]) -> Finding:

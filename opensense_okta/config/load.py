@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from opensense_okta.config.consistency import contradictions
 from opensense_okta.config.environment import EnvironmentMistake
-from opensense_okta.config.models import Organization
+from opensense_okta.config.models import RENAMED, Organization
 from opensense_okta.config.yaml_file import (
     Document,
     Finding,
@@ -71,5 +71,5 @@ def _validated(
         data = document.data | {"name": name}
         organization = Organization.model_validate(data, context={"folder": folder})
     except ValidationError as error:
-        return None, list(findings_of(Organization, error, not_in_file={"name"}))
+        return None, list(findings_of(Organization, error, not_in_file={"name"}, renamed=RENAMED))
     return organization, []

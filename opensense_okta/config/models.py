@@ -8,6 +8,7 @@ what the keys must say together.
 Secrets are not in the file. It says where each one lies, and a run looks there when it needs it.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -41,6 +42,7 @@ from opensense_okta.config.values import (
     valid_tenant,
     valid_time_zone,
 )
+from opensense_okta.config.yaml_file import Location
 
 
 class Scope(Section):
@@ -192,6 +194,16 @@ class GroupRules(Section):
     """`name`: groups of one name are one group; None: every group stays its own."""
 
 
+RENAMED: Mapping[Location, str] = {
+    ("resolution", "pin"): "always_same",
+    ("resolution", "part"): "never_same",
+    ("resolution", "when_stale", "hold"): "use",
+    ("resolution", "when_stale", "yield"): "lowest",
+    ("resolution", "inactive_accounts", "yield"): "lowest",
+}
+"""Keys, and values of keys, that version 0.1 had under other names: a file with one is refused."""
+
+
 class Resolution(Section):
     """How accounts become people."""
 
@@ -203,13 +215,13 @@ class Resolution(Section):
     )
     """Rules for single attributes; `active` takes `precedence` only."""
 
-    inactive_accounts: Literal["yield", "ignore", "equal"] = "yield"
-    """Whether inactive accounts' values count last, not at all, or as any other's."""
+    inactive_accounts: Literal["lowest", "ignore", "equal"] = "lowest"
+    """Whether values of inactive accounts count last, not at all, or like those of any other account."""
 
-    pin: tuple[Accounts, ...] = ()
+    always_same: tuple[Accounts, ...] = ()
     """Accounts (`directory/id`) that are always one person."""
 
-    part: tuple[Accounts, ...] = ()
+    never_same: tuple[Accounts, ...] = ()
     """Accounts (`directory/id`) that are never one person, no two of them."""
 
     groups: GroupRules = GroupRules()
@@ -217,8 +229,8 @@ class Resolution(Section):
     stale_after_days: AtLeastOne = 3
     """From how many days on a directory's newest snapshot counts as stale if it is older."""
 
-    when_stale: Literal["hold", "yield", "fail"] = "hold"
-    """A stale snapshot is used and said so, has lowest precedence, or lets the day fail."""
+    when_stale: Literal["use", "lowest", "fail"] = "use"
+    """A stale snapshot is used with a warning, has the lowest precedence, or lets the day fail."""
 
 
 class RemovedGuard(Section):

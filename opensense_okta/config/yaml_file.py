@@ -5,7 +5,7 @@ edit is read so that all its mistakes are found at once, each told with its line
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import NoneType, UnionType
@@ -154,15 +154,28 @@ def read_document(path: Path) -> Document:
 
 
 def findings_of(
-    model: type[BaseModel], error: ValidationError, *, not_in_file: Collection[str] = ()
+    model: type[BaseModel],
+    error: ValidationError,
+    *,
+    not_in_file: Collection[str] = (),
+    renamed: Mapping[Location, str] | None = None,
 ) -> Iterator[Finding]:
     """What pydantic found wrong, each at its place in the file and in plain words.
 
-    Fields `not_in_file` are never offered as keys.
+    Args:
+        model: that was to be made.
+        error: of pydantic.
+        not_in_file: fields that are never offered as keys.
+        renamed: the new name of each old key, by its location, and of each old value, by the location
+            of its key and the value.
     """
+    names = renamed or {}
     for details in error.errors(include_url=False):
         location, allowed = _follow(model, details["loc"])
         match details["type"]:
+            case "extra_forbidden" if location in names:
+                words = f"has another name since version 0.2: {names[location]}. Rename the key."
+                yield Finding(location, words, names[location])
             case "extra_forbidden":
                 yield _unknown_key(location, [key for key in allowed if key not in not_in_file])
             case "union_tag_not_found":
@@ -170,6 +183,9 @@ def findings_of(
                 yield Finding((*location, "kind"), words)
             case "union_tag_invalid":
                 yield Finding((*location, "kind"), _one_of(details["ctx"]["tag"], allowed))
+            case "literal_error" if (old := (*location, str(details["input"]))) in names:
+                words = f"cannot be {old[-1]}: since version 0.2 that value is named {names[old]}."
+                yield Finding(location, words)
             case "literal_error":
                 options = re.findall(r"'([^']*)'", details["ctx"]["expected"])
                 yield Finding(location, _one_of(details["input"], options))

@@ -21,7 +21,7 @@ PROGRAM_ERROR = (
 
 SEE_CONFLICTS = (
     "Table conflicts has their accounts and the reasons against a match; decide single cases with"
-    " `pin` and `part` in the organization file."
+    " `always_same` and `never_same` in the organization file."
 )
 
 
@@ -57,10 +57,10 @@ RESOLUTION_CHECKS: tuple[Check, ...] = (
         "one_account_a_directory",
         "people",
         blocks_publishing=True,
-        question="Does each person have at most one account in a directory, unless pinned?",
+        question="Does each person have one account in a directory at most, unless `always_same` joins them?",
         predicate=lambda n: n["accounts_doubled"] == 0,
-        message="{accounts_doubled:,} times a person has several accounts in one directory that are not"
-        " pinned.",
+        message="{accounts_doubled:,} times a person has several accounts in one directory that"
+        " `always_same` does not join.",
         failure_hint=f"The values of two people would be mixed in one signature. {PROGRAM_ERROR}",
     ),
     Check(
@@ -81,7 +81,8 @@ RESOLUTION_CHECKS: tuple[Check, ...] = (
         message="Of {people_active:,} active people, {emails_shared:,} share their e-mail address with"
         " another one.",
         failure_hint="Signatures are found by e-mail address, so some people get another person's signature."
-        " Correct the address in the directory, or pin the accounts if they belong to one person.",
+        " Correct the address in the directory, or list the accounts in `always_same` if they are one"
+        " person's.",
     ),
     Check(
         "ambiguous_matches_low",

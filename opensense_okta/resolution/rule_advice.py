@@ -58,7 +58,8 @@ class _ResolvedDay:
         statistics: by directory and attribute.
         differing: people with a value conflict, by attribute.
         members: memberships in each directory's groups.
-        named: accounts that `pin` and `part` name, and how many of them do not exist, by rule and set.
+        named: accounts that `always_same` and `never_same` name, and how many do not exist, by rule and
+            set.
         blanked: people who lost a value because a blank won, by attribute with `blank: wins`.
         lists: people who have a list, and the longest list, by attribute with `merge: union`.
     """
@@ -155,7 +156,7 @@ def _count(
     return _ResolvedDay(
         organization,
         directories,
-        frozenset(stale) if resolution.when_stale == "yield" else frozenset(),
+        frozenset(stale) if resolution.when_stale == "lowest" else frozenset(),
         connection.table("people").filter("len(directories) > 1").shape[0],
         {
             (directory, attribute): _Statistics(*counts)
@@ -173,8 +174,11 @@ def _count(
 
 
 def _named_accounts(organization: Organization, directories: Sequence[str]) -> str:
-    """The accounts of these directories that `pin` and `part` name, as JSON."""
-    rules = {"pin": organization.resolution.pin, "part": organization.resolution.part}
+    """The accounts of these directories that `always_same` and `never_same` name, as JSON."""
+    rules = {
+        "always_same": organization.resolution.always_same,
+        "never_same": organization.resolution.never_same,
+    }
     return json.dumps(
         [
             {"rule": rule, "number": number, "directory": directory, "id": account_id}

@@ -56,7 +56,7 @@ def fill(
         snapshots: of the directories that have one.
     """
     names = list(snapshots)
-    stale_last = organization.resolution.when_stale == "yield"
+    stale_last = organization.resolution.when_stale == "lowest"
     _insert(
         connection,
         "directories",
@@ -86,8 +86,8 @@ def fill(
             for precedence, directory in enumerate(_order(rule, names), start=1)
         ],
     )
-    _insert(connection, "always_same_rules", _accounts(joined(organization.resolution.pin)))
-    _insert(connection, "never_same_rules", _accounts(organization.resolution.part))
+    _insert(connection, "always_same_rules", _accounts(joined(organization.resolution.always_same)))
+    _insert(connection, "never_same_rules", _accounts(organization.resolution.never_same))
 
 
 def fill_mapping(

@@ -52,7 +52,7 @@ class StaleDirectory(UserError):
             f" {days} and `when_stale` is fail.",
             impact=f"Nothing was resolved. {UNCHANGED}",
             remedy=f"fix the directory's reads (`opensense-okta doctor {organization}` shows the cause), or"
-            " set `when_stale` to hold or yield.",
+            " set `when_stale` to use or lowest.",
             subject=f"{organization}/{directory}",
         )
 

@@ -168,8 +168,8 @@ def test_a_match_that_was_not_made_says_why_with_the_evidence_and_what_to_do() -
     assert (
         "  ambiguous match: the email matches several accounts of one directory, so it joined no accounts:"
         f" hr/3 {key}, shop/s2 {key}, shop/s3 {key}\n"
-        "  To decide which accounts are one person, use `resolution.pin` and `resolution.part` in the"
-        " organization's file.\n"
+        "  To decide which accounts are one person, use `resolution.always_same` and `resolution.never_same`"
+        " in the organization's file.\n"
     ) in words
 
 

@@ -87,7 +87,7 @@ resolution:
     mobile_phone: {precedence: [okta, entra], blank: wins}
     aliases:      {merge: union}
   stale_after_days: 3
-  when_stale: hold
+  when_stale: use
 guards:
   removed: {count: 10, percent: 5, max: 500}
   blanked: {percent: 10}
@@ -267,16 +267,16 @@ def test_every_key_and_default_of_the_contract() -> None:
         publish.csv.locked = ()
         publish.csv.path
         publish.csv.unlocked = ()
+        resolution.always_same = ()
         resolution.attributes.*.blank = 'falls_through'
         resolution.attributes.*.merge = None
         resolution.attributes.*.precedence = ()
         resolution.groups.merge_by = None
-        resolution.inactive_accounts = 'yield'
+        resolution.inactive_accounts = 'lowest'
         resolution.match = ('email',)
-        resolution.part = ()
-        resolution.pin = ()
+        resolution.never_same = ()
         resolution.stale_after_days = 3
-        resolution.when_stale = 'hold'
+        resolution.when_stale = 'use'
         retention.days = None
         retention.snapshots = None
         schedule = '0 2 * * *'
@@ -333,7 +333,7 @@ directories:
 guards: {removed: {percent: 101, max: }}
 resolution:
   match: [emial]
-  pin:
+  always_same:
     - [okta/1, okta/2]
     - [okta/1, hrr/2]
 """
@@ -351,7 +351,7 @@ resolution:
         "13: guards.removed.max has no value; write one or remove the key",
         "13: guards.removed.percent must be at most 100",
         "15: resolution.match names emial, which is neither a standard attribute nor one of",
-        "18: resolution.pin names hrr, which is not one of the directories: okta, hr; did you",
+        "18: resolution.always_same names hrr, which is not one of the directories: okta, hr; did you",
     ]
     lines = sorted(str(error).splitlines())
     expected = sorted(f"acme.yaml:{start}" for start in starts)
@@ -466,14 +466,14 @@ def test_a_literal_where_a_secret_belongs_is_told_where_secrets_go(tmp_path: Pat
         ("resolution.attributes.title.blank", "loses", "must be one of falls_through, wins"),
         ("resolution.attributes.title.merge", "list", "must be union"),
         ("resolution.attributes.active", {"blank": "wins"}, "takes precedence only"),
-        ("resolution.inactive_accounts", "drop", "must be one of yield, ignore, equal"),
-        ("resolution.pin", [["okta/1"]], "must list at least two accounts"),
-        ("resolution.pin", [["okta/1", "2"]], "must name accounts as directory/id"),
-        ("resolution.pin", [["okta/1", "okta/1"]], "must not name okta/1 twice"),
-        ("resolution.part", [["okta/1", "oktaa/2"]], "did you mean okta?"),
+        ("resolution.inactive_accounts", "drop", "must be one of lowest, ignore, equal"),
+        ("resolution.always_same", [["okta/1"]], "must list at least two accounts"),
+        ("resolution.always_same", [["okta/1", "2"]], "must name accounts as directory/id"),
+        ("resolution.always_same", [["okta/1", "okta/1"]], "must not name okta/1 twice"),
+        ("resolution.never_same", [["okta/1", "oktaa/2"]], "did you mean okta?"),
         ("resolution.groups.merge_by", "id", "must be name"),
         ("resolution.stale_after_days", 0, "must be at least 1"),
-        ("resolution.when_stale", "held", "one of hold, yield, fail; did you mean hold?"),
+        ("resolution.when_stale", "lowst", "one of use, lowest, fail; did you mean lowest?"),
         ("guards.removed.max", 0, "must be at least 1"),
         ("guards.removed.count", -1, "must be at least 0"),
         ("guards.removed.percent", 101, "must be at most 100"),
@@ -508,7 +508,7 @@ def test_a_wrong_value_is_told_with_what_is_allowed(
         ("directories.hr.encoding", "windows-1252"),
         ("resolution.match", ["desk"]),
         ("resolution.attributes", {"desk": {"blank": "wins"}, "active": {"precedence": ["hr"]}}),
-        ("resolution.pin", [["okta/1", "entra/a/b"]]),
+        ("resolution.always_same", [["okta/1", "entra/a/b"]]),
         ("resolution.groups", {"merge_by": "name"}),
         ("guards.directories", {"hr": {"removed": {"max": 1}}}),
         ("publish.csv", {"path": "sftp://host/x.csv", "columns": ["email"], "locked": ["email"]}),
@@ -520,9 +520,12 @@ def test_what_the_contract_allows_is_accepted(tmp_path: Path, where: str, value:
     assert load_organization(changed(tmp_path, put(where, value)))
 
 
-def test_accounts_cannot_be_pinned_together_and_kept_apart(tmp_path: Path) -> None:
+def test_accounts_cannot_be_joined_and_kept_apart_at_once(tmp_path: Path) -> None:
     def both(data: dict[str, Any]) -> None:
-        data["resolution"] |= {"pin": [["okta/1", "hr/2"]], "part": [["hr/2", "okta/1"]]}
+        data["resolution"] |= {
+            "always_same": [["okta/1", "hr/2"]],
+            "never_same": [["hr/2", "okta/1"]],
+        }
 
     assert "must not keep hr/2 and okta/1 apart" in str(refusal(changed(tmp_path, both)))
 
@@ -904,6 +907,34 @@ def test_two_files_of_one_name_are_a_mistake(tmp_path: Path) -> None:
     write(tmp_path, SMALLEST, "acme.yaml")
     write(tmp_path, SMALLEST, "acme.yml")
     assert "acme.yaml and acme.yml; keep one" in str(load_organizations(tmp_path)["acme"])
+
+
+@pytest.mark.parametrize(
+    ("old", "mistake"),
+    [
+        ("pin: [[okta/1, okta/2]]", "pin has another name since version 0.2: always_same."),
+        ("part: [[okta/1, okta/2]]", "part has another name since version 0.2: never_same."),
+        (
+            "when_stale: hold",
+            "when_stale cannot be hold: since version 0.2 that value is named use.",
+        ),
+        (
+            "when_stale: yield",
+            "when_stale cannot be yield: since version 0.2 that value is named lowest.",
+        ),
+        (
+            "inactive_accounts: yield",
+            "inactive_accounts cannot be yield: since version 0.2 that value is named lowest.",
+        ),
+    ],
+)
+def test_a_name_of_version_0_1_is_refused_with_its_line_and_the_new_name(
+    tmp_path: Path, old: str, mistake: str
+) -> None:
+    path = write(tmp_path, f"{SMALLEST}resolution:\n  match: [email]\n  {old}\n")
+    refused = str(refusal(path))
+    assert refused.startswith(f"acme.yaml:10: resolution.{mistake}")
+    assert refused.count("\n") == 0
 
 
 def test_a_missing_folder_is_told_and_an_empty_one_has_no_organization(tmp_path: Path) -> None:

@@ -4,11 +4,11 @@
 -- table account_texts      person_id, account (the order of accounts), directory, id, active, attribute,
 --                          text (NULL: blank), items (of a list)
 -- table directory_rules    attribute, directory, precedence, is_listed, blank_wins, merges, stale_last, as_of
--- set variable inactive_accounts = 'yield';
+-- set variable inactive_accounts = 'lowest';
 with supplied as (
     select
         *,
-        attribute <> 'active' and not active and getvariable('inactive_accounts') = 'yield' as inactive_last,
+        attribute <> 'active' and not active and getvariable('inactive_accounts') = 'lowest' as inactive_last,
         attribute = 'active' and not active as supplies_inactive
     from account_texts
     join directory_rules using (attribute, directory)

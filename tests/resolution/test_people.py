@@ -268,7 +268,7 @@ def test_an_account_without_a_profile_keeps_the_values_of_the_persons_other_acco
     store(lake, [{"id": "00u1", "status": "ACTIVE"}])
     store(lake, [user("e1", {"title": "Engineer"})], directory="entra")
     pins = [["okta/00u1", "entra/e1"]]
-    acme = company({"okta": OKTA, "entra": OKTA}, resolution={"pin": pins})
+    acme = company({"okta": OKTA, "entra": OKTA}, resolution={"always_same": pins})
     resolve(acme, DAY, lake)
     assert only(resolved(lake, "people"))["title"] == "Engineer"
     (explained,) = (row for row in resolved(lake, "provenance") if row["attribute"] == "title")
@@ -278,7 +278,7 @@ def test_an_account_without_a_profile_keeps_the_values_of_the_persons_other_acco
 def test_the_rule_names_why_a_value_of_higher_precedence_lost(lake: Lake) -> None:
     acme = company(
         dict.fromkeys(("hr", "okta", "entra"), OKTA),
-        resolution={"when_stale": "yield", "stale_after_days": 3},
+        resolution={"when_stale": "lowest", "stale_after_days": 3},
     )
     ada = {"email": "ada@acme.test"}
     store(lake, [user("h1", ada | {"title": "H"})], directory="hr", day=DAY - timedelta(days=9))

@@ -75,11 +75,11 @@ def people_are_those_of_the_keys(world: SmallOrganization, made: Tables) -> None
 
 
 def every_account_is_one_persons(world: SmallOrganization, made: Tables) -> None:
-    """Only pinned accounts can be two accounts of one person in a directory; ids are unique."""
+    """Only accounts of `always_same` can be two accounts of one person in a directory; ids are unique."""
     held = [account for row in made["people"] for account in accounts_of(row)]
     assert sorted(held) == sorted(account.name for account in world.accounts)
     for row in made["people"]:
-        loose = [account for account in accounts_of(row) if account not in world.pinned]
+        loose = [account for account in accounts_of(row) if account not in world.joined_by_hand]
         directories = [account.partition("/")[0] for account in loose]
         assert len(directories) == len(set(directories))
     ids = [row["person_id"] for row in made["people"]]

@@ -260,8 +260,8 @@ def test_a_match_key_that_is_blank_or_repeated_in_a_directory_is_reported(lake: 
 
 def test_accounts_in_rules_that_do_not_exist_are_counted_without_ids(lake: Lake) -> None:
     rules = {
-        "pin": [["okta/1", "hr/1"], ["okta/2", "hr/ada@acme.test"]],
-        "part": [["okta/3", "okta/bob@acme.test"]],
+        "always_same": [["okta/1", "hr/1"], ["okta/2", "hr/ada@acme.test"]],
+        "never_same": [["okta/3", "okta/bob@acme.test"]],
     }
     fill(lake, "okta", {})
     fill(lake, "hr", {"division": "d"})
@@ -269,8 +269,8 @@ def test_accounts_in_rules_that_do_not_exist_are_counted_without_ids(lake: Lake)
     advice = advice_on(acme(rules, "okta", "hr"), lake)
 
     assert names_and_subjects(advice) == [
-        ("part_unknown", "resolution.part 1"),
-        ("pin_unknown", "resolution.pin 2"),
+        ("always_same_unknown", "resolution.always_same 2"),
+        ("never_same_unknown", "resolution.never_same 1"),
     ]
     assert "acme.test" not in " ".join(f"{item.text}" for item in advice)
 
@@ -350,7 +350,7 @@ def test_a_directory_without_accounts_is_reported(lake: Lake) -> None:
 def test_a_stale_directory_of_lowest_precedence_is_not_reported_for_winning_nothing(
     lake: Lake,
 ) -> None:
-    rules = {**attribute("title", precedence=["hr", "okta"]), "when_stale": "yield"}
+    rules = {**attribute("title", precedence=["hr", "okta"]), "when_stale": "lowest"}
     fill(lake, "okta", {"title": "Poet"})
     fill(lake, "hr", {"title": "Poet"}, day=DAY - timedelta(days=9))
 
@@ -358,7 +358,7 @@ def test_a_stale_directory_of_lowest_precedence_is_not_reported_for_winning_noth
 
 
 def test_there_is_no_advice_on_a_directory_that_was_never_read(lake: Lake) -> None:
-    rules = {**attribute("title", precedence=["hr", "okta"]), "part": [["hr/1", "hr/2"]]}
+    rules = {**attribute("title", precedence=["hr", "okta"]), "never_same": [["hr/1", "hr/2"]]}
     fill(lake, "okta", {"title": "Poet"})
 
     assert advice_on(acme(rules, "okta", "hr"), lake) == []

@@ -9,9 +9,9 @@ from tests.support.stored import OKTA, company
 HR = {"kind": "csv", "users": "x.csv", "attributes": {"title": "Job Title"}}
 ALL_RULES = {
     "match": ["employee_number", "email"],
-    "pin": [["okta/o1", "hr/h1"]],
-    "part": [["okta/o2", "hr/h2"]],
-    "when_stale": "yield",
+    "always_same": [["okta/o1", "hr/h1"]],
+    "never_same": [["okta/o2", "hr/h2"]],
+    "when_stale": "lowest",
     "inactive_accounts": "ignore",
 }
 

@@ -38,8 +38,8 @@ RULES = st.fixed_dictionaries(
             optional={name: st.fixed_dictionaries({}, optional=RULE) for name in SINGLE}
             | {"active": st.fixed_dictionaries({"precedence": RULE["precedence"]})},
         ),
-        "inactive_accounts": st.sampled_from(["yield", "ignore", "equal"]),
-        "when_stale": st.sampled_from(["yield", "hold"]),
+        "inactive_accounts": st.sampled_from(["lowest", "ignore", "equal"]),
+        "when_stale": st.sampled_from(["lowest", "use"]),
     }
 )
 ACCOUNTS = st.lists(
@@ -59,7 +59,7 @@ ACCOUNTS = st.lists(
 def organizations(draw: st.DrawFn) -> SmallOrganization:
     """People with one to six accounts, also several in one directory, of which any may be inactive.
 
-    `pin` makes the accounts one person, so that the result does not depend on correlation.
+    `always_same` makes the accounts one person, so that the result does not depend on correlation.
     """
     people = draw(st.lists(ACCOUNTS, min_size=15, max_size=15))
     accounts = [
@@ -74,7 +74,9 @@ def organizations(draw: st.DrawFn) -> SmallOrganization:
         accounts=tuple(account for person in accounts for account in person),
         rules={
             **draw(RULES),
-            "pin": [[account.name for account in person] for person in accounts if len(person) > 1],
+            "always_same": [
+                [account.name for account in person] for person in accounts if len(person) > 1
+            ],
         },
         stale=draw(st.frozensets(st.sampled_from(DIRECTORIES), max_size=2)),
     )
@@ -170,7 +172,7 @@ def directory_rules(world: SmallOrganization) -> Iterator[tuple[object, ...]]:
                 directory in listed,
                 bool(rule and rule.blank == "wins"),
                 bool(rule and rule.merge),
-                is_stale and world.rules["when_stale"] == "yield",
+                is_stale and world.rules["when_stale"] == "lowest",
                 world.read_on(directory),
             )
 
@@ -201,7 +203,7 @@ def test_the_worked_example_of_the_file_is_what_the_file_does() -> None:
                     f"insert into {given} ({columns}) values ({marks})",  # noqa: S608 - the example's names
                     list(row.values()),
                 )
-        connection.execute("set variable inactive_accounts = 'yield'")
+        connection.execute("set variable inactive_accounts = 'lowest'")
         run(connection, EXAMPLE)
         shown(
             connection,

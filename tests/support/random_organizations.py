@@ -94,9 +94,9 @@ class SmallOrganization:
         return day - timedelta(days=7) if directory in self.stale else day
 
     @property
-    def pinned(self) -> set[str]:
-        """The accounts that are pinned to another one."""
-        return {name for pair in _pairs(self.rules.get("pin")) for name in pair}
+    def joined_by_hand(self) -> set[str]:
+        """The accounts that `always_same` joins with another one."""
+        return {name for pair in _pairs(self.rules.get("always_same")) for name in pair}
 
 
 def resolve_in(lake: Lake, world: SmallOrganization, day: date = DAY) -> Tables:
@@ -131,7 +131,7 @@ RULES = st.fixed_dictionaries(
     {"match": st.permutations(KEYS).flatmap(lambda keys: st.sampled_from([keys, keys[:1]]))},
     optional={
         "attributes": st.fixed_dictionaries({}, optional=dict.fromkeys(VALUES, RULE)),
-        "inactive_accounts": st.sampled_from(["yield", "ignore", "equal"]),
+        "inactive_accounts": st.sampled_from(["lowest", "ignore", "equal"]),
     },
 )
 
@@ -148,7 +148,7 @@ def organizations(draw: st.DrawFn, most: int = 4) -> SmallOrganization:
         by_hand = draw(st.lists(two, max_size=2))
         # Of different accounts, so that no list takes back what another says.
         if len({name for pair in by_hand for name in pair}) == 2 * len(by_hand):
-            keys = draw(st.permutations(["pin", "part"]))
+            keys = draw(st.permutations(["always_same", "never_same"]))
             rules.update({key: [pair] for key, pair in zip(keys, by_hand, strict=False)})
     return SmallOrganization(directories, tuple(accounts), rules)
 
@@ -176,20 +176,20 @@ def orderly_organizations(draw: st.DrawFn) -> SmallOrganization:
 def expected_people(world: SmallOrganization) -> tuple[set[frozenset[str]], set[tuple[str, str]]]:
     """The accounts of each person, and each kind of conflict with all accounts of the people concerned.
 
-    A slow and literal reading of what `match`, `pin` and `part` mean; see `cases/`.
+    A slow and literal reading of what `match`, `always_same` and `never_same` mean; see `cases/`.
     """
     accounts = {a.name: a for a in world.accounts}
     people: dict[str, frozenset[str]] = {name: frozenset([name]) for name in accounts}
-    pins = _pairs(world.rules.get("pin"))
-    parts = _pairs(world.rules.get("part"))
-    _join(people, ((a, b) for a, b in map(tuple, pins) if {a, b} <= accounts.keys()))
+    same = _pairs(world.rules.get("always_same"))
+    apart = _pairs(world.rules.get("never_same"))
+    _join(people, ((a, b) for a, b in map(tuple, same) if {a, b} <= accounts.keys()))
     conflicts: set[tuple[str, str]] = set()
     match = world.rules["match"]
     assert isinstance(match, Sequence)
     for position, key in enumerate(match):
         stronger = match[:position]
         groups = [
-            _without_parted(group, accounts, parts)
+            _without_separated(group, accounts, apart)
             for group in _grouped(accounts, lambda a: accounts[a].key(key)).values()  # noqa: B023 - now
         ]
         clear = []
@@ -214,13 +214,13 @@ def expected_people(world: SmallOrganization) -> tuple[set[frozenset[str]], set[
             }
             doubled = any(a.partition("/")[0] == b.partition("/")[0] for a, b in _across(before))
             differing = any(_differ(a, b, stronger, accounts) for a, b in combinations(before, 2))
-            parted = any({a, b} in parts for a, b in _across(before))
-            if not (doubled or differing or parted):
+            separated = any({a, b} in apart for a, b in _across(before))
+            if not (doubled or differing or separated):
                 people |= dict.fromkeys(joined, joined)
                 continue
             conflicts |= {("contradictory_match", name) for name in contradicting}
             others = {p for p in before if not p & contradicting}
-            if len(before) > 2 or doubled or differing:  # else it is just what the part says
+            if len(before) > 2 or doubled or differing:  # else it is just what `never_same` says
                 conflicts |= {("bridged_match", name) for person in others for name in person}
     return set(people.values()), {(kind, n) for kind, name in conflicts for n in people[name]}
 
@@ -246,14 +246,14 @@ def _join(people: dict[str, frozenset[str]], pairs: Iterable[tuple[str, str]]) -
         people |= dict.fromkeys(joined, joined)
 
 
-def _without_parted(
-    group: list[str], accounts: Mapping[str, Account], parts: list[set[str]]
+def _without_separated(
+    group: list[str], accounts: Mapping[str, Account], apart: list[set[str]]
 ) -> list[str]:
-    """Without those who are parted from everybody of another directory in the group."""
+    """Without those who are separated from everybody of another directory in the group."""
     left = []
     for name in group:
         others = [o for o in group if accounts[o].directory != accounts[name].directory]
-        if not others or not all({name, other} in parts for other in others):
+        if not others or not all({name, other} in apart for other in others):
             left.append(name)
     return left
 

@@ -6,7 +6,7 @@ A case is an organization on one day:
       directories:                          # in the order of their precedence
         okta: {o1: {email: ada@acme.test, title: Engineer, inactive: true}}   # id: values
         hr: {h1: {email: ada@acme.test, title: Poet}}
-      rules: {inactive_accounts: yield}     # the section `resolution` of the organization file
+      rules: {inactive_accounts: lowest}     # the section `resolution` of the organization file
       people:                               # all of them, by their accounts; the anchor first
         okta/o1 hr/h1:
           title: Poet
@@ -138,7 +138,11 @@ def organizations(cases: Sequence[Case]) -> dict[str, list[Case]]:
         in_order = [name for name in ORDER if name in case.directories] == [*case.directories]
         common = [
             None if in_order else [*case.directories],
-            {name: rule for name, rule in case.rules.items() if name not in ("pin", "part")},
+            {
+                name: rule
+                for name, rule in case.rules.items()
+                if name not in ("always_same", "never_same")
+            },
             case.age,
             [name for name, accounts in case.directories.items() if isinstance(accounts, str)],
             case.unpublished,
@@ -160,7 +164,7 @@ def as_one(cases: Sequence[Case]) -> Case:
     order = [name for name in ORDER if name in names] if len(cases) > 1 else cases[0].directories
     # Counted from yesterday: the last day before is every case's yesterday.
     days = zip_longest(*(reversed(case.earlier) for case in marked), fillvalue={})
-    rules = {"pin": _all(marked, "pin"), "part": _all(marked, "part")}
+    rules = {"always_same": _all(marked, "always_same"), "never_same": _all(marked, "never_same")}
     return marked[0].model_copy(
         update={
             "directories": _united([case.directories for case in marked], order),
@@ -224,7 +228,7 @@ def _marked(case: Case, mark: str) -> Case:
     }
     by_hand = {
         key: [[_behind(name, mark) for name in accounts] for accounts in _lists(case, key)]
-        for key in ("pin", "part")
+        for key in ("always_same", "never_same")
         if key in case.rules
     }
     return case.model_copy(

@@ -132,7 +132,7 @@ def _missing(circumstances: GuardContext) -> Iterator[Verdict]:
 
 def _stale(circumstances: GuardContext) -> Iterator[Verdict]:
     limit = circumstances.stale_after_days
-    worth = {"yield": " Its values count last."}.get(circumstances.when_stale, "")
+    worth = {"lowest": " Its values count last."}.get(circumstances.when_stale, "")
     for name, source in circumstances.sources.items():
         if source.now is None:
             continue

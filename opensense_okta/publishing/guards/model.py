@@ -115,4 +115,4 @@ class GuardContext:
     rules_changed: bool = False
     scope_changed: tuple[str, ...] = ()
     stale_after_days: int = 3
-    when_stale: Literal["hold", "yield", "fail"] = "hold"
+    when_stale: Literal["use", "lowest", "fail"] = "use"

@@ -1,7 +1,7 @@
 -- The order in which the accounts of a person supply each attribute.
 --
 -- tables accounts_read, account_person, directories, attributes, attribute_precedence    see the files before
--- set variable inactive_accounts = 'yield';    ignore: inactive accounts supply nothing; equal: like any other
+-- set variable inactive_accounts = 'lowest';   ignore: inactive accounts supply nothing; equal: like any other
 --
 -- Millions of people share a few combinations of accounts: how many accounts of which directories, each active
 -- or not. Precedence is computed once per combination, not once per person. This is what it computes, but in a
@@ -128,7 +128,7 @@ ranked as (
         combination, position, attribute, merges, listed_directories, blank_wins,
         member_index, directory, as_of, precedence, stale_last, member.active,
         -- Attribute `active` (position 0) follows the directories' precedence, whether a member is active or not.
-        position > 0 and not member.active and getvariable('inactive_accounts') = 'yield' as inactive_last,
+        position > 0 and not member.active and getvariable('inactive_accounts') = 'lowest' as inactive_last,
         -- With several accounts in one directory, a person is active there if one of the accounts is.
         position = 0 and not member.active as supplies_inactive
     from members

@@ -3,7 +3,7 @@
 -- views accounts, people, provenance, conflicts, groups    of the day
 -- macro normalized                                         see schema.sql
 -- set variable match = ['employee_number', 'email'];
--- set variable account_rules = '[{"rule": "pin", "number": 1, "directory": "okta", "id": "00u1"}]';
+-- set variable account_rules = '[{"rule": "always_same", "number": 1, "directory": "okta", "id": "00u1"}]';
 
 -- The number of accounts of each directory that have each attribute.
 create table filled_values as
