@@ -13,7 +13,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from opensense_okta.directories.protocol import Listener, Progress, in_words
+from opensense_okta.directories.protocol import Listener, Progress, format_progress
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -43,7 +43,7 @@ class PlainWatcher:
             if progress.note or monotonic() - last >= LINE_INTERVAL:
                 last = monotonic()
                 self._console.print(
-                    f"{directory}: {in_words(progress)}", markup=False, highlight=False
+                    f"{directory}: {format_progress(progress)}", markup=False, highlight=False
                 )
 
         return listen

@@ -122,7 +122,7 @@ class ReadCheckpoint:
         pages = (page for place in self._places.values() for page in place.pages)
         return (page for page in pages if page.file == file)
 
-    def place(self, listing: str) -> ListingProgress | None:
+    def progress(self, listing: str) -> ListingProgress | None:
         """How far the listing has come, or None when it has not begun."""
         return self._places.get(listing)
 
@@ -139,7 +139,7 @@ class ReadCheckpoint:
         """Keeps one page; from now on it need not be read again.
 
         Args:
-            file: of those the spool was opened with.
+            file: of those the checkpoint was opened with.
             listing: that the page belongs to.
             attempt: at the listing.
             number: of the page in the attempt, from 1.

@@ -16,12 +16,12 @@ KINDS: Mapping[str, Kind[Any]] = {
     "okta": Kind(
         okta.FILES,
         okta.source_scope,
-        okta.Read,
+        okta.Reader,
         okta_doctor.examine,
         full_read_days=okta.full_read_days,
     ),
-    "entra": Kind(entra.FILES, entra.source_scope, entra.Read, entra_doctor.examine),
-    "csv": Kind(csv.FILES, csv.source_scope, csv.Read, csv_doctor.examine, csv.COMPARED),
+    "entra": Kind(entra.FILES, entra.source_scope, entra.Reader, entra_doctor.examine),
+    "csv": Kind(csv.FILES, csv.source_scope, csv.Reader, csv_doctor.examine, csv.COMPARED),
 }
 
 

@@ -40,7 +40,7 @@ def no_progress(_progress: Progress) -> None:
     """Listens to nothing."""
 
 
-def in_words(progress: Progress) -> str:
+def format_progress(progress: Progress) -> str:
     """One line of progress, for people."""
     if progress.note:
         return f"{progress.stage}: {progress.note}"
@@ -63,17 +63,17 @@ class PreviousSnapshot:
     member_reads: Path
 
 
-class Read(Protocol):
-    """One read of one directory: into a spool, and from there into tables on a connection."""
+class Reader(Protocol):
+    """One read of one directory: into a checkpoint, and from there into tables on a connection."""
 
     async def run(self) -> Cost:
-        """Reads what the spool lacks and makes the raw tables.
+        """Reads what the checkpoint lacks and makes the raw tables.
 
         They are views or tables named `raw_users`, `raw_groups`, `memberships` (docs/architecture.md) and
         `member_reads` (group_id, read_at, how): when each group's members were really read.
 
         Raises:
-            DirectoryError: what was read until then stays in the spool.
+            DirectoryError: what was read until then stays in the checkpoint.
         """
 
     def collect_evidence(self) -> dict[str, int]:
@@ -84,13 +84,13 @@ class Read(Protocol):
         """
 
 
-MakeRead = Callable[
-    [S, ReadCheckpoint, duckdb.DuckDBPyConnection, PreviousSnapshot | None, bool, Listener], Read
+MakeReader = Callable[
+    [S, ReadCheckpoint, duckdb.DuckDBPyConnection, PreviousSnapshot | None, bool, Listener], Reader
 ]
 """Prepares one read, of
 
 - the directory's settings,
-- the spool, in which is what was read so far and need not be read again,
+- the checkpoint, in which is what was read so far and need not be read again,
 - the connection, on which the tables are made,
 - the snapshot before; None when there is none, or none of the same reach,
 - whether the members of every group are read anew,
@@ -108,7 +108,7 @@ class Kind(Generic[S]):
     """What reads directories of one sort.
 
     Attributes:
-        files: of the spool; those whose records make `raw_users`, `raw_groups` and `memberships`, in
+        files: of the checkpoint; those whose records make `raw_users`, `raw_groups` and `memberships`, in
             this order, so that what was set aside is counted with its table. A kind that sets nothing
             aside has none.
         reach: what decides what is read, such as address and scope. When it changes, nothing is
@@ -122,7 +122,7 @@ class Kind(Generic[S]):
 
     files: tuple[str, ...]
     source_scope: Callable[[S], dict[str, object]]
-    read: MakeRead[S]
+    reader: MakeReader[S]
     examine: Callable[[S, int], Awaitable[list[CheckResult]]]
     compared: tuple[str, ...] = ()
     full_read_days: Callable[[S], int] = every_run

@@ -1,6 +1,6 @@
 """Reads a directory into a snapshot: what every kind has in common.
 
-A read that stops half-way leaves an open snapshot: a draft with the pages read so far. Whichever sync
+A read that stops half-way leaves an open snapshot: a staged with the pages read so far. Whichever sync
 of the day comes next goes on there, for an hour; after that what was read is too old to be one picture
 with the rest, and it begins anew.
 """
@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime, timedelta
 from time import process_time
 
 import duckdb
-from pydantic import BaseModel, ConfigDict
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from opensense_okta.config.models import Directory, Organization
 from opensense_okta.directories.checkpoint import ReadCheckpoint
@@ -43,8 +43,8 @@ class Run:
     """
 
     id: str
-    chain: str
-    everything: bool = False
+    attempt_group: str
+    full: bool = False
 
 
 class OpenSnapshot(BaseModel):
@@ -62,7 +62,7 @@ class OpenSnapshot(BaseModel):
     started: datetime
     settings: str
     before: tuple[date, str] | None
-    everything: bool
+    full: bool = Field(validation_alias=AliasChoices("full", "everything"))
     full_read: date
 
 
@@ -74,25 +74,27 @@ def take_snapshot(
     Raises:
         DirectoryError: there is none; the one that stood before still stands.
     """
-    shelf, now = lake.snapshot(directory, day), datetime.now(UTC)
-    with _whose(f"{organization.name}/{directory}"):
-        stored = shelf.manifest(SnapshotManifest)
-        if stored is not None and (stored.chain == run.chain or day != organization.today(now)):
+    partition, now = lake.snapshot(directory, day), datetime.now(UTC)
+    with _with_subject(f"{organization.name}/{directory}"):
+        stored = partition.manifest(SnapshotManifest)
+        if stored is not None and (
+            stored.attempt_group == run.attempt_group or day != organization.today(now)
+        ):
             return stored
         settings = organization.directories[directory]
         before = newest_snapshot(lake, directory, day)
         wanted = _wanted(settings, before, day, run, now)
-        found = _open_snapshot(shelf, wanted, now)
+        found = _open_snapshot(partition, wanted, now)
         if found is None:
             _refuse_another_day(organization, directory, day, lake)
-            found = _begin(shelf, wanted), wanted
-        draft, opened = found
+            found = _begin(partition, wanted), wanted
+        staged, opened = found
         try:
-            manifest = _read(organization, directory, lake, day, run, draft, opened, listener)
-            shelf.commit(draft, manifest)
+            manifest = _read(organization, directory, lake, day, run, staged, opened, listener)
+            partition.commit(staged, manifest)
         except Exception as error:
             if not (isinstance(error, DirectoryError) and error.transient):
-                shelf.discard(draft)
+                partition.discard(staged)
             raise
         return manifest
 
@@ -104,7 +106,7 @@ def settings_digest(settings: Directory) -> str:
 
 
 @contextmanager
-def _whose(directory: str) -> Iterator[None]:
+def _with_subject(directory: str) -> Iterator[None]:
     """Makes every error one that is typed and says whose directory it is about."""
     try:
         yield
@@ -123,47 +125,45 @@ def _wanted(
     """What a read that begins now sets out to do."""
     digest = settings_digest(settings)
     if before is None or before.settings != digest:
-        return OpenSnapshot(
-            started=now, settings=digest, before=None, everything=True, full_read=day
-        )
+        return OpenSnapshot(started=now, settings=digest, before=None, full=True, full_read=day)
     due = day - before.full_read >= timedelta(days=kind_of(settings).full_read_days(settings))
-    everything = run.everything or due
+    full = run.full or due
     return OpenSnapshot(
         started=now,
         settings=digest,
         before=(before.day, before.id),
-        everything=everything,
-        full_read=day if everything else before.full_read,
+        full=full,
+        full_read=day if full else before.full_read,
     )
 
 
 def _open_snapshot(
-    shelf: Partition, wanted: OpenSnapshot, now: datetime
+    partition: Partition, wanted: OpenSnapshot, now: datetime
 ) -> tuple[StagedPartition, OpenSnapshot] | None:
     """The youngest open snapshot that does what is wanted, or more."""
     found = []
-    for draft in shelf.open_drafts():
+    for staged in partition.open_drafts():
         try:
-            opened = read_state(draft.pages / OPEN, OpenSnapshot)
+            opened = read_state(staged.pages / OPEN, OpenSnapshot)
         except StateFileDamaged:  # a killed process left it; its pages are not used
             continue
         if opened is None:
             continue
         same = (opened.settings, opened.before) == (wanted.settings, wanted.before)
-        enough = opened.everything or not wanted.everything
+        enough = opened.full or not wanted.full
         if same and enough and now - opened.started < OPEN_FOR:
-            found.append((draft, opened))
+            found.append((staged, opened))
     youngest = max(found, key=lambda pair: pair[1].started, default=None)
     if youngest is not None:
         youngest[0].forget_all_but_pages()
     return youngest
 
 
-def _begin(shelf: Partition, wanted: OpenSnapshot) -> StagedPartition:
-    draft = shelf.draft()
-    make_private_dir(draft.pages)
-    write_state(draft.pages / OPEN, wanted)
-    return draft
+def _begin(partition: Partition, wanted: OpenSnapshot) -> StagedPartition:
+    staged = partition.draft()
+    make_private_dir(staged.pages)
+    write_state(staged.pages / OPEN, wanted)
+    return staged
 
 
 def _refuse_another_day(organization: Organization, directory: str, day: date, lake: Lake) -> None:
@@ -193,40 +193,43 @@ def _read(
     lake: Lake,
     day: date,
     run: Run,
-    draft: StagedPartition,
+    staged: StagedPartition,
     opened: OpenSnapshot,
     listener: Listener,
 ) -> SnapshotManifest:
-    carried, begun = _before(lake, directory, opened), process_time()
+    carried, begun = _previous_snapshot(lake, directory, opened), process_time()
     # Of an earlier day, so that a second read of a day is judged as the first one was.
     before = newest_snapshot(lake, directory, day - timedelta(days=1))
     settings = organization.directories[directory]
     kind = kind_of(settings)
-    with ReadCheckpoint(draft.pages, kind.files) as spool, engine.start(draft.folder) as connection:
-        read = kind.read(settings, spool, connection, carried, opened.everything, listener)
-        cost = asyncio.run(read.run())
-        rows = {table: engine.store(connection, table, draft.table(table)) for table in TABLES}
-        engine.store(connection, "member_reads", draft.table("member_reads"))
+    with (
+        ReadCheckpoint(staged.pages, kind.files) as checkpoint,
+        engine.start(staged.folder) as connection,
+    ):
+        reader = kind.reader(settings, checkpoint, connection, carried, opened.full, listener)
+        cost = asyncio.run(reader.run())
+        rows = {table: engine.store(connection, table, staged.table(table)) for table in TABLES}
+        engine.store(connection, "member_reads", staged.table("member_reads"))
         for table in TABLES:
-            engine.view(connection, table, draft.table(table))
+            engine.view(connection, table, staged.table(table))
         evidence = {
-            **read.collect_evidence(),
+            **reader.collect_evidence(),
             **_compared(before, opened, kind.compared),
             "stale_after_days": organization.resolution.stale_after_days,
         }
         files = dict(zip(TABLES, kind.files, strict=False))
         set_aside = {
-            table: spool.set_aside(files[table]) if table in files else 0 for table in TABLES
+            table: checkpoint.set_aside(files[table]) if table in files else 0 for table in TABLES
         }
     return SnapshotManifest(
-        id=draft.id,
+        id=staged.id,
         organization=organization.name,
         directory=directory,
         kind=settings.kind,
         day=day,
         run_id=run.id,
-        chain=run.chain,
-        mode="full" if opened.everything else "incremental",
+        attempt_group=run.attempt_group,
+        mode="full" if opened.full else "incremental",
         settings=opened.settings,
         full_read=opened.full_read,
         before=before.day if before else None,
@@ -239,7 +242,7 @@ def _read(
     )
 
 
-def _before(lake: Lake, directory: str, opened: OpenSnapshot) -> PreviousSnapshot | None:
+def _previous_snapshot(lake: Lake, directory: str, opened: OpenSnapshot) -> PreviousSnapshot | None:
     if opened.before is None:
         return None
     day, snapshot = opened.before
@@ -257,7 +260,7 @@ def _compared(
     """What a loss of people may come from, beside those who left."""
     known = before.evidence if before else {}
     return {
-        **{f"{name}_before": known[name] for name in names if name in known},
+        **{f"{name}_previous_snapshot": known[name] for name in names if name in known},
         "users_before": before.rows["raw_users"] if before else 0,
         "scope_changed": int(before is not None and before.settings != opened.settings),
     }

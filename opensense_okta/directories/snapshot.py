@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from opensense_okta.directories.checks import Table
 from opensense_okta.storage.lake import Lake, Manifest
@@ -56,7 +56,7 @@ class SnapshotManifest(Manifest):
     kind: str
     day: date
     run_id: str
-    chain: str
+    attempt_group: str = Field(validation_alias=AliasChoices("attempt_group", "chain"))
     mode: Literal["full", "incremental"]
     settings: str
     full_read: date

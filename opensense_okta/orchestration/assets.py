@@ -148,7 +148,7 @@ def _directory(
         watcher: Watcher = getattr(context.resources, names.PROGRESS)
         with _work(context, organization, directory) as (day, lake):
             lake.sweep(datetime.now(UTC))
-            run = Run(run_id, group, everything=config.full)
+            run = Run(run_id, group, full=config.full)
             listener = watcher.listener(context, directory)
             manifest = take_snapshot(organization, directory, day, lake, run, listener)
         partition = lake.snapshot(directory, day)

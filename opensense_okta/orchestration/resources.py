@@ -9,7 +9,7 @@ from typing import Protocol
 import dagster as dg
 from pydantic import Field
 
-from opensense_okta.directories.protocol import Listener, Progress, in_words
+from opensense_okta.directories.protocol import Listener, Progress, format_progress
 from opensense_okta.orchestration import lock, names
 from opensense_okta.storage.lake import Lake
 
@@ -51,7 +51,7 @@ class LogWatcher:
             nonlocal last
             if progress.note or monotonic() - last >= LOG_INTERVAL:
                 last = monotonic()
-                context.log.info(f"{directory}: {in_words(progress)}")
+                context.log.info(f"{directory}: {format_progress(progress)}")
 
         return listen
 

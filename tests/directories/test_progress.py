@@ -1,6 +1,6 @@
 import pytest
 
-from opensense_okta.directories.protocol import Progress, in_words
+from opensense_okta.directories.protocol import Progress, format_progress
 
 
 @pytest.mark.parametrize(
@@ -14,4 +14,4 @@ from opensense_okta.directories.protocol import Progress, in_words
     ],
 )
 def test_progress_in_one_line(progress: Progress, words: str) -> None:
-    assert in_words(progress) == words
+    assert format_progress(progress) == words

@@ -98,7 +98,11 @@ def test_a_snapshot_is_read_and_committed_with_what_proves_it(
     assert stored(lake) == manifest
     assert lake.snapshot_days("okta") == [TODAY]
     assert (manifest.organization, manifest.directory, manifest.kind) == ("acme", "okta", "okta")
-    assert (manifest.day, manifest.chain, manifest.run_id) == (TODAY, "first", "run of first")
+    assert (manifest.day, manifest.attempt_group, manifest.run_id) == (
+        TODAY,
+        "first",
+        "run of first",
+    )
     assert manifest.rows == {
         "raw_users": len(truth.users),
         "raw_groups": len(truth.groups),

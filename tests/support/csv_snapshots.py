@@ -58,7 +58,7 @@ def store(
         kind="csv",
         day=day,
         run_id=f"run of {day}",
-        chain=f"run of {day}",
+        attempt_group=f"run of {day}",
         mode="full",
         settings="",
         full_read=day,

@@ -64,7 +64,7 @@ def read(
     folder = Path(mkdtemp(dir=folder))  # nothing of an earlier read to go on with
     settings = OktaDirectory(kind="okta", endpoint=url, rate_limit_share=share)
     with ReadCheckpoint(folder, okta.FILES) as spool, engine.start(folder) as connection:
-        reader = okta.Read(settings, spool, connection, None, True, listener)
+        reader = okta.Reader(settings, spool, connection, None, True, listener)
         cost = asyncio.run(_read(reader, url, auth, impatience))
         return Read(
             rows(connection, "raw_users"),
@@ -77,7 +77,7 @@ def read(
         )
 
 
-async def _read(reader: okta.Read, url: str, auth: Auth, impatience: Impatience) -> Cost:
+async def _read(reader: okta.Reader, url: str, auth: Auth, impatience: Impatience) -> Cost:
     async with connect(url, auth, okta.PROTOCOL) as api:
         api.clock = impatience.clock
         return await reader.read(api)

@@ -135,7 +135,7 @@ def store(
         kind="okta",
         day=day,
         run_id=f"run of {day}",
-        chain=f"run of {day}",
+        attempt_group=f"run of {day}",
         mode="full",
         settings="",
         full_read=date(2026, 11, 23),

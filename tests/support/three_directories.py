@@ -171,7 +171,7 @@ class Company:
         self.org.advance(day)
         self.export_hr()
         organization, errors = self.organization, {}
-        run = Run(id=f"run of {day}", chain=f"run of {day}")
+        run = Run(id=f"run of {day}", attempt_group=f"run of {day}")
         with self._evening_of(day):
             for directory in organization.directories:
                 try:

@@ -23,8 +23,8 @@ async def examine(directory: CsvDirectory, stale_after_days: int) -> list[CheckR
     """What a sync would meet: the files, their age, their header, and their rows."""
     with TemporaryDirectory(prefix="opensense-doctor-") as folder:
         place = Path(folder)
-        with ReadCheckpoint(place, csv.FILES) as spool, engine.start(place) as connection:
-            read = csv.Read(directory, spool, connection, None, True, no_progress)
+        with ReadCheckpoint(place, csv.FILES) as checkpoint, engine.start(place) as connection:
+            read = csv.Reader(directory, checkpoint, connection, None, True, no_progress)
             try:
                 await read.run()
                 found = _rows(directory, read.collect_evidence())

@@ -30,7 +30,7 @@ from opensense_okta.directories.snapshot import Cost
 from opensense_okta.storage import engine
 
 FILES: tuple[str, ...] = ()
-"""Of the spool: none; whole files are copied, and read again by whoever starts anew."""
+"""Of the checkpoint: none; whole files are copied, and read again by whoever starts anew."""
 
 COPIES = "files"
 COMPARED = ("files_unended", "groups", "memberships")
@@ -49,29 +49,29 @@ def source_scope(directory: CsvDirectory) -> dict[str, object]:
     }
 
 
-class Read:
+class Reader:
     """One read of one directory's files into tables.
 
     Args:
         directory: its settings.
-        spool: its folder takes the copies.
+        checkpoint: its folder takes the copies.
         connection: where the tables are made, by their names.
-        before: not used: everything is read.
-        everything: not used: everything is read.
+        before: not used: nothing is carried over.
+        full: not used: all files are read in any case.
         listener: told how far the read has come.
     """
 
     def __init__(
         self,
         directory: CsvDirectory,
-        spool: ReadCheckpoint,
+        checkpoint: ReadCheckpoint,
         connection: duckdb.DuckDBPyConnection,
         before: PreviousSnapshot | None,  # noqa: ARG002 - the protocol's
-        everything: bool,  # noqa: ARG002 - the protocol's
+        full: bool,  # noqa: ARG002 - the protocol's
         listener: Listener,
     ) -> None:
         self._directory = directory
-        self._folder = spool.folder / COPIES
+        self._folder = checkpoint.folder / COPIES
         self._connection = connection
         self._listener = listener
         self._started = datetime.now(UTC)

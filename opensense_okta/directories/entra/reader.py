@@ -30,7 +30,7 @@ from opensense_okta.directories.errors import (
 from opensense_okta.directories.http.client import Api, Auth, Protocol, connect
 from opensense_okta.directories.http.keys import read_certificate
 from opensense_okta.directories.http.oauth import ClientCredentials, client_secret, private_key_jwt
-from opensense_okta.directories.http.paging import Listing, Pages, cost_of, each
+from opensense_okta.directories.http.paging import Listing, Pages, cost_of, for_each
 from opensense_okta.directories.http.rate_limit import RateLimiter
 from opensense_okta.directories.protocol import SHARED_SQL, Listener, PreviousSnapshot, Progress
 from opensense_okta.directories.snapshot import Cost
@@ -142,55 +142,57 @@ def members_url(group: str) -> str:
     return f"/v1.0/groups/{quote(group, safe='')}/members?$select=id&$top={PAGE_SIZE}"
 
 
-class Read:
-    """One read of one Entra tenant: into a spool, and from there into tables.
+class Reader:
+    """One read of one Entra tenant: into a checkpoint, and from there into tables.
 
     Args:
         directory: its settings.
-        spool: what was read so far is in it and is not read again.
+        checkpoint: what was read so far is in it and is not read again.
         connection: where the tables are made, as views by their names.
         before: not needed: Graph does not tell which groups have changed, so all are read.
-        everything: as it is in any case.
+        full: not used: all members are read in any case.
         listener: told how far the read has come.
     """
 
     def __init__(
         self,
         directory: EntraDirectory,
-        spool: ReadCheckpoint,
+        checkpoint: ReadCheckpoint,
         connection: duckdb.DuckDBPyConnection,
         before: PreviousSnapshot | None,  # noqa: ARG002 - the protocol's
-        everything: bool,  # noqa: ARG002 - the protocol's
+        full: bool,  # noqa: ARG002 - the protocol's
         listener: Listener,
     ) -> None:
         self._directory = directory
-        self._spool = spool
+        self._checkpoint = checkpoint
         self._connection = connection
         self._listener = listener
         self._counted = 0
 
     async def run(self) -> Cost:
-        """Connects to Graph and reads what the spool lacks.
+        """Connects to Graph and reads what the checkpoint lacks.
 
         Raises:
-            DirectoryError: what was read until then stays in the spool.
+            DirectoryError: what was read until then stays in the checkpoint.
         """
         auth = authorization(self._directory)
         async with connect(graph_root(self._directory), auth, PROTOCOL) as api:
             return await self.read(api)
 
     async def read(self, api: Api) -> Cost:
-        """Reads what the spool lacks and makes the raw tables."""
+        """Reads what the checkpoint lacks and makes the raw tables."""
         budget = RateLimiter(1.0, api.clock, self._wait, max_per_second=MAX_REQUESTS_PER_SECOND)
-        engine.run(self._connection, SHARED_SQL, "journal.sql", journal=str(self._spool.journal))
-        pages = Pages(api, self._spool, following, HEADERS, self._tell)
+        engine.run(
+            self._connection, SHARED_SQL, "journal.sql", journal=str(self._checkpoint.journal)
+        )
+        pages = Pages(api, self._checkpoint, following, HEADERS, self._report_page)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._read_users(pages, budget))
                 tasks.create_task(self._read_groups_and_members(pages, budget))
         except* Exception as failed:  # noqa: BLE001 - whatever it was, the first is what happened
             raise first_of(failed) from None
-        self._sql("tables.sql", members_records=str(self._spool.path("members")))
+        self._sql("tables.sql", members_records=str(self._checkpoint.path("members")))
         return cost_of(pages, (budget,))
 
     def collect_evidence(self) -> dict[str, int]:
@@ -209,15 +211,15 @@ class Read:
     async def _read_users(self, pages: Pages, budget: RateLimiter) -> None:
         url = users_url(self._directory)
         # By its address: pages with other properties are another listing, not one to go on with.
-        place = await pages.complete(Listing(url, "users", url, budget, read_page))
-        if not sum(page.rows for page in place.pages):
+        progress = await pages.complete(Listing(url, "users", url, budget, read_page))
+        if not sum(page.rows for page in progress.pages):
             raise IncompleteListing(
                 "Microsoft Graph answered, but listed no users at all.",
                 remedy="A tenant always has users: the app lacks a permission. "
                 + entra_errors.GRANT,
             )
         self._counted = await self._count(pages.api, budget)
-        self._sql("users.sql", users_records=str(self._spool.path("users")), users_listing=url)
+        self._sql("users.sql", users_records=str(self._checkpoint.path("users")), users_listing=url)
 
     async def _count(self, api: Api, budget: RateLimiter) -> int:
         """How many users the tenant counts; 0 when it does not say, which is no reason to fail."""
@@ -229,7 +231,7 @@ class Read:
     async def _read_groups_and_members(self, pages: Pages, budget: RateLimiter) -> None:
         await pages.complete(Listing("groups", "groups", GROUPS, budget, read_page))
         scope = self._directory.scope.groups
-        self._sql("groups.sql", groups_records=str(self._spool.path("groups")))
+        self._sql("groups.sql", groups_records=str(self._checkpoint.path("groups")))
         engine.run(
             self._connection,
             SHARED_SQL,
@@ -251,7 +253,7 @@ class Read:
             done += 1
             self._listener(Progress("groups' members", done, len(in_scope)))
 
-        await each(in_scope, WORKERS, act)
+        await for_each(in_scope, WORKERS, act)
 
     async def _read_members(self, pages: Pages, budget: RateLimiter, group: str) -> None:
         try:
@@ -259,7 +261,7 @@ class Read:
                 Listing(group, "members", members_url(group), budget, read_members)
             )
         except Gone:
-            self._spool.add_gone("members", group)
+            self._checkpoint.add_gone("members", group)
 
     def _sql(self, name: str, **variables: engine.Value) -> list[dict[str, object]]:
         return engine.run(self._connection, __package__, name, **variables)
@@ -267,9 +269,9 @@ class Read:
     def _wait(self, seconds: float) -> None:
         self._listener(Progress("requests", 0, note=f"waiting {seconds:.0f} s for the rate limit"))
 
-    def _tell(self, page: Page) -> None:
+    def _report_page(self, page: Page) -> None:
         if page.file != "members":
-            self._listener(Progress(page.file, self._spool.rows(page.file)))
+            self._listener(Progress(page.file, self._checkpoint.rows(page.file)))
 
 
 def _by_certificate(

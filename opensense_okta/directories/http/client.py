@@ -1,6 +1,6 @@
 """Paced, retried, host-pinned reads over HTTP: the only module that knows the HTTP library.
 
-A request goes out when its bucket's governor lets it, carries credentials to the configured host
+A request goes out when its bucket's limiter lets it, carries credentials to the configured host
 only, is never redirected, and is repeated with back-off when that may help.
 """
 
@@ -103,7 +103,7 @@ class Api:
     async def get(
         self,
         url: str,
-        governor: RateLimiter,
+        limiter: RateLimiter,
         parse: Callable[[Answer], P],
         headers: Headers | None = None,
         tries: int | None = None,
@@ -112,7 +112,7 @@ class Api:
 
         Args:
             url: a path below the origin, or an absolute address that must lie at the origin.
-            governor: of the bucket that the address draws from.
+            limiter: of the bucket that the address draws from.
             parse: makes a page of an answer; raises `ServerTrouble` for one that cannot be read.
             headers: beside the usual ones.
             tries: when the answer may be too much to ask for, because it is an error or does not come;
@@ -124,11 +124,11 @@ class Api:
         address = self._trusted(url)
 
         async def once() -> P:
-            return parse(await self._once(address, governor, headers or {}))
+            return parse(await self._once(address, limiter, headers or {}))
 
         return await tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(_worth_repeating),
-            stop=_enough(tries or TRIES),
+            stop=_stop_after(tries or TRIES),
             wait=_back_off,
             sleep=self.clock.sleep,
             before_sleep=self._count_retry,
@@ -145,26 +145,26 @@ class Api:
             )
         return address
 
-    async def _once(self, url: str, governor: RateLimiter, headers: Headers) -> Answer:
-        await governor.acquire()
+    async def _once(self, url: str, limiter: RateLimiter, headers: Headers) -> Answer:
+        await limiter.acquire()
         try:
             async with self.slots.slot():
                 answer = await self._ask(url, headers)
         except BaseException as failed:
-            governor.reset()
-            _obey(failed, governor)  # the token endpoint has limits, too
+            limiter.reset()
+            _apply_retry_after(failed, limiter)  # the token endpoint has limits, too
             raise
         if self.protocol.busy(answer):
-            governor.reset()
+            limiter.reset()
             self.slots.decrease()
         else:
-            governor.update(self.protocol.allowance(answer))
+            limiter.update(self.protocol.allowance(answer))
             self.slots.increase()
         self.usage.received += len(answer.body)
         error = self.protocol.error(answer)
         if error is None:
             return answer
-        _obey(error, governor)
+        _apply_retry_after(error, limiter)
         raise error
 
     async def _ask(self, url: str, headers: Headers) -> Answer:
@@ -256,10 +256,10 @@ def retry_after(answer: Answer) -> datetime | None:
         return http_date(text)
 
 
-def _obey(error: BaseException, governor: RateLimiter) -> None:
+def _apply_retry_after(error: BaseException, limiter: RateLimiter) -> None:
     """Lets no call go before the time that the API named."""
     if isinstance(error, RateLimited) and error.retry_at is not None:
-        governor.pause(_seconds_until(error.retry_at))
+        limiter.pause(_seconds_until(error.retry_at))
 
 
 def _worth_repeating(error: BaseException) -> bool:
@@ -271,20 +271,20 @@ def _worth_repeating(error: BaseException) -> bool:
     return not far
 
 
-def _enough(tries: int) -> Callable[[tenacity.RetryCallState], bool]:
-    def enough(state: tenacity.RetryCallState) -> bool:
+def _stop_after(tries: int) -> Callable[[tenacity.RetryCallState], bool]:
+    def stop(state: tenacity.RetryCallState) -> bool:
         error = state.outcome.exception() if state.outcome else None
         too_much = isinstance(error, ServerTrouble | Unreachable)
         return state.attempt_number >= (tries if too_much else TRIES)
 
-    return enough
+    return stop
 
 
 def _back_off(state: tenacity.RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     growing = min(FIRST_BACK_OFF * 2 ** (state.attempt_number - 1), LONGEST_BACK_OFF)
     if isinstance(error, RateLimited) and error.retry_at is not None:
-        return jittered(1.0)  # the governor waits for the budget itself
+        return jittered(1.0)  # the limiter waits for the budget itself
     if isinstance(error, RateLimited):
         return jittered(5.0)  # too many at once (docs/okta-api.md, "Concurrency")
     if isinstance(error, DirectoryError) and error.retry_at is not None:

@@ -153,8 +153,8 @@ def read_certificate(text: str) -> Certificate:
         CredentialsRejected: there are none that belong together. The text never quotes the key.
     """
     blocks = [(match["kind"], match[0]) for match in _BLOCK.finditer(text)]
-    keys = [pause for kind, pause in blocks if kind.endswith("PRIVATE KEY")]
-    chain = [pause for kind, pause in blocks if kind == "CERTIFICATE"]
+    keys = [block for kind, block in blocks if kind.endswith("PRIVATE KEY")]
+    chain = [block for kind, block in blocks if kind == "CERTIFICATE"]
     if not keys or not chain:
         raise _unusable_certificate("it does not hold both a private key and a certificate")
     try:
@@ -167,8 +167,8 @@ def read_certificate(text: str) -> Certificate:
         raise _unusable_certificate("its private key is no RSA key")
     own = _public(key.key.raw_value)
     try:
-        certificates = [x509.load_pem_x509_certificate(pause.encode()) for pause in chain]
-        fitting = [each for each in certificates if _public(each) == own]
+        certificates = [x509.load_pem_x509_certificate(block.encode()) for block in chain]
+        fitting = [certificate for certificate in certificates if _public(certificate) == own]
     except ValueError:
         raise _unusable_certificate("its certificate is broken") from None
     if not fitting:

@@ -135,7 +135,7 @@ class ClientCredentials(Auth):
             if last or response.status_code not in {400, 401, 403}:
                 return
             await response.aread()
-            if not self._may_help(answer_of(response), grant):
+            if not self._worth_retrying(answer_of(response), grant):
                 return
 
     def _fetch(self) -> Generator[Request, Response, None]:
@@ -148,7 +148,7 @@ class ClientCredentials(Auth):
                 self._grant = self._granted(answer)
                 return
             refusal = _refusal(answer)
-            if not self._learned_from(answer, refusal):
+            if not self._can_retry_token(answer, refusal):
                 break
         raise self._explain(answer, refusal.error, refusal.error_description)
 
@@ -177,7 +177,7 @@ class ClientCredentials(Auth):
         bound = token.token_type.lower() == "dpop"
         return Grant(token.access_token, bound, monotonic() + token.expires_in - early)
 
-    def _learned_from(self, answer: Answer, refusal: _Refusal) -> bool:
+    def _can_retry_token(self, answer: Answer, refusal: _Refusal) -> bool:
         """Whether the refusal told something that makes another attempt worthwhile."""
         if refusal.error == "invalid_dpop_proof" and self._proofs is None:
             self._proofs = Proofs()
@@ -185,7 +185,7 @@ class ClientCredentials(Auth):
         if refusal.error == "use_dpop_nonce":
             return self._proofs is not None and self._proofs.nonce is not None
         used = "already been used" in refusal.error_description
-        return used or self._corrected_clock(answer)
+        return used or self._correct_clock(answer)
 
     def _authorize(self, request: Request, grant: Grant) -> None:
         if not grant.bound:
@@ -198,10 +198,10 @@ class ClientCredentials(Auth):
             request.method, url, self._now(), token=grant.token
         )
 
-    def _may_help(self, answer: Answer, grant: Grant) -> bool:
+    def _worth_retrying(self, answer: Answer, grant: Grant) -> bool:
         """Whether the API's refusal may be one of this token or proof alone."""
         if "invalid_dpop_proof" in answer.header("www-authenticate"):
-            self._corrected_clock(answer)
+            self._correct_clock(answer)
             return True
         if not self._lost(answer):
             return False
@@ -212,7 +212,7 @@ class ClientCredentials(Auth):
     def _now(self) -> int:
         return keys.now() + floor(self._skew)
 
-    def _corrected_clock(self, answer: Answer) -> bool:
+    def _correct_clock(self, answer: Answer) -> bool:
         """Takes over the server's time where ours is far from it; assertions and proofs carry it."""
         server = http_date(answer.header("date"))
         if server is None:

@@ -1,7 +1,7 @@
 """Reads listings page by page: what every API with pages has in common.
 
 A listing is proven whole by its chain of pages: each leads to the next, none comes twice, and the
-last one says that it is the last. It is begun anew once when the API loses the place, and goes on
+last one says that it is the last. It is begun anew once when the API loses the progress, and goes on
 where an earlier run stopped.
 """
 
@@ -25,7 +25,7 @@ class Listing:
 
     Attributes:
         name: unique in a read, such as `users` or a group's id.
-        file: of the spool that takes its records.
+        file: of the checkpoint that takes its records.
         url: of the first page.
         bucket: that its requests draw from.
         parse: makes records of an answer.
@@ -42,43 +42,43 @@ class Listing:
 
 @dataclass
 class Pages:
-    """Reads listings of one API into a spool.
+    """Reads listings of one API into a checkpoint.
 
     Attributes:
         following: where the next page is, by an answer and its records; None at the end.
         read: pages read by this process, those of before not counted.
-        told: what is told of each page.
+        on_page: what is on_page of each page.
     """
 
     api: Api
-    spool: ReadCheckpoint
+    checkpoint: ReadCheckpoint
     following: Callable[[Answer, Records], str | None]
     headers: Mapping[str, str] = field(default_factory=dict)
-    told: Callable[[Page], None] = lambda _page: None
+    on_page: Callable[[Page], None] = lambda _page: None
     read: int = 0
 
     async def complete(self, listing: Listing) -> ListingProgress:
-        """Reads what is missing of a listing; its pages are in the spool then.
+        """Reads what is missing of a listing; its pages are in the checkpoint then.
 
         Raises:
             IncompleteListing: the pages run in a circle.
             DirectoryError: a page could not be read.
         """
-        place = self.spool.place(listing.name)
-        attempt = place.last.attempt if place else 1
+        progress = self.checkpoint.progress(listing.name)
+        attempt = progress.last.attempt if progress else 1
         try:
-            return await self._chain(listing, attempt)
+            return await self._read_pages(listing, attempt)
         except CursorLost:
-            return await self._chain(listing, attempt + 1)
+            return await self._read_pages(listing, attempt + 1)
 
     async def restart(self, listing: Listing) -> ListingProgress:
         """Reads a listing from its first page, whatever is there of it."""
-        place = self.spool.place(listing.name)
-        return await self._chain(listing, place.last.attempt + 1 if place else 1)
+        progress = self.checkpoint.progress(listing.name)
+        return await self._read_pages(listing, progress.last.attempt + 1 if progress else 1)
 
-    async def _chain(self, listing: Listing, attempt: int) -> ListingProgress:
-        place = self.spool.place(listing.name)
-        begun = place.pages if place and place.last.attempt == attempt else ()
+    async def _read_pages(self, listing: Listing, attempt: int) -> ListingProgress:
+        progress = self.checkpoint.progress(listing.name)
+        begun = progress.pages if progress and progress.last.attempt == attempt else ()
         first = urljoin(self.api.origin + "/", listing.url)
         seen = {first, *(page.next for page in begun)}
         following = begun[-1].next if begun else first
@@ -99,13 +99,13 @@ class Pages:
                 )
             seen.add(following)
             self.read += 1
-            page = self.spool.add(
+            page = self.checkpoint.add(
                 listing.file, listing.name, attempt, number, records, following, at
             )
-            self.told(page)
-        done = self.spool.place(listing.name)
+            self.on_page(page)
+        done = self.checkpoint.progress(listing.name)
         if done is None:
-            raise RuntimeError("a listing that was read is not in the spool")
+            raise RuntimeError("a listing that was read is not in the checkpoint")
         return done
 
     def _parser(self, listing: Listing) -> Callable[[Answer], tuple[Records, str | None, datetime]]:
@@ -117,7 +117,9 @@ class Pages:
         return parse
 
 
-async def each(things: Sequence[str], workers: int, act: Callable[[str], Awaitable[None]]) -> None:
+async def for_each(
+    things: Sequence[str], workers: int, act: Callable[[str], Awaitable[None]]
+) -> None:
     """Acts on each of the things, on so many at once.
 
     Raises:
@@ -142,7 +144,7 @@ def cost_of(pages: Pages, buckets: Sequence[RateLimiter]) -> Cost:
         requests=usage.requests,
         retries=usage.retries,
         pages=pages.read,
-        resumed_pages=pages.spool.resumed_pages,
+        resumed_pages=pages.checkpoint.resumed_pages,
         received=usage.received,
         waits=sum(bucket.waits for bucket in buckets),
         waited=round(sum(bucket.waited for bucket in buckets), 1),

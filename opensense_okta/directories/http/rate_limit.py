@@ -1,7 +1,7 @@
 """Keeps the calls of one rate-limit bucket within our share of it, evenly spread.
 
 The API says in headers how many calls a bucket allows in its window, how many are left and when the
-window ends (docs/okta-api.md, "Rate limits"). A governor believes the smallest count it saw in a
+window ends (docs/okta-api.md, "Rate limits"). A limiter believes the smallest count it saw in a
 window, since counters and answers arrive out of order, knows a window by the name the server gives it,
 and measures it by the server's own clock, since ours may be wrong.
 """
@@ -39,7 +39,7 @@ class RateLimitHeaders:
 
 @dataclass(frozen=True)
 class Clock:
-    """Time as the governor sees it; tests bring their own."""
+    """Time as the limiter sees it; tests bring their own."""
 
     now: Callable[[], float] = monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -58,7 +58,7 @@ class RateLimiter:
 
     share: float
     clock: Clock = field(default_factory=Clock)
-    waiting: Callable[[float], None] = lambda _seconds: None
+    on_wait: Callable[[float], None] = lambda _seconds: None
     max_per_second: float = math.inf
     waits: int = 0
     waited: float = 0.0
@@ -72,19 +72,19 @@ class RateLimiter:
     _in_flight: int = 0
     _last: float = -math.inf
     _blocked_until: float = 0.0
-    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _learned: asyncio.Event = field(default_factory=asyncio.Event)
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _answered: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
-    def a_minute(self) -> int:
+    def per_minute(self) -> int:
         """How many calls a minute the share allows; 0 when the API says nothing of limits."""
         return math.floor((self._limit or 0) * self.share)
 
     async def acquire(self) -> None:
         """Returns when the next call may go out. Its answer must be given to `update` or `reset`."""
-        async with self._turn:
-            if self._in_flight and not self._learned.is_set():
-                await self._learned.wait()  # the first answer says what the budget is
+        async with self._lock:
+            if self._in_flight and not self._answered.is_set():
+                await self._answered.wait()  # the first answer says what the budget is
             while (seconds := self._seconds_to_wait()) > 0:
                 await self.clock.sleep(seconds)
             self._last = self.clock.now()
@@ -94,7 +94,7 @@ class RateLimiter:
     def update(self, allowance: RateLimitHeaders | None) -> None:
         """Takes in what an answer says of the budget; None when it says nothing."""
         self._in_flight -= 1
-        self._learned.set()
+        self._answered.set()
         if allowance is None:
             return
         if allowance.limit:
@@ -117,7 +117,7 @@ class RateLimiter:
     def reset(self) -> None:
         """A call ended without an answer."""
         self._in_flight -= 1
-        self._learned.set()
+        self._answered.set()
 
     def pause(self, seconds: float) -> None:
         """No call goes out for so many seconds: the API said so, or its budget is used up."""
@@ -153,7 +153,7 @@ class RateLimiter:
     def _note_wait(self, seconds: float) -> None:
         self.waits += 1
         self.waited += seconds
-        self.waiting(seconds)
+        self.on_wait(seconds)
 
 
 class ConcurrencyLimit:

@@ -26,7 +26,7 @@ from opensense_okta.directories.errors import (
 from opensense_okta.directories.http.client import Answer, Api, Auth, HeaderAuth, Protocol, connect
 from opensense_okta.directories.http.keys import read_key
 from opensense_okta.directories.http.oauth import ClientCredentials, private_key_jwt
-from opensense_okta.directories.http.paging import Listing, Pages, cost_of, each
+from opensense_okta.directories.http.paging import Listing, Pages, cost_of, for_each
 from opensense_okta.directories.http.rate_limit import RateLimiter
 from opensense_okta.directories.okta import errors as okta_errors
 from opensense_okta.directories.okta import token_errors as okta_token_errors
@@ -92,51 +92,53 @@ def authorization(directory: OktaDirectory) -> Auth:
     return HeaderAuth(f"SSWS {token}")
 
 
-class Read:
-    """One read of one Okta organization: into a spool, and from there into tables.
+class Reader:
+    """One read of one Okta organization: into a checkpoint, and from there into tables.
 
     Args:
         directory: its settings.
-        spool: what was read so far is in it and is not read again.
+        checkpoint: what was read so far is in it and is not read again.
         connection: where the tables are made, as views by their names.
         before: the snapshot before; None when there is none.
-        everything: whether the members of every group are read anew.
+        full: whether the members of all groups are read, also of unchanged ones.
         listener: told how far the read has come.
     """
 
     def __init__(
         self,
         directory: OktaDirectory,
-        spool: ReadCheckpoint,
+        checkpoint: ReadCheckpoint,
         connection: duckdb.DuckDBPyConnection,
         before: PreviousSnapshot | None,
-        everything: bool,
+        full: bool,
         listener: Listener,
     ) -> None:
         self._directory = directory
-        self._spool = spool
+        self._checkpoint = checkpoint
         self._connection = connection
         self._before = before
-        self._everything = everything
+        self._full = full
         self._listener = listener
         self._groups_left = 0
 
     async def run(self) -> Cost:
-        """Connects to the organization and reads what the spool lacks.
+        """Connects to the organization and reads what the checkpoint lacks.
 
         Raises:
-            DirectoryError: what was read until then stays in the spool.
+            DirectoryError: what was read until then stays in the checkpoint.
         """
         auth = authorization(self._directory)
         async with connect(self._directory.endpoint, auth, PROTOCOL) as api:
             return await self.read(api)
 
     async def read(self, api: Api) -> Cost:
-        """Reads what the spool lacks and makes the raw tables."""
+        """Reads what the checkpoint lacks and makes the raw tables."""
         # Members of groups draw from the bucket of groups (docs/okta-api.md, "Rate limits").
-        users, groups = self._governor(api, "users"), self._governor(api, "groups")
-        engine.run(self._connection, SHARED_SQL, "journal.sql", journal=str(self._spool.journal))
-        pages = Pages(api, self._spool, _following, LEAN, self._tell)
+        users, groups = self._rate_limiter(api, "users"), self._rate_limiter(api, "groups")
+        engine.run(
+            self._connection, SHARED_SQL, "journal.sql", journal=str(self._checkpoint.journal)
+        )
+        pages = Pages(api, self._checkpoint, _following, LEAN, self._report_page)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._read_users(pages, users))
@@ -146,7 +148,7 @@ class Read:
             raise first_of(failed) from None
         self._sql(
             "tables.sql",
-            members_records=str(self._spool.path("members")),
+            members_records=str(self._checkpoint.path("members")),
             profile_fields=_fields(self._directory),
         )
         return cost_of(pages, (users, groups))
@@ -167,19 +169,19 @@ class Read:
     async def _read_users(self, pages: Pages, bucket: RateLimiter) -> None:
         listed = 0
         for name, url in (("users", USERS), ("deprovisioned", DEPROVISIONED)):
-            place = await pages.complete(Listing(name, "users", url, bucket, _records))
-            listed += sum(page.rows for page in place.pages)
+            progress = await pages.complete(Listing(name, "users", url, bucket, _records))
+            listed += sum(page.rows for page in progress.pages)
             if not listed:
                 raise IncompleteListing(
                     "Okta answered, but listed no users at all.",
                     remedy="An organization always has users: the credentials lack a role. "
                     + okta_errors.GRANT,
                 )
-        self._sql("users.sql", users_records=str(self._spool.path("users")))
+        self._sql("users.sql", users_records=str(self._checkpoint.path("users")))
 
     async def _read_groups_and_members(self, pages: Pages, bucket: RateLimiter) -> None:
-        place = await pages.complete(Listing("groups", "groups", GROUPS, bucket, _records))
-        if not sum(page.rows for page in place.pages):
+        progress = await pages.complete(Listing("groups", "groups", GROUPS, bucket, _records))
+        if not sum(page.rows for page in progress.pages):
             raise IncompleteListing(
                 "Okta answered, but listed no groups at all, not even Everyone.",
                 remedy="The credentials lack a role. " + okta_errors.GRANT,
@@ -193,21 +195,21 @@ class Read:
             done = len(to_read) - self._groups_left
             self._listener(Progress("groups' members", done, len(to_read)))
 
-        await each(to_read, WORKERS, act)
+        await for_each(to_read, WORKERS, act)
 
     def _plan(self) -> list[tuple[str, str]]:
         """How the members of each group are to be had."""
         scope, statuses = self._directory.scope.groups, self._directory.scope.statuses
         self._sql(
             "groups.sql",
-            groups_records=str(self._spool.path("groups")),
+            groups_records=str(self._checkpoint.path("groups")),
             scope_groups=list(scope) if scope is not None else None,
         )
         engine.run(self._connection, SHARED_SQL, "scope.sql")
         self._view_before()
         planned = self._sql(
             "plan.sql",
-            everything=self._everything,
+            read_all=self._full,
             scope_statuses=list(statuses) if statuses is not None else None,
         )
         if not planned:
@@ -239,7 +241,7 @@ class Read:
                     Listing(group, "members", f"{url}{small}", bucket, _identifiers)
                 )
         except Gone:
-            self._spool.add_gone("members", group)
+            self._checkpoint.add_gone("members", group)
 
     async def _settle_everyone(self, pages: Pages, bucket: RateLimiter) -> None:
         """Derives who is in Everyone, or reads it where the API's count fits no derivation."""
@@ -255,21 +257,21 @@ class Read:
     def _sql(self, name: str, **variables: engine.Value) -> list[dict[str, object]]:
         return engine.run(self._connection, __package__, name, **variables)
 
-    def _governor(self, api: Api, bucket: str) -> RateLimiter:
-        governor = RateLimiter(self._directory.rate_limit_share, api.clock)
+    def _rate_limiter(self, api: Api, bucket: str) -> RateLimiter:
+        limiter = RateLimiter(self._directory.rate_limit_share, api.clock)
 
-        def tell(seconds: float) -> None:
+        def report_wait(seconds: float) -> None:
             note = f"waiting {seconds:.0f} s for the rate limit"
-            if bucket == "groups" and governor.a_minute and self._groups_left:
-                note += f"; about {self._groups_left / governor.a_minute:.0f} min to go"
+            if bucket == "groups" and limiter.per_minute and self._groups_left:
+                note += f"; about {self._groups_left / limiter.per_minute:.0f} min to go"
             self._listener(Progress(bucket, 0, note=note))
 
-        governor.waiting = tell
-        return governor
+        limiter.on_wait = report_wait
+        return limiter
 
-    def _tell(self, page: Page) -> None:
+    def _report_page(self, page: Page) -> None:
         if page.file != "members":
-            self._listener(Progress(page.file, self._spool.rows(page.file)))
+            self._listener(Progress(page.file, self._checkpoint.rows(page.file)))
 
 
 def _fields(directory: OktaDirectory) -> list[str] | None:

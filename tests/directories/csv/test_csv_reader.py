@@ -56,7 +56,7 @@ def read(
     with TemporaryDirectory() as name:
         folder = Path(name)
         with ReadCheckpoint(folder, kind.FILES) as spool, engine.start(folder) as connection:
-            reader = kind.Read(directory, spool, connection, None, True, listener)
+            reader = kind.Reader(directory, spool, connection, None, True, listener)
             cost = asyncio.run(reader.run())
             for table in (*TABLES, "member_reads"):
                 engine.store(connection, table, folder / f"{table}.parquet")
@@ -572,7 +572,7 @@ def test_copies_are_private_and_of_this_try_alone(
     old.write_text("id\n9\n")
 
     with ReadCheckpoint(folder, kind.FILES) as spool, engine.start(folder) as connection:
-        asyncio.run(kind.Read(directory, spool, connection, None, True, no_progress).run())
+        asyncio.run(kind.Reader(directory, spool, connection, None, True, no_progress).run())
 
     assert [path.name for path in old.parent.iterdir()] == ["users-1.csv"]
     assert old.parent.stat().st_mode & 0o077 == 0

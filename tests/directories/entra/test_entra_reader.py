@@ -78,7 +78,7 @@ def read(tenant: Tenant, tmp_path: Path, *, folder: Path | None = None, **settin
 def read_with(settings: EntraDirectory, folder: Path) -> Read:
     impatience = Impatience()
     with ReadCheckpoint(folder, entra.FILES) as spool, engine.start(folder) as connection:
-        reader = entra.Read(settings, spool, connection, None, True, no_progress)
+        reader = entra.Reader(settings, spool, connection, None, True, no_progress)
         cost = asyncio.run(_read(reader, settings, impatience))
         return Read(
             rows(connection, "raw_users"),
@@ -96,7 +96,7 @@ def read_with(settings: EntraDirectory, folder: Path) -> Read:
         )
 
 
-async def _read(reader: entra.Read, settings: EntraDirectory, impatience: Impatience) -> Cost:
+async def _read(reader: entra.Reader, settings: EntraDirectory, impatience: Impatience) -> Cost:
     auth = entra.authorization(settings)
     async with connect(entra.graph_root(settings), auth, entra.PROTOCOL) as api:
         api.clock = impatience.clock

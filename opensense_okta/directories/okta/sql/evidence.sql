@@ -4,7 +4,7 @@
 -- tables raw_users, raw_groups, memberships        as stored
 -- tables users_youngest, plan, unchanged, groups_gone, before_members    of the read
 -- tables members_found, groups_listed              of the read, in scope or not
--- set variable everything = false;                 whether every group was read
+-- set variable read_all = false;                 whether every group was read
 -- set variable scope_groups = ['Staff*'];          NULL: all groups
 
 -- Everybody who was listed, in scope or not.
@@ -26,7 +26,7 @@ where members_count <> coalesce(members, 0);
 create or replace temp view drift as
 with trusted as (
     select id as group_id from unchanged anti join groups_gone using (id)
-    where getvariable('everything')
+    where getvariable('read_all')
 ),
 had as (
     select group_id, user_id from before_members

@@ -4,7 +4,7 @@
 -- tables groups_listed, groups_in_scope            of groups.sql and scope.sql
 -- tables before_groups, before_members, before_reads    of the snapshot before; empty when there is none
 -- set variable scope_statuses = ['ACTIVE'];        NULL: all
--- set variable everything = false;                 true: read all of them
+-- set variable read_all = false;                 true: read all of them
 
 create or replace temp table unchanged as
 with had as (select group_id as id, count(*) as members from before_members group by group_id)
@@ -29,7 +29,7 @@ select
     case
         when g.type = 'BUILT_IN' and g.name = 'Everyone' then 'everyone'
         when g.members_count = 0 and not exists (from before_members m where m.group_id = g.id) then 'empty'
-        when u.id is not null and not getvariable('everything') then 'carry'
+        when u.id is not null and not getvariable('read_all') then 'carry'
         else 'read'
     end as how
 from groups_listed g
