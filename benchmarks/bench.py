@@ -1,7 +1,7 @@
 """What a sync costs, beside the floor of the same run: `make bench`.
 
-Each figure is of a process of its own, so that CPU and peak memory are that process's alone. These
-are noisy machines' seconds: compare within a run, not between runs.
+Each figure is of one process, so that CPU and peak memory are of that process alone. The machine is
+noisy: compare figures of one run, not of different runs.
 """
 
 import json
@@ -25,12 +25,18 @@ mpl.use("svg")
 
 HERE = Path(__file__).parent
 COMMAND = str(Path(sys.executable).with_name("opensense-okta"))
-SIZES = {"10k": (10_000, 500, 60_000), "100k": (100_000, 5_000, 1_000_000)}
+SIZES = {
+    "1k": (1_000, 50, 3_000),
+    "10k": (10_000, 500, 60_000),
+    "100k": (100_000, 5_000, 1_000_000),
+}
+"""Users, groups and memberships. The smallest size only shows that the benchmark works."""
+
 INTRODUCTION = """# What a sync costs
 
-Each line is a process of its own: the floor downloads the same pages with the barest client and throws them
-away; a sync is `opensense-okta sync` from its start to its end, Dagster included. Seconds are of a noisy
-machine with 2 cores: compare within a run.
+Each line is one process. The floor downloads the same pages with a minimal client and discards them. A sync
+is `opensense-okta sync` from start to end, with Dagster. The machine is noisy and has 2 cores: compare
+figures of one run.
 """
 ORGANIZATION = """
 timezone: UTC
@@ -46,17 +52,17 @@ directories:
 
 @dataclass(frozen=True)
 class Cost:
-    """What one process cost."""
+    """What one process cost; times in seconds, peak memory in MiB."""
 
     requests: int
     wall: float
     cpu: float
-    peak: float  # MiB
+    peak: float
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What the read took of a sync."""
+    """The part of a sync that reads, in seconds."""
 
     wall: float
     cpu: float
@@ -74,7 +80,7 @@ class Row:
     floor: Cost
 
     def cells(self) -> list[str]:
-        """The line, cell by cell."""
+        """The cells of the line."""
         return [
             " / ".join(f"{count:,}" for count in SIZES[self.size]),
             f"{self.latency} ms",
@@ -97,7 +103,7 @@ class Row:
 def simulator(
     size: tuple[int, int, int], latency: int, limits: tuple[int, int] = (10**8, 10**8)
 ) -> Iterator[str]:
-    """Yesterday's Okta organization of that size, in a process of its own."""
+    """Starts a simulated Okta organization of that size, as of yesterday, in another process."""
     with TemporaryDirectory() as folder:
         ready = Path(folder) / "ready"
         options = {
@@ -124,14 +130,14 @@ def simulator(
             process.wait()
 
 
-def let_a_day_pass(url: str) -> None:
-    """Joiners, leavers, movers and changed groups."""
+def advance_day(url: str) -> None:
+    """Simulates a day: people join, leave and move, and groups change."""
     today = datetime.now(UTC).date()
     httpx.post(f"{url}/_simulator/day", json={"day": str(today)}, timeout=120).raise_for_status()
 
 
 def measured(command: list[str], environment: dict[str, str]) -> tuple[str, Cost]:
-    """Runs a process; its output, and its cost without the number of requests."""
+    """Runs a process and returns its output and its cost, without the number of requests."""
     started = time.monotonic()
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -146,7 +152,7 @@ def measured(command: list[str], environment: dict[str, str]) -> tuple[str, Cost
 
 
 def sync(url: str, home: Path) -> tuple[Cost, Reading]:
-    """One `opensense-okta sync`, and what reading took of it."""
+    """Runs `opensense-okta sync` and returns its cost and the part that reads."""
     (home / "organizations").mkdir(parents=True, exist_ok=True)
     (home / "organizations" / "bench.yaml").write_text(ORGANIZATION.format(url=url))
     environment = {
@@ -163,7 +169,7 @@ def sync(url: str, home: Path) -> tuple[Cost, Reading]:
 
 
 def floor(url: str) -> Cost:
-    """The same pages downloaded and thrown away."""
+    """Downloads the same pages and discards them."""
     output, cost = measured([sys.executable, str(HERE / "floor.py"), url], dict(os.environ))
     return Cost(int(output), cost.wall, cost.cpu, cost.peak)
 
@@ -177,7 +183,7 @@ def table(rows: list[Row]) -> str:
 
 
 def picture(rows: list[Row], path: Path) -> None:
-    """CPU and peak memory of each run, beside the floor of the same size."""
+    """Draws requests, CPU and peak memory of each run beside the floor of the same size."""
     figure, axes = plt.subplots(1, 3, figsize=(12, 3.6), layout="constrained")
     labels = [f"{row.size} {row.latency} ms\n{row.what}" for row in rows]
     for axis, name, values in (
@@ -195,53 +201,58 @@ def picture(rows: list[Row], path: Path) -> None:
 
 
 def syncs(name: str, latency: int) -> list[Row]:
-    """The floor, a full sync, and an incremental one after a day has passed."""
+    """Measures the floor, a full sync, and an incremental sync one simulated day later."""
     with simulator(SIZES[name], latency) as url, TemporaryDirectory() as home:
-        bare = floor(url)
+        minimum = floor(url)
         full = sync(url, Path(home))
-        let_a_day_pass(url)
+        advance_day(url)
         incremental = sync(url, Path(home))
     return [
-        Row(name, latency, "floor", bare, None, bare),
-        Row(name, latency, "full sync", full[0], full[1], bare),
-        Row(name, latency, "incremental sync", incremental[0], incremental[1], bare),
+        Row(name, latency, "floor", minimum, None, minimum),
+        Row(name, latency, "full sync", full[0], full[1], minimum),
+        Row(name, latency, "incremental sync", incremental[0], incremental[1], minimum),
     ]
 
 
-def governed() -> str:
-    """How much of an enforced budget a read uses, in words."""
+def rate_limited(name: str) -> str:
+    """Reports how much of an enforced rate limit a read uses."""
     users_limit, groups_limit = 300, 250
     with (
-        simulator(SIZES["10k"], 0, (users_limit, groups_limit)) as url,
+        simulator(SIZES[name], 0, (users_limit, groups_limit)) as url,
         TemporaryDirectory() as home,
     ):
         cost, reading = sync(url, Path(home))
         served = httpx.get(f"{url}/_simulator/requests", timeout=60).json()
-    groups = sum("/groups" in one["target"] for one in served)
-    refused = sum(one["status"] == 429 for one in served)
+    groups = sum("/groups" in request["target"] for request in served)
+    refused = sum(request["status"] == 429 for request in served)
     return (
         f"Under an enforced limit of {users_limit} users and {groups_limit} groups calls a minute, with"
         f" `rate_limit_share` 1.0: {groups} groups calls in {reading.wall:.0f} s, which is"
-        f" {groups / (groups_limit * reading.wall / 60):.0%} of the budget; {refused} answers were a 429"
-        f" ({cost.requests} requests in all)."
+        f" {groups / (groups_limit * reading.wall / 60):.0%} of the limit; {refused} responses were a 429"
+        f" ({cost.requests} requests in total)."
     )
 
 
 @click.command()
-@click.option("--size", "sizes", multiple=True, type=click.Choice(list(SIZES)), default=list(SIZES))
+@click.option(
+    "--size", "sizes", multiple=True, type=click.Choice(list(SIZES)), default=("10k", "100k")
+)
 @click.option("--latency-ms", "latencies", multiple=True, type=int, default=(0, 100))
-def main(sizes: tuple[str, ...], latencies: tuple[int, ...]) -> None:
-    """Measures syncs and writes benchmarks/results.md and results.svg."""
+@click.option(
+    "--output", type=click.Path(path_type=Path), default=HERE, help="Folder of the results."
+)
+def main(sizes: tuple[str, ...], latencies: tuple[int, ...], output: Path) -> None:
+    """Measure syncs and write results.md and results.svg."""
     rows: list[Row] = []
     for name in sizes:
         for latency in latencies:
             rows += syncs(name, latency)
             print(table(rows[-3:]))
-    budget = governed()
+    budget = rate_limited(sizes[0])
     print(budget)
-    picture(rows, HERE / "results.svg")
+    picture(rows, output / "results.svg")
     text = INTRODUCTION + f"\n{table(rows)}\n\n{budget}\n\n![The same as a picture](results.svg)\n"
-    (HERE / "results.md").write_text(text)
+    (output / "results.md").write_text(text)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """What resolving three directories costs, beside the floor of the same run: `make bench`.
 
-The floor is the same join in bare SQL: a left join on the employee number, the first filled value of
-each attribute, no provenance, no conflicts, no ambiguity.
+The floor is the same join in plain SQL: a left join on the employee number and the first filled value of
+each attribute, without provenance, conflicts and ambiguous keys.
 """
 
 import json
@@ -33,22 +33,23 @@ HERE = Path(__file__).parent
 DAY = date(2026, 11, 23)
 DIRECTORIES = ("okta", "entra", "hr")
 CUSTOM = ("desk", "pronouns")
-SIZES = {"100k": 100_000, "1m": 1_000_000}
-RUNS = {"100k": 5, "1m": 1}
+SIZES = {"1k": 1_000, "100k": 100_000, "1m": 1_000_000}
+"""Accounts of each directory. The smallest size only shows that the benchmark works."""
+RUNS = {"1k": 1, "100k": 5, "1m": 1}
 INTRODUCTION = f"""# What resolving costs
 
-Three directories of so many accounts each, {len(ATTRIBUTES) + len(CUSTOM)} attributes, matched by employee
-number, then e-mail; one value in ten is blank, one in forty differs, `title` has a precedence of its own.
-Each line is a process of its own; seconds are those of the work, without Python's start. The floor is
-the same join in bare SQL, without provenance and conflicts (`benchmarks/sql/floor.sql`). The machine has
-2 cores and is noisy: compare within a run. Of the small size, each line is the fastest of {RUNS["100k"]}
-runs, which take turns; the slowest is given, too.
+Three directories with the given number of accounts and {len(ATTRIBUTES) + len(CUSTOM)} attributes, matched by
+employee number, then e-mail. One value in ten is blank, one in forty differs, and `title` has its own
+precedence. Each line is one process; seconds are without Python's start. The floor is the same join in plain
+SQL, without provenance and conflicts (`benchmarks/sql/floor.sql`). The machine has 2 cores and is noisy:
+compare figures of one run. Of 100,000 accounts, each line is the fastest of {RUNS["100k"]} alternating runs,
+and the slowest is given, too.
 """
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one piece of work cost: seconds, and MiB of its process at the most."""
+    """What one step cost: times in seconds, peak memory of its process in MiB."""
 
     wall: float
     cpu: float
@@ -56,7 +57,7 @@ class Cost:
 
 
 def organization() -> Organization:
-    """Three directories with a column for each attribute."""
+    """An organization of three directories with a column for each attribute."""
     custom = {name: name for name in CUSTOM}
     directories = {
         name: {"kind": "csv", "users": "/nowhere", "attributes": custom} for name in DIRECTORIES
@@ -77,11 +78,11 @@ def organization() -> Organization:
 
 
 def store(lake: Lake, accounts: int) -> None:
-    """Snapshots of the day: the same people in each directory, who differ here and there."""
+    """Stores a snapshot for each directory: the same people, with some different values."""
     for directory in DIRECTORIES:
-        shelf = lake.snapshot(directory, DAY)
-        draft = shelf.draft()
-        with engine.start(draft.folder) as connection:
+        partition = lake.snapshot(directory, DAY)
+        staged = partition.draft()
+        with engine.start(staged.folder) as connection:
             engine.run(
                 connection,
                 "benchmarks",
@@ -90,10 +91,10 @@ def store(lake: Lake, accounts: int) -> None:
                 accounts=accounts,
                 attributes=[*ATTRIBUTES, *CUSTOM],
             )
-            rows = {table: engine.store(connection, table, draft.table(table)) for table in TABLES}
+            rows = {table: engine.store(connection, table, staged.table(table)) for table in TABLES}
         now = datetime(DAY.year, DAY.month, DAY.day, 2, tzinfo=UTC)
         manifest = SnapshotManifest(
-            id=draft.id,
+            id=staged.id,
             organization="bench",
             directory=directory,
             kind="csv",
@@ -110,19 +111,19 @@ def store(lake: Lake, accounts: int) -> None:
             set_aside=dict.fromkeys(TABLES, 0),
             evidence={},
         )
-        shelf.commit(draft, manifest)
+        partition.commit(staged, manifest)
 
 
 def floor(lake: Lake, path: Path) -> None:
-    """The same join in bare SQL."""
+    """Joins the directories in plain SQL."""
     database = path / "floor.duckdb"
     database.unlink(missing_ok=True)
     with duckdb.connect(str(database)) as connection:
         for name in DIRECTORIES:
-            shelf = lake.snapshot(name, DAY)
-            manifest = shelf.manifest(SnapshotManifest)
+            partition = lake.snapshot(name, DAY)
+            manifest = partition.manifest(SnapshotManifest)
             assert manifest is not None  # noqa: S101 - stored by the same run
-            engine.view(connection, name, shelf.table(manifest, "raw_users"))
+            engine.view(connection, name, partition.table(manifest, "raw_users"))
         fields = [f"/{name}" for name in (*ATTRIBUTES, *CUSTOM)]
         connection.execute("set variable fields = $fields", {"fields": fields})
         connection.execute((HERE / "sql" / "floor.sql").read_text())
@@ -132,9 +133,14 @@ def floor(lake: Lake, path: Path) -> None:
 @click.command()
 @click.argument("what", type=click.Choice(["all", "store", "resolve", "floor"]), default="all")
 @click.argument("folder", type=click.Path(path_type=Path), required=False)
-@click.option("--size", "sizes", multiple=True, type=click.Choice(list(SIZES)), default=list(SIZES))
-def main(what: str, folder: Path | None, sizes: tuple[str, ...]) -> None:
-    """Measures and writes benchmarks/resolution.md; the other words are its own processes."""
+@click.option(
+    "--size", "sizes", multiple=True, type=click.Choice(list(SIZES)), default=("100k", "1m")
+)
+@click.option(
+    "--output", type=click.Path(path_type=Path), default=HERE, help="Folder of the results."
+)
+def main(what: str, folder: Path | None, sizes: tuple[str, ...], output: Path) -> None:
+    """Measure and write resolution.md. WHAT and FOLDER are for the processes that are measured."""
     if folder is not None:
         lake = Lake(folder, "bench")
         wall, cpu = time.perf_counter(), time.process_time()
@@ -154,34 +160,34 @@ def main(what: str, folder: Path | None, sizes: tuple[str, ...]) -> None:
         "|" + " --- |" * 7,
     ]
     for size in sizes:
-        with TemporaryDirectory() as place:
-            _part("store", place, size)
+        with TemporaryDirectory() as scratch:
+            _measured("store", scratch, size)
             turns = [
-                {name: _part(name, place, size) for name in ("floor", "resolve")}
+                {name: _measured(name, scratch, size) for name in ("floor", "resolve")}
                 for _ in range(RUNS[size])
             ]
-        bare = min((turn["floor"] for turn in turns), key=attrgetter("wall"))
+        minimum = min((turn["floor"] for turn in turns), key=attrgetter("wall"))
         for name in ("floor", "resolve"):
             cost = min((turn[name] for turn in turns), key=attrgetter("wall"))
             slowest = max(turn[name].wall for turn in turns)
             lines.append(
                 f"| 3 x {SIZES[size]:,} | {name} | {cost.wall:.1f} | {slowest:.1f} | {cost.cpu:.1f} |"
-                f" {cost.cpu / bare.cpu:.1f} | {cost.peak:.0f} |"
+                f" {cost.cpu / minimum.cpu:.1f} | {cost.peak:.0f} |"
             )
         print("\n".join(lines[-2:]))
     limit = (
-        f"`OPENSENSE_MEMORY_LIMIT`: {memory_limit() / 2**20:.0f} MiB. It bounds what DuckDB holds when it"
+        f"`OPENSENSE_MEMORY_LIMIT`: {memory_limit() / 2**20:.0f} MiB. It limits DuckDB when it"
         " resolves, but neither Python nor the floor."
     )
     text = f"{INTRODUCTION}\n" + "\n".join(lines) + f"\n\n{limit}\n"
-    (HERE / "resolution.md").write_text(text)
+    (output / "resolution.md").write_text(text)
 
 
-def _part(what: str, place: str, size: str) -> Cost:
-    command = [sys.executable, "-m", "benchmarks.resolution", what, place, "--size", size]
+def _measured(what: str, folder: str, size: str) -> Cost:
+    command = [sys.executable, "-m", "benchmarks.resolution", what, folder, "--size", size]
     environment = {**os.environ, "PYTHONPATH": str(HERE.parent)}
-    done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE)
-    return Cost(**json.loads(done.stdout))
+    ended = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE)
+    return Cost(**json.loads(ended.stdout))
 
 
 if __name__ == "__main__":

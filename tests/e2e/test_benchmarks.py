@@ -1,0 +1,16 @@
+"""The benchmark of resolving runs, in its smallest size."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def test_the_benchmark_of_resolving_writes_its_results(tmp_path: Path) -> None:
+    options = ["--size", "1k", "--output", str(tmp_path)]
+    command = [sys.executable, "-m", "benchmarks.resolution", *options]
+    subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, timeout=100)
+    results = (tmp_path / "resolution.md").read_text(encoding="utf-8")
+    assert "| 3 x 1,000 | floor |" in results
+    assert "| 3 x 1,000 | resolve |" in results
