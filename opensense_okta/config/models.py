@@ -26,6 +26,7 @@ from opensense_okta.config.values import (
     Files,
     Flag,
     Names,
+    Owners,
     Percent,
     Text,
     no_duplicates,
@@ -314,6 +315,9 @@ class Retention(Section):
     """Days of snapshots."""
 
 
+DEFAULT_OWNERS = ("team:directory",)
+
+
 class Organization(Section):
     """One company: everything its file says. The file's name is the organization's."""
 
@@ -332,7 +336,10 @@ class Organization(Section):
     """
 
     enabled: Flag = True
-    """Whether the schedule starts switched on."""
+    """Whether the schedule is on from the beginning."""
+
+    owners: Owners = DEFAULT_OWNERS
+    """Who owns the assets, as Dagster shows it: `team:NAME` or e-mail addresses."""
 
     directories: Annotated[
         dict[

@@ -40,6 +40,10 @@ _ORIGIN = re.compile(
 _HOST = re.compile(r"(https?:/*)?(?P<host>[a-z0-9-]+(\.[a-z0-9-]+)+)([/?#:].*)?", re.DOTALL)
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+# Dagster refuses other addresses.
+_OWNER = re.compile(
+    r"team:\S+|[a-z0-9][a-z0-9._%+-]*@[a-z0-9.-]+\.[a-z]{2,7}", re.IGNORECASE | re.ASCII
+)
 _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)
 
 
@@ -169,6 +173,12 @@ def valid_guid(value: str) -> str:
     return value
 
 
+def valid_owner(value: str) -> str:
+    if not _OWNER.fullmatch(value):
+        raise ValueError("must be team:NAME or an e-mail address, such as team:directory")
+    return value
+
+
 def valid_single_character(value: str) -> str:
     if len(value) != 1 or value in '"\r\n\0':
         raise ValueError('must be one character, such as ";" or "\\t", and no quote or line break')
@@ -189,6 +199,11 @@ Count = Annotated[int, Field(strict=True, ge=0)]
 AtLeastOne = Annotated[int, Field(strict=True, ge=1)]
 Percent = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=100)]
 Names = Annotated[tuple[Text, ...], AfterValidator(not_empty), AfterValidator(no_duplicates)]
+Owners = Annotated[
+    tuple[Annotated[str, AfterValidator(valid_owner)], ...],
+    AfterValidator(not_empty),
+    AfterValidator(no_duplicates),
+]
 Attributes = dict[Annotated[str, AfterValidator(valid_attribute_name)], Text]
 Accounts = Annotated[
     tuple[Annotated[str, AfterValidator(valid_account_name)], ...],

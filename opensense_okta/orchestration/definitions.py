@@ -7,7 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from opensense_okta.config.models import Organization
+from opensense_okta.config.models import DEFAULT_OWNERS, Organization
 from opensense_okta.config.yaml_file import OrganizationFileError
 from opensense_okta.orchestration import lock, names
 from opensense_okta.orchestration.approval import build_approve
@@ -22,7 +22,6 @@ from opensense_okta.orchestration.jobs import (
 from opensense_okta.orchestration.notifications import build_notice_sensor
 from opensense_okta.orchestration.resources import LakeResource, LogWatcher, Watcher, build_lock
 from opensense_okta.orchestration.retries import build_retry_sensor
-from opensense_okta.orchestration.specs import OWNERS
 
 
 def build_definitions(
@@ -110,7 +109,7 @@ def _mistaken(name: str, error: OrganizationFileError, number: int) -> dg.Assets
                 f"{mistakes}\n\nCorrect the file, then reload the definitions.",
                 group_name=re.sub("[^A-Za-z0-9_]", "_", name),
                 kinds={"yaml"},
-                owners=list(OWNERS),
+                owners=list(DEFAULT_OWNERS),
             )
         },
     )

@@ -17,8 +17,6 @@ from opensense_okta.orchestration.columns import raw_types, resolved_types, sche
 from opensense_okta.resolution.resolve import TABLES as RESOLVED_TABLES
 from opensense_okta.resolution.rules import digest
 
-OWNERS: Final = ("team:directory",)
-
 CODE_VERSION: Final = version("opensense-okta")
 
 OVERDUE: Final = timedelta(hours=26)
@@ -107,7 +105,7 @@ def external_specs(organization: Organization) -> list[dg.AssetSpec]:
                 description=description,
                 group_name=f"{organization.name}/{name}",
                 kinds={directory.kind},
-                owners=OWNERS,
+                owners=organization.owners,
                 tags={PERSONAL_DATA: "yes"},
                 metadata=_source_metadata(directory),
             )
@@ -119,7 +117,7 @@ def external_specs(organization: Organization) -> list[dg.AssetSpec]:
         description=CONSUMER,
         deps=[asset_key(organization.name, "exports")],
         group_name=organization.name,
-        owners=OWNERS,
+        owners=organization.owners,
         tags={PERSONAL_DATA: "yes"},
     )
     return [*sources, consumer]
@@ -135,7 +133,7 @@ def raw_specs(organization: Organization, directory: str, folder: Path) -> list[
             deps=[source_key(organization, directory)],
             group_name=f"{organization.name}/{directory}",
             kinds={organization.directories[directory].kind, "parquet"},
-            owners=OWNERS,
+            owners=organization.owners,
             tags={PERSONAL_DATA: "yes"},
             code_version=CODE_VERSION,
             metadata={
@@ -182,7 +180,7 @@ def published_spec(organization: Organization, folder: Path) -> dg.AssetSpec:
         deps=[asset_key(organization.name, table) for table in (*RESOLVED_TABLES, "changes")],
         group_name=organization.name,
         kinds={"duckdb"},
-        owners=OWNERS,
+        owners=organization.owners,
         tags={PERSONAL_DATA: "yes"},
         code_version=CODE_VERSION,
         metadata={"dagster/uri": (folder / "directory.duckdb").as_uri()},
@@ -210,7 +208,7 @@ def _follower_spec(
         deps=[asset_key(organization.name, "resolved_directory")],
         group_name=organization.name,
         kinds={kind},
-        owners=OWNERS,
+        owners=organization.owners,
         tags={PERSONAL_DATA: personal},
         code_version=CODE_VERSION,
     )
@@ -226,7 +224,7 @@ def _table_spec(
         deps=deps,
         group_name=organization.name,
         kinds={"duckdb", "parquet"},
-        owners=OWNERS,
+        owners=organization.owners,
         tags={PERSONAL_DATA: "yes"},
         code_version=f"{CODE_VERSION} rules {digest(organization)}",
         metadata={

@@ -263,6 +263,7 @@ def test_every_key_and_default_of_the_contract() -> None:
         guards.rewritten.percent = 30
         name
         notify = ()
+        owners = ('team:directory',)
         publish.csv.columns = None
         publish.csv.locked = ()
         publish.csv.path
@@ -456,6 +457,10 @@ def test_a_literal_where_a_secret_belongs_is_told_where_secrets_go(tmp_path: Pat
         ("directories.hr.delimiter", "\n", "no quote or line break"),
         ("directories.hr.encoding", "utf-9", "that Python knows, such as utf-8"),
         ("directories.hr.encoding", "base64", "that Python knows, such as utf-8"),
+        ("owners", [], "must not be empty"),
+        ("owners", ["directory"], "must be team:NAME or an e-mail address"),
+        ("owners", ["team:"], "must be team:NAME or an e-mail address"),
+        ("owners", ["team:a", "team:a"], "must not name team:a twice"),
         ("resolution.match", [], "must not be empty"),
         ("resolution.match", ["email", "email"], "must not name email twice"),
         ("resolution.match", ["emial"], "did you mean email?"),
@@ -506,6 +511,7 @@ def test_a_wrong_value_is_told_with_what_is_allowed(
         ("directories.entra.graph", "http://[::1]:9001/"),
         ("directories.hr.delimiter", "\t"),
         ("directories.hr.encoding", "windows-1252"),
+        ("owners", ["team:directory", "ada@acme.com"]),
         ("resolution.match", ["desk"]),
         ("resolution.attributes", {"desk": {"blank": "wins"}, "active": {"precedence": ["hr"]}}),
         ("resolution.always_same", [["okta/1", "entra/a/b"]]),

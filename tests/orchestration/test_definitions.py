@@ -129,6 +129,12 @@ def status_of_schedule(folder: Path, name: str) -> str:
     return load(folder).get_repository_def().get_schedule_def(name).default_status.value
 
 
+def test_the_owners_of_the_file_own_its_assets(folder: Path) -> None:
+    (folder / "acme.yaml").write_text(f"{EVERYTHING}owners: [team:people, ada@acme.com]\n")
+    specs = load(folder).resolve_all_asset_specs()
+    assert {tuple(spec.owners) for spec in specs} == {("team:people", "ada@acme.com")}
+
+
 def test_lineage_begins_and_ends_outside(folder: Path) -> None:
     (folder / "acme.yaml").write_text(EVERYTHING)
     graph = load(folder).resolve_asset_graph()
@@ -220,7 +226,8 @@ def test_a_bad_file_shows_its_mistakes_as_an_asset_and_the_rest_load(folder: Pat
         "- broken.yaml:1: first_day is missing; it is required\n"
         "- broken.yaml:1: directories is missing; it is required\n"
         "- broken.yaml:2: schedul is not a known key; did you mean schedule? Allowed here: timezone,"
-        " first_day, schedule, enabled, directories, resolution, guards, publish, retention, notify\n\n"
+        " first_day, schedule, enabled, owners, directories, resolution, guards, publish, retention,"
+        " notify\n\n"
         "Correct the file, then reload the definitions."
     )
     assert shown.group_name == "broken"
