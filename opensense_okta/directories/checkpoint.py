@@ -1,12 +1,11 @@
-"""Where what is read is kept until a snapshot is whole, so that a read goes on where it stopped.
+"""Checkpoint of a read: pages on disk plus a journal, so that an interrupted read resumes.
 
-Records lie in files, a line each; a journal beside them says, a line for each page, how far each
-listing has come. A page counts once its line in the journal is written. What a killed process left
-behind the last one is cut off, and the read goes on there. So are pages whose records did not reach
-the disk before the power went.
+Records are stored in files, one per line. The journal has one line per page and is written after the page's
+records: a page without a line in the journal does not count. When a checkpoint is opened, the files are
+truncated after the last complete page, for example after a power failure.
 
-A line of a record says which listing, and which attempt at it, it belongs to. When a listing has to
-be started anew, a new attempt begins, and only the last attempt counts.
+Each record names its listing and the attempt at it. A listing that restarts begins a new attempt; only the
+last attempt counts.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,16 +24,16 @@ JOURNAL = "journal.jsonl"
 
 
 class Page(msgspec.Struct, frozen=True):
-    """One page of a listing, as the journal keeps it.
+    """One page of a listing, as a line of the journal.
 
     Attributes:
-        listing: such as `users`, or the id of the group whose members are listed.
-        attempt: at the whole listing; number: of the page in the attempt, from 1.
-        next: where the next page is; None at the end.
-        rows, set_aside: how many records were kept, and how many were not understood.
-        file, size: where the records lie, and how long the file was with them.
-        read_at: when the page was read, by the server's clock where it tells.
-        gone: whether what was to be listed no longer exists.
+        listing: such as `users`, or the id of a group for its members.
+        attempt: the attempt at the listing; number: the page's number in the attempt, from 1.
+        next: the address of the next page; None at the end.
+        rows, set_aside: the number of records kept, and of those that could not be parsed.
+        file, size: the file of the records, and its size in bytes after them.
+        read_at: when the page was read, by the server's clock if the answer has a date.
+        gone: whether the group no longer exists.
     """
 
     listing: str
@@ -51,7 +50,7 @@ class Page(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class ListingProgress:
-    """How far a listing has come: the pages of its last attempt."""
+    """The progress of a listing: the pages of its last attempt."""
 
     pages: tuple[Page, ...]
 
@@ -67,7 +66,7 @@ class ListingProgress:
 
 
 class ReadCheckpoint:
-    """The folder of one read, private to its owner."""
+    """The folder of one read; only its owner may read it."""
 
     def __init__(self, folder: Path, files: Iterable[str]) -> None:
         self.folder = folder
@@ -79,7 +78,7 @@ class ReadCheckpoint:
             try:
                 page = msgspec.json.decode(line, type=Page)
             except msgspec.DecodeError:
-                break  # the line that a killed process did not finish
+                break  # an incomplete line of a killed process
             if page.size > written.get(page.file, 0):
                 break
             kept += len(line)
@@ -102,20 +101,20 @@ class ReadCheckpoint:
             file.close()
 
     def path(self, file: str) -> Path:
-        """Where the records of that file lie."""
+        """The path of a file of records."""
         return self.folder / f"{file}.jsonl"
 
     @property
     def journal(self) -> Path:
-        """Where it is kept how far each listing has come."""
+        """The path of the journal."""
         return self.folder / JOURNAL
 
     def rows(self, file: str) -> int:
-        """How many records of that file's listings were kept, those of dropped attempts not counted."""
+        """The number of records of a file, without earlier attempts."""
         return sum(page.rows for page in self._pages(file))
 
     def set_aside(self, file: str) -> int:
-        """How many records of that file's listings were not understood."""
+        """The number of records of a file that could not be parsed."""
         return sum(page.set_aside for page in self._pages(file))
 
     def _pages(self, file: str) -> Iterator[Page]:
@@ -123,7 +122,7 @@ class ReadCheckpoint:
         return (page for page in pages if page.file == file)
 
     def progress(self, listing: str) -> ListingProgress | None:
-        """How far the listing has come, or None when it has not begun."""
+        """The progress of a listing; None if it has not begun."""
         return self._places.get(listing)
 
     def add(
@@ -136,16 +135,16 @@ class ReadCheckpoint:
         following: str | None,
         at: datetime,
     ) -> Page:
-        """Keeps one page; from now on it need not be read again.
+        """Stores one page; it is not read again.
 
         Args:
-            file: of those the checkpoint was opened with.
-            listing: that the page belongs to.
-            attempt: at the listing.
-            number: of the page in the attempt, from 1.
-            records: of the page, or only their ids.
-            following: where the next page is; None at the end.
-            at: when it was read.
+            file: one of the files that the checkpoint was opened with.
+            listing: the page's listing.
+            attempt: the attempt at the listing.
+            number: the page's number in the attempt, from 1.
+            records: the page's records, or only their ids.
+            following: the address of the next page; None at the end.
+            at: when the page was read.
         """
         about = {"listing": listing, "attempt": attempt, "page": number}
         self._files[file].write(_record_lines(about, records) + _id_lines(about, records))
@@ -164,7 +163,7 @@ class ReadCheckpoint:
         return self._enter(page)
 
     def add_gone(self, file: str, listing: str) -> Page:
-        """Keeps that what was to be listed no longer exists."""
+        """Stores that a group no longer exists."""
         size = self._files[file].tell()
         at = datetime.now(UTC).isoformat()
         return self._enter(Page(listing, 1, 1, None, 0, 0, file, size, at, gone=True))
@@ -197,7 +196,7 @@ def _id_lines(about: Mapping[str, object], records: Records) -> bytes:
 
 
 def _lines(path: Path) -> list[bytes]:
-    """The finished lines of a file, each with its end."""
+    """The complete lines of a file, with their line breaks."""
     try:
         return [
             line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")
@@ -211,7 +210,7 @@ def _size(path: Path) -> int:
 
 
 def _open(path: Path, size: int) -> BinaryIO:
-    """The file, cut off at a size, to be written on from there."""
+    """Opens a file to append to it, truncated to a size in bytes."""
     file = path.open("ab")
     file.truncate(size)
     return file

@@ -1,4 +1,4 @@
-"""Which kinds of directories there are: the only place that knows all of them."""
+"""The kinds of directories. To add one: see `protocol.py`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,5 +26,5 @@ KINDS: Mapping[str, Kind[Any]] = {
 
 
 def kind_of(settings: Directory) -> Kind[Any]:
-    """What reads a directory with these settings."""
+    """The kind of a directory with these settings."""
     return KINDS[settings.kind]

@@ -1,7 +1,11 @@
-"""The protocol of a kind: what reads directories of one sort, and what reading asks of it.
+"""The interface of a kind of directory, such as Okta.
 
-To add a kind: a module that offers these things, a line in `kinds.py`, and its questions in
-`snapshot.CHECKS`.
+To add a kind:
+
+1. a folder beside `okta/`, with a reader, checks and a doctor;
+2. a settings model in `config/models.py`, and a column of attributes in `config/attributes.py`;
+3. a line in `kinds.py`;
+4. its checks in `snapshot_checks.py`.
 """
 
 from collections.abc import Awaitable, Callable
@@ -18,13 +22,13 @@ from opensense_okta.directories.snapshot import Cost
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a read has come.
+    """The progress of a read.
 
     Attributes:
         stage: what is being read, such as `users`.
-        done: how many of the stage's things are read.
-        total: how many there are, where that is known.
-        note: what holds it up at the moment, in words.
+        done: how many of them are read.
+        total: how many there are, if that is known.
+        note: what the read is waiting for, in words.
     """
 
     stage: str
@@ -37,7 +41,7 @@ Listener = Callable[[Progress], None]
 
 
 def no_progress(_progress: Progress) -> None:
-    """Listens to nothing."""
+    """Ignores the progress."""
 
 
 def format_progress(progress: Progress) -> str:
@@ -56,7 +60,7 @@ SHARED_SQL = "opensense_okta.directories"
 
 @dataclass(frozen=True)
 class PreviousSnapshot:
-    """The snapshot before, from which unchanged memberships are carried over."""
+    """The tables of the last snapshot, from which unchanged memberships are carried over."""
 
     groups: Path
     memberships: Path
@@ -64,22 +68,22 @@ class PreviousSnapshot:
 
 
 class Reader(Protocol):
-    """One read of one directory: into a checkpoint, and from there into tables on a connection."""
+    """Reads one directory into a checkpoint, and from there into tables on a connection."""
 
     async def run(self) -> Cost:
-        """Reads what the checkpoint lacks and makes the raw tables.
+        """Reads what is not in the checkpoint, and makes the raw tables.
 
         They are views or tables named `raw_users`, `raw_groups`, `memberships` (docs/architecture.md) and
-        `member_reads` (group_id, read_at, how): when each group's members were really read.
+        `member_reads` (group_id, read_at, how): when the members of each group were last read.
 
         Raises:
-            DirectoryError: what was read until then stays in the checkpoint.
+            DirectoryError: the pages read so far stay in the checkpoint.
         """
 
     def collect_evidence(self) -> dict[str, int]:
-        """The evidence for and against the raw tables as they are stored, by name.
+        """Counts of the stored raw tables, by name, for the checks.
 
-        It has what the kind's checks name (`checks.SHARED`), and `groups_read`,
+        It has the counts of the kind's checks (`checks.SHARED`), and `groups_read`,
         `groups_carried_over` and `memberships_drifted`, which Dagster shows.
         """
 
@@ -90,11 +94,11 @@ MakeReader = Callable[
 """Prepares one read, of
 
 - the directory's settings,
-- the checkpoint, in which is what was read so far and need not be read again,
-- the connection, on which the tables are made,
-- the snapshot before; None when there is none, or none of the same reach,
-- whether the members of every group are read anew,
-- who is told how far the read has come.
+- the checkpoint with the pages read so far,
+- the connection on which the tables are made,
+- the last snapshot; None if there is none with the same source and scope,
+- whether the members of all groups are read, also of unchanged ones,
+- the listener that gets the progress.
 """
 
 
@@ -105,19 +109,17 @@ def every_run(_settings: object) -> int:
 
 @dataclass(frozen=True)
 class Kind(Generic[S]):
-    """What reads directories of one sort.
+    """What the program does with one kind of directory.
 
     Attributes:
-        files: of the checkpoint; those whose records make `raw_users`, `raw_groups` and `memberships`, in
-            this order, so that what was set aside is counted with its table. A kind that sets nothing
-            aside has none.
-        reach: what decides what is read, such as address and scope. When it changes, nothing is
-            carried over from the snapshot before.
-        read: prepares one read.
-        examine: the doctor's findings, of a handful of requests; it is told `stale_after_days`.
-        compared: names of evidence of the snapshot before that checks compare with, as NAME_before.
-        full_read_days: after how many days all memberships are read, the unchanged ones, too; 0: every
-            day.
+        files: the checkpoint's files with the records of `raw_users`, `raw_groups` and `memberships`, in
+            this order, so that records set aside are counted for their table. Empty if none are set aside.
+        source_scope: what decides what is read, such as address and scope. If it changes, nothing is
+            carried over from the last snapshot.
+        reader: makes the reader of one read.
+        examine: the doctor's results, from a few requests; its second argument is `stale_after_days`.
+        compared: names of counts of the last snapshot that checks compare with, as NAME_before.
+        full_read_days: all memberships are read after so many days, also the unchanged ones; 0: every day.
     """
 
     files: tuple[str, ...]

@@ -1,8 +1,8 @@
-"""Reads a directory into a snapshot: what every kind has in common.
+"""Reads a directory into a snapshot: the part that all kinds have in common.
 
-A read that stops half-way leaves an open snapshot: a staged with the pages read so far. Whichever sync
-of the day comes next goes on there, for an hour; after that what was read is too old to be one picture
-with the rest, and it begins anew.
+An interrupted read leaves an open snapshot: a staged partition with the pages read so far. The next sync of
+the day resumes it within an hour. Later the pages are too old to be consistent with new ones, and the read
+restarts.
 """
 
 import asyncio
@@ -36,10 +36,10 @@ OPEN = "open.json"
 
 @dataclass(frozen=True)
 class Run:
-    """Who reads: the run, and the chain of the day's sync and its retries that it belongs to.
+    """The run that reads, and the group of the day's sync and its retries that the run belongs to.
 
     Attributes:
-        everything: whether all memberships are to be read, the unchanged ones, too.
+        full: whether all memberships are read, also the unchanged ones.
     """
 
     id: str
@@ -48,13 +48,13 @@ class Run:
 
 
 class OpenSnapshot(BaseModel):
-    """What a read set out to do, so that whoever goes on with it does the same.
+    """The plan of a read, so that a later run can resume it.
 
     Attributes:
-        settings: digest of what decides what is read.
-        before: the snapshot from which unchanged memberships are carried over: its day and id.
-        everything: whether all memberships are read.
-        full_read: the day on which they were last all read.
+        settings: digest of the source and the scope.
+        before: day and id of the snapshot from which unchanged memberships are carried over.
+        full: whether all memberships are read.
+        full_read: the day of the last full read.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -69,10 +69,12 @@ class OpenSnapshot(BaseModel):
 def take_snapshot(
     organization: Organization, directory: str, day: date, lake: Lake, run: Run, listener: Listener
 ) -> SnapshotManifest:
-    """The directory's snapshot of the day: read now, or kept when the day or the chain has one.
+    """The directory's snapshot of the day: read now, or the stored one if it is still valid.
+
+    A stored snapshot is used again within its attempt group, and for every past day.
 
     Raises:
-        DirectoryError: there is none; the one that stood before still stands.
+        DirectoryError: the read failed; the stored snapshots are unchanged.
     """
     partition, now = lake.snapshot(directory, day), datetime.now(UTC)
     with _with_subject(f"{organization.name}/{directory}"):
@@ -100,14 +102,14 @@ def take_snapshot(
 
 
 def settings_digest(settings: Directory) -> str:
-    """What identifies a reach: where is read, and what is in scope."""
+    """A digest of the source and the scope of a read."""
     source_scope = kind_of(settings).source_scope(settings)
     return hashlib.sha256(json.dumps(source_scope, sort_keys=True).encode()).hexdigest()[:16]
 
 
 @contextmanager
 def _with_subject(directory: str) -> Iterator[None]:
-    """Makes every error one that is typed and says whose directory it is about."""
+    """Makes every error a DirectoryError that names the directory."""
     try:
         yield
     except DirectoryError as error:
@@ -122,7 +124,7 @@ def _with_subject(directory: str) -> Iterator[None]:
 def _wanted(
     settings: Directory, before: SnapshotManifest | None, day: date, run: Run, now: datetime
 ) -> OpenSnapshot:
-    """What a read that begins now sets out to do."""
+    """The plan of a read that begins now."""
     digest = settings_digest(settings)
     if before is None or before.settings != digest:
         return OpenSnapshot(started=now, settings=digest, before=None, full=True, full_read=day)
@@ -140,12 +142,12 @@ def _wanted(
 def _open_snapshot(
     partition: Partition, wanted: OpenSnapshot, now: datetime
 ) -> tuple[StagedPartition, OpenSnapshot] | None:
-    """The youngest open snapshot that does what is wanted, or more."""
+    """The newest open snapshot with the wanted plan, or with a full read of the same source."""
     found = []
     for staged in partition.open_drafts():
         try:
             opened = read_state(staged.pages / OPEN, OpenSnapshot)
-        except StateFileDamaged:  # a killed process left it; its pages are not used
+        except StateFileDamaged:  # a killed process wrote it; its pages are not used
             continue
         if opened is None:
             continue
@@ -181,7 +183,7 @@ def _refuse_another_day(organization: Organization, directory: str, day: date, l
         " the day of the first snapshot."
     )
     raise PastDay(
-        f"There is no snapshot of {day}, and an API only tells the present, which is {today}.",
+        f"There is no snapshot of {day}, and an API only returns the data of today, which is {today}.",
         impact="Nothing was read, and nothing that is stored was touched.",
         remedy=remedy,
     )
@@ -198,7 +200,7 @@ def _read(
     listener: Listener,
 ) -> SnapshotManifest:
     carried, begun = _previous_snapshot(lake, directory, opened), process_time()
-    # Of an earlier day, so that a second read of a day is judged as the first one was.
+    # From an earlier day, so that a second read of a day is compared like the first one.
     before = newest_snapshot(lake, directory, day - timedelta(days=1))
     settings = organization.directories[directory]
     kind = kind_of(settings)
@@ -257,7 +259,7 @@ def _previous_snapshot(lake: Lake, directory: str, opened: OpenSnapshot) -> Prev
 def _compared(
     before: SnapshotManifest | None, opened: OpenSnapshot, names: Sequence[str]
 ) -> dict[str, int]:
-    """What a loss of people may come from, beside those who left."""
+    """Counts of the last snapshot, and whether the scope has changed since."""
     known = before.evidence if before else {}
     return {
         **{f"{name}_previous_snapshot": known[name] for name in names if name in known},
@@ -270,7 +272,7 @@ def _storage_trouble(error: OSError | duckdb.IOException) -> StorageTrouble:
     full = getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error)
     reason = "the disk is full" if full else str(error)
     return StorageTrouble(
-        f"What was read could not be written: {reason}.",
-        remedy="Free space where OPENSENSE_DATA lies, or let its owner write there; then start the sync"
-        " again.",
+        f"The records could not be written: {reason}.",
+        remedy="Free space on the disk of OPENSENSE_DATA, or allow its owner to write there; then start the"
+        " sync again.",
     )

@@ -1,4 +1,4 @@
-"""Pages of an API as records: what can be understood is kept as it came, the rest is set aside."""
+"""Parses the pages of an API into records: valid records are kept unchanged, the others are set aside."""
 
 import json
 import re
@@ -27,8 +27,8 @@ class Records:
 
     Attributes:
         rows: each record as JSON, an object with an id.
-        ids: their ids, in the same order.
-        set_aside: how many rows could not be understood: not an object, or without an id.
+        ids: the ids, in the same order.
+        set_aside: the number of rows that are not an object with an id.
     """
 
     rows: Sequence[bytes | msgspec.Raw]
@@ -37,7 +37,7 @@ class Records:
 
 
 def read_records(body: bytes) -> Records:
-    """The records of a page whose whole content matters.
+    """The full records of a page.
 
     Raises:
         ServerTrouble: the page is not a JSON array.
@@ -46,16 +46,16 @@ def read_records(body: bytes) -> Records:
         raw, parsed = _RAW.decode(body), _ANY.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return _leniently(body)
-    understood = [_understood(record) for record in parsed]
-    if all(understood):
+    valid = [_is_valid(record) for record in parsed]
+    if all(valid):
         return Records(raw, [record["id"] for record in parsed])
-    rows = [row for row, good in zip(raw, understood, strict=True) if good]
-    ids = [record["id"] for record, good in zip(parsed, understood, strict=True) if good]
+    rows = [row for row, good in zip(raw, valid, strict=True) if good]
+    ids = [record["id"] for record, good in zip(parsed, valid, strict=True) if good]
     return Records(rows, ids, len(raw) - len(rows))
 
 
 def read_identifiers(body: bytes) -> Records:
-    """The records of a page of which only the ids matter; five times as fast.
+    """The ids of the records of a page; five times as fast as `read_records`.
 
     Raises:
         ServerTrouble: the page is not a JSON array.
@@ -64,19 +64,18 @@ def read_identifiers(body: bytes) -> Records:
         ids = [record.id for record in _IDENTIFIED.decode(body)]
         if all(ids):
             return Records((), ids)
-    found = read_records(body)
-    return Records((), found.ids, found.set_aside)
+    records = read_records(body)
+    return Records((), records.ids, records.set_aside)
 
 
-def _understood(record: object) -> bool:
+def _is_valid(record: object) -> bool:
     return isinstance(record, dict) and isinstance(record.get("id"), str) and bool(record["id"])
 
 
 def _leniently(body: bytes) -> Records:
-    """Reads what strict JSON does not allow, record by record.
+    """Parses a page that is not strict JSON, record by record.
 
-    Text that cannot be, such as half of a surrogate pair, becomes U+FFFD: nobody is lost for half an
-    emoji.
+    Invalid text, such as half of a surrogate pair, becomes U+FFFD, so that no record is lost because of it.
     """
     try:
         parsed = json.loads(body.decode("utf-8", errors="replace"))
@@ -87,7 +86,7 @@ def _leniently(body: bytes) -> Records:
             f"The answer is not a JSON array but {_glimpse(body)}.",
             remedy="It is retried automatically; if it continues, look for a proxy that changes answers.",
         )
-    kept = [(_strictly(record), record) for record in parsed if _understood(record)]
+    kept = [(_strictly(record), record) for record in parsed if _is_valid(record)]
     rows = [row for row, _ in kept if row is not None]
     ids = [record["id"] for row, record in kept if row is not None]
     return Records(rows, ids, len(parsed) - len(rows))
@@ -103,6 +102,6 @@ def _strictly(record: dict[str, object]) -> bytes | None:
 
 
 def _glimpse(body: bytes) -> str:
-    """What kind of thing a body is; never its content, which may be personal."""
+    """Describes a body without its content, which may be personal data."""
     kinds = {b"{": "a JSON object", b"<": "markup", b"[": "a broken or cut-off one", b"": "nothing"}
     return kinds.get(body.lstrip()[:1], "something else") + f" of {len(body)} bytes"

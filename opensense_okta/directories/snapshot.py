@@ -1,4 +1,4 @@
-"""What one directory held on one day: the manifest that says how it was read and what proves it whole."""
+"""The manifest of a snapshot: one directory on one day, how it was read, and the counts for its checks."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -11,16 +11,16 @@ from opensense_okta.storage.lake import Lake, Manifest
 
 
 class Cost(BaseModel):
-    """What a read asked of the API and of its time.
+    """What a read cost.
 
     Attributes:
-        requests: made, repeated ones included; retries: the repeated ones.
-        pages: of the listings; resumed_pages: read by an earlier run of the same snapshot.
-        received: bytes of bodies.
+        requests: all requests, retries included; retries: the repeated ones.
+        pages: pages of listings; resumed_pages: pages that an earlier run of the same snapshot had read.
+        received: bytes of response bodies.
         cpu: seconds of processor time, of all threads, from the first request to the last table.
-        waits, waited: times and seconds waited for the rate limit.
-        headroom: the smallest share of a rate-limit budget that was left at any moment, 0 to 1; None
-            when the API says nothing of limits.
+        waits, waited: number and seconds of the waits for the rate limit.
+        headroom: the smallest share of the rate limit that was left at any time, 0 to 1; None if the API
+            does not report its limits.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -40,15 +40,15 @@ class SnapshotManifest(Manifest):
     """The commit of a snapshot.
 
     Attributes:
-        chain: the day's sync with its retries that read it; a retry of the chain reuses it.
-        mode: `full` when all memberships were read, `incremental` when unchanged ones were carried over.
-        settings: digest of where was read and what was in scope.
-        full_read: the day on which all memberships were last read.
-        before: the day of the snapshot before, None when there was none.
-        started, finished: when the read began and ended (UTC); the tables were captured between.
-        rows: of each table.
-        set_aside: records of each listing that could not be understood.
-        evidence: counts that speak for the snapshot or against it.
+        attempt_group: the sync and its retries that read it; a retry of the group uses it again.
+        mode: `full` if all memberships were read, `incremental` if unchanged ones were carried over.
+        settings: digest of the source and the scope.
+        full_read: the day of the last full read.
+        before: the day of the last snapshot; None if there was none.
+        started, finished: when the read began and ended (UTC).
+        rows: the number of rows of each table.
+        set_aside: records of each listing that could not be parsed.
+        evidence: counts for the checks.
     """
 
     organization: str

@@ -346,7 +346,9 @@ def test_a_past_day_is_resolved_again_and_replaces_no_newer_one(desk: Desk) -> N
 def test_a_past_day_without_a_snapshot_says_what_can_be_done(desk: Desk) -> None:
     ended = desk.sync(YESTERDAY)
     assert ended.status == 1
-    assert "There is no snapshot of 2026-11-22, and an API only tells the present" in ended.out
+    assert (
+        "There is no snapshot of 2026-11-22, and an API only returns the data of today" in ended.out
+    )
     assert desk.okta.requests == []
 
 

@@ -186,7 +186,7 @@ def test_a_past_day_without_a_snapshot_is_refused_with_words(take: Take, okta: S
     assert type(error) is errors.PastDay
     assert not error.transient
     assert str(error) == (
-        "acme/okta: There is no snapshot of 2026-11-22, and an API only tells the present, which is"
+        "acme/okta: There is no snapshot of 2026-11-22, and an API only returns the data of today, which is"
         " 2026-11-23. Nothing was read, and nothing that is stored was touched. What to do: Choose a"
         " later day: nothing is stored up to 2026-11-22, and the first day that can be resolved is the"
         " day of the first snapshot."

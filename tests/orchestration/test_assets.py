@@ -463,7 +463,7 @@ def test_a_past_day_without_a_snapshot_refuses_and_says_what_can_be_done(acme: C
     run = acme.run(day=YESTERDAY)
     assert run.failure == names.PERMANENT
     assert run.words() == (
-        "acme/okta: There is no snapshot of 2026-11-22, and an API only tells the present, which is"
+        "acme/okta: There is no snapshot of 2026-11-22, and an API only returns the data of today, which is"
         " 2026-11-23. Nothing was read, and nothing that is stored was touched. What to do: Choose a later"
         " day: nothing is stored up to 2026-11-22, and the first day that can be resolved is the day of"
         " the first snapshot."

@@ -226,7 +226,7 @@ def test_a_backfill_keeps_what_is_stored_asks_nothing_and_goes_on_after_a_day_wi
         runs[days[1]]
         .words()
         .startswith(
-            "acme/okta: There is no snapshot of 2026-11-21, and an API only tells the present"
+            "acme/okta: There is no snapshot of 2026-11-21, and an API only returns the data of today"
         )
     )
     assert runs[days[1]].failure == names.PERMANENT

@@ -1,8 +1,7 @@
-"""Reads listings page by page: what every API with pages has in common.
+"""Reads listings page by page.
 
-A listing is proven whole by its chain of pages: each leads to the next, none comes twice, and the
-last one says that it is the last. It is begun anew once when the API loses the progress, and goes on
-where an earlier run stopped.
+A listing is complete if each page links to the next, no page comes twice, and the last one has no link. It
+restarts once if the API no longer accepts the cursor, and resumes where an earlier run stopped.
 """
 
 import asyncio
@@ -21,15 +20,15 @@ from opensense_okta.directories.snapshot import Cost
 
 @dataclass(frozen=True)
 class Listing:
-    """What is to be listed and how.
+    """A listing of an API.
 
     Attributes:
-        name: unique in a read, such as `users` or a group's id.
-        file: of the checkpoint that takes its records.
-        url: of the first page.
-        bucket: that its requests draw from.
-        parse: makes records of an answer.
-        tries: of a page when it is an error or does not come; None for the usual number.
+        name: unique in a read, such as `users` or the id of a group.
+        file: the checkpoint's file for its records.
+        url: the address of the first page.
+        bucket: the rate limiter of its requests.
+        parse: parses an answer into records.
+        tries: attempts at a page that may be too large (an error or a timeout); None: the usual number.
     """
 
     name: str
@@ -45,8 +44,8 @@ class Pages:
     """Reads listings of one API into a checkpoint.
 
     Attributes:
-        following: where the next page is, by an answer and its records; None at the end.
-        read: pages read by this process, those of before not counted.
+        following: returns the address of the next page, from an answer and its records; None at the end.
+        read: the number of pages that this process has read.
         on_page: what is on_page of each page.
     """
 
@@ -58,10 +57,10 @@ class Pages:
     read: int = 0
 
     async def complete(self, listing: Listing) -> ListingProgress:
-        """Reads what is missing of a listing; its pages are in the checkpoint then.
+        """Reads the missing pages of a listing into the checkpoint.
 
         Raises:
-            IncompleteListing: the pages run in a circle.
+            IncompleteListing: a page links back to an earlier one.
             DirectoryError: a page could not be read.
         """
         progress = self.checkpoint.progress(listing.name)
@@ -72,7 +71,7 @@ class Pages:
             return await self._read_pages(listing, attempt + 1)
 
     async def restart(self, listing: Listing) -> ListingProgress:
-        """Reads a listing from its first page, whatever is there of it."""
+        """Reads a listing from its first page, in a new attempt."""
         progress = self.checkpoint.progress(listing.name)
         return await self._read_pages(listing, progress.last.attempt + 1 if progress else 1)
 
@@ -89,7 +88,9 @@ class Pages:
                 following, listing.bucket, self._parser(listing), self.headers, listing.tries
             )
             following = following and urljoin(first, following)
-            if following in seen:  # judged before the page counts: a resumed read asks for it again
+            if (
+                following in seen
+            ):  # before the page counts, so that a resumed read requests it again
                 raise IncompleteListing(
                     f"The pages of {listing.url.partition('?')[0]} run in a circle: a next link came"
                     " twice.",
@@ -120,10 +121,10 @@ class Pages:
 async def for_each(
     things: Sequence[str], workers: int, act: Callable[[str], Awaitable[None]]
 ) -> None:
-    """Acts on each of the things, on so many at once.
+    """Calls a function for each item, with several workers at once.
 
     Raises:
-        ExceptionGroup: of what the first act that failed ended in.
+        ExceptionGroup: a call failed; the others were cancelled.
     """
     waiting = iter(things)
 
@@ -137,7 +138,7 @@ async def for_each(
 
 
 def cost_of(pages: Pages, buckets: Sequence[RateLimiter]) -> Cost:
-    """What reading the pages has cost so far."""
+    """The cost of the pages so far."""
     usage = pages.api.usage
     headroom = [bucket.headroom for bucket in buckets if bucket.headroom is not None]
     return Cost(

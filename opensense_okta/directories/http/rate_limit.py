@@ -1,9 +1,8 @@
 """Keeps the calls of one rate-limit bucket within our share of it, evenly spread.
 
-The API says in headers how many calls a bucket allows in its window, how many are left and when the
-window ends (docs/okta-api.md, "Rate limits"). A limiter believes the smallest count it saw in a
-window, since counters and answers arrive out of order, knows a window by the name the server gives it,
-and measures it by the server's own clock, since ours may be wrong.
+Headers report how many calls a bucket allows in its window, how many are left, and when the window ends
+(docs/okta-api.md, "Rate limits"). Answers arrive out of order, so the smallest count of a window is used. A
+window is identified by its end on the server's clock, because ours may be wrong.
 """
 
 import asyncio
@@ -22,13 +21,13 @@ CATCH_UP = 0.9  # of the even spacing, so that a slow minute does not end in a b
 
 @dataclass(frozen=True)
 class RateLimitHeaders:
-    """What an answer says of its bucket.
+    """The rate limit that an answer reports.
 
     Attributes:
-        limit: calls in a window, of all clients.
-        remaining: calls left in this one.
-        ends: when it ends, in seconds by the server's clock; this names the window.
-        seconds_left: until then, at the time of the answer.
+        limit: calls per window, of all clients.
+        remaining: calls left in this window.
+        ends: the end of the window, in seconds since 1970 on the server's clock; it identifies the window.
+        seconds_left: seconds until then, at the time of the answer.
     """
 
     limit: int
@@ -39,7 +38,7 @@ class RateLimitHeaders:
 
 @dataclass(frozen=True)
 class Clock:
-    """Time as the limiter sees it; tests bring their own."""
+    """The source of time; tests replace it."""
 
     now: Callable[[], float] = monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -47,13 +46,13 @@ class Clock:
 
 @dataclass
 class RateLimiter:
-    """Lets calls of one bucket go, one after the other, as the share of its budget allows.
+    """Starts the calls of one bucket one after the other, within our share of its limit.
 
     Args:
-        share: of what the API allows in a window, how much may be used (0 < share <= 1).
-        clock: where time comes from.
-        waiting: told the seconds of each wait for the budget that is longer than the even spacing.
-        fastest: calls a second at most while the API says nothing of its budget.
+        share: the share of the limit that may be used (0 < share <= 1).
+        clock: the source of time.
+        on_wait: is called with the seconds of each wait that is longer than the even spacing.
+        max_per_second: the most calls per second if the API does not report its limits.
     """
 
     share: float
@@ -77,14 +76,14 @@ class RateLimiter:
 
     @property
     def per_minute(self) -> int:
-        """How many calls a minute the share allows; 0 when the API says nothing of limits."""
+        """Calls per minute within the share; 0 if the API does not report its limits."""
         return math.floor((self._limit or 0) * self.share)
 
     async def acquire(self) -> None:
-        """Returns when the next call may go out. Its answer must be given to `update` or `reset`."""
+        """Waits until the next call may start. Call `update` or `reset` when it has ended."""
         async with self._lock:
             if self._in_flight and not self._answered.is_set():
-                await self._answered.wait()  # the first answer says what the budget is
+                await self._answered.wait()  # the first answer has the limit
             while (seconds := self._seconds_to_wait()) > 0:
                 await self.clock.sleep(seconds)
             self._last = self.clock.now()
@@ -92,7 +91,7 @@ class RateLimiter:
             self._in_flight += 1
 
     def update(self, allowance: RateLimitHeaders | None) -> None:
-        """Takes in what an answer says of the budget; None when it says nothing."""
+        """Ends a call; its answer had these headers, or none."""
         self._in_flight -= 1
         self._answered.set()
         if allowance is None:
@@ -102,7 +101,7 @@ class RateLimiter:
             self.headroom = left if self.headroom is None else min(self.headroom, left)
         later = allowance.ends - self._window
         if later <= (SAME_WINDOW if self._assumed else -SAME_WINDOW):
-            return  # a late answer, of a window that is over
+            return  # a late answer of an earlier window
         ends = self.clock.now() + min(max(allowance.seconds_left, 0.0), WINDOW)
         if later > SAME_WINDOW:
             self._window, self._assumed = allowance.ends, False
@@ -110,17 +109,17 @@ class RateLimiter:
             self._remaining = allowance.remaining
             self._used = min(self._used, self._in_flight + 1)
         else:
-            self._window_ends = min(self._window_ends, ends)  # the later ones were longer under way
+            self._window_ends = min(self._window_ends, ends)  # later ends come from slower answers
             self._remaining = min(self._remaining, allowance.remaining)
         self._limit = allowance.limit
 
     def reset(self) -> None:
-        """A call ended without an answer."""
+        """Ends a call without an answer."""
         self._in_flight -= 1
         self._answered.set()
 
     def pause(self, seconds: float) -> None:
-        """No call goes out for so many seconds: the API said so, or its budget is used up."""
+        """Starts no call for so many seconds, because the API asked for it."""
         self._blocked_until = max(self._blocked_until, self.clock.now() + seconds)
         self._note_wait(seconds)
 
@@ -134,7 +133,9 @@ class RateLimiter:
             self._assume_window(self._limit, now)
         left = max(self._window_ends - now, 0.0)
         ours = math.floor(self._limit * self.share) or 1
-        others = (self._limit - ours) * left / WINDOW  # what their share still needs, evenly spread
+        others = (
+            (self._limit - ours) * left / WINDOW
+        )  # the rest of the other clients' share, evenly spread
         free = min(ours - self._used, self._remaining - self._in_flight - others)
         if free < 1:
             wait = self._window_ends + MARGIN - now
@@ -144,7 +145,7 @@ class RateLimiter:
         return max(self._last + max(left / free, max_per_second) - now, 0.0)
 
     def _assume_window(self, limit: int, now: float) -> None:
-        """Begins a window like the one before it, until an answer says what the new one is."""
+        """Assumes a window like the last one until an answer reports the new one."""
         self._assumed = True
         self._window_ends = now + WINDOW
         self._remaining = limit
@@ -157,7 +158,7 @@ class RateLimiter:
 
 
 class ConcurrencyLimit:
-    """How many requests may run at once: fewer after the API complained, slowly more again."""
+    """Limits concurrent requests: half as many after a complaint of the API, then slowly more again."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -168,7 +169,7 @@ class ConcurrencyLimit:
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
-        """Holds one of the slots."""
+        """Waits for a slot, and holds it."""
         async with self._freed:
             await self._freed.wait_for(lambda: self._taken < self._allowed)
             self._taken += 1
@@ -177,15 +178,15 @@ class ConcurrencyLimit:
         finally:
             self._taken -= 1
             async with self._freed:
-                self._freed.notify_all()  # more than one may go when there are more slots again
+                self._freed.notify_all()  # several may start if the limit was increased
 
     def decrease(self) -> None:
-        """Half as many from now on."""
+        """Halves the limit."""
         self._allowed = max(self._allowed // 2, 1)
         self._good = 0
 
     def increase(self) -> None:
-        """One more, once ten answers for each slot were good."""
+        """Adds a slot after ten good answers for each slot."""
         self._good += 1
         if self._good >= 10 * self._allowed and self._allowed < self._most:
             self._allowed += 1
@@ -193,5 +194,5 @@ class ConcurrencyLimit:
 
 
 def jittered(seconds: float) -> float:
-    """Between half and all of the seconds, so that workers do not come back all at once."""
+    """A random time between half of the seconds and all, so that workers do not retry at the same time."""
     return seconds * random.uniform(0.5, 1.0)  # noqa: S311 - spreading load is not cryptography
