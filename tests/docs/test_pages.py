@@ -95,7 +95,7 @@ def test_the_tree_of_the_architecture_page_is_the_tree_of_the_package() -> None:
             nested = line.startswith("│")
             top = top if nested else heading[1]
             folder = f"{top}/{heading[1]}" if nested else top
-        elif line.startswith("│"):
+        elif line.startswith(("│   ├", "│   └")):
             folder = top
         named[folder] |= set(re.findall(r"[\w.]+\.(?:py|jinja)\b", line))
     stored: dict[str, set[str]] = defaultdict(set)
