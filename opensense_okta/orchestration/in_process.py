@@ -12,16 +12,16 @@ from opensense_okta.config.models import Organization
 from opensense_okta.orchestration import names
 from opensense_okta.orchestration.approval import approval_config
 from opensense_okta.orchestration.definitions import build_definitions
-from opensense_okta.orchestration.notifications import tell_after_run
+from opensense_okta.orchestration.notifications import notify_after_run
 from opensense_okta.orchestration.resources import LakeResource, Watcher
 from opensense_okta.storage.lake import Lake
 
 INTERRUPTED = (
-    "The sync was interrupted. The published directory is as it was; the next sync within the hour goes on"
-    " where this one stopped. It is not tried again by itself."
+    "The sync was interrupted. The published directory is as it was; a sync within the hour continues where"
+    " this one stopped. It is not retried automatically."
 )
 
-# What is worth reading is in the failures' words; the rest is in the UI.
+# The command prints the failures; everything else is in the UI.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -30,10 +30,10 @@ class JobRun:
     """How a run of a job ended.
 
     Attributes:
-        run_id: under which the UI shows it.
-        failures: in words; empty when it succeeded.
+        run_id: its id in the UI.
+        failures: one text for each failed step; empty if the run succeeded.
         held: whether publishing was held back.
-        interrupted: whether a person ended it, which time does not heal.
+        interrupted: whether a person ended it; it is not retried.
     """
 
     run_id: str
@@ -51,10 +51,10 @@ def run_sync(
     *,
     full: bool = False,
 ) -> tuple[JobRun, JobRun | None]:
-    """Runs the whole job and, where a read failed, the resolving part of it on what is stored.
+    """Runs the whole job and, if a read failed, resolves the stored snapshots.
 
     Args:
-        organization: whose job.
+        organization: the organization.
         day: the partition.
         lake: of the organization.
         watcher: of the reads.
@@ -86,14 +86,14 @@ def run_approval(
     watcher: Watcher,
     approval: Mapping[str, object] = MappingProxyType({}),
 ) -> JobRun:
-    """Publishes a day that has been resolved, and with an approval one that is held.
+    """Publishes a day that has been resolved; with an approval also one that is held back.
 
     Args:
-        organization: whose day.
+        organization: the organization.
         day: the partition.
         lake: of the organization.
-        watcher: is told whom the run waits for.
-        approval: who approves and what was seen, as `approving.Publishing` has it.
+        watcher: receives what the run waits for.
+        approval: who approves and the numbers that were seen: the fields of `approval.Publishing`.
     """
     defs = build_definitions({organization.name: organization}, _lakes(lake), watcher)
     with _instance() as instance:
@@ -102,11 +102,11 @@ def run_approval(
 
 
 def send_notifications(organization: Organization, lake: Lake) -> list[str]:
-    """Tells the targets of `notify` how the organization stands now; what was done, in words."""
+    """Sends the organization's notifications; returns what was sent, and errors."""
     if not organization.notify:
         return []
     with _instance() as instance:
-        return tell_after_run(instance, organization, lake)
+        return notify_after_run(instance, organization, lake)
 
 
 def _lakes(lake: Lake) -> LakeResource:
@@ -117,7 +117,7 @@ def _instance() -> dg.DagsterInstance:
     try:
         return dg.DagsterInstance.get()
     except dg.DagsterInvalidConfigError as error:
-        # After the mistake itself Dagster lists everything that would be right.
+        # After the mistake Dagster lists all allowed keys.
         what = " ".join(mistake.message.partition(" Expected")[0] for mistake in error.errors)
         raise EnvironmentMistake(f"{dagster_home() / 'dagster.yaml'}: {what}") from None
 
@@ -141,7 +141,7 @@ def _run(
         return JobRun(result.run_id, ())
     run = instance.get_run_by_id(result.run_id)
     if run is not None and _interrupted(result):
-        # Dagster takes it for a crash, after which the retry sensor would start it again.
+        # To Dagster it is a crash, and the retry sensor would start it again.
         instance.report_run_canceled(run, INTERRUPTED)
         return JobRun(result.run_id, (INTERRUPTED,), interrupted=True)
     held = run is not None and run.tags.get(names.FAILURE) == names.HELD
@@ -164,19 +164,19 @@ def _failures(result: dg.ExecuteInProcessResult) -> list[str]:
         if event.is_step_failure:
             data = event.step_failure_data
             said = data.user_failure_data.description if data.user_failure_data else None
-            words.append(said or _unforeseen(event))
+            words.append(said or _unexpected(event))
         elif event.is_job_failure and not words:
             words.append(event.message or "the run failed")
     return words
 
 
-def _unforeseen(event: dg.DagsterEvent) -> str:
-    """What Dagster wraps says only which step failed; the exception inside of it says why."""
+def _unexpected(event: dg.DagsterEvent) -> str:
+    """Describes an unexpected error by the innermost exception: Dagster's names the step only."""
     error = event.step_failure_data.error
     while error and error.cause:
         error = error.cause
     why = error.message.strip() if error else "for no known reason"
-    return f"{event.step_key}: {why} This was not foreseen: the run in Dagster's UI has the whole error."
+    return f"{event.step_key}: {why} This error was not expected: the run in Dagster's UI has all of it."
 
 
 def _anything_stored(organization: Organization, day: date, lake: Lake) -> bool:

@@ -2,12 +2,12 @@
 
 The organization's folder of locks holds two kinds of files:
 
-    organization.lock     held by the run that is at work; names it
-    <run id>.lock         held by a run from its start to its end, also while it waits for the other
+    organization.lock     held by the run that works; contains its id
+    <run id>.lock         held by a run from its start to its end, also while it waits
 
-The operating system releases a lock when its process ends, however it ends: a killed run never
-blocks the next one. It leaves its own file behind, though, and that tells it from a run that lives:
-a run in progress whose file nobody holds is an orphan, and whoever gets to work next ends it.
+The operating system releases a lock when its process ends, for whatever reason: a killed run never
+blocks the next one. A killed run leaves its own file. A run in progress whose file no process holds is
+an orphan; the next run that gets the organization's lock ends it.
 """
 
 import os
@@ -29,50 +29,50 @@ IN_PROGRESS: Final = [
     dg.DagsterRunStatus.CANCELING,
 ]
 ORPHANED: Final = (
-    "The process of this run was killed. Nothing that it had not committed counts, and the "
-    "published directory is as it was. The next run goes on where this one stopped."
+    "The process of this run was killed. Its uncommitted work is not used, and the published directory is "
+    "as it was. The next run continues where this one stopped."
 )
-POLL: Final = timedelta(seconds=0.25)  # how soon a waiting run notices that it may work
-REMIND: Final = timedelta(minutes=5)  # how often a waiting run says so again
+POLL: Final = timedelta(seconds=0.25)  # how often a waiting run tries to get the lock
+REMIND: Final = timedelta(minutes=5)  # how often a waiting run reports that it waits
 
 
 @contextmanager
 def organization_lock(
     folder: Path, run_id: str, *, waiting: Callable[[str], None], remind: timedelta = REMIND
 ) -> Iterator[None]:
-    """Holds the organization's lock, after waiting for it as long as another run holds it.
+    """Holds the organization's lock; waits as long as another run holds it.
 
     Args:
         folder: The organization's folder of locks.
         run_id: The run that wants to work.
-        waiting: Told in words whom the run waits for, when it has to and now and then after that.
-        remind: How often that is.
+        waiting: Called with the reason when the run starts to wait, and again from time to time.
+        remind: How often it is called again.
     """
     own_file = _run_file(make_private_dir(folder), run_id)
     with _lock(own_file, run_id):
         try:
-            with _patiently(_lock(_organization_file(folder), run_id), waiting, remind):
+            with _waiting_lock(_lock(_organization_file(folder), run_id), waiting, remind):
                 yield
         finally:
-            # While it is still held: left behind for a moment, it would make the run an orphan.
+            # Before the lock is released: an unlocked file would make the run an orphan.
             own_file.unlink(missing_ok=True)
 
 
 def orphaned_runs(
     instance: dg.DagsterInstance, folder: Path, organization: str
 ) -> list[dg.DagsterRun]:
-    """The organization's runs that Dagster believes to be in progress and whose process is dead.
+    """The organization's runs that Dagster shows as in progress and whose process has ended.
 
-    A run in progress that has no file of its own has not come to the lock yet, and is not among
-    them: Dagster's run monitoring looks after it.
+    A run in progress without a file has not reached the lock yet and is not included: Dagster's run
+    monitoring ends it if its process is dead.
     """
     return _runs_in_progress(instance, organization, _abandoned(folder))
 
 
 def end_orphaned_runs(instance: dg.DagsterInstance, folder: Path, organization: str) -> list[str]:
-    """Ends the runs of killed processes and removes what they left; returns the ended runs' ids.
+    """Ends the runs of killed processes and removes their files; returns the ended runs' ids.
 
-    Only whoever holds the organization's lock calls it.
+    The caller must hold the organization's lock.
     """
     abandoned = _abandoned(folder)
     orphans = _runs_in_progress(instance, organization, abandoned)
@@ -85,7 +85,7 @@ def end_orphaned_runs(instance: dg.DagsterInstance, folder: Path, organization: 
 
 @contextmanager
 def idle(folder: Path) -> Iterator[bool]:
-    """Holds the organization's lock if no run does, and says whether; never waits."""
+    """Holds the organization's lock if no run does, and yields whether it does; never waits."""
     lock = _lock(_organization_file(make_private_dir(folder)), holder="")
     try:
         lock.acquire(timeout=0)
@@ -119,8 +119,8 @@ def _run_file(folder: Path, run_id: str) -> Path:
 def _lock(path: Path, holder: str) -> BaseFileLock:
     """A lock that excludes every other one of that file, in this process too.
 
-    The file says who holds the lock. Without the operating system's locks there is none: a lock
-    that only consists of a file would outlive a killed process.
+    The file contains the holder's id. There is no fallback to a lock that is only a file: it would stay
+    after its process was killed.
     """
     return FileLock(
         path,
@@ -138,40 +138,40 @@ def _write(descriptor: int, holder: str) -> None:
 
 
 @contextmanager
-def _patiently(
+def _waiting_lock(
     lock: BaseFileLock, waiting: Callable[[str], None], remind: timedelta
 ) -> Iterator[None]:
-    patience = timedelta(0)
-    while not _acquired(lock, patience):
+    timeout = timedelta(0)
+    while not _acquired(lock, timeout):
         holder = Path(lock.lock_file).read_text()
         at_work = f"run {holder}" if holder else "another process"
         waiting(f"{at_work} is at work for this organization: waiting until it ends")
-        patience = remind
+        timeout = remind
     try:
         yield
     finally:
         lock.release()
 
 
-def _acquired(lock: BaseFileLock, patience: timedelta) -> bool:
+def _acquired(lock: BaseFileLock, timeout: timedelta) -> bool:
     try:
-        lock.acquire(timeout=patience.total_seconds())
+        lock.acquire(timeout=timeout.total_seconds())
     except Timeout:
         return False
     return True
 
 
 def _abandoned(folder: Path) -> list[str]:
-    """The ids of the runs that left their file behind without holding it."""
+    """The ids of the runs whose file exists but is not held."""
     run_files = (path for path in folder.glob("*.lock") if path != _organization_file(folder))
     return [path.stem for path in run_files if _is_abandoned(path)]
 
 
 def _is_abandoned(path: Path) -> bool:
-    """Whether a run has held this file's lock and no living process does.
+    """Whether a run has held this file's lock and no process holds it now.
 
-    Two moments look like it and are not: the file is empty until its run holds it, and a run that
-    ends in between takes its file away, after which locking makes a new one.
+    Two cases look the same and are excluded: the file is empty until its run holds the lock, and a run
+    that ends meanwhile deletes its file, so that locking creates a new one.
     """
     try:
         with path.open() as file:
@@ -199,7 +199,7 @@ def _runs_in_progress(
 
 
 def _end(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
-    """Ends a killed run as failed, or as canceled if that is what a person had asked for."""
+    """Ends a killed run as failed, or as canceled if a person had canceled it."""
     if run.status is dg.DagsterRunStatus.CANCELING:
         instance.report_run_canceled(run, ORPHANED)
     else:

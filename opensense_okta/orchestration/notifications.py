@@ -1,12 +1,12 @@
-"""Who tells people of failed, held and late days, and that it is over: whoever looks.
+"""Sends notifications of failed, held and late days, and of their end.
 
-The sensor `notices` looks for all organizations while Dagster's daemon runs, and the commands `sync` and
-`approve` look for theirs when their run has ended, so that syncs from cron need no daemon. How a day
-stands is read from its runs (`outcomes.py`); what is told of it, once per cause whoever looks, is in
-`publishing/notices.py`. Like the retry sensor this one keeps nothing of its own.
+The sensor `notices` evaluates all organizations while Dagster's daemon runs. The commands `sync` and
+`approve` evaluate theirs when their run has ended, so that syncs from cron need no daemon. `run_status.py`
+reads the status of a day from its runs; `publishing/notifications` decides what is sent, once per cause
+whichever process evaluates it. Like the retry sensor this module keeps no state of its own.
 
-Without the daemon nobody looks between two syncs, so nobody is told that a day is late. Once it is
-back, a day counts as late only at the second look, after the schedule has caught up.
+Without the daemon nothing is evaluated between two syncs, so a late day is not reported. After a restart
+a day counts as late from the second evaluation on, when the schedule has caught up.
 """
 
 import logging
@@ -19,6 +19,7 @@ from typing import Final
 import dagster as dg
 
 from opensense_okta.config.models import Organization
+from opensense_okta.orchestration import names
 from opensense_okta.orchestration.run_status import status_of
 from opensense_okta.publishing.notifications.delivery import PATIENCE, Delivery, deliver
 from opensense_okta.publishing.notifications.state import (
@@ -32,68 +33,73 @@ from opensense_okta.publishing.notifications.state import (
 from opensense_okta.storage.lake import Lake
 
 DOWN_AFTER: Final = timedelta(hours=1)
-"""After how long without a look the daemon must have been down."""
+"""The daemon was down if its last evaluation is older."""
 
-NOT_AT_ALL: Final = timedelta(0)
+NO_WAIT: Final = timedelta(0)
 
-# What went wrong is in the words that the command shows.
-_UNSHOWN: Final = logging.getLogger(__name__)
-_UNSHOWN.addHandler(logging.NullHandler())
+# The command prints the errors itself.
+_SILENT_LOG: Final = logging.getLogger(__name__)
+_SILENT_LOG.addHandler(logging.NullHandler())
 
 
 def build_notice_sensor(
     organizations: Mapping[str, Organization], lakes: Callable[[str], Lake]
 ) -> dg.SensorDefinition:
-    """The one sensor that tells people how their organizations' days end.
+    """The sensor that sends the notifications of all organizations.
 
     Args:
-        organizations: all organizations by name; those without `notify` are left alone.
-        lakes: gives the lake of an organization.
+        organizations: all organizations by name; those without `notify` are skipped.
+        lakes: returns the lake of an organization.
     """
-    watched = [each for each in organizations.values() if each.notify]
+    notified = [organization for organization in organizations.values() if organization.notify]
 
     @dg.sensor(
-        name="notices",
-        description="Tells of failed, held and late days, once per cause, and when it is over.",
+        name=names.NOTICES,
+        description="Sends notifications of failed, held and late days, once per cause, and of their end.",
         minimum_interval_seconds=600,
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
     def notices(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-        teller = _Sender(context.instance, lakes, context.log, daemon=True).tell(watched)
-        if teller.broken:
-            raise RuntimeError("\n".join(teller.broken + teller.told))
-        return dg.SkipReason("\n".join(teller.told) or "nothing new to tell")
+        sender = _Sender(context.instance, lakes, context.log, daemon=True)
+        sender.send(notified)
+        if sender.errors:
+            raise RuntimeError("\n".join(sender.errors + sender.sent))
+        return dg.SkipReason("\n".join(sender.sent) or "nothing new to report")
 
     return notices
 
 
-def tell_after_run(
+def notify_after_run(
     instance: dg.DagsterInstance, organization: Organization, lake: Lake
 ) -> list[str]:
-    """Tells how an organization stands after a run that a command has started; what was done, in words.
+    """Sends an organization's notifications after a run that a command started.
 
-    Nothing that goes wrong here changes how the command ends.
+    An error here does not change how the command ends.
+
+    Returns:
+        What was sent, and the errors.
     """
-    teller = _Sender(instance, lambda _name: lake, _UNSHOWN, daemon=False).tell([organization])
-    return teller.broken + teller.told
+    sender = _Sender(instance, lambda _name: lake, _SILENT_LOG, daemon=False)
+    sender.send([organization])
+    return sender.errors + sender.sent
 
 
 @dataclass(frozen=True)
 class _Observation:
-    """What was found of one organization, and what its targets are to be told."""
+    """The status of one organization as it was, and the messages to send."""
 
     organization: str
     lake: Lake
-    known: NotificationState
-    posts: Sequence[Outbox]
+    state: NotificationState
+    outboxes: Sequence[Outbox]
 
 
 class _Sender:
-    """Looks at organizations and tells what is new; once per cause, whoever else looks.
+    """Evaluates organizations and sends what is new.
 
     Attributes:
-        told: what was done, in words.
-        broken: what went wrong.
+        sent: what was sent, and what could not be delivered, one sentence each.
+        errors: what failed, one sentence each.
     """
 
     def __init__(
@@ -104,68 +110,75 @@ class _Sender:
         *,
         daemon: bool,
     ) -> None:
-        self.told: list[str] = []
-        self.broken: list[str] = []
+        self.sent: list[str] = []
+        self.errors: list[str] = []
         self._instance = instance
         self._lakes = lakes
         self._log = log
-        self._daemon = daemon  # comes again in ten minutes, and retries what failed
+        self._daemon = daemon  # evaluates again in ten minutes, and retries failed runs
         self._now = datetime.now(UTC)
 
-    def tell(self, organizations: Sequence[Organization]) -> "_Sender":
-        """Delivers everything at once, and notes what arrived."""
+    def send(self, organizations: Sequence[Organization]) -> None:
+        """Delivers all messages at the same time, and records the delivered ones."""
         with ExitStack() as locks:
-            looks = [look for each in organizations if (look := self._look_at(each, locks))]
-            deliveries = iter(deliver([post for look in looks for post in look.posts]))
-            for look in looks:
-                self._note(look, [(post, next(deliveries)) for post in look.posts])
-        return self
+            observations = [
+                observation
+                for organization in organizations
+                if (observation := self._observe(organization, locks))
+            ]
+            outboxes = [outbox for each in observations for outbox in each.outboxes]
+            deliveries = iter(deliver(outboxes))
+            for observation in observations:
+                delivered = [(outbox, next(deliveries)) for outbox in observation.outboxes]
+                self._record(observation, delivered)
 
-    def _look_at(self, organization: Organization, locks: ExitStack) -> _Observation | None:
-        """Looks at one organization; its trouble is told in words, and stops no other one."""
+    def _observe(self, organization: Organization, locks: ExitStack) -> _Observation | None:
+        """Evaluates one organization; an error is recorded, so that the others are evaluated."""
         name = organization.name
         try:
             lake = self._lakes(name)
-            # A command waits, because whoever is telling now may have looked before its run ended.
-            if not locks.enter_context(
-                exclusive(lake, NOT_AT_ALL if self._daemon else 2 * PATIENCE)
-            ):
-                self.told.append(f"{name}: somebody else is telling just now")
+            # A command waits: the other process may have read the runs before this one had ended.
+            timeout = NO_WAIT if self._daemon else 2 * PATIENCE
+            if not locks.enter_context(exclusive(lake, timeout)):
+                self.sent.append(f"{name}: another process is sending its notifications")
                 return None
-            known = memory(lake)
-            watched = known.looked is not None and self._now - known.looked < DOWN_AFTER
+            state = memory(lake)
+            watched = state.looked is not None and self._now - state.looked < DOWN_AFTER
             retried = watched or self._daemon
-            news = status_of(
+            status = status_of(
                 self._instance, organization, lake, self._now, watched=watched, retried=retried
             )
-            posts = pending(lake, organization.notify, known, news, self._now)
-            return _Observation(name, lake, known, posts)
-        except Exception as error:  # noqa: BLE001  # whatever it is, the others are told
-            self._broke(f"{name}: how its day stands could not be found out", error)
+            outboxes = pending(lake, organization.notify, state, status, self._now)
+            return _Observation(name, lake, state, outboxes)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the others are evaluated
+            self._fail(f"{name}: the status of its day could not be read", error)
             return None
 
-    def _note(self, look: _Observation, done: Sequence[tuple[Outbox, Delivery]]) -> None:
-        said = [*_said(look.organization, done)]
-        for line in said:
+    def _record(
+        self, observation: _Observation, deliveries: Sequence[tuple[Outbox, Delivery]]
+    ) -> None:
+        lines = [*_describe(observation.organization, deliveries)]
+        for line in lines:
             self._log.info(line)
-        self.told += said
-        looked = self._now if self._daemon else look.known.looked
+        self.sent += lines
+        looked = self._now if self._daemon else observation.state.looked
+        delivered = [(outbox, delivery.delivered) for outbox, delivery in deliveries]
         try:
-            save(look.lake, [(post, one.delivered) for post, one in done], looked)
+            save(observation.lake, delivered, looked)
         except OSError as error:
-            self._broke(f"{look.organization}: what was told could not be noted", error)
+            self._fail(f"{observation.organization}: what was sent could not be recorded", error)
 
-    def _broke(self, words: str, error: Exception) -> None:
-        self._log.exception(words)
-        self.broken.append(f"{words}: {error!r}")
+    def _fail(self, message: str, error: Exception) -> None:
+        self._log.exception(message)
+        self.errors.append(f"{message}: {error!r}")
 
 
-def _said(organization: str, done: Sequence[tuple[Outbox, Delivery]]) -> Iterator[str]:
-    for post, delivery in done:
-        for letter in post.letters[: delivery.delivered]:
-            yield f"told target {post.number} of `notify`: {letter.subject}"
+def _describe(organization: str, deliveries: Sequence[tuple[Outbox, Delivery]]) -> Iterator[str]:
+    for outbox, delivery in deliveries:
+        for message in outbox.letters[: delivery.delivered]:
+            yield f"sent to target {outbox.number} of `notify`: {message.subject}"
         if delivery.trouble:
             yield (
-                f"{organization}: target {post.number} of `notify` {delivery.trouble}; it is tried again"
-                " at the next look"
+                f"{organization}: target {outbox.number} of `notify` {delivery.trouble}; it is retried at"
+                " the next evaluation"
             )

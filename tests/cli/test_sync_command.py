@@ -203,11 +203,11 @@ def test_places_of_notify_are_told_of_a_held_day_and_of_its_approval_without_a_d
         assert ended.status == 3
         assert board.news() == ["acme: 2026-11-30 is held back"]
         assert ended.line("Notices") == (
-            "Notices told target 1 of `notify`: acme: 2026-11-30 is held back"
+            "Notices sent to target 1 of `notify`: acme: 2026-11-30 is held back"
         )
         assert approve_now("acme", str(DAY + week), "Eve", yes=True, seen={"unproven": 1}) == 0
         assert board.news() == ["acme: back to normal"]
-    assert "  told target 1 of `notify`: acme: back to normal" in capfd.readouterr().out
+    assert "  sent to target 1 of `notify`: acme: back to normal" in capfd.readouterr().out
 
 
 def test_a_sync_that_a_guard_holds_keeps_what_is_published_and_says_how_to_go_on(
@@ -361,7 +361,7 @@ def test_memory_that_is_not_enough_says_whose_sync_and_what_to_set(
     assert ended.status == 1
     assert "acme: 3 MB of memory were not enough." in ended.out
     assert "What to do: set OPENSENSE_MEMORY_LIMIT" in ended.out
-    assert "not foreseen" not in ended.out
+    assert "not expected" not in ended.out
 
 
 def test_what_nobody_foresaw_is_named_with_its_step(desk: Desk) -> None:
@@ -373,4 +373,4 @@ def test_what_nobody_foresaw_is_named_with_its_step(desk: Desk) -> None:
     assert ended.status == 1
     assert "\n  acme__read__okta: " in ended.out
     assert "No magic bytes found" in ended.out
-    assert "This was not foreseen: the run in Dagster's UI has the whole error." in ended.out
+    assert "This error was not expected: the run in Dagster's UI has all of it." in ended.out

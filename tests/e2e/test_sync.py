@@ -190,7 +190,7 @@ def test_an_interrupted_sync_is_canceled_so_that_nobody_tries_it_again(place: Pl
     title, words, *_ = shown.splitlines()
     assert title.endswith(": interrupted.")
     assert words.startswith("  The sync was interrupted. The published directory is as it was")
-    assert words.endswith("It is not tried again by itself.")
+    assert words.endswith("It is not retried automatically.")
     with place.instance() as instance:
         (newest,) = instance.get_runs(limit=1)
     assert newest.status is dg.DagsterRunStatus.CANCELED

@@ -197,8 +197,8 @@ def test_an_ended_orphan_says_what_happened_and_what_it_means(
     end_orphaned_runs(instance, folder, "acme")
     (event,) = [log.dagster_event for log in instance.all_logs(killed.run_id) if log.dagster_event]
     assert event.message == (
-        "The process of this run was killed. Nothing that it had not committed counts, and the "
-        "published directory is as it was. The next run goes on where this one stopped."
+        "The process of this run was killed. Its uncommitted work is not used, and the "
+        "published directory is as it was. The next run continues where this one stopped."
     )
 
 

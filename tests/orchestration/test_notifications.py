@@ -12,7 +12,7 @@ import time_machine
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.errors import CredentialsRejected, DirectoryError, Unreachable
 from opensense_okta.orchestration import names
-from opensense_okta.orchestration.notifications import build_notice_sensor, tell_after_run
+from opensense_okta.orchestration.notifications import build_notice_sensor, notify_after_run
 from opensense_okta.orchestration.retries import DELAYS
 from opensense_okta.publishing.notifications.state import exclusive
 from opensense_okta.simulator.okta.faults import make_fault
@@ -99,7 +99,7 @@ class Daemon:
 
     def command(self) -> list[str]:
         """What a command says of its look, after the run that it has started."""
-        return tell_after_run(self.instance, company(), self.lake())
+        return notify_after_run(self.instance, company(), self.lake())
 
     def sync(
         self,
@@ -279,7 +279,7 @@ class TestBackToNormal:
 
     def test_is_not_worth_a_word_when_nothing_was_wrong(self, daemon: Daemon) -> None:
         daemon.sync()
-        assert daemon.words() == "nothing new to tell"
+        assert daemon.words() == "nothing new to report"
         assert daemon.board.news() == []
 
 
@@ -315,14 +315,14 @@ class TestACommand:
 
     def test_tells_at_once_what_nobody_tries_again(self, cron: Daemon) -> None:
         cron.sync(UNREACHABLE, run_tags=BY_HAND)
-        assert cron.command() == [f"told target 1 of `notify`: {FAILED}"]
+        assert cron.command() == [f"sent to target 1 of `notify`: {FAILED}"]
         assert cron.board.news() == [FAILED]
 
     def test_leaves_what_the_daemon_tries_again_to_the_daemon(self, daemon: Daemon) -> None:
         daemon.sync(UNREACHABLE, run_tags=BY_HAND)
         assert daemon.command() == []
         daemon.sync(TOKEN_GONE, failure=names.PERMANENT, run_tags=BY_HAND)
-        assert daemon.command() == [f"told target 1 of `notify`: {FAILED}"]
+        assert daemon.command() == [f"sent to target 1 of `notify`: {FAILED}"]
 
     def test_tells_a_cause_and_its_end_once_whatever_the_day(self, cron: Daemon) -> None:
         for day in (DAY, TOMORROW):
@@ -360,7 +360,7 @@ class TestACommand:
     def test_is_not_waited_for_by_the_daemon_which_comes_again(self, daemon: Daemon) -> None:
         daemon.sync(TOKEN_GONE, failure=names.PERMANENT)
         with exclusive(daemon.lake(), timedelta(0)):
-            assert daemon.words() == "acme: somebody else is telling just now"
+            assert daemon.words() == "acme: another process is sending its notifications"
         assert daemon.tells() == [FAILED]
 
     def test_does_not_take_a_day_for_late_because_the_daemon_was_down(self, cron: Daemon) -> None:
@@ -387,7 +387,7 @@ class TestACommand:
     def test_says_what_went_wrong_and_goes_on(self, cron: Daemon) -> None:
         (cron.lake().folder / "notices.json").write_text("not JSON")
         (said,) = cron.command()
-        assert said.startswith("acme: how its day stands could not be found out: ")
+        assert said.startswith("acme: the status of its day could not be read: ")
 
 
 def wait_until(daemon: Daemon, moment: datetime) -> None:
@@ -503,23 +503,23 @@ class TestTelling:
         daemon.sync(TOKEN_GONE, failure=names.PERMANENT)
         daemon.board.status = 500
         assert daemon.words() == (
-            "acme: target 1 of `notify` did not take a message; it is tried again at the next look"
+            "acme: target 1 of `notify` did not take a message; it is retried at the next evaluation"
         )
         daemon.board.status = 200
-        assert daemon.words() == f"told target 1 of `notify`: {FAILED}"
+        assert daemon.words() == f"sent to target 1 of `notify`: {FAILED}"
         assert daemon.board.paths == [f"/{SECRET}/"] * 2
 
     def test_leaves_organizations_without_targets_alone(self, daemon: Daemon) -> None:
         daemon.organizations = [company(notify=[])]
         daemon.sync(TOKEN_GONE, failure=names.PERMANENT)
-        assert daemon.words() == "nothing new to tell"
+        assert daemon.words() == "nothing new to report"
 
     def test_of_one_organization_is_not_stopped_by_another(self, daemon: Daemon) -> None:
         daemon.organizations = [company("globex"), company()]
         daemon.lake("globex").published.write_text("not JSON")
         daemon.lake("globex").database.touch()
         daemon.sync(TOKEN_GONE, failure=names.PERMANENT)
-        with pytest.raises(Exception, match="globex: how its day stands could not be found out"):
+        with pytest.raises(Exception, match="globex: the status of its day could not be read"):
             daemon.words()
         assert daemon.board.news() == [FAILED]
 
