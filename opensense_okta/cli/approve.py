@@ -1,6 +1,6 @@
-"""The command `approve`: shows why a day is held, asks, and lets that day through.
+"""The command `approve`: shows why a day is held back, asks, and publishes it.
 
-The examples are personal data, and go to the person who decides: never into logs or events.
+The examples are personal data: they are printed only, never written to logs or events.
 """
 
 import os
@@ -11,6 +11,7 @@ from shlex import quote
 import click
 
 from opensense_okta.cli.arguments import UsageError, day_of, lake_of, organization_of
+from opensense_okta.cli.exit_code import ExitCode
 from opensense_okta.cli.terminal import PlainWatcher, print_table, terminal
 from opensense_okta.config.environment import dagster_home
 from opensense_okta.config.models import Organization
@@ -30,21 +31,21 @@ from opensense_okta.publishing.judgement import Judgement, compared
 from opensense_okta.publishing.published import NotResolved, describe, published, resolved_day
 from opensense_okta.storage.lake import Lake
 
-DONE, FAILED, HELD = 0, 1, 3
 
-
-def approve_now(name: str, day_given: str, by: str, *, yes: bool, seen: Mapping[str, int]) -> int:
-    """Shows the verdict, asks or compares the numbers, publishes, and returns the exit status.
+def approve_now(
+    name: str, day_given: str, by: str, *, yes: bool, seen: Mapping[str, int]
+) -> ExitCode:
+    """Shows the verdicts, asks or compares the numbers, and publishes.
 
     Args:
-        name: of the organization.
-        day_given: the day that is held.
-        by: who approves.
-        yes: does not ask, and compares `seen` with what is so.
-        seen: the number of each guard that holds the day, by the names of `seen.NUMBERS`.
+        name: The organization's name.
+        day_given: The day that is held back.
+        by: The name of the person who approves.
+        yes: Do not ask; compare `seen` with the current numbers.
+        seen: The number of each guard that holds the day back, by the names of `approval.NUMBERS`.
 
     Raises:
-        WrongUse: there is no such day, it must be resolved again first, or a newer one is published.
+        UsageError: The day is not stored, must be resolved again first, or a newer one is published.
     """
     os.environ["DAGSTER_HOME"] = str(dagster_home())
     organization = organization_of(name)
@@ -69,24 +70,24 @@ def approve_now(name: str, day_given: str, by: str, *, yes: bool, seen: Mapping[
     except NotApproved as error:
         return _not_approved(str(error))
     if not yes and not _agreed(judgement):
-        click.echo(f"{day} was not approved. {_standing(lake)}")
-        return HELD
+        click.echo(f"{day} was not approved. {_published_day(lake)}")
+        return ExitCode.HELD_BACK
     approval = {"by": who, "digest": judgement.digest, **numbers(judgement)}
-    # The file may have been changed while somebody was looking.
+    # The organization file may have changed while the person was looking.
     return _publish(organization_of(name), lake, day, approval)
 
 
-def _not_approved(why: str) -> int:
-    click.echo(f"\n{why}", err=True)
-    return HELD
+def _not_approved(reason: str) -> ExitCode:
+    click.echo(f"\n{reason}", err=True)
+    return ExitCode.HELD_BACK
 
 
 def _who(by: str) -> str:
     who = by.strip()
     if not who:
-        raise UsageError("--by names nobody: say who approves.")
+        raise UsageError("--by is empty: name the person who approves.")
     if len(who) > 200:
-        raise UsageError("--by is longer than 200 characters: say who approves.")
+        raise UsageError("--by is longer than 200 characters: name the person who approves.")
     return who
 
 
@@ -94,17 +95,17 @@ def _refuse_older(organization: Organization, lake: Lake, day: date) -> None:
     last = published(lake)
     if last is not None and last.day > day:
         raise UsageError(
-            f"{organization.name}: the directory of {last.day} is published, so that of {day} is"
-            f" not. To publish an older day all the same, start the job {organization.name}__approve in"
+            f"{organization.name}: the directory of {last.day} is published, so the older one of {day}"
+            f" is not. To publish an older day, start the job {organization.name}__approve in"
             " Dagster's UI with `even_if_older: true`."
         )
 
 
-def _complete(organization: Organization, lake: Lake, day: date, outcome: Outcome) -> int:
+def _complete(organization: Organization, lake: Lake, day: date, outcome: Outcome) -> ExitCode:
     """Publishes and exports a day that needs no approval, unless that has been done."""
     approval = outcome.approval
     if approval is None:
-        click.echo(f"{organization.name}, {day}: is not held back, so it needs nobody's approval.")
+        click.echo(f"{organization.name}, {day}: is not held back, so it needs no approval.")
     else:
         click.echo(
             f"{organization.name}, {day}: {approval.by} approved it at"
@@ -113,13 +114,13 @@ def _complete(organization: Organization, lake: Lake, day: date, outcome: Outcom
     if outcome.state == "published":
         click.echo("  It is published.")
         if not export_pending(organization, lake):
-            return DONE
-        click.echo("  Its export has not arrived, and is tried again.")
+            return ExitCode.DONE
+        click.echo("  Its export has not been delivered; it is delivered now.")
     return _publish(organization, lake, day, {})
 
 
 def _show(organization: Organization, lake: Lake, judgement: Judgement) -> None:
-    """Why the day is held, with the most telling examples of each guard."""
+    """Prints why the day is held back, with examples for each guard."""
     replaces = judgement.replaces
     against = (
         f"{describe(replaces, judgement.day)}, which it would replace" if replaces else "nothing"
@@ -131,8 +132,8 @@ def _show(organization: Organization, lake: Lake, judgement: Judgement) -> None:
             f" {difference.changed:,} changed."
         )
         for unproven in judgement.unproven:
-            whose = f"{unproven.directory}: " if unproven.directory else ""
-            click.echo(f"\n  {whose}{unproven.name}: {unproven.text}")
+            directory = f"{unproven.directory}: " if unproven.directory else ""
+            click.echo(f"\n  {directory}{unproven.name}: {unproven.text}")
         for verdict in judgement.tripped:
             click.echo(f"\n  {verdict.name}: {verdict.message}")
             rows = examples(connection, verdict)
@@ -143,23 +144,23 @@ def _show(organization: Organization, lake: Lake, judgement: Judgement) -> None:
 def _agreed(judgement: Judgement) -> bool:
     try:
         return click.confirm(f"\nPublish the directory of {judgement.day} all the same?")
-    except click.Abort:  # there is nobody to ask, or it was interrupted
+    except click.Abort:  # standard input is closed, or the command was interrupted
         click.echo()
         return False
 
 
 def _command(organization: Organization, judgement: Judgement, who: str) -> str:
-    """What lets the day through without being asked."""
+    """The command that publishes the day without a question."""
     options = " ".join(
         f"--{name.replace('_', '-')} {number}" for name, number in numbers(judgement).items()
     )
-    whose = f"{organization.name} --date {judgement.day} --by {quote(who)}"
-    return f"opensense-okta approve {whose} --yes {options}"
+    required = f"{organization.name} --date {judgement.day} --by {quote(who)}"
+    return f"opensense-okta approve {required} --yes {options}"
 
 
 def _publish(
     organization: Organization, lake: Lake, day: date, approval: Mapping[str, object]
-) -> int:
+) -> ExitCode:
     with terminal() as console:
         run = run_approval(organization, day, lake, PlainWatcher(console), approval)
     for line in _outcome(organization, lake, day, run):
@@ -167,8 +168,8 @@ def _publish(
     for line in send_notifications(organization, lake):
         click.echo(f"  {line}")
     if run.held:
-        return HELD
-    return FAILED if run.failures else DONE
+        return ExitCode.HELD_BACK
+    return ExitCode.FAILED if run.failures else ExitCode.DONE
 
 
 def _outcome(organization: Organization, lake: Lake, day: date, run: JobRun) -> Iterator[str]:
@@ -177,11 +178,11 @@ def _outcome(organization: Organization, lake: Lake, day: date, run: JobRun) -> 
         by = f", approved by {last.approved_by}" if last.approved_by else ""
         yield f"{organization.name}, {day}: published{by}: {lake.database}"
     else:
-        yield f"{organization.name}, {day}: not published. {_standing(lake)}"
+        yield f"{organization.name}, {day}: not published. {_published_day(lake)}"
     yield from (f"  {failure}" for failure in run.failures)
     yield f"  Run {run.run_id} in Dagster's UI (make ui)"
 
 
-def _standing(lake: Lake) -> str:
+def _published_day(lake: Lake) -> str:
     last = published(lake)
     return f"The directory of {last.day} stays published." if last else "Nothing is published yet."

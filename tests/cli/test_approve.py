@@ -147,7 +147,7 @@ def held(half_gone: Path, desk: Desk) -> Desk:
 # What is shown, and asked.
 
 
-def test_whoever_agrees_has_seen_who_is_gone_and_publishes(held: Desk) -> None:
+def test_agreeing_after_the_examples_publishes_the_day(held: Desk) -> None:
     ended = held.approve(answer="y")
     assert ended.status == 0
     assert "Compared with the directory of 2026-11-22, which it would replace:" in ended.words
@@ -181,7 +181,7 @@ def test_whoever_agrees_has_seen_who_is_gone_and_publishes(held: Desk) -> None:
 
 
 @pytest.mark.parametrize("answer", ["n", "perhaps", None])
-def test_whoever_does_not_agree_leaves_it_as_it_was(held: Desk, answer: str | None) -> None:
+def test_not_agreeing_changes_nothing(held: Desk, answer: str | None) -> None:
     ended = held.approve(answer=answer)
     assert ended.status == 3
     assert (
@@ -204,7 +204,7 @@ WRONG = {
 }
 
 
-def test_a_script_names_the_numbers_that_were_seen(held: Desk) -> None:
+def test_a_script_gives_the_current_numbers(held: Desk) -> None:
     ended = held.approve("--yes", "--removed", "2", "--removed-memberships", "2")
     assert ended.status == 0
     assert "all the same?" not in ended.out
@@ -212,7 +212,7 @@ def test_a_script_names_the_numbers_that_were_seen(held: Desk) -> None:
 
 
 @pytest.mark.parametrize("given", WRONG)
-def test_nobody_approves_what_he_has_not_seen(held: Desk, given: str) -> None:
+def test_wrong_or_missing_numbers_approve_nothing(held: Desk, given: str) -> None:
     options, named = WRONG[given]
     ended = held.approve("--yes", *options)
     assert ended.status == 3
@@ -225,7 +225,7 @@ def test_nobody_approves_what_he_has_not_seen(held: Desk, given: str) -> None:
     assert held.people == list(FOUR)
 
 
-def test_a_snapshot_that_is_not_proven_is_approved_by_the_number_of_its_checks(desk: Desk) -> None:
+def test_an_unproven_snapshot_is_approved_with_the_number_of_its_failed_checks(desk: Desk) -> None:
     desk.read("Ada", "Bob", users_doubled=1)
     ended = desk.approve("--yes")
     assert ended.status == 3
@@ -234,7 +234,7 @@ def test_a_snapshot_that_is_not_proven_is_approved_by_the_number_of_its_checks(d
     assert desk.people == ["Ada", "Bob"]
 
 
-def test_what_other_rules_made_of_the_day_is_not_approved(held: Desk) -> None:
+def test_an_approval_does_not_hold_for_a_day_resolved_with_other_rules(held: Desk) -> None:
     file = held.home / "organizations" / "acme.yaml"
     rules = file.read_text()
     file.write_text(f"{rules}resolution: {{match: [employee_number]}}\n")
@@ -251,11 +251,11 @@ def test_what_other_rules_made_of_the_day_is_not_approved(held: Desk) -> None:
 # What there is nothing to approve of.
 
 
-def test_a_day_that_is_not_held_is_published_without_an_approval(held: Desk) -> None:
+def test_a_day_that_is_not_held_back_is_published_without_an_approval(held: Desk) -> None:
     held.read(*FOUR, "Eli")
     ended = held.approve()
     assert ended.status == 0
-    assert "is not held back, so it needs nobody's approval" in ended.words
+    assert "is not held back, so it needs no approval" in ended.words
     assert held.people == sorted([*FOUR, "Eli"])
     assert not held.approval.exists()
     again = held.approve()
@@ -263,7 +263,7 @@ def test_a_day_that_is_not_held_is_published_without_an_approval(held: Desk) -> 
     assert "It is published." in again.out
 
 
-def test_an_approval_stands_until_something_changes(held: Desk) -> None:
+def test_an_approval_is_valid_until_something_changes(held: Desk) -> None:
     held.approve(answer="y")
     again = held.approve()
     assert again.status == 0
@@ -278,7 +278,7 @@ def test_an_approval_stands_until_something_changes(held: Desk) -> None:
     assert held.people == ["Ada", "Bob"]
 
 
-def test_what_was_approved_and_not_published_is_published(held: Desk) -> None:
+def test_an_approved_day_that_was_not_published_is_published(held: Desk) -> None:
     record_approval(
         held.lake, judge_day(organization(), held.lake, resolved_day(held.lake, DAY)), "Eve"
     )
@@ -288,7 +288,7 @@ def test_what_was_approved_and_not_published_is_published(held: Desk) -> None:
     assert held.people == ["Ada", "Bob"]
 
 
-def test_what_was_let_through_and_could_not_be_exported_is_exported(
+def test_an_approved_day_whose_export_failed_is_exported(
     held: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = (held.home / "organizations" / "acme.yaml").read_text()
@@ -303,7 +303,7 @@ def test_what_was_let_through_and_could_not_be_exported_is_exported(
     in_the_way.unlink()
     again = held.approve()
     assert again.status == 0
-    assert "It is published. Its export has not arrived, and is tried again." in again.words
+    assert "It is published. Its export has not been delivered; it is delivered now." in again.words
     assert (in_the_way / "people.csv").exists()
 
 
@@ -321,20 +321,20 @@ def test_a_day_whose_snapshot_was_replaced_cannot_be_approved(held: Desk) -> Non
     assert held.people == list(FOUR)
 
 
-def test_a_day_older_than_the_published_one_is_left_to_the_ui(held: Desk) -> None:
+def test_a_day_older_than_the_published_one_is_refused(held: Desk) -> None:
     ended = held.approve(day=YESTERDAY - timedelta(days=1))
     assert ended.status == 2
     assert "`even_if_older: true`" in ended.err
 
 
 @pytest.mark.parametrize("by", ["", "  ", "E" * 201])
-def test_somebody_must_be_named(held: Desk, by: str) -> None:
+def test_the_approver_must_be_named(held: Desk, by: str) -> None:
     ended = held.approve(by=by)
     assert ended.status == 2
     assert "--by" in ended.err
 
 
-def test_damage_is_nobodys_to_approve(held: Desk) -> None:
+def test_damage_cannot_be_approved(held: Desk) -> None:
     shelf = held.lake.resolved(DAY)
     manifest = shelf.manifest(ResolvedManifest)
     assert manifest

@@ -75,8 +75,8 @@ class Synced:
 
 
 @dataclass(frozen=True)
-class ListingProgress:
-    """Where the company's directories are, whichever day it is, and what the organization file says."""
+class Addresses:
+    """The addresses of the company's directories, which are the same on all days."""
 
     hr: Path
     token: Path
@@ -192,7 +192,7 @@ class Company:
 
 
 @contextmanager
-def working(place: ListingProgress) -> Iterator[Company]:
+def working(place: Addresses) -> Iterator[Company]:
     """The company as it was founded, its directories listening."""
     org = Org.create(users=80, groups=10, memberships=160, day=MONDAY, rates=STILL)
     secret = place.token.read_text()
@@ -203,7 +203,9 @@ def working(place: ListingProgress) -> Iterator[Company]:
         ) as okta,
         running(entra_server.Simulator(Tenant(org), apps=[app]), port=place.entra) as entra,
     ):
-        okta_port, entra_port = (int(one.url.rpartition(":")[2]) for one in (okta, entra))
+        okta_port, entra_port = (
+            int(simulator.url.rpartition(":")[2]) for simulator in (okta, entra)
+        )
         here = replace(place, okta=okta_port, entra=entra_port)
         yield Company(org, okta, entra, place.hr, here.settings())
 
@@ -212,7 +214,7 @@ def working(place: ListingProgress) -> Iterator[Company]:
 class Monday:
     """The first day, published: where the directories are, and a lake to begin every story with."""
 
-    place: ListingProgress
+    place: Addresses
     root: Path
 
     @classmethod
@@ -221,7 +223,7 @@ class Monday:
         token = root / "token"
         token.write_text("simulated-secret")
         token.chmod(0o600)
-        place = ListingProgress(root / "people.csv", token)
+        place = Addresses(root / "people.csv", token)
         with working(place) as company:
             place = replace(place, okta=_port(company.okta.url), entra=_port(company.entra.url))
             lake = Lake(root / "monday", "acme")
