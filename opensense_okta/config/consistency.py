@@ -5,9 +5,9 @@ Contradictions between keys, and names that nothing has.
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
-from urllib.parse import urlsplit
 
 from opensense_okta.config.attributes import STANDARD_ATTRIBUTES
+from opensense_okta.config.file_url import url_mistake
 from opensense_okta.config.text import did_you_mean
 from opensense_okta.config.yaml_file import Finding, Location
 
@@ -27,7 +27,7 @@ def contradictions(data: dict[str, object]) -> Iterator[Finding]:
             location = ("directories", name, "attributes", "active")
             yield Finding(location, "cannot be mapped: it follows from the account's status")
         if directory.get("kind") == "csv":
-            yield from _passwords(("directories", name), directory)
+            yield from _files(("directories", name), directory)
         if directory.get("kind") == "okta":
             yield from _okta_credentials(("directories", name), directory)
         if directory.get("kind") == "entra":
@@ -75,11 +75,11 @@ def _entra_credentials(at: Location, directory: dict[str, object]) -> Iterator[F
         yield Finding((*at, "client_secret"), words)
 
 
-def _passwords(at: Location, directory: dict[str, object]) -> Iterator[Finding]:
+def _files(at: Location, directory: dict[str, object]) -> Iterator[Finding]:
     for key in ("users", "groups", "memberships"):
         url = directory.get(key)
-        if isinstance(url, str) and "://" in url and urlsplit(url).password:
-            yield Finding((*at, key), "must not hold a password: secrets are never in this file")
+        if isinstance(url, str) and (mistake := url_mistake(url)):
+            yield Finding((*at, key), mistake)
 
 
 def _unknown_directories(data: dict[str, object], known: tuple[str, ...]) -> Iterator[Finding]:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, Field, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
+from opensense_okta.config.secret import Secret
 from opensense_okta.config.text import did_you_mean
 
 _OWN_COLUMNS = (
@@ -212,12 +213,19 @@ Accounts = Annotated[
 ]
 
 
-def valid_file_location(text: str, info: ValidationInfo) -> str:
+def valid_file_location(written: object, info: ValidationInfo) -> object:
     """A relative path starts at the organization file's folder."""
-    if "://" in text:
-        return text
-    return str(Path((info.context or {}).get("folder", ""), text))
+    match written:
+        case {"env": str()}:
+            return Secret.model_validate(written)
+        case str() if "://" in written:
+            return written
+        case str():
+            return str(Path((info.context or {}).get("folder", ""), not_blank(written)))
+        case Secret():
+            return written
+    raise ValueError("must be a path, a URL, or {env: NAME}")
 
 
-Files = Annotated[Text, AfterValidator(valid_file_location)]
-"""A path, glob or URL (any that fsspec reads)."""
+Files = Annotated[Text | Secret, BeforeValidator(valid_file_location)]
+"""A path, glob or URL (any that fsspec reads), or the environment variable that has one."""

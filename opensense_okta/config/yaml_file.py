@@ -356,4 +356,5 @@ def _inside(annotation: Any, part: str | int) -> Any:  # noqa: ANN401 - as above
 
 
 def _kinds(member: type[BaseModel]) -> tuple[str, ...]:
-    return get_args(member.model_fields["kind"].annotation)
+    kind = getattr(member, "model_fields", {}).get("kind")
+    return get_args(kind.annotation) if kind else ()

@@ -6,6 +6,40 @@ UNENDED = "{files_unended:,} files end without a line break."
 
 LISTS: tuple[tuple[Table, str], ...] = (("raw_groups", "groups"), ("memberships", "memberships"))
 
+ROW_CHECKS: tuple[Check, ...] = (
+    Check(
+        "rows_filled",
+        "raw_users",
+        blocks_publishing=False,
+        question="Does every row have more than an id?",
+        predicate=lambda n: n["rows_id_only"] == 0,
+        message="{rows_id_only:,} rows have nothing but an id and were set aside. The first (0: none):"
+        " file {rows_id_only_file:,}, line {rows_id_only_line}.",
+        failure_hint="Such a row is a total or a remark, not a person. Leave it out of the export.",
+    ),
+    Check(
+        "cells_without_errors",
+        "raw_users",
+        blocks_publishing=False,
+        question="Are the cells free of a spreadsheet's errors, such as #N/A?",
+        predicate=lambda n: n["cells_error"] == 0,
+        message="{cells_error:,} cells hold a spreadsheet's error, such as #N/A, and were read as blank. The"
+        " first (0: none): file {cells_error_file:,}, line {cells_error_line}, column {cells_error_column}.",
+        failure_hint="Correct the formulas in the spreadsheet.",
+    ),
+    Check(
+        "numbers_whole",
+        "raw_users",
+        blocks_publishing=False,
+        question="Are ids and phone numbers written with all digits?",
+        predicate=lambda n: n["cells_scientific"] == 0,
+        message="{cells_scientific:,} ids or phone numbers are in scientific notation, such as 4.9E+11. The"
+        " first (0: none): file {cells_scientific_file:,}, line {cells_scientific_line}, column"
+        " {cells_scientific_column}.",
+        failure_hint="A spreadsheet has dropped digits. Format the column as text before the export.",
+    ),
+)
+
 CHECKS: tuple[Check, ...] = (
     *SHARED,
     Check(
@@ -42,37 +76,7 @@ CHECKS: tuple[Check, ...] = (
         failure_hint="The export has probably stopped: ask whoever makes the file. `when_stale` says what the"
         " old values are worth meanwhile.",
     ),
-    Check(
-        "rows_filled",
-        "raw_users",
-        blocks_publishing=False,
-        question="Does every row have more than an id?",
-        predicate=lambda n: n["rows_id_only"] == 0,
-        message="{rows_id_only:,} rows have nothing but an id and were set aside. The first (0: none):"
-        " file {rows_id_only_file:,}, line {rows_id_only_line}.",
-        failure_hint="Such a row is a total or a remark, not a person. Leave it out of the export.",
-    ),
-    Check(
-        "cells_without_errors",
-        "raw_users",
-        blocks_publishing=False,
-        question="Are the cells free of a spreadsheet's errors, such as #N/A?",
-        predicate=lambda n: n["cells_error"] == 0,
-        message="{cells_error:,} cells hold a spreadsheet's error, such as #N/A, and were read as blank. The"
-        " first (0: none): file {cells_error_file:,}, line {cells_error_line}, column {cells_error_column}.",
-        failure_hint="Correct the formulas in the spreadsheet.",
-    ),
-    Check(
-        "numbers_whole",
-        "raw_users",
-        blocks_publishing=False,
-        question="Are ids and phone numbers written with all digits?",
-        predicate=lambda n: n["cells_scientific"] == 0,
-        message="{cells_scientific:,} ids or phone numbers are in scientific notation, such as 4.9E+11. The"
-        " first (0: none): file {cells_scientific_file:,}, line {cells_scientific_line}, column"
-        " {cells_scientific_column}.",
-        failure_hint="A spreadsheet has dropped digits. Format the column as text before the export.",
-    ),
+    *ROW_CHECKS,
     *(
         Check(
             "list_filled",

@@ -8,9 +8,11 @@ from tempfile import TemporaryDirectory
 
 from opensense_okta.config.attributes import STANDARD_ATTRIBUTES
 from opensense_okta.config.models import CsvDirectory
+from opensense_okta.config.secret import SecretMissing
 from opensense_okta.directories.checkpoint import ReadCheckpoint
 from opensense_okta.directories.checks import CheckResult
 from opensense_okta.directories.csv import reader as csv
+from opensense_okta.directories.csv.checks import ROW_CHECKS
 from opensense_okta.directories.csv.normalize import NormalizedFile
 from opensense_okta.directories.errors import DirectoryError, Unreachable
 from opensense_okta.directories.protocol import no_progress
@@ -27,7 +29,10 @@ async def examine(directory: CsvDirectory, stale_after_days: int) -> list[CheckR
             read = csv.Reader(directory, checkpoint, connection, None, True, no_progress)
             try:
                 await read.run()
-                found = _rows(directory, read.collect_evidence())
+                evidence = read.collect_evidence()
+                found = [*_rows(directory, evidence), *_spoilt_rows(evidence)]
+            except SecretMissing as missing:
+                found = [CheckResult.make("files", "error", missing.message, missing.remedy)]
             except DirectoryError as error:
                 there = read.users and not isinstance(error, Unreachable)
                 stage = "rows" if there else "files"
@@ -98,6 +103,16 @@ def _nearly_attributes(directory: CsvDirectory, file: NormalizedFile) -> list[st
         if (name := re.sub(r"[\s_-]+", "_", header.lower())) in STANDARD_ATTRIBUTES
         and not {name, header} & {*mapped, *mapped.values()}
         and name not in file.header.names
+    ]
+
+
+def _spoilt_rows(evidence: Mapping[str, int]) -> list[CheckResult]:
+    """Rows and cells that a sync would read otherwise than they are written."""
+    results = (check.run(evidence) for check in ROW_CHECKS)
+    return [
+        CheckResult.make(result.name, "warning", result.message, result.hint)
+        for result in results
+        if not result.passed
     ]
 
 

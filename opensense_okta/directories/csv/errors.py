@@ -47,6 +47,14 @@ def unsupported(location: str, key: str, reason: str) -> FileTrouble:
     )
 
 
+def unencrypted(location: str, key: str) -> FileTrouble:
+    """An address at which anybody on the way could read and change the file."""
+    return FileTrouble(
+        f"{location} is not encrypted.",
+        remedy=f"Correct `{key}`: use https: or sftp:. Plain http: and ftp: are only possible on loopback.",
+    )
+
+
 def folder(name: str, key: str) -> FileTrouble:
     """A folder where a file should be."""
     return FileTrouble(

@@ -18,7 +18,9 @@ from functools import partial
 import duckdb
 
 from opensense_okta.config.attributes import STANDARD_ATTRIBUTES
+from opensense_okta.config.file_url import is_unencrypted
 from opensense_okta.config.models import CsvDirectory
+from opensense_okta.config.secret import Secret
 from opensense_okta.directories.checkpoint import ReadCheckpoint
 from opensense_okta.directories.csv import errors as csv_errors
 from opensense_okta.directories.csv.files import find_files, without_secrets
@@ -44,7 +46,10 @@ def source_scope(directory: CsvDirectory) -> dict[str, object]:
     """What decides what is read: the files, and what identifies a row."""
     locations = (directory.users, directory.groups, directory.memberships)
     return {
-        "files": [location and without_secrets(location) for location in locations],
+        "files": [
+            without_secrets(location) if isinstance(location, str) else location and str(location)
+            for location in locations
+        ],
         "id": directory.id,
     }
 
@@ -117,12 +122,15 @@ class Reader:
             raise csv_errors.lost_rows(self._users[0].name, self._rows, evidence["users"])
         return {**evidence, **self._about_files()}
 
-    def _copies(self, key: str, location: str | None) -> list[NormalizedFile]:
+    def _copies(self, key: str, location: str | Secret | None) -> list[NormalizedFile]:
         if location is None:
             return []
         directory = self._directory
         copies: list[NormalizedFile] = []
-        for number, file in enumerate(find_files(location, key), start=1):
+        address = location if isinstance(location, str) else location.reveal().strip()
+        if is_unencrypted(address):
+            raise csv_errors.unencrypted(without_secrets(address), key)
+        for number, file in enumerate(find_files(address, key), start=1):
             copy = normalize(
                 file,
                 self._folder / f"{key}-{number}.csv",

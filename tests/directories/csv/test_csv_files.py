@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from opensense_okta.config.secret import SecretMissing
 from opensense_okta.directories.errors import DirectoryError, Unreachable
 from tests.directories.csv.test_csv_reader import failure, read
 from tests.support.replay import Reply, serving
@@ -158,3 +159,35 @@ def test_a_file_in_an_archive_is_read(tmp_path: Path) -> None:
         archive.writestr("people.csv", CONTENT)
 
     assert read(f"zip://people.csv::{tmp_path}/hr.zip").profiles == ADA
+
+
+def test_an_address_may_be_in_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with serving(lambda _target: Reply(200, CONTENT.encode())) as peer:
+        monkeypatch.setenv("HR_URL", f"{peer.url}/people.csv?sig=hunter2\n")
+        assert read({"env": "HR_URL"}).profiles == ADA
+        monkeypatch.setenv("HR_URL", f"{peer.url}/people.csv?sig=hunter2&x=*")
+        assert read({"env": "HR_URL"}).profiles == ADA
+
+    monkeypatch.setenv("HR_URL", f"{tmp_path}/gone.csv")
+    assert f"There is no file {tmp_path}/gone.csv" in failure({"env": "HR_URL"}).message
+    monkeypatch.delenv("HR_URL")
+    with pytest.raises(SecretMissing, match="HR_URL is not set"):
+        read({"env": "HR_URL"})
+
+
+@pytest.mark.parametrize(
+    "url", ["http://hr.example/a.csv?sig=hunter2", "ftp://me@hr.example/a.csv"]
+)
+def test_an_address_in_the_environment_must_be_encrypted(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HR_URL", url)
+
+    error = failure({"env": "HR_URL"})
+
+    assert "hr.example/a.csv is not encrypted." in error.message
+    assert "me@" not in str(error)
+    assert "hunter2" not in str(error)
+    assert not error.transient

@@ -43,7 +43,7 @@ class Read:
 
 
 def read(
-    users: str | Path,
+    users: str | Path | dict[str, str],
     listener: Callable[[Progress], None] = no_progress,
     **keys: str | dict[str, str] | None,
 ) -> Read:
@@ -52,7 +52,8 @@ def read(
     Raises:
         DirectoryError: as the reader does.
     """
-    directory = CsvDirectory(kind="csv", users=str(users), **keys)
+    location = users if isinstance(users, dict) else str(users)
+    directory = CsvDirectory(kind="csv", users=location, **keys)
     with TemporaryDirectory() as name:
         folder = Path(name)
         with ReadCheckpoint(folder, kind.FILES) as spool, engine.start(folder) as connection:
@@ -80,7 +81,7 @@ def rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, .
 
 
 def failure(
-    users: str | Path,
+    users: str | Path | dict[str, str],
     **keys: Any,  # noqa: ANN401 - whatever the organization file may say
 ) -> DirectoryError:
     """The error that a read ends in."""
@@ -553,12 +554,13 @@ def test_whoever_watches_is_told(write: Callable[..., Path]) -> None:
 
 
 def test_the_reach_is_where_the_files_lie_without_secrets() -> None:
-    def source_scope(users: str, **keys: str) -> dict[str, object]:
+    def source_scope(users: str | dict[str, str], **keys: str) -> dict[str, object]:
         return kind.source_scope(CsvDirectory(kind="csv", users=users, **keys))
 
     assert source_scope("sftp://me:one@host/a.csv") == source_scope("sftp://me:two@host/a.csv")
     assert source_scope("https://host/a.csv?sig=1") == source_scope("https://host/a.csv?sig=2")
     assert source_scope("/a.csv") != source_scope("/b.csv")
+    assert source_scope({"env": "A"}) == source_scope({"env": "A"}) != source_scope({"env": "B"})
     assert source_scope("/a.csv") != source_scope("/a.csv", id="number")
 
 
