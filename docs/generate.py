@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 import duckdb
 
+from docs.organization_file import organization_file_page
 from opensense_okta.cli.main import main as commands
 from opensense_okta.config.attributes import ATTRIBUTES
 from opensense_okta.orchestration.columns import COLUMNS
@@ -92,6 +93,7 @@ def tables_page() -> str:
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "commands.md": commands_page,
+    "organization-file.md": lambda: organization_file_page(GENERATED),
     "tables.md": tables_page,
 }
 """The function that writes each page."""

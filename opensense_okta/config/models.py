@@ -1,11 +1,10 @@
-"""What an organization's YAML file may say, and what each key means.
+"""The keys of an organization's YAML file, each with its type, default and meaning.
 
-The file is the contract between the people who connect a company and this program: every key is
-here with its type, its default and its meaning. A file is judged in two steps, and all that is
-wrong with it is told at once: the models below say what each value may be, `organization_rules`
-what the keys must say together.
+`docs/organization-file.md` is generated from the docstrings of this module. A file is checked in two
+steps, and all mistakes are reported at once: the models say what each value may be, `consistency.py`
+what is wrong between keys.
 
-Secrets are not in the file. It says where each one lies, and a run looks there when it needs it.
+Secrets are not in the file. It says where each secret is stored; a run reads it when it needs it.
 """
 
 from collections.abc import Mapping
@@ -47,10 +46,10 @@ from opensense_okta.config.yaml_file import Location
 
 
 class Scope(Section):
-    """Which part is read: users in a matching group, those groups, memberships between them."""
+    """What is read: users in a matching group, those groups, and the memberships between them."""
 
     groups: Names | None = None
-    """Group names, `*` for any characters; None: all groups."""
+    """Names of groups, where `*` stands for any characters. Without it, all groups."""
 
     statuses: (
         Annotated[
@@ -72,65 +71,69 @@ class Scope(Section):
         ]
         | None
     ) = None
-    """Okta's user statuses; None: all."""
+    """Okta's user statuses. Without it, all of them."""
 
 
 class EntraScope(Section):
-    """Which part is read: users in a matching group, those groups, memberships between them."""
+    """What is read: users in a matching group, those groups, and the memberships between them."""
 
     groups: Names | None = None
-    """Group names, `*` for any characters; None: all groups."""
+    """Names of groups, where `*` stands for any characters. Without it, all groups."""
 
 
 class OktaDirectory(Section):
     """An Okta organization. Credentials are `api_token`, or `client_id` with `private_key`."""
 
     kind: Literal["okta"]
+    """The kind of directory."""
 
     endpoint: Annotated[str, AfterValidator(valid_okta_endpoint)]
     """The origin of its API, such as https://acme.okta.com; plain HTTP on loopback only."""
 
     api_token: Secret | None = None
+    """A token of the API, as the only credential."""
 
     client_id: Text | None = None
-    """The service app's, for OAuth 2.0 with a private key."""
+    """The id of the service app, for OAuth 2.0 with a private key."""
 
     private_key: Secret | None = None
-    """The service app's, as PEM or JWK."""
+    """The private key of the service app, as PEM or JWK."""
 
     key_id: Text | None = None
-    """Which of the app's keys `private_key` is, where the key does not say so itself."""
+    """The id of `private_key` among the app's keys, if the key does not contain it."""
 
     rate_limit_share: Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, le=1)] = 0.5
-    """How much of what the API's own headers allow may be used; the rest is for other clients."""
+    """The share of each rate limit of the API that may be used. The rest is for other clients."""
 
     memberships: Literal["incremental", "full"] = "incremental"
-    """Whether only changed groups' members are read, or those of all groups every day."""
+    """Whether the members of changed groups are read, or the members of all groups every day."""
 
     full_read_days: AtLeastOne = 7
-    """After how many days an incremental read is a full one."""
+    """All memberships are read again after this number of days."""
 
     scope: Scope = Scope()
 
     store_profile: Literal["all", "mapped"] = "all"
-    """Whether whole profiles are stored, or only the attributes that are mapped."""
+    """Whether whole profiles are stored, or only the fields that are mapped."""
 
     attributes: Attributes = Field(default={})
-    """Attribute name to profile attribute; adds to Okta's table or overrides it."""
+    """Each attribute's field of the profile. Adds to the standard table of Okta or overrides it."""
 
 
 class EntraDirectory(Section):
     """A Microsoft Entra tenant. Credentials are `client_secret` or `certificate`."""
 
     kind: Literal["entra"]
+    """The kind of directory."""
 
     tenant_id: Annotated[str, AfterValidator(valid_tenant)]
     """The tenant's GUID or one of its domains."""
 
     client_id: Annotated[str, AfterValidator(valid_guid)]
-    """The registered application's."""
+    """The id of the registered application."""
 
     client_secret: Secret | None = None
+    """The application's secret."""
 
     certificate: Secret | None = None
     """The application's certificate with its private key, as PEM."""
@@ -139,37 +142,43 @@ class EntraDirectory(Section):
     """Microsoft's cloud: us_gov is L4 (GCC High), us_gov_dod is L5 (DoD), china is 21Vianet's."""
 
     authority: Annotated[str, AfterValidator(valid_loopback_origin)] | None = None
-    """For development: where tokens come from, instead of the cloud's own."""
+    """For development: the origin of the login endpoint, instead of the cloud's."""
 
     graph: Annotated[str, AfterValidator(valid_loopback_origin)] | None = None
-    """For development: where Microsoft Graph is, instead of the cloud's own."""
+    """For development: the origin of Microsoft Graph, instead of the cloud's."""
 
     scope: EntraScope = EntraScope()
 
     attributes: Attributes = Field(default={})
-    """Attribute name to field of a Graph user; adds to Entra's table or overrides it."""
+    """Each attribute's field of a Graph user. Adds to the standard table of Entra or overrides it."""
 
 
 class CsvDirectory(Section):
     """Files with a header line, as HR exports them."""
 
     kind: Literal["csv"]
+    """The kind of directory."""
 
     users: Files
+    """The file of users: a path, glob or URL. A relative path starts at the organization file's folder."""
+
     groups: Files | None = None
+    """The file of groups."""
+
     memberships: Files | None = None
+    """The file of memberships."""
 
     id: Text = "id"
     """The column that identifies a row of `users`."""
 
     delimiter: Annotated[str, AfterValidator(valid_single_character)] | None = None
-    """What separates columns; None: what the header line shows."""
+    """The character between columns. Without it, the header line decides."""
 
     encoding: Annotated[str, AfterValidator(valid_encoding)] | None = None
-    """The files' text encoding; None: UTF-8, with or without a byte order mark."""
+    """The text encoding of the files. Without it, UTF-8 with or without a byte order mark."""
 
     attributes: Attributes = Field(default={})
-    """Attribute name to column; a column named as an attribute needs no mapping."""
+    """Each attribute's column. A column with the name of an attribute needs no mapping."""
 
 
 Directory = OktaDirectory | EntraDirectory | CsvDirectory
@@ -179,20 +188,20 @@ class AttributeRule(Section):
     """How directories that disagree on one attribute are resolved."""
 
     precedence: Annotated[tuple[Text, ...], AfterValidator(no_duplicates)] = ()
-    """Whose value wins, highest first; directories not listed follow in the file's order."""
+    """The directories whose value wins, highest first. Others follow in the order of the file."""
 
     blank: Literal["falls_through", "wins"] = "falls_through"
-    """Whether a directory without a value leaves the word to the next one, or says: no value."""
+    """What a directory without a value does: the next one decides, or the attribute stays empty."""
 
     merge: Literal["union"] | None = None
-    """`union`: the attribute is a list, of the values of all directories."""
+    """`union`: the attribute is a list with the values of all directories."""
 
 
 class GroupRules(Section):
     """How groups of several directories become one."""
 
     merge_by: Literal["name"] | None = None
-    """`name`: groups of one name are one group; None: every group stays its own."""
+    """`name`: groups with the same name become one group. Without it, every group stays separate."""
 
 
 RENAMED: Mapping[Location, str] = {
@@ -209,12 +218,12 @@ class Resolution(Section):
     """How accounts become people."""
 
     match: Names = ("email",)
-    """Attributes by which accounts are one person's, tried in order."""
+    """Attributes that join accounts: accounts with an equal value are one person. From strong to weak."""
 
     attributes: dict[Annotated[str, AfterValidator(valid_attribute_name)], AttributeRule] = Field(
         default_factory=dict
     )
-    """Rules for single attributes; `active` takes `precedence` only."""
+    """Rules for single attributes. For `active`, only `precedence` is possible."""
 
     inactive_accounts: Literal["lowest", "ignore", "equal"] = "lowest"
     """Whether values of inactive accounts count last, not at all, or like those of any other account."""
@@ -223,41 +232,52 @@ class Resolution(Section):
     """Accounts (`directory/id`) that are always one person."""
 
     never_same: tuple[Accounts, ...] = ()
-    """Accounts (`directory/id`) that are never one person, no two of them."""
+    """Accounts (`directory/id`) of which no two are the same person."""
 
     groups: GroupRules = GroupRules()
 
     stale_after_days: AtLeastOne = 3
-    """From how many days on a directory's newest snapshot counts as stale if it is older."""
+    """A directory's newest snapshot is stale if it is older than this number of days."""
 
     when_stale: Literal["use", "lowest", "fail"] = "use"
     """A stale snapshot is used with a warning, has the lowest precedence, or lets the day fail."""
 
 
 class RemovedGuard(Section):
-    """How many active people may be gone or inactive: held beyond count and percent, or max."""
+    """How many active people may be removed. A day is held back beyond count and percent, or max."""
 
     count: Count = 10
+    """The number of people."""
+
     percent: Percent = 5
+    """Their share, in percent."""
+
     max: AtLeastOne = 500
+    """The number beyond which the share does not matter."""
 
 
 class BlankedGuard(Section):
-    """How many of an attribute's filled values may become blank: held beyond both."""
+    """How many values of an attribute may become blank. A day is held back beyond both limits."""
 
     count: Count = 10
+    """The number of values that become blank."""
+
     percent: Percent = 10
+    """Their share, in percent."""
 
 
 class RewrittenGuard(Section):
-    """How many of an attribute's filled values may become others: held beyond both."""
+    """How many values of an attribute may be rewritten. A day is held back beyond both limits."""
 
     count: Count = 10
+    """The number of values that are rewritten."""
+
     percent: Percent = 30
+    """Their share, in percent."""
 
 
 class DirectoryGuards(Section):
-    """The limits for what one directory alone may change, as far as they are not the organization's."""
+    """The limits for the accounts of one directory. A limit that is not given is the organization's."""
 
     removed: RemovedGuard = RemovedGuard()
     blanked: BlankedGuard = BlankedGuard()
@@ -265,17 +285,17 @@ class DirectoryGuards(Section):
 
 
 class Guards(Section):
-    """The limits that publishing judges before it replaces the published directory."""
+    """The limits that are checked before the published directory is replaced."""
 
     removed: RemovedGuard = RemovedGuard()
     blanked: BlankedGuard = BlankedGuard()
     rewritten: RewrittenGuard = RewrittenGuard()
 
     directories: dict[str, DirectoryGuards] = Field(default={})
-    """Other limits for single directories; what is not given there is as above."""
+    """Other limits for single directories."""
 
     def of(self, directory: str) -> DirectoryGuards:
-        """The limits for one directory alone: number by number its own, or else the organization's."""
+        """The limits for one directory: each is its own, or else the organization's."""
         ours = self.model_dump(exclude={"directories"})
         own = self.directories.get(directory, DirectoryGuards()).model_dump(exclude_unset=True)
         return DirectoryGuards.model_validate(
@@ -290,7 +310,7 @@ class CsvExport(Section):
     """A path, relative to the organization's folder of the lake, or any URL; `{date}` is the day."""
 
     columns: Names | None = None
-    """The columns and their order; None: all."""
+    """The columns in their order. Without it, all columns."""
 
     locked: Annotated[tuple[Text, ...], AfterValidator(no_duplicates)] = ()
     """Columns whose header says that users may not edit the value."""
@@ -300,26 +320,26 @@ class CsvExport(Section):
 
 
 class Publish(Section):
-    """What is made beside the published database."""
+    """What is written beside the published database."""
 
     csv: CsvExport | None = None
 
 
 class Retention(Section):
-    """For how long what the published directory does not need is kept; None: for ever."""
+    """How long data is kept that the published directory does not need. Without it, forever."""
 
     days: AtLeastOne | None = None
-    """Resolved days."""
+    """The number of days that resolved days are kept."""
 
     snapshots: AtLeastOne | None = None
-    """Days of snapshots."""
+    """The number of days with snapshots that are kept of each directory."""
 
 
 DEFAULT_OWNERS = ("team:directory",)
 
 
 class Organization(Section):
-    """One company: everything its file says. The file's name is the organization's."""
+    """One company. The name of the file is the name of the organization."""
 
     name: Annotated[str, AfterValidator(valid_name)]
 
@@ -327,7 +347,7 @@ class Organization(Section):
     """The IANA time zone in which the organization's days begin and end."""
 
     first_day: Annotated[date, BeforeValidator(valid_day)]
-    """The first day there is a directory of."""
+    """The first day that can be synced."""
 
     schedule: str = Field(default="0 2 * * *", validate_default=True)
     """When the day's sync starts: five cron fields that tick once in each local day.
@@ -348,7 +368,7 @@ class Organization(Section):
         ],
         AfterValidator(not_empty),
     ]
-    """By name, in the order of their default precedence, highest first."""
+    """The directories by name. Their order is the default precedence, highest first."""
 
     resolution: Resolution = Resolution()
     guards: Guards = Guards()
@@ -356,7 +376,7 @@ class Organization(Section):
     retention: Retention = Retention()
 
     notify: tuple[Secret, ...] = ()
-    """Where news of the syncs goes: apprise URLs, which are secrets."""
+    """Who is notified: apprise URLs, which are secrets."""
 
     @field_validator("schedule")
     @classmethod

@@ -19,7 +19,9 @@ class Section(BaseModel):
     """What all parts of the file share: they never change, and have no keys but the contract's."""
 
     # Pydantic would quote a wrong value, and it may be a secret that somebody wrote in plain text.
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True
+    )
 
 
 class Secret(Section):
