@@ -21,14 +21,14 @@ import dagster as dg
 from opensense_okta.config.models import Organization
 from opensense_okta.orchestration import names
 from opensense_okta.orchestration.run_status import status_of
-from opensense_okta.publishing.notifications.delivery import PATIENCE, Delivery, deliver
+from opensense_okta.publishing.notifications.delivery import DELIVERY_TIMEOUT, Delivery, deliver
 from opensense_okta.publishing.notifications.state import (
     NotificationState,
     Outbox,
     exclusive,
-    memory,
     pending,
     save,
+    stored_state,
 )
 from opensense_okta.storage.lake import Lake
 
@@ -138,11 +138,11 @@ class _Sender:
         try:
             lake = self._lakes(name)
             # A command waits: the other process may have read the runs before this one had ended.
-            timeout = NO_WAIT if self._daemon else 2 * PATIENCE
+            timeout = NO_WAIT if self._daemon else 2 * DELIVERY_TIMEOUT
             if not locks.enter_context(exclusive(lake, timeout)):
                 self.sent.append(f"{name}: another process is sending its notifications")
                 return None
-            state = memory(lake)
+            state = stored_state(lake)
             watched = state.looked is not None and self._now - state.looked < DOWN_AFTER
             retried = watched or self._daemon
             status = status_of(
@@ -175,7 +175,7 @@ class _Sender:
 
 def _describe(organization: str, deliveries: Sequence[tuple[Outbox, Delivery]]) -> Iterator[str]:
     for outbox, delivery in deliveries:
-        for message in outbox.letters[: delivery.delivered]:
+        for message in outbox.messages[: delivery.delivered]:
             yield f"sent to target {outbox.number} of `notify`: {message.subject}"
         if delivery.trouble:
             yield (

@@ -1,7 +1,7 @@
-"""Judges a resolved day: the proofs of its snapshots, the graph of its people, and the guards.
+"""The judgement of a resolved day: checks of its snapshots, checks of its people, and the guards.
 
-A judgement is kept beside the day it is about. It stands as long as what it was made from does; its
-digest says so, and an approval names that digest.
+A judgement is stored beside its day. It is valid as long as its inputs are the same: its digest
+identifies them, and an approval names that digest.
 """
 
 import hashlib
@@ -125,9 +125,9 @@ def judge_day(
     *,
     even_if_older: bool = False,
 ) -> Judgement:
-    """The judgement of a resolved day; made anew unless one of exactly this is stored.
+    """The judgement of a resolved day: the stored one if its inputs are the same, else a new one.
 
-    What is published keeps the judgement with which it was: there is nothing else that it would replace.
+    A published day keeps its stored judgement.
 
     Args:
         organization: whose limits count.
@@ -172,10 +172,10 @@ def _judged(
     place: ComparisonTargets,
     digest: str,
 ) -> Judgement:
-    """Compares the day, stores its changes, and judges what it would replace."""
+    """Compares the day with the previous one, stores its changes, and runs the checks and guards."""
     with compared(lake, place.before, resolved) as (connection, difference):
         path = lake.resolved(resolved.day).table(resolved, "changes")
-        # Somebody may judge the same day at the same time.
+        # Another process may judge the same day at the same time.
         unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         try:
             engine.store(connection, "changes", unfinished)
@@ -313,7 +313,7 @@ def _unproven(lake: Lake, resolved: ResolvedManifest) -> Iterator[CheckResult]:
 def _digest(
     organization: Organization, resolved: ResolvedManifest, place: ComparisonTargets
 ) -> str:
-    """What identifies all that a judgement is made of."""
+    """A hash of all inputs of a judgement."""
     limits = organization.guards
     made_of = [
         {name: (str(one.as_of), one.id) for name, one in resolved.sources.items()},

@@ -1,8 +1,8 @@
-"""Publishes a resolved day: judges it, builds the database, moves it into place.
+"""Publishes a resolved day: runs the checks and guards, builds the database, moves it into place.
 
-Publishing trusts nobody: whatever run or person starts it, it reads the proofs itself and refuses on
-its own. Readers who hold the old file open keep it; whoever opens the path next sees the new one,
-whole. The ledger, the exports and the report follow the day that was published.
+The checks run inside the publish step, so no way of starting it skips them. A reader that has the old
+file open keeps it; the next reader opens the new one, which is complete. The ledger, the exports and the
+report follow the published day.
 """
 
 import secrets
@@ -35,7 +35,7 @@ from opensense_okta.storage.files import atomic_replace, make_private_dir
 from opensense_okta.storage.lake import Lake
 from opensense_okta.storage.state_files import write_state
 
-# So that people's older DuckDB shells and BI drivers can open the file.
+# Older DuckDB shells and BI drivers can open this version.
 STORAGE_VERSION = "v1.0.0"
 
 
@@ -81,12 +81,12 @@ def approval_instructions(organization: str, judgement: Judgement) -> str:
 
 @dataclass(frozen=True)
 class Publication:
-    """What publishing did: `day` is in the database now, or `newer` was and stays.
+    """The result of publishing: `day` is published now, or the newer day `newer` stays published.
 
     Attributes:
         difference: from the latest published day before it.
         rows: of each published table of `main`; none when `newer` stays.
-        approved_by: who let it through although it was held.
+        approved_by: who approved the day, if it was held back.
     """
 
     day: date
@@ -99,16 +99,16 @@ class Publication:
 def publish(
     organization: Organization, lake: Lake, day: date, *, even_if_older: bool = False
 ) -> Publication:
-    """Judges the resolved day and puts it into the published database.
+    """Runs the checks and guards of a resolved day and publishes it if they pass.
 
     Args:
         organization: whose.
         lake: of the organization.
-        day: that has been resolved.
-        even_if_older: replaces a published day that is newer, too.
+        day: a resolved day.
+        even_if_older: whether it also replaces a published day that is newer.
 
     Raises:
-        Held: it did not pass; the published directory stays as it was.
+        Held: a check or guard did not pass; the published directory stays as it was.
         NotResolved: the day has not been resolved, or a snapshot was replaced since.
     """
     resolved, last = resolved_day(lake, day), published(lake)
@@ -118,12 +118,12 @@ def publish(
     if last is not None and last.id == resolved.id:
         approved_by, since = last.approved_by, published_since(lake, last)
     else:
-        approved_by, since = _let_through(lake, judgement, last), datetime.now(UTC)
+        approved_by, since = _required_approval(lake, judgement, last), datetime.now(UTC)
     if last is not None:
         record_publication(
             lake, last
         )  # should the process that published it have been killed before it could
-    _give_ids(lake, resolved)
+    _write_ledger(lake, resolved)
     with _built(lake, resolved) as unfinished:
         now = Published(
             id=resolved.id,
@@ -137,7 +137,7 @@ def publish(
         )
         either = Publications(newest_first=(now, last) if last else (now,))
         write_state(lake.published, either)
-        # Who wrote into the old file left a log beside it, which would be replayed into the new one.
+        # A process that wrote into the old file left a log, which DuckDB would replay into the new file.
         lake.database.with_name(f"{lake.database.name}.wal").unlink(missing_ok=True)
         atomic_replace(unfinished, lake.database)
     record_publication(lake, now)
@@ -147,15 +147,15 @@ def publish(
 
 
 def published_since(lake: Lake, last: Published) -> datetime:
-    """Since when readers see what is published; the same published again does not count."""
+    """When the published tables were published first."""
     return last.since or datetime.fromtimestamp(lake.database.stat().st_mtime, UTC)
 
 
-def _let_through(lake: Lake, judgement: Judgement, last: Published | None) -> str | None:
-    """Who approved the day; None: nobody needed to.
+def _required_approval(lake: Lake, judgement: Judgement, last: Published | None) -> str | None:
+    """Who approved the day; None: it needs no approval.
 
     Raises:
-        Held: somebody needed to, and nobody did.
+        Held: the day needs an approval and has none.
     """
     if not judgement.held:
         return None
@@ -165,8 +165,8 @@ def _let_through(lake: Lake, judgement: Judgement, last: Published | None) -> st
     return approval.by
 
 
-def _give_ids(lake: Lake, resolved: ResolvedManifest) -> None:
-    """Writes the day into the identity ledger, before anybody can see the ids."""
+def _write_ledger(lake: Lake, resolved: ResolvedManifest) -> None:
+    """Writes the day into the identity ledger, before readers can see its ids."""
     path = lake.ledger(resolved.day)
     make_private_dir(path.parent)
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
@@ -177,7 +177,7 @@ def _give_ids(lake: Lake, resolved: ResolvedManifest) -> None:
 
 @contextmanager
 def _built(lake: Lake, resolved: ResolvedManifest) -> Iterator[Path]:
-    """The finished database beside the published one, private; removed unless it is moved away."""
+    """A finished private database beside the published one; removed if it is not moved into place."""
     unfinished = lake.database.with_name(f".{lake.database.name}.{secrets.token_hex(4)}")
     try:
         _build(lake, resolved, unfinished)
@@ -193,9 +193,9 @@ def _build(lake: Lake, resolved: ResolvedManifest, path: Path) -> None:
         connection.execute(
             f"attach '{_quoted(path)}' as published (storage_version '{STORAGE_VERSION}')"
         )
-        shelf = lake.resolved(resolved.day)
+        partition = lake.resolved(resolved.day)
         for table in (*TABLES, "changes"):
-            engine.view(connection, f"new_{table}", shelf.table(resolved, table))
+            engine.view(connection, f"new_{table}", partition.table(resolved, table))
         manifests = [
             str(lake.snapshot(directory, day).manifest_file)
             for directory in resolved.sources

@@ -1,8 +1,8 @@
-"""Which directory is published, and what a day is compared with: what it would replace, and what was before.
+"""The published day, and the two days a new one is compared with (the one it replaces, the previous one).
 
 The rename of the database is publishing's only commit: `published.json` is written before it with both
-candidates, and the database's inode tells which of the two it is. A day that has been published has a
-mark beside its tables, which outlives the next day.
+candidates, and the database's inode identifies the published one. A published day also has a
+`published.json` beside its tables, which stays when the next day is published.
 """
 
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class PublishedRef(BaseModel):
     id: str
 
     def table(self, lake: Lake, name: str) -> Path:
-        """One of its tables; if they are gone, of the day as resolved again since, alike."""
+        """The file of one of its tables. If it was removed: of the day resolved again alike."""
         shelf = lake.resolved(self.day)
         path = shelf.folder / self.id / f"{name}.parquet"
         again = None if path.exists() else shelf.manifest(ResolvedManifest)
@@ -43,7 +43,7 @@ class PublishedRef(BaseModel):
         return shelf.table(again, name) if same else path
 
     def manifest(self, lake: Lake) -> ResolvedManifest | None:
-        """What it was made from, as far as that is still known."""
+        """The manifest of its tables; None: it is no longer stored."""
         for known in (published(lake), read_publication(lake, self.day)):
             if known is not None and known.id == self.id:
                 return known.resolved
@@ -52,14 +52,14 @@ class PublishedRef(BaseModel):
 
 
 class Published(Manifest):
-    """Which day a published database holds, and how it differs from the published day before.
+    """The day in a published database, and the difference from the previously published day.
 
     Attributes:
         file: the inode of the database, which a rename does not change.
         resolved: what the tables were made from.
-        base: the latest published day before it, which `changes` and `difference` are told against.
-        approved_by: who let a held day through.
-        since: when it was published first; None: that was before it was noted.
+        base: the latest published day before it, which `changes` and `difference` compare with.
+        approved_by: who approved the day, if it was held back.
+        since: when it was published first; None: version 0.1 did not store it.
     """
 
     day: date
@@ -72,10 +72,10 @@ class Published(Manifest):
 
 
 class Publications(BaseModel):
-    """What the database may be: the one about to be moved into place, and the one it replaces.
+    """The database that is about to be moved into place, and the one that it replaces.
 
-    Written before the move, so that the move alone is the commit: the database's own inode tells
-    which of the two it is.
+    Written before the move, so that the move alone is the commit: the database's inode identifies
+    the published one.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -84,10 +84,10 @@ class Publications(BaseModel):
 
 
 def published(lake: Lake) -> Published | None:
-    """Which day is published, or None.
+    """The published day, or None.
 
-    A database that is lost, or came back from a backup, is neither of the two files: the newest that
-    was marked tells, so that the guards go on comparing with it.
+    A database that is lost, or was restored from a backup, has neither of the two inodes. Then the
+    newest day that has a `published.json` counts, so that the guards still compare with it.
     """
     publications = read_state(lake.published, Publications)
     if publications is None:
@@ -106,12 +106,12 @@ def published(lake: Lake) -> Published | None:
 
 
 def record_publication(lake: Lake, one: Published) -> None:
-    """Notes beside a day's tables that they have been published."""
+    """Stores beside a day's tables that they were published."""
     write_state(lake.resolved(one.day).folder / PUBLISHED, one)
 
 
 def read_publication(lake: Lake, day: date) -> Published | None:
-    """What was published of a day, or None."""
+    """The publication of a day, or None."""
     return read_state(lake.resolved(day).folder / PUBLISHED, Published)
 
 
@@ -122,12 +122,12 @@ def published_days(lake: Lake) -> list[date]:
 
 @dataclass(frozen=True)
 class ComparisonTargets:
-    """Where a day stands among those that are published.
+    """The published days that a day is compared with.
 
     Attributes:
-        before: the latest published day before it, which its changes are told against.
-        replaces: what is published now, which the guards compare it with; None: it replaces nothing.
-        newer: the published day that is newer, and stays.
+        before: the latest published earlier day, which its changes compare with.
+        replaces: the published day, which the guards compare with; None: it replaces nothing.
+        newer: the published day that is newer, and stays published.
     """
 
     before: PublishedRef | None = None
@@ -136,15 +136,15 @@ class ComparisonTargets:
 
 
 def comparison_targets(lake: Lake, day: date, *, even_if_older: bool = False) -> ComparisonTargets:
-    """What a day that is about to be published is compared with.
+    """The days that a day is compared with before it is published.
 
-    The two are one directory on most days. They are not when a day is published again, or an older one
-    is: then its changes are told as on the day itself, and its losses are those of today's readers.
+    `before` and `replaces` are usually the same day. They differ when a day is published again, or an
+    older day is published: its changes compare with the day before it, its losses with what readers see.
 
     Args:
         lake: of the organization.
         day: that is compared.
-        even_if_older: whether it replaces a published day that is newer, too.
+        even_if_older: whether it also replaces a published day that is newer.
     """
     last = published(lake)
     if last is None:
@@ -161,7 +161,7 @@ def comparison_targets(lake: Lake, day: date, *, even_if_older: bool = False) ->
 
 
 def describe(replaces: PublishedRef, day: date) -> str:
-    """The published directory in words, for whoever reads of a day that is compared with it."""
+    """The published directory, as messages name it."""
     again = " as it was published before" if replaces.day == day else ""
     return f"the directory of {replaces.day}{again}"
 

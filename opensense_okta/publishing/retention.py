@@ -20,13 +20,13 @@ from opensense_okta.storage.lake import MANIFEST, PUBLISHED, Lake, days_in
 
 @dataclass(frozen=True)
 class Removed:
-    """What retention let go.
+    """What retention removed.
 
     Attributes:
         days: resolved days, oldest first.
         snapshots: days of each directory's snapshots, oldest first.
         bytes: that the two took.
-        swept: files and folders that belonged to nothing any more.
+        swept: files and folders that no manifest names any more.
     """
 
     days: tuple[date, ...] = ()
@@ -38,8 +38,8 @@ class Removed:
 def delete_expired(organization: Organization, lake: Lake, now: datetime) -> Removed:
     """Removes what is older than the organization keeps, and sweeps the lake.
 
-    Only whoever holds the organization's lock calls it. A process that is killed in between leaves
-    days that are there or not, none in part.
+    The caller must hold the organization's lock. If the process is killed, each day is either complete
+    or removed.
 
     Args:
         organization: whose `retention` counts.
@@ -54,7 +54,7 @@ def delete_expired(organization: Organization, lake: Lake, now: datetime) -> Rem
     ]
     size = sum(_size(folder) for folder in folders)
     for folder in folders:
-        # Without them the day does not exist, so that nobody ever reads a part of one.
+        # Without these files the day does not exist, so that nobody reads a part of it.
         (folder / PUBLISHED).unlink(missing_ok=True)
         (folder / MANIFEST).unlink(missing_ok=True)
         shutil.rmtree(folder)

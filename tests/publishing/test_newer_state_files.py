@@ -11,7 +11,7 @@ from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.publishing.approval import approvals
 from opensense_okta.publishing.exports.export import last_export
 from opensense_okta.publishing.judgement import stored_judgement
-from opensense_okta.publishing.notifications.state import memory
+from opensense_okta.publishing.notifications.state import stored_state
 from opensense_okta.publishing.published import published, read_publication
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage.lake import Lake
@@ -35,7 +35,7 @@ READERS: dict[str, Callable[[Lake], object]] = {
     f"{RESOLVED}/published.json": lambda lake: read_publication(lake, DAY),
     "published.json": published,
     "exported.json": last_export,
-    "notices.json": memory,
+    "notices.json": stored_state,
 }
 
 

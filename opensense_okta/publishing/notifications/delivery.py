@@ -1,7 +1,7 @@
-"""Messages to the places that people look at, through the apprise library.
+"""Delivers notifications to their targets through the apprise library.
 
-The URL of such a place is a secret: it is read when it is needed, and neither apprise nor the HTTP
-library below it may log anything, because both quote URLs or parts of them.
+A target's URL is a secret: it is read when it is needed, and neither apprise nor the HTTP library below it
+may log anything, because both quote URLs or parts of them.
 """
 
 import logging
@@ -19,8 +19,8 @@ from opensense_okta.publishing.notifications.state import Outbox
 if TYPE_CHECKING:
     from apprise import Apprise
 
-PATIENCE: Final = timedelta(seconds=20)
-"""How long all targets together may take; Dagster gives a sensor a minute for everything."""
+DELIVERY_TIMEOUT: Final = timedelta(seconds=20)
+"""For all targets together. Dagster gives a sensor one minute for everything."""
 
 _QUIET_LOGGERS: Final = ("apprise", "urllib3", "requests")
 _LEVELS: Final = {
@@ -33,40 +33,40 @@ _LEVELS: Final = {
 
 @dataclass(frozen=True)
 class Delivery:
-    """What became of a target's messages.
+    """The result of delivering a target's messages.
 
     Attributes:
-        delivered: how many, of the first ones.
-        trouble: why not all, without the URL; None: all were.
+        delivered: how many were delivered, counted from the first.
+        trouble: why not all were, without the URL; None: all were.
     """
 
     delivered: int
     trouble: str | None = None
 
 
-def deliver(posts: Sequence[Outbox], timeout: timedelta = PATIENCE) -> list[Delivery]:
-    """Delivers all posts side by side, each one's letters in their order up to the first that fails.
+def deliver(posts: Sequence[Outbox], timeout: timedelta = DELIVERY_TIMEOUT) -> list[Delivery]:
+    """Delivers to all targets in parallel, and to each target in order up to the first failure.
 
-    Whether a target has a URL is found out without letters, too, before anybody needs it. A target
-    that has not answered in time counts as not reached, and may get a message twice.
+    A target without messages is checked, too: whether its URL can be read. A target that does not
+    answer in time counts as not reached, and may receive a message twice.
 
     Args:
-        posts: what is to be delivered, and where.
-        timeout: after how long the targets that have not answered are given up.
+        posts: the messages of each target.
+        timeout: for all targets together.
     """
-    if any(post.letters for post in posts):
+    if any(post.messages for post in posts):
         _load()
-    journeys = [_DeliveryThread(post) for post in posts]
-    for journey in journeys:
-        journey.start()
+    threads = [_DeliveryThread(post) for post in posts]
+    for thread in threads:
+        thread.start()
     deadline = time.monotonic() + timeout.total_seconds()
-    for journey in journeys:
-        journey.join(max(0.0, deadline - time.monotonic()))
-    return [journey.outcome() for journey in journeys]
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    return [thread.outcome() for thread in threads]
 
 
 class _DeliveryThread(threading.Thread):
-    """One target's letters on their way; a daemon, so that a target that hangs holds nothing up."""
+    """Delivers to one target. A daemon thread: an executor would wait at exit for a target that hangs."""
 
     def __init__(self, post: Outbox) -> None:
         super().__init__(name=f"notify-{post.number}", daemon=True)
@@ -84,23 +84,23 @@ class _DeliveryThread(threading.Thread):
             self._trouble = f"did not take a message ({type(error).__name__})"
 
     def outcome(self) -> Delivery:
-        """What has become of the letters so far."""
+        """The result so far."""
         delivered = self._delivered
-        all_there = self._post.letters and delivered == len(self._post.letters)
+        all_there = self._post.messages and delivered == len(self._post.messages)
         return Delivery(delivered, None if all_there else self._trouble)
 
     def _go(self) -> str | None:
-        if not self._post.letters:
+        if not self._post.messages:
             self._post.target.reveal()
             return None
-        target = _addressed(self._post.target)
+        target = _apprise_target(self._post.target)
         if target is None:
             return f"is not a URL that apprise understands ({self._post.target})"
-        for letter in self._post.letters:
+        for message in self._post.messages:
             taken = target.notify(
-                title=letter.subject,
-                body=letter.body,
-                notify_type=_LEVELS[letter.kind],
+                title=message.subject,
+                body=message.body,
+                notify_type=_LEVELS[message.kind],
                 body_format="text",
             )
             if not taken:
@@ -110,20 +110,20 @@ class _DeliveryThread(threading.Thread):
 
 
 def _load() -> None:
-    """Loads the library with its hundreds of plugins, which takes seconds, and silences it."""
+    """Loads apprise with its hundreds of plugins, which takes seconds, and silences its logs."""
     for name in _QUIET_LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # plugins that nobody uses here warn of old modules
-        from apprise import Apprise  # noqa: PLC0415  # only who has something to say waits for it
+        from apprise import Apprise  # noqa: PLC0415  # takes seconds: only where there is a message
 
         Apprise().add("json://127.0.0.1")  # the first URL loads the plugins, once in a process
 
 
-def _addressed(secret: Secret) -> "Apprise | None":
+def _apprise_target(secret: Secret) -> "Apprise | None":
     from apprise import Apprise, AppriseAsset  # noqa: PLC0415  # has been loaded
 
-    # What is meant for one place goes nowhere else, as the directories' tokens do (invariant 6).
+    # No redirects: a message goes to the configured host only, as tokens do (invariant 6).
     asset = AppriseAsset(app_id="opensense-okta", http_redirects=False)
     target = Apprise(asset=asset)
     return target if target.add(secret.reveal()) and len(target) else None

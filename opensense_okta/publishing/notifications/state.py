@@ -1,11 +1,10 @@
-"""What people are told of an organization's syncs: once per cause, and once more when it is over.
+"""Notifications of an organization's syncs: one per incident, and one when everything is normal again.
 
-Each target of `notify` has its own memory of what it has been told, in `notices.json` in the
-organization's folder of the lake. A cause that is still there on the next day is not told again
-before a week has passed; another cause is. A target that could not be reached has been told nothing:
-it is tried at the next look, and what is over by then it never hears of.
+`notices.json` in the organization's folder of the lake stores what each target of `notify` has received.
+An incident that continues is sent again after a week; a new incident is sent at once. A target that could
+not be reached has received nothing: it is tried again the next time, with what is wrong then.
 
-A target is remembered by the place of its secret (`environment variable ACME_PAGER`), never by its
+A target is stored under the place of its secret (`environment variable ACME_PAGER`), never under its
 URL, which is a secret.
 """
 
@@ -30,11 +29,7 @@ from opensense_okta.storage.state_files import read_state, write_state
 Kind = Literal["failed", "held", "late"]
 
 REMINDER: Final = timedelta(days=7)
-"""After how long a cause that is still there is told again.
-
-Whoever was told acts within a day or has decided to wait for somebody else. A daily repetition would
-be filtered away; a week later it has been forgotten.
-"""
+"""When an incident that continues is sent again. A daily message would be filtered by its readers."""
 
 _SUBJECTS: Final[Mapping[Kind, str]] = {
     "failed": "the sync of {day} failed",
@@ -66,12 +61,12 @@ class Incident:
 
 @dataclass(frozen=True)
 class Status:
-    """How an organization stands.
+    """What is wrong with an organization now.
 
     Attributes:
         today: the organization's day.
-        troubles: what is known to be wrong.
-        complete: whether nothing else is wrong; False while a sync is going on.
+        troubles: the known incidents.
+        complete: whether nothing else is wrong; False while a sync is running.
     """
 
     today: date
@@ -80,11 +75,11 @@ class Status:
 
 
 class Notified(BaseModel):
-    """A cause that a target knows of.
+    """An incident that a target was notified of.
 
     Attributes:
-        since: the first day that it spoiled.
-        at: when the target was told last.
+        since: the first day of the incident.
+        at: when the target was notified last.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -95,7 +90,7 @@ class Notified(BaseModel):
 
 
 class NotificationState(BaseModel):
-    """What each target knows of, by the cause's key; and when Dagster's daemon looked last."""
+    """What each target was notified of, by the incident's key, and when Dagster's daemon last looked."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -108,8 +103,8 @@ class Message:
     """One message to one target.
 
     Attributes:
-        kind: of the cause that it is about; `normal`: all is well.
-        then: what the target knows of once it has got the message.
+        kind: of the incident; `normal`: everything is normal again.
+        then: what the target was notified of once it has received the message.
     """
 
     subject: str
@@ -120,26 +115,26 @@ class Message:
 
 @dataclass(frozen=True)
 class Outbox:
-    """All that one target is to be told now.
+    """The messages that one target is to receive now.
 
     Attributes:
-        number: the target's place in `notify`, counted from 1.
-        before: what the target knows of as long as it gets nothing.
-        letters: in their order.
+        number: the target's position in `notify`, counted from 1.
+        before: what the target was notified of before.
+        messages: in the order in which they are sent.
     """
 
     target: Secret
     number: int
     before: Mapping[str, Notified]
-    letters: tuple[Message, ...]
+    messages: tuple[Message, ...]
 
     def known_after(self, delivered: int) -> Mapping[str, Notified]:
-        """What the target knows of once it has got the first so many letters."""
-        return self.letters[delivered - 1].then if delivered else self.before
+        """What the target was notified of once it has received the first `delivered` messages."""
+        return self.messages[delivered - 1].then if delivered else self.before
 
 
 def held_back(organization: str, judgement: Judgement, last: Published | None) -> Incident:
-    """A day that its guards or checks hold; the cause is which of them, whatever the numbers."""
+    """The incident of a day that is held back. Its key names the guards and checks, without numbers."""
     held = Held(organization, judgement, last)
     tripped = {
         *(f"{one.name}/{one.directory or ''}" for one in judgement.unproven),
@@ -156,10 +151,9 @@ def held_back(organization: str, judgement: Judgement, last: Published | None) -
 
 @contextmanager
 def exclusive(lake: Lake, timeout: timedelta) -> Iterator[bool]:
-    """Keeps everybody else from telling the organization's targets; False: somebody is at it for longer.
+    """Locks the organization's notifications; False: another process held the lock until the timeout.
 
-    Who tells holds it from the look at the memory until what was told is noted, so that nothing is
-    told twice.
+    The lock is held from reading the state until the new state is stored, so that nothing is sent twice.
     """
     lock = FileLock(
         lake.folder / "notices.lock",
@@ -179,26 +173,26 @@ def exclusive(lake: Lake, timeout: timedelta) -> Iterator[bool]:
         lock.release()
 
 
-def memory(lake: Lake) -> NotificationState:
-    """What the organization's targets have been told."""
+def stored_state(lake: Lake) -> NotificationState:
+    """What the organization's targets were notified of."""
     return read_state(_file(lake), NotificationState) or NotificationState()
 
 
 def pending(
     lake: Lake, targets: tuple[Secret, ...], known: NotificationState, news: Status, now: datetime
 ) -> list[Outbox]:
-    """What each target of the organization is to be told now; often nothing.
+    """The messages that each target of the organization is to receive now; often none.
 
     Args:
         lake: of the organization.
         targets: the organization's `notify`.
-        known: what they have been told.
-        news: how the organization stands.
+        known: what they were notified of.
+        news: what is wrong with the organization now.
         now: the time, with its time zone.
     """
     stands = _published(published(lake), news.today)
     return [
-        _post(
+        _outbox(
             lake.organization, target, number, known.targets.get(str(target), {}), news, stands, now
         )
         for number, target in enumerate(targets, start=1)
@@ -207,12 +201,12 @@ def pending(
 
 
 def save(lake: Lake, posts: Iterable[tuple[Outbox, int]], looked: datetime | None) -> None:
-    """Notes what was told, in one step; targets that are not among the posts are forgotten.
+    """Stores what was sent, in one step, and removes targets that have no outbox.
 
     Args:
         lake: of the organization.
-        posts: each with how many of its letters were delivered.
-        looked: when Dagster's daemon looked last.
+        posts: each outbox with the number of its messages that were delivered.
+        looked: when Dagster's daemon last looked.
     """
     targets = {str(post.target): post.known_after(delivered) for post, delivered in posts}
     after = NotificationState(
@@ -225,7 +219,7 @@ def _file(lake: Lake) -> Path:
     return lake.folder / "notices.json"
 
 
-def _post(
+def _outbox(
     organization: str,
     target: Secret,
     number: int,
@@ -239,8 +233,8 @@ def _post(
         return Outbox(target, number, known, (over,))
     current = {trouble.key for trouble in news.troubles}
     kept = {key: told for key, told in known.items() if key in current or not news.complete}
-    letters = tuple(_troubled(organization, news.troubles, kept, stands, now))
-    return Outbox(target, number, kept, letters)
+    messages = tuple(_troubled(organization, news.troubles, kept, stands, now))
+    return Outbox(target, number, kept, messages)
 
 
 def _troubled(
@@ -250,7 +244,7 @@ def _troubled(
     stands: str,
     now: datetime,
 ) -> Iterator[Message]:
-    """A letter for each cause that is new, or was told long ago."""
+    """A message for each incident that is new, or was sent a week ago."""
     for trouble in troubles:
         earlier = known.get(trouble.key)
         if earlier and now - earlier.at < REMINDER:
@@ -285,7 +279,7 @@ def _all_well(organization: str, known: Mapping[str, Notified], stands: str) -> 
 
 
 def _published(last: Published | None, today: date) -> str:
-    """What readers see, how old it is, and which directories are older in it."""
+    """The published day, its age, and the directories whose data is older."""
     if last is None:
         return "Nothing is published yet."
     age = today - last.day

@@ -15,9 +15,9 @@ from opensense_okta.publishing.notifications.state import (
     Kind,
     Status,
     held_back,
-    memory,
     pending,
     save,
+    stored_state,
 )
 from opensense_okta.publishing.published import published
 from opensense_okta.storage.lake import Lake
@@ -68,7 +68,7 @@ def look(
 ) -> list[Delivery]:
     """Tells what is to be told, as the sensor does, so long after three o'clock of the first day."""
     now = THREE + after
-    posts = pending(lake, targets, memory(lake), found, now)
+    posts = pending(lake, targets, stored_state(lake), found, now)
     deliveries = deliver(posts, timeout)
     done = zip(posts, deliveries, strict=True)
     save(lake, [(post, delivery.delivered) for post, delivery in done], now)
@@ -347,7 +347,7 @@ def test_what_was_told_is_kept_private_and_survives_a_restart(lake: Lake) -> Non
     (path,) = files(lake)
     assert path.name == "notices.json"
     assert path.stat().st_mode & 0o777 == 0o600
-    assert memory(Lake(lake.folder.parent, "acme")).targets["environment variable ACME_PAGER"]
+    assert stored_state(Lake(lake.folder.parent, "acme")).targets["environment variable ACME_PAGER"]
 
 
 def files(lake: Lake) -> list[Path]:
