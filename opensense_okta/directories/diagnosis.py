@@ -1,4 +1,4 @@
-"""What the doctor says of a directory: findings in one line each, with their remedy."""
+"""Checks of the doctor that several kinds share: address, certificate, clock, and errors of requests."""
 
 import asyncio
 import ssl
@@ -33,13 +33,13 @@ ABOUT: Mapping[type[DirectoryError], str] = {
     UntrustedLink: "endpoint",
     WrongAddress: "endpoint",
 }
-"""What an error is a finding about; the others are about the credentials."""
+"""The name of the doctor's result for an error; all others are about the credentials."""
 
-CLOCK_TOLERATED = 60.0  # seconds; assertions and proofs that are five minutes off are refused
+CLOCK_TOLERATED = 60.0  # seconds; servers refuse assertions and proofs that are five minutes off
 
 
 async def examine_address(endpoint: str, setting: str = "endpoint") -> list[CheckResult]:
-    """Whether the endpoint's name is known and its certificate trusted.
+    """Whether the endpoint's name resolves and its certificate is trusted.
 
     Args:
         endpoint: an origin.
@@ -59,23 +59,23 @@ async def examine_address(endpoint: str, setting: str = "endpoint") -> list[Chec
     return [known, await _examine_certificate(host, port)]
 
 
-def examine_clock(answer: Answer, whose: str) -> CheckResult:
-    """Whether this machine's clock agrees with that of whoever gave an answer."""
+def examine_clock(answer: Answer, server_name: str) -> CheckResult:
+    """Whether this machine's clock agrees with the server's."""
     server = http_date(answer.header("date"))
     if server is None:
-        says = f"{whose} does not tell the time."
+        says = f"{server_name} sent no date."
         return CheckResult.make("clock", "warning", says, "Check this machine's clock.")
     skew = (datetime.now(UTC) - server).total_seconds()
     if abs(skew) <= CLOCK_TOLERATED:
-        says = f"this machine's clock agrees with {whose}'s to {abs(skew):.0f} s."
+        says = f"this machine's clock agrees with {server_name}'s to {abs(skew):.0f} s."
         return CheckResult.make("clock", "passed", says)
     side = "ahead of" if skew > 0 else "behind"
-    says = f"this machine's clock is {abs(skew):.0f} s {side} {whose}'s."
+    says = f"this machine's clock is {abs(skew):.0f} s {side} {server_name}'s."
     return CheckResult.make("clock", "warning", says, "Set this machine's clock (chrony or ntpd).")
 
 
-def finding_of(error: DirectoryError) -> CheckResult:
-    """What an error of a request says to whoever examines."""
+def result_of(error: DirectoryError) -> CheckResult:
+    """The doctor's result for an error of a request."""
     outcome: Outcome = "warning" if isinstance(error, RateLimited) else "error"
     return CheckResult.make(
         ABOUT.get(type(error), "credentials"), outcome, error.message, error.remedy
@@ -83,13 +83,13 @@ def finding_of(error: DirectoryError) -> CheckResult:
 
 
 def without_waiting(protocol: Protocol) -> Protocol:
-    """The protocol for whoever examines: a used-up rate limit is a finding, not to be sat out."""
+    """The protocol for the doctor, which does not wait when a rate limit is used up."""
 
     def error(answer: Answer) -> DirectoryError | None:
-        found = protocol.error(answer)
-        if isinstance(found, RateLimited):
-            found.transient = False
-        return found
+        failure = protocol.error(answer)
+        if isinstance(failure, RateLimited):
+            failure.transient = False
+        return failure
 
     return replace(protocol, error=error)
 

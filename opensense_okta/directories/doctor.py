@@ -1,4 +1,4 @@
-"""Examines everything that decides whether an organization's next sync will be well."""
+"""Checks credentials, permissions, rate limits, files and the last snapshot before a sync."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ LATE = timedelta(hours=26)
 
 
 def examine(organization: Organization, lake: Lake) -> dict[str, list[CheckResult]]:
-    """The findings of each directory, and of the organization under its own name."""
+    """The results of each directory, and of the organization under its own name."""
     found = {}
     for name, settings in organization.directories.items():
         stored = newest_snapshot(lake, name, organization.today(datetime.now(UTC)))
@@ -98,10 +98,10 @@ def _attributes(
 
 
 def _late(organization: Organization) -> str:
-    """What to do about a sync that did not come."""
+    """The hint if the last snapshot is too old."""
     when = organization.next_sync(datetime.now(UTC))
     return (
-        f"The sync is late: the sensor `retries` in Dagster says why. The next one starts at"
+        f"The sync is late: see the sensor `retries` in Dagster. The next one starts at"
         f" {when:%Y-%m-%d %H:%M %Z}; to start one by hand: opensense-okta sync {organization.name}"
     )
 

@@ -10,7 +10,7 @@ from opensense_okta.directories.checks import CheckResult
 from opensense_okta.directories.diagnosis import (
     examine_address,
     examine_clock,
-    finding_of,
+    result_of,
     without_waiting,
 )
 from opensense_okta.directories.entra import errors as entra_errors
@@ -27,7 +27,7 @@ SOON = timedelta(days=30)  # a certificate takes a company some weeks to renew
 
 
 async def examine(directory: EntraDirectory, _stale_after_days: int) -> list[CheckResult]:
-    """What a sync would meet: addresses, clock, credentials, permissions, budget, and a sample."""
+    """Checks addresses, clock, credentials, permissions, rate limit and a sample of users."""
     findings: list[CheckResult] = []
     for origin in dict.fromkeys((entra.login_root(directory), entra.graph_root(directory))):
         found = await examine_address(origin, entra_errors.SETTING)
@@ -42,14 +42,14 @@ async def examine(directory: EntraDirectory, _stale_after_days: int) -> list[Che
     except SecretMissing as missing:
         findings.append(CheckResult.make("credentials", "error", missing.message, missing.remedy))
     except DirectoryError as error:
-        if all(one.name != "credentials" for one in findings):
+        if all(result.name != "credentials" for result in findings):
             findings += _credentials_expiring(directory)
-        findings.append(finding_of(error))
+        findings.append(result_of(error))
     return findings
 
 
 async def _read(api: Api, directory: EntraDirectory) -> AsyncIterator[CheckResult]:
-    """What the first pages of users, groups and members say."""
+    """Checks of the first pages of users, groups and members."""
     answer, users = await _page(api, entra.users_url(directory))
     yield examine_clock(answer, "Microsoft Graph")
     for credentials in _credentials(directory):
@@ -84,19 +84,19 @@ def _credentials(directory: EntraDirectory) -> list[CheckResult]:
     if directory.certificate is not None:
         return _credentials_expiring(directory)
     says = (
-        "the client secret is valid; when it expires stands in the Entra admin center (Certificates &"
+        "the client secret is valid; its expiry date is in the Entra admin center (Certificates &"
         " secrets)."
     )
     return [CheckResult.make("credentials", "passed", says)]
 
 
 def _credentials_expiring(directory: EntraDirectory) -> list[CheckResult]:
-    """How long the certificate is good, which it tells itself."""
+    """When the certificate expires."""
     if directory.certificate is None:
         return []
     try:
         expires = read_certificate(directory.certificate.reveal()).expires
-    except DirectoryError:  # that is told already
+    except DirectoryError:  # it is reported already
         return []
     left = expires - datetime.now(UTC)
     remedy = (

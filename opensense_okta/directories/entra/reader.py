@@ -4,8 +4,8 @@ One listing of users, with each one's manager expanded; one of groups; one of me
 scope (docs/entra-api.md, "Endpoints"). Only direct members are read: a group within a group is counted as
 evidence, and its own members are members of it alone.
 
-Graph says nothing of what is left of its budget. A fixed share of what the smallest tenant has is
-never exceeded, and a 429 halves the requests that run at once (docs/entra-api.md, "Throttling").
+Graph does not report how much of its rate limit is left. Requests stay below a fixed share of the smallest
+tenant's limit, and a 429 halves the number of concurrent requests (docs/entra-api.md, "Throttling").
 """
 
 import asyncio
@@ -47,9 +47,9 @@ CLOUDS: Mapping[str, tuple[str, str]] = {
     "us_gov_dod": ("https://login.microsoftonline.us", "https://dod-graph.microsoft.us"),
     "china": ("https://login.chinacloudapi.cn", "https://microsoftgraph.chinacloudapi.cn"),
 }
-"""Where each cloud gives tokens, and where its Graph is (docs/entra-api.md, "Clouds")."""
+"""The address of the login service and of Graph, by cloud (docs/entra-api.md, "Clouds")."""
 
-HEADERS = {"x-ms-throttle-priority": "low"}  # clients that wait for an answer go first
+HEADERS = {"x-ms-throttle-priority": "low"}  # interactive clients go first
 PAGE_SIZE = 999  # the most (docs/entra-api.md, "Paging")
 WORKERS = 8
 MAX_REQUESTS_PER_SECOND = (
@@ -57,7 +57,7 @@ MAX_REQUESTS_PER_SECOND = (
 )
 
 USER_FIELDS = ("id", "accountEnabled", "userType", "createdDateTime")
-"""What is asked for of users whatever is mapped."""
+"""Properties of users that are always requested."""
 
 GROUP_FIELDS = (
     "id",
@@ -79,17 +79,17 @@ COUNTING = {**HEADERS, "ConsistencyLevel": "eventual", "Accept": "text/plain"}
 
 
 def login_root(directory: EntraDirectory) -> str:
-    """Where the tenant's tokens come from."""
+    """The address of the login service."""
     return directory.authority or CLOUDS[directory.cloud][0]
 
 
 def graph_root(directory: EntraDirectory) -> str:
-    """Where Microsoft Graph is for the tenant."""
+    """The address of Microsoft Graph."""
     return directory.graph or CLOUDS[directory.cloud][1]
 
 
 def source_scope(directory: EntraDirectory) -> dict[str, object]:
-    """What decides what is read: which tenant, where, and what is in scope."""
+    """What decides what is read: the tenant, the address and the scope."""
     return {
         "tenant": directory.tenant_id,
         "graph": graph_root(directory),
@@ -98,11 +98,11 @@ def source_scope(directory: EntraDirectory) -> dict[str, object]:
 
 
 def authorization(directory: EntraDirectory) -> Auth:
-    """How requests prove who sends them.
+    """The credentials of the requests.
 
     Raises:
-        SecretMissing: the secret is not where the organization file says.
-        CredentialsRejected: what is there cannot be a secret or a certificate.
+        SecretMissing: the secret is not in the place that the organization file names.
+        CredentialsRejected: the secret is not a valid client secret or certificate.
     """
     token_url = f"{login_root(directory)}/{directory.tenant_id}/oauth2/v2.0/token"
     if directory.certificate is not None:
@@ -111,7 +111,7 @@ def authorization(directory: EntraDirectory) -> Auth:
         secret = directory.client_secret.reveal() if directory.client_secret else ""
         if not secret.isprintable():
             raise CredentialsRejected(
-                "What is stored as the client secret contains characters that no secret has.",
+                "The stored client secret contains characters that no secret has.",
                 remedy="Store the secret's value alone: no line breaks, nothing before or after it.",
             )
         identity = client_secret(directory.client_id, secret)
@@ -125,9 +125,12 @@ def authorization(directory: EntraDirectory) -> Auth:
 
 
 def users_url(directory: EntraDirectory) -> str:
-    """The first page of users, with exactly the properties that the mapping needs."""
+    """The address of the first page of users, with the properties that the mapping needs."""
     fields = [
-        field for one in mapping(directory) for field in (one.field, one.second_field) if field
+        field
+        for mapped in mapping(directory)
+        for field in (mapped.field, mapped.second_field)
+        if field
     ]
     asked = [*USER_FIELDS, *(field.partition("/")[0] for field in fields)]
     chosen = ",".join(quote(name) for name in dict.fromkeys(asked) if name != "manager")
@@ -138,20 +141,20 @@ def users_url(directory: EntraDirectory) -> str:
 
 
 def members_url(group: str) -> str:
-    """The first page of a group's direct members; their types come with them."""
+    """The address of the first page of a group's direct members, with their types."""
     return f"/v1.0/groups/{quote(group, safe='')}/members?$select=id&$top={PAGE_SIZE}"
 
 
 class Reader:
-    """One read of one Entra tenant: into a checkpoint, and from there into tables.
+    """Reads one Entra tenant into a checkpoint, and from there into tables.
 
     Args:
         directory: its settings.
-        checkpoint: what was read so far is in it and is not read again.
-        connection: where the tables are made, as views by their names.
-        before: not needed: Graph does not tell which groups have changed, so all are read.
+        checkpoint: has the pages read so far; they are not read again.
+        connection: the tables are made there, as views by their names.
+        before: not used: Graph does not report which groups have changed, so all are read.
         full: not used: all members are read in any case.
-        listener: told how far the read has come.
+        listener: gets the progress.
     """
 
     def __init__(
@@ -170,17 +173,17 @@ class Reader:
         self._counted = 0
 
     async def run(self) -> Cost:
-        """Connects to Graph and reads what the checkpoint lacks.
+        """Connects to Graph and reads what is not in the checkpoint.
 
         Raises:
-            DirectoryError: what was read until then stays in the checkpoint.
+            DirectoryError: the pages read so far stay in the checkpoint.
         """
         auth = authorization(self._directory)
         async with connect(graph_root(self._directory), auth, PROTOCOL) as api:
             return await self.read(api)
 
     async def read(self, api: Api) -> Cost:
-        """Reads what the checkpoint lacks and makes the raw tables."""
+        """Reads what is not in the checkpoint, and makes the raw tables."""
         budget = RateLimiter(1.0, api.clock, self._wait, max_per_second=MAX_REQUESTS_PER_SECOND)
         engine.run(
             self._connection, SHARED_SQL, "journal.sql", journal=str(self._checkpoint.journal)
@@ -190,13 +193,13 @@ class Reader:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._read_users(pages, budget))
                 tasks.create_task(self._read_groups_and_members(pages, budget))
-        except* Exception as failed:  # noqa: BLE001 - whatever it was, the first is what happened
+        except* Exception as failed:  # noqa: BLE001 - only the first error is reported
             raise first_of(failed) from None
         self._sql("tables.sql", members_records=str(self._checkpoint.path("members")))
         return cost_of(pages, (budget,))
 
     def collect_evidence(self) -> dict[str, int]:
-        """The evidence for and against the raw tables as they are stored, by name."""
+        """Counts of the stored raw tables, by name, for the checks."""
         engine.run(
             self._connection,
             SHARED_SQL,
@@ -210,7 +213,7 @@ class Reader:
 
     async def _read_users(self, pages: Pages, budget: RateLimiter) -> None:
         url = users_url(self._directory)
-        # By its address: pages with other properties are another listing, not one to go on with.
+        # Named by its address: a listing with other properties must not be resumed.
         progress = await pages.complete(Listing(url, "users", url, budget, read_page))
         if not sum(page.rows for page in progress.pages):
             raise IncompleteListing(
@@ -222,7 +225,7 @@ class Reader:
         self._sql("users.sql", users_records=str(self._checkpoint.path("users")), users_listing=url)
 
     async def _count(self, api: Api, budget: RateLimiter) -> int:
-        """How many users the tenant counts; 0 when it does not say, which is no reason to fail."""
+        """The number of users by the tenant's own count; 0 if it is not available."""
         try:
             return await api.get(COUNT, budget, read_count, COUNTING, tries=1)
         except DirectoryError:

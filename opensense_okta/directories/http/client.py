@@ -1,7 +1,7 @@
-"""Paced, retried, host-pinned reads over HTTP: the only module that knows the HTTP library.
+"""HTTP requests with rate limits, retries and credentials; the only module that uses the HTTP library.
 
-A request goes out when its bucket's limiter lets it, carries credentials to the configured host
-only, is never redirected, and is repeated with back-off when that may help.
+A request waits for its rate limiter, sends credentials to the configured host only, follows no redirect, and
+is repeated with back-off after a transient error.
 """
 
 import asyncio
@@ -36,10 +36,10 @@ from opensense_okta.directories.http.rate_limit import (
 
 USER_AGENT = "opensense_okta"
 CONNECTIONS = 10  # bulk jobs rarely need more at once (docs/okta-api.md, "Concurrency")
-TRIES = 6  # with back-off about a minute of trouble is sat out; more is the retry sensor's
+TRIES = 6  # about a minute with back-off; longer failures are for the retry sensor
 FIRST_BACK_OFF, LONGEST_BACK_OFF = 0.5, 30.0  # seconds
-LONGEST_ANSWER = 120.0  # seconds for one answer in all, however slowly it drips
-LONGEST_WAIT = 300.0  # seconds that a Retry-After is waited for within a run
+LONGEST_ANSWER = 120.0  # seconds for a whole answer, also a slow one
+LONGEST_WAIT = 300.0  # seconds; a longer Retry-After ends the run
 
 P = TypeVar("P")
 Headers = Mapping[str, str]
@@ -50,7 +50,7 @@ Response = httpx.Response
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer, read to its end."""
+    """A complete HTTP response."""
 
     url: str
     status: int
@@ -65,7 +65,7 @@ class Answer:
 
 @dataclass
 class Usage:
-    """What a read has cost so far."""
+    """Counts of the requests so far."""
 
     requests: int = 0
     received: int = 0  # bytes of bodies, unpacked
@@ -74,13 +74,13 @@ class Usage:
 
 @dataclass(frozen=True)
 class Protocol:
-    """What differs from API to API.
+    """What differs between APIs.
 
     Attributes:
-        error: the typed error that an answer means, or None when it is a good one.
-        allowance: what an answer says of its rate-limit budget, or None.
-        busy: whether an answer says that too many requests run at once.
-        setting: the key of the organization file that says where the API is.
+        error: returns the typed error of an answer, or None.
+        allowance: returns the rate limit that an answer reports, or None.
+        busy: whether an answer reports too many concurrent requests.
+        setting: the key of the organization file with the API's address.
     """
 
     error: Callable[[Answer], DirectoryError | None]
@@ -91,7 +91,7 @@ class Protocol:
 
 @dataclass
 class Api:
-    """One API at one origin, read politely."""
+    """A client of one API at one origin."""
 
     origin: str
     client: httpx.AsyncClient
@@ -108,18 +108,18 @@ class Api:
         headers: Headers | None = None,
         tries: int | None = None,
     ) -> P:
-        """Reads one page, repeating what is retryable.
+        """Reads one page, and repeats the request after a transient error.
 
         Args:
-            url: a path below the origin, or an absolute address that must lie at the origin.
-            limiter: of the bucket that the address draws from.
-            parse: makes a page of an answer; raises `ServerTrouble` for one that cannot be read.
-            headers: beside the usual ones.
-            tries: when the answer may be too much to ask for, because it is an error or does not come;
-                None for the usual number.
+            url: a path, or an absolute address of the same origin.
+            limiter: the rate limiter of the address.
+            parse: parses an answer; raises `ServerTrouble` if it is not valid.
+            headers: additional headers.
+            tries: attempts for a request that may be too large (an error or a timeout); None: the usual
+                number.
 
         Raises:
-            DirectoryError: typed; after the last try, if it was retryable.
+            DirectoryError: the request failed; if the error is transient, also the last attempt.
         """
         address = self._trusted(url)
 
@@ -215,12 +215,12 @@ async def connect(origin: str, auth: Auth, protocol: Protocol) -> AsyncIterator[
         async def count(_request: Request) -> None:
             api.usage.requests += 1
 
-        client.event_hooks = {"request": [count]}  # those of the authorization, too
+        client.event_hooks = {"request": [count]}  # also those of the authorization
         yield api
 
 
 def answer_of(response: Response) -> Answer:
-    """An answer that has been read to its end."""
+    """The Answer of a response that was read completely."""
     links = {name: link["url"] for name, link in response.links.items() if name and "url" in link}
     return Answer(
         str(response.request.url), response.status_code, response.headers, response.content, links
@@ -228,7 +228,7 @@ def answer_of(response: Response) -> Answer:
 
 
 class HeaderAuth(httpx.Auth):
-    """Authorization by a header that stays the same."""
+    """Authorization by a constant header."""
 
     def __init__(self, value: str) -> None:
         self._value = value
@@ -240,7 +240,7 @@ class HeaderAuth(httpx.Auth):
 
 
 def http_date(text: str) -> datetime | None:
-    """The time that a Date or Retry-After header names, or None."""
+    """The time in a Date or Retry-After header; None if it is not valid."""
     try:
         return email.utils.parsedate_to_datetime(text).astimezone(UTC)
     except ValueError:
@@ -248,7 +248,7 @@ def http_date(text: str) -> datetime | None:
 
 
 def retry_after(answer: Answer) -> datetime | None:
-    """When a Retry-After header (seconds, whole or not, or a date; RFC 9110 §10.2.3) says to come back."""
+    """The time of a Retry-After header (seconds, whole or not, or a date; RFC 9110 §10.2.3), or None."""
     text = answer.header("retry-after").strip()
     try:
         return datetime.now(UTC) + timedelta(seconds=max(float(text), 0.0))
@@ -257,7 +257,7 @@ def retry_after(answer: Answer) -> datetime | None:
 
 
 def _apply_retry_after(error: BaseException, limiter: RateLimiter) -> None:
-    """Lets no call go before the time that the API named."""
+    """Pauses the limiter until the time that the API named."""
     if isinstance(error, RateLimited) and error.retry_at is not None:
         limiter.pause(_seconds_until(error.retry_at))
 
@@ -265,7 +265,7 @@ def _apply_retry_after(error: BaseException, limiter: RateLimiter) -> None:
 def _worth_repeating(error: BaseException) -> bool:
     if not isinstance(error, DirectoryError) or not error.transient:
         return False
-    if isinstance(error, CursorLost):  # the same address leads nowhere again
+    if isinstance(error, CursorLost):  # the same address would fail again
         return False
     far = error.retry_at is not None and _seconds_until(error.retry_at) > LONGEST_WAIT
     return not far
@@ -306,7 +306,7 @@ def _target(base: str, link: str) -> tuple[str, str]:
 
 
 def _origin(url: str) -> str:
-    parsed = httpx.URL(url)  # judged by whoever sends the request
+    parsed = httpx.URL(url)  # parsed as the client does that sends the request
     return f"{parsed.scheme}://{parsed.netloc.decode()}"
 
 

@@ -1,14 +1,12 @@
 """OAuth 2.0 client credentials: private_key_jwt (RFC 7523), client secrets and DPoP (RFC 9449).
 
-The flow is written without a network: requests go out of it and answers come in, so the HTTP client
-sends them, and the same flow serves every request, page and retry.
+The flow does no input or output: it yields requests and receives answers, and the HTTP client sends them. The
+same flow serves every request, page and retry.
 
-- A token is fetched when the first request needs one, renewed before it expires, and renewed once
-  when the API suddenly refuses it.
-- Each attempt at the token endpoint carries a new assertion, since an assertion is burnt by a refused
-  attempt, too.
-- DPoP is used where the server asks for it: tokens are then bound to a key of this process, and each
-  request carries a proof of its own.
+- A token is fetched for the first request, renewed before it expires, and renewed once if the API refuses it.
+- Each attempt at the token endpoint has a new assertion, because a refused attempt uses it up, too.
+- DPoP is used if the server requires it: tokens are then bound to a key of this process, and each request has
+  its own proof.
 """
 
 import asyncio
@@ -36,7 +34,7 @@ from opensense_okta.directories.http.client import (
 from opensense_okta.directories.http.keys import SigningKey
 
 RENEW_BEFORE = 300.0  # seconds before a token expires
-RENEW_AT_MOST = 0.2  # of a token's life, for those that live shorter
+RENEW_AT_MOST = 0.2  # of the lifetime of short-lived tokens
 ASSERTION_LIFE = 300  # seconds; Okta allows an hour (docs/okta-api.md, "Service app")
 SKEW_TOLERATED = 2.0  # seconds between the server's clock and ours; a time in the future is refused
 ATTEMPTS = 4  # at the token endpoint: plain, with DPoP, with its nonce, with the clock corrected
@@ -56,7 +54,7 @@ class _Refusal(msgspec.Struct):
 
 @dataclass(frozen=True)
 class Grant:
-    """An access token and how long it is good for."""
+    """An access token and the time to renew it."""
 
     token: str
     bound: bool
@@ -70,7 +68,7 @@ class Grant:
 
 @dataclass
 class Proofs:
-    """Proofs that we hold the key a token is bound to; the key lives as long as the process."""
+    """DPoP proofs, signed with the key that a token is bound to; the key is never stored."""
 
     key: SigningKey = field(default_factory=keys.new_key)
     nonce: str | None = None
@@ -117,7 +115,7 @@ class ClientCredentials(Auth):
         self._renewing = asyncio.Lock()
 
     async def async_auth_flow(self, request: Request) -> AsyncGenerator[Request, Response]:
-        """Authorizes one request, and once more where a new token or proof may help."""
+        """Authorizes a request, and a second time if a new token or proof may help."""
         for last in (False, True):
             async with self._renewing:
                 if self._grant is None or self._grant.stale:
@@ -139,7 +137,7 @@ class ClientCredentials(Auth):
                 return
 
     def _fetch(self) -> Generator[Request, Response, None]:
-        """Asks for a token until there is one or a person has to act."""
+        """Requests a token; repeats it if another attempt may succeed."""
         for _ in range(ATTEMPTS):
             answer = answer_of((yield self._token_request()))
             if self._proofs is not None:
@@ -178,7 +176,7 @@ class ClientCredentials(Auth):
         return Grant(token.access_token, bound, monotonic() + token.expires_in - early)
 
     def _can_retry_token(self, answer: Answer, refusal: _Refusal) -> bool:
-        """Whether the refusal told something that makes another attempt worthwhile."""
+        """Whether another attempt at the token endpoint may succeed."""
         if refusal.error == "invalid_dpop_proof" and self._proofs is None:
             self._proofs = Proofs()
             return True
@@ -199,7 +197,7 @@ class ClientCredentials(Auth):
         )
 
     def _worth_retrying(self, answer: Answer, grant: Grant) -> bool:
-        """Whether the API's refusal may be one of this token or proof alone."""
+        """Whether the API refused only this token or proof."""
         if "invalid_dpop_proof" in answer.header("www-authenticate"):
             self._correct_clock(answer)
             return True
@@ -213,7 +211,7 @@ class ClientCredentials(Auth):
         return keys.now() + floor(self._skew)
 
     def _correct_clock(self, answer: Answer) -> bool:
-        """Takes over the server's time where ours is far from it; assertions and proofs carry it."""
+        """Uses the server's time for assertions and proofs if it differs from ours; returns whether."""
         server = http_date(answer.header("date"))
         if server is None:
             return False
@@ -227,12 +225,12 @@ class ClientCredentials(Auth):
 def private_key_jwt(
     key: SigningKey, client_id: str, token_url: str, header: Mapping[str, str] | None = None
 ) -> Callable[[int], dict[str, str]]:
-    """What proves a client's identity with its private key (RFC 7523 §2.2), anew for each attempt.
+    """A client's credentials signed with its private key (RFC 7523 §2.2), new for each attempt.
 
     Args:
         key: the client's.
-        client_id: the client's name.
-        token_url: whom it is proved to.
+        client_id: the client's id.
+        token_url: the address of the token endpoint.
         header: of the assertion, beside its type and algorithm.
     """
 
@@ -256,7 +254,7 @@ def private_key_jwt(
 
 
 def client_secret(client_id: str, secret: str) -> Callable[[int], dict[str, str]]:
-    """What proves a client's identity with a secret it shares with the server (RFC 6749 §2.3.1)."""
+    """A client's credentials with its secret (RFC 6749 §2.3.1)."""
     return lambda _when: {"client_id": client_id, "client_secret": secret}
 
 

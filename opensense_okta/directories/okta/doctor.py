@@ -1,4 +1,4 @@
-"""Examines an Okta organization: a handful of requests that show what a sync would meet."""
+"""Examines an Okta organization with a few requests."""
 
 from urllib.parse import quote, urlencode
 
@@ -10,7 +10,7 @@ from opensense_okta.directories.checks import CheckResult
 from opensense_okta.directories.diagnosis import (
     examine_address,
     examine_clock,
-    finding_of,
+    result_of,
     without_waiting,
 )
 from opensense_okta.directories.errors import DirectoryError
@@ -28,7 +28,7 @@ PROTOCOL = without_waiting(okta.PROTOCOL)
 
 
 async def examine(directory: OktaDirectory, _stale_after_days: int) -> list[CheckResult]:
-    """What a sync would meet: address, clock, credentials, role, rate limit, and a sample."""
+    """Checks address, clock, credentials, role, rate limits and a sample of users."""
     findings = await examine_address(directory.endpoint)
     if findings[-1].outcome == "error":
         return findings
@@ -45,7 +45,7 @@ async def examine(directory: OktaDirectory, _stale_after_days: int) -> list[Chec
     except SecretMissing as missing:
         findings.append(CheckResult.make("credentials", "error", missing.message, missing.remedy))
     except DirectoryError as error:
-        findings.append(finding_of(error))
+        findings.append(result_of(error))
     return findings
 
 
@@ -62,7 +62,7 @@ def _credentials(directory: OktaDirectory) -> CheckResult:
     return CheckResult.make(
         "credentials",
         "passed",
-        "the API token is valid; it stays so as long as it is used at least every 30 days.",
+        "the API token is valid; it expires after 30 days without use.",
     )
 
 
@@ -91,7 +91,7 @@ def _rate_limits(directory: OktaDirectory, answers: dict[str, Answer]) -> list[C
         allowance = okta_errors.allowance(answer)
         if allowance is None:
             findings.append(
-                CheckResult.make("rate limit", "passed", f"{bucket}: Okta says nothing of limits.")
+                CheckResult.make("rate limit", "passed", f"{bucket}: Okta reports no limits.")
             )
             continue
         ours = int(allowance.limit * directory.rate_limit_share)
@@ -101,9 +101,7 @@ def _rate_limits(directory: OktaDirectory, answers: dict[str, Answer]) -> list[C
         )
         enough = allowance.remaining > allowance.limit - ours
         remedy = (
-            ""
-            if enough
-            else "Another client uses the API right now: Reports > Rate Limits tells who."
+            "" if enough else "Another client uses the API right now: see Reports > Rate Limits."
         )
         findings.append(
             CheckResult.make("rate limit", "passed" if enough else "warning", says, remedy)

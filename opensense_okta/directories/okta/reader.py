@@ -1,10 +1,10 @@
 """Reads an Okta organization: users, groups and the members of groups (docs/okta-api.md).
 
-Users are two strongly consistent listings, the plain one and then the DEPROVISIONED, because the
-plain one leaves those out ("Users"); in this order a user deactivated meanwhile is in one of them.
+Users are two strongly consistent listings: the default one, which has no DEPROVISIONED users ("Users"), then
+the DEPROVISIONED ones. In this order a user who is deactivated meanwhile is in one of them.
 
-Members are the cost ("Rate limits"): one call for each group at least. `plan.sql` says which groups need
-it; the others' members are carried over from the snapshot before, or are known to be none.
+Reading members costs most ("Rate limits"): at least one call per group. `plan.sql` decides which groups are
+read; the members of the others are carried over from the last snapshot, or the group is empty.
 """
 
 import asyncio
@@ -49,28 +49,28 @@ LEAN = {
     "Content-Type": "application/json;"
     ' okta-response="omitCredentials,omitCredentialsLinks,omitTransitioningToStatus"'
 }
-MEMBER_PAGE_SIZES = (1000, 200)  # the most, and the fallback (docs/okta-api.md, "Paging")
+MEMBER_PAGE_SIZES = (1000, 200)  # the largest, and the fallback (docs/okta-api.md, "Paging")
 WORKERS = 8  # enough for 250 a minute at 1-2 s each (docs/okta-api.md, "Concurrency")
-TRIES_OF_A_LARGE_PAGE = 2  # before smaller pages are asked for
-FULL_PAGE = 200  # the fewest rows of a page that may have another one after it
+LARGE_PAGE_TRIES = 2  # before smaller pages are requested
+FULL_PAGE = 200  # rows; a smaller page is always the last one
 
 
 def source_scope(directory: OktaDirectory) -> dict[str, object]:
-    """What decides what is read: where, and what is in scope."""
+    """What decides what is read: the address and the scope."""
     return {"endpoint": directory.endpoint, "scope": directory.scope.model_dump(mode="json")}
 
 
 def full_read_days(directory: OktaDirectory) -> int:
-    """After how many days all memberships are read, the unchanged ones, too; 0: every day."""
+    """All memberships are read after so many days, also the unchanged ones; 0: every day."""
     return 0 if directory.memberships == "full" else directory.full_read_days
 
 
 def authorization(directory: OktaDirectory) -> Auth:
-    """How requests prove who sends them.
+    """The credentials of the requests.
 
     Raises:
-        SecretMissing: the secret is not where the organization file says.
-        CredentialsRejected: what is there cannot be a token or a key.
+        SecretMissing: the secret is not in the place that the organization file names.
+        CredentialsRejected: the secret is not a valid token or key.
     """
     if directory.client_id is not None and directory.private_key is not None:
         token_url = f"{directory.endpoint}/oauth2/v1/token"
@@ -86,22 +86,22 @@ def authorization(directory: OktaDirectory) -> Auth:
     token = directory.api_token.reveal() if directory.api_token else ""
     if not token.isascii() or not token.isprintable() or " " in token:
         raise CredentialsRejected(
-            "What is stored as the API token contains characters that no token has.",
+            "The stored API token contains characters that no token has.",
             remedy="Store the token alone: no quotes, no spaces, no line breaks in between.",
         )
     return HeaderAuth(f"SSWS {token}")
 
 
 class Reader:
-    """One read of one Okta organization: into a checkpoint, and from there into tables.
+    """Reads one Okta organization into a checkpoint, and from there into tables.
 
     Args:
         directory: its settings.
-        checkpoint: what was read so far is in it and is not read again.
-        connection: where the tables are made, as views by their names.
-        before: the snapshot before; None when there is none.
+        checkpoint: has the pages read so far; they are not read again.
+        connection: the tables are made there, as views by their names.
+        before: the last snapshot; None if there is none.
         full: whether the members of all groups are read, also of unchanged ones.
-        listener: told how far the read has come.
+        listener: gets the progress.
     """
 
     def __init__(
@@ -122,17 +122,17 @@ class Reader:
         self._groups_left = 0
 
     async def run(self) -> Cost:
-        """Connects to the organization and reads what the checkpoint lacks.
+        """Connects to the organization and reads what is not in the checkpoint.
 
         Raises:
-            DirectoryError: what was read until then stays in the checkpoint.
+            DirectoryError: the pages read so far stay in the checkpoint.
         """
         auth = authorization(self._directory)
         async with connect(self._directory.endpoint, auth, PROTOCOL) as api:
             return await self.read(api)
 
     async def read(self, api: Api) -> Cost:
-        """Reads what the checkpoint lacks and makes the raw tables."""
+        """Reads what is not in the checkpoint, and makes the raw tables."""
         # Members of groups draw from the bucket of groups (docs/okta-api.md, "Rate limits").
         users, groups = self._rate_limiter(api, "users"), self._rate_limiter(api, "groups")
         engine.run(
@@ -143,8 +143,8 @@ class Reader:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._read_users(pages, users))
                 tasks.create_task(self._read_groups_and_members(pages, groups))
-            await self._settle_everyone(pages, groups)
-        except* Exception as failed:  # noqa: BLE001 - whatever it was, the first is what happened
+            await self._find_everyone(pages, groups)
+        except* Exception as failed:  # noqa: BLE001 - only the first error is reported
             raise first_of(failed) from None
         self._sql(
             "tables.sql",
@@ -154,7 +154,7 @@ class Reader:
         return cost_of(pages, (users, groups))
 
     def collect_evidence(self) -> dict[str, int]:
-        """The evidence for and against the raw tables as they are stored, by name."""
+        """Counts of the stored raw tables, by name, for the checks."""
         engine.run(
             self._connection,
             SHARED_SQL,
@@ -198,7 +198,7 @@ class Reader:
         await for_each(to_read, WORKERS, act)
 
     def _plan(self) -> list[tuple[str, str]]:
-        """How the members of each group are to be had."""
+        """For each group, whether its members are read, carried over, derived or none."""
         scope, statuses = self._directory.scope.groups, self._directory.scope.statuses
         self._sql(
             "groups.sql",
@@ -230,21 +230,19 @@ class Reader:
     async def _read_members(self, pages: Pages, bucket: RateLimiter, group: str) -> None:
         large, small = MEMBER_PAGE_SIZES
         url = f"/api/v1/groups/{quote(group, safe='')}/users?limit="
-        first = Listing(
-            group, "members", f"{url}{large}", bucket, _identifiers, TRIES_OF_A_LARGE_PAGE
-        )
+        first = Listing(group, "members", f"{url}{large}", bucket, _identifiers, LARGE_PAGE_TRIES)
         try:
             try:
                 await pages.complete(first)
-            except (ServerTrouble, Unreachable):  # it cannot make the page, or not in time
+            except (ServerTrouble, Unreachable):  # the page is too large
                 await pages.restart(
                     Listing(group, "members", f"{url}{small}", bucket, _identifiers)
                 )
         except Gone:
             self._checkpoint.add_gone("members", group)
 
-    async def _settle_everyone(self, pages: Pages, bucket: RateLimiter) -> None:
-        """Derives who is in Everyone, or reads it where the API's count fits no derivation."""
+    async def _find_everyone(self, pages: Pages, bucket: RateLimiter) -> None:
+        """Derives the members of Everyone, or reads them if the API's count does not match."""
         found = self._sql("everyone.sql")
         derived = [row["everyone"] for row in found]
         for row in found:
@@ -275,17 +273,19 @@ class Reader:
 
 
 def _fields(directory: OktaDirectory) -> list[str] | None:
-    """Which fields of profiles are stored; None: all."""
+    """The profile fields that are stored; None: all."""
     if directory.store_profile == "all":
         return None
-    fields = {field for one in mapping(directory) for field in (one.field, one.second_field)}
+    fields = {
+        field for mapped in mapping(directory) for field in (mapped.field, mapped.second_field)
+    }
     return sorted(field for field in fields if field)
 
 
 def _following(answer: Answer, records: Records) -> str | None:
     if not answer.links and len(records.ids) >= FULL_PAGE:
         raise IncompleteListing(
-            "A full page came without any Link header, so it cannot be told whether there are more.",
+            "A full page came without a Link header, so it is not known whether there are more pages.",
             remedy="Look for a proxy that drops headers between this machine and Okta.",
             transient=True,
         )

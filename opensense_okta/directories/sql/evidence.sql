@@ -1,5 +1,4 @@
--- What speaks for a snapshot and against it, whatever its kind: counts by name, one after the other to
--- bound memory.
+-- Counts of a snapshot of any kind, for its checks; one statement per count, to limit memory.
 --
 -- tables raw_users, raw_groups, memberships        as stored
 -- set variable login = '/login';                   JSON pointers to where a profile keeps them
@@ -12,8 +11,8 @@ insert into evidence select 'users', count(*) from raw_users;
 insert into evidence select 'groups', count(*) from raw_groups;
 insert into evidence select 'memberships', count(*) from memberships;
 
--- An id that comes on two pages is a change during paging, and its youngest version was kept. What is
--- left came twice on one page, which is a broken answer.
+-- A record that changed during paging may be on two pages; the newest version was kept. The ids counted here
+-- are twice on one page, which is an invalid answer.
 insert into evidence select 'users_doubled', count(*) - count(distinct id) from raw_users;
 insert into evidence select 'groups_doubled', count(*) - count(distinct id) from raw_groups;
 

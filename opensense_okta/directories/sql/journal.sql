@@ -1,4 +1,4 @@
--- How far each listing has come.
+-- The progress of each listing.
 --
 -- set variable journal = 'journal.jsonl';    a line for each page
 
@@ -10,6 +10,6 @@ from read_json(
     columns = {listing: 'VARCHAR', attempt: 'INTEGER', number: 'INTEGER', gone: 'BOOLEAN', read_at: 'TIMESTAMPTZ'}
 );
 
--- When a listing was begun anew, only its last attempt counts.
+-- If a listing restarted, only its last attempt counts.
 create or replace temp view last_attempts as
 select listing, max(attempt) as attempt from journal group by listing;

@@ -1,4 +1,4 @@
--- What else speaks for an Entra snapshot and against it: counts by name.
+-- Counts that only Entra snapshots have, for their checks.
 --
 -- table evidence                                   of evidence.sql
 -- tables raw_users, raw_groups, memberships        as stored
@@ -6,7 +6,7 @@
 -- set variable users_counted = 893;                by the tenant itself; 0: it does not say
 -- set variable scope_groups = ['Staff*'];          NULL: all groups
 
--- Everybody who was listed, in scope or not.
+-- All listed users, in scope or not.
 insert into evidence select 'users_listed', count(*) from users_youngest;
 insert into evidence select 'users_counted', getvariable('users_counted');
 insert into evidence select 'groups_listed', count(*) from groups_youngest;
@@ -16,7 +16,7 @@ insert into evidence select 'memberships_drifted', 0;
 insert into evidence select 'groups_gone', count(*) from groups_gone;
 insert into evidence select 'scoped_to_groups', (getvariable('scope_groups') is not null)::bigint;
 
--- Members that are no users: groups within groups, devices, contacts, and those whose type is not told.
+-- Members that are no users: groups within groups, devices, contacts, and those without a type.
 create or replace temp view members_left as
 select type
 from members_read

@@ -24,7 +24,7 @@ select
 from read
 anti join groups_gone on groups_gone.id = group_id;
 
--- A member whose type is not told is a user when a user of that id was listed.
+-- A member without a type is a user if a user with that id was listed.
 create or replace temp table members_found as
 select distinct group_id, id as user_id
 from members_read

@@ -1,6 +1,6 @@
--- Who is in the group Everyone, so that it need not be read: every user, with or without those who are
--- DEPROVISIONED (not documented; docs/okta-api.md, "Memberships"). The API's own count shows which; where it
--- fits neither, the members have to be read.
+-- The members of the group Everyone, which are derived instead of read: all users, with or without the
+-- DEPROVISIONED ones (not documented; docs/okta-api.md, "Memberships"). The API's count shows which; if it
+-- matches neither, the members are read.
 --
 -- tables of groups.sql, users.sql and plan.sql
 select

@@ -1,13 +1,13 @@
--- What else speaks for an Okta snapshot and against it: counts by name.
+-- Counts that only Okta snapshots have, for their checks.
 --
 -- table evidence                                   of evidence.sql
 -- tables raw_users, raw_groups, memberships        as stored
 -- tables users_youngest, plan, unchanged, groups_gone, before_members    of the read
 -- tables members_found, groups_listed              of the read, in scope or not
--- set variable read_all = false;                 whether every group was read
+-- set variable read_all = false;                   whether every group was read
 -- set variable scope_groups = ['Staff*'];          NULL: all groups
 
--- Everybody who was listed, in scope or not.
+-- All listed users, in scope or not.
 insert into evidence select 'users_listed', count(*) from users_youngest;
 insert into evidence select 'groups_listed', count(*) from groups_youngest;
 insert into evidence select 'groups_read', count(*) from plan where how = 'read';
@@ -22,7 +22,7 @@ from raw_groups
 left join (select group_id, count(*) as members from members_found group by group_id) on group_id = id
 where members_count <> coalesce(members, 0);
 
--- What the shortcut would have got wrong, seen when everything is read all the same.
+-- Memberships that carrying over would have got wrong; counted when all groups were read.
 create or replace temp view drift as
 with trusted as (
     select id as group_id from unchanged anti join groups_gone using (id)

@@ -3,8 +3,8 @@
 -- view last_attempts                               of journal.sql
 -- set variable groups_records = 'groups.jsonl';    full group records
 --
--- Paging is no snapshot (docs/okta-api.md, "Paging"): a record that changes meanwhile may come twice, so the
--- youngest version counts.
+-- Paging is not a snapshot (docs/okta-api.md, "Paging"): a record that changes meanwhile may come twice; the
+-- newest version counts.
 
 create or replace temp view groups_read as
 select listing, page, captured_at, record, record.id as id

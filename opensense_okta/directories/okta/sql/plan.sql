@@ -1,10 +1,9 @@
--- How the members of each group are to be had: read, carried over from the snapshot before, or known to
--- be none. What `lastMembershipUpdated` is worth: docs/okta-api.md, "Incremental reads".
+-- For each group: read its members, carry them over from the last snapshot, or none. The reliability of `lastMembershipUpdated`: docs/okta-api.md, "Incremental reads".
 --
 -- tables groups_listed, groups_in_scope            of groups.sql and scope.sql
 -- tables before_groups, before_members, before_reads    of the snapshot before; empty when there is none
 -- set variable scope_statuses = ['ACTIVE'];        NULL: all
--- set variable read_all = false;                 true: read all of them
+-- set variable read_all = false;                   true: read all of them
 
 create or replace temp table unchanged as
 with had as (select group_id as id, count(*) as members from before_members group by group_id)
@@ -13,14 +12,14 @@ from groups_listed g
 join before_groups b using (id)
 join before_reads r on r.group_id = g.id
 left join had using (id)
-where not (g.type = 'BUILT_IN' and g.name = 'Everyone') -- whose stamp is unreliable
+where not (g.type = 'BUILT_IN' and g.name = 'Everyone') -- its timestamp is unreliable
 and g.created = b.created
 and g.members_count = b.members_count
 and g.last_membership_updated = b.last_membership_updated
--- A stamp is written late and back-dated: one that was young when the group was read proves nothing.
+-- The timestamp is written late and back-dated: a recent one does not prove that nothing changed.
 and g.last_membership_updated <= r.read_at - interval 1 hour
--- Who was out of scope, or for a day not listed, is not stored, and would be missing once back: no stamp
--- tells, but the count does.
+-- Members who were out of scope or not listed are not stored, and would be missing when they return. The
+-- timestamp does not show that, but the count does.
 and coalesce(had.members, 0) = g.members_count;
 
 create or replace temp table plan as

@@ -16,7 +16,7 @@ from read_json(
 )
 semi join last_attempts using (listing, attempt);
 
--- A group deleted between its listing and the reading of its members is no group any more.
+-- Groups that were deleted before their members were read.
 create or replace temp table groups_gone as
 select listing as id from journal where gone;
 
@@ -25,7 +25,7 @@ select distinct group_id, user_id
 from members_read
 anti join groups_gone on groups_gone.id = group_id
 union all
--- Who vanished from the users' listing is in no group any more, though a stamp may not say so.
+-- Users who are no longer listed have no memberships, even if the timestamp of the group is unchanged.
 select group_id, user_id
 from before_members
 semi join (from plan where how = 'carry') using (group_id)
@@ -42,7 +42,7 @@ from users_youngest
 where (getvariable('scope_statuses') is null or list_contains(getvariable('scope_statuses'), status))
 and (getvariable('scope_groups') is null or id in (select user_id from members_found));
 
--- A member who was not listed at all stays: the checks count them.
+-- Members who were not listed are kept: a check counts them.
 create or replace view memberships as
 select group_id, user_id
 from members_found
@@ -78,7 +78,7 @@ from users_read
 semi join users_youngest using (id, listing, page)
 semi join users_in_scope using (id);
 
--- When the members of each group were really read, which the next snapshot has to know.
+-- When the members of each group were last read; the next snapshot needs it.
 create or replace view member_reads as
 select group_id, coalesce(min(journal.read_at), any_value(before_reads.read_at)) as read_at, any_value(plan.how) as how
 from plan

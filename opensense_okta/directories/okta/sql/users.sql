@@ -3,8 +3,8 @@
 -- view last_attempts                               of journal.sql
 -- set variable users_records = 'users.jsonl';      full user records
 --
--- The records are read twice, first for the places of the youngest versions alone, so that wide rows
--- are never held in memory.
+-- The records are read twice, first only for the positions of the newest versions, so that wide rows are not
+-- held in memory.
 
 create or replace temp view users_read as
 select listing, page, captured_at, record, record.id as id
