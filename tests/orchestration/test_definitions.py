@@ -135,6 +135,12 @@ def test_the_owners_of_the_file_own_its_assets(folder: Path) -> None:
     assert {tuple(spec.owners) for spec in specs} == {("team:people", "ada@acme.com")}
 
 
+def test_the_owners_of_all_assets_are_those_of_the_file(folder: Path) -> None:
+    (folder / "acme.yaml").write_text(f"{EVERYTHING}owners: [team:it, ada@acme.example]\n")
+    for asset in load(folder).resolve_all_asset_specs():
+        assert list(asset.owners) == ["team:it", "ada@acme.example"]
+
+
 def test_lineage_begins_and_ends_outside(folder: Path) -> None:
     (folder / "acme.yaml").write_text(EVERYTHING)
     graph = load(folder).resolve_asset_graph()
