@@ -21,15 +21,23 @@ BLOCKS = sorted(
 )
 
 
+@pytest.fixture(scope="module")
+def synced(place: Place) -> Place:
+    """The place after the first sync."""
+    first = place.run("sync", "acme")
+    assert first.returncode == 0, first.stderr
+    return place
+
+
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.splitlines()[0])
 def test_a_shell_block_of_a_page_runs_as_it_is_written(
-    block: str, place: Place, tmp_path: Path
+    block: str, synced: Place, tmp_path: Path
 ) -> None:
     if block.startswith("openssl") and not shutil.which("openssl"):
         pytest.skip("this machine has no openssl")
     ended = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", block],
-        env={**place.environment, "PATH": f"{COMMANDS}:{place.environment['PATH']}"},
+        env={**synced.environment, "PATH": f"{COMMANDS}:{synced.environment['PATH']}"},
         capture_output=True,
         text=True,
         timeout=100,
