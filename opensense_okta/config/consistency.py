@@ -1,7 +1,4 @@
-"""What an organization file may not say, although each of its keys alone may.
-
-Contradictions between keys, and names that nothing has.
-"""
+"""Mistakes between the keys of an organization file: contradictions, and names that do not exist."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
@@ -16,7 +13,7 @@ def contradictions(data: dict[str, object]) -> Iterator[Finding]:
     """What is wrong between keys.
 
     Looks at the plain data and not at the models, because those exist only without any mistake, and
-    all mistakes are to be told at once. What is not of the right shape is the models' business.
+    all mistakes are reported at once. The models report values of the wrong shape.
     """
     if "name" in data:
         yield Finding(("name",), "is not a key: the file's name is the organization's name")

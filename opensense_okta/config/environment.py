@@ -1,4 +1,4 @@
-"""What the environment says: where things lie, and that they are private."""
+"""The environment variables: where data is stored, and how much memory DuckDB takes."""
 
 import os
 import re
@@ -12,12 +12,12 @@ class EnvironmentMistake(UserError):
 
 
 def set_private_umask() -> None:
-    """Lets nobody but the owner read what this process writes (invariant 10)."""
+    """Makes every file that this process writes private to its owner (invariant 10)."""
     os.umask(0o077)
 
 
 def dagster_home() -> Path:
-    """Dagster's instance: `DAGSTER_HOME`, or `dagster_home` in the folder one stands in.
+    """Dagster's instance: `DAGSTER_HOME`, or `dagster_home` in the current folder.
 
     Raises:
         EnvironmentMistake: neither is there.
@@ -39,7 +39,7 @@ def dagster_home() -> Path:
 
 
 def data_root() -> Path:
-    """Where the lake lies: `OPENSENSE_DATA`, or `data` beside `DAGSTER_HOME`.
+    """The root of the lake: `OPENSENSE_DATA`, or `data` beside `DAGSTER_HOME`.
 
     Raises:
         EnvironmentMistake: it is not a folder's path.
@@ -56,7 +56,7 @@ def data_root() -> Path:
 
 
 def organizations_folder() -> Path:
-    """Where the organization files lie: `OPENSENSE_ORGANIZATIONS`, or `organizations` in `DAGSTER_HOME`."""
+    """The folder of organization files: `OPENSENSE_ORGANIZATIONS`, or `organizations` in `DAGSTER_HOME`."""
     given = os.environ.get("OPENSENSE_ORGANIZATIONS")
     return Path(given).absolute() if given else dagster_home() / "organizations"
 

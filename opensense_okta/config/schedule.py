@@ -58,7 +58,7 @@ def moment_of(day: date, tick: time, zone: ZoneInfo) -> datetime:
     """When Dagster ticks on a day: at the later of two such times, after one that is skipped.
 
     Dagster looks at clock changes from 1 to 3 o'clock only, and what it does with them is repeated
-    here to the minute, so that what people are told is when the sync starts.
+    here to the minute, so that the time that is shown is the time of the start.
     """
     local = datetime.combine(day, tick, zone)
     if 1 <= tick.hour <= 3:

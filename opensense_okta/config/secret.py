@@ -25,7 +25,7 @@ class Section(BaseModel):
 
 
 class Secret(Section):
-    """Where a secret lies: in an environment variable or in a file, looked up when it is needed.
+    """The place of a secret: an environment variable or a file. It is read when it is needed.
 
     A file's relative path starts at the organization file's folder.
     """

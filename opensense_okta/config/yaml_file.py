@@ -1,7 +1,7 @@
 """From an organization file's text to data that knows its lines, and to mistakes in plain words.
 
 Nothing here knows what the keys mean; `opensense_okta.config.models` does. Here a file that people
-edit is read so that all its mistakes are found at once, each told with its line.
+edit is read so that all its mistakes are reported at once, each with its line.
 """
 
 import re
@@ -20,7 +20,7 @@ from ruamel.yaml.reader import ReaderError
 from opensense_okta.config.text import did_you_mean, nearest
 
 Location = tuple[str | int, ...]
-"""Where something stands in the file: keys, and positions in lists."""
+"""A place in the file: keys, and positions in lists."""
 
 MAX_NODES = 20_000
 """A real file has some hundred keys and values; a few lines of nested aliases have billions."""
@@ -101,7 +101,7 @@ class Document:
             # What is inside of a value that is wrong as a whole may be a secret, even as a key.
             if not any(each.location[:length] in whole for length in range(1, len(each.location))):
                 yield self.mistake(each)
-        # Whoever reads "did you mean api_token?" need not be told that api_token is missing.
+        # After "did you mean api_token?" a message that api_token is missing would only confuse.
         misspelt = {(*each.location[:-1], each.meant) for each in findings if each.meant}
         for each in findings:
             expected = each.location in misspelt and each.location not in self.lines

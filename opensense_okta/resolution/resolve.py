@@ -175,7 +175,7 @@ def _collect_values(connection: duckdb.DuckDBPyConnection, inactive_accounts: st
     engine.run(
         connection, __package__, "account_combinations.sql", inactive_accounts=inactive_accounts
     )
-    batch_size = BATCH_SIZE if engine.held(connection) < EXTRA_MEMORY else 1
+    batch_size = BATCH_SIZE if engine.memory_in_use(connection) < EXTRA_MEMORY else 1
     for first_member in count(1, batch_size):
         (pending,) = engine.run(
             connection,

@@ -1,7 +1,7 @@
 """DuckDB: the engine of every step, with memory bounded and SQL kept in files of its own.
 
-A `.sql` file can be pasted into a DuckDB shell: what it needs from outside are tables with the names
-it says and variables (`set variable day = '2026-11-23';`), never text glued into it.
+A `.sql` file can be pasted into a DuckDB shell: its inputs are tables, named at its top, and variables
+(`set variable day = '2026-11-23';`). No text is inserted into it.
 """
 
 import os
@@ -17,7 +17,7 @@ from opensense_okta.config.environment import EnvironmentMistake, memory_limit
 
 Value = str | int | float | bool | list[str] | None
 
-BYTES_PER_THREAD = 100_000_000  # bytes that each needs for what it has in hand
+BYTES_PER_THREAD = 100_000_000  # bytes of memory that a thread works with
 COMPRESSION = "compression zstd, compression_level 1"  # higher levels cost time and save nothing
 ROWS_PER_GROUP = 16_384  # of Parquet; a group is held in memory while it is written
 
@@ -28,12 +28,12 @@ class MemoryTooSmall(EnvironmentMistake):
 
 @contextmanager
 def start(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """An empty DuckDB, in UTC, whose tables lie in a private folder below `spill` as long as it is open.
+    """An empty DuckDB, in UTC. It spills to a private folder below `spill`, which is removed in the end.
 
-    `OPENSENSE_MEMORY_LIMIT` (such as `2GB`) replaces the default bound.
+    `OPENSENSE_MEMORY_LIMIT` (such as `2GB`) replaces the default limit.
 
     Raises:
-        MemoryTooSmall: what is done with it needs more.
+        MemoryTooSmall: a query needs more memory.
     """
     with TemporaryDirectory(prefix=".spill-", dir=spill) as spilled:
         limit = memory_limit()
@@ -73,8 +73,8 @@ def run(
     return [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
 
 
-def held(connection: duckdb.DuckDBPyConnection) -> float:
-    """How much the tables take, in memory and spilled; 1.0 is as much as memory is bounded to."""
+def memory_in_use(connection: duckdb.DuckDBPyConnection) -> float:
+    """The memory and disk that tables take, as a share of the memory limit."""
     ((taken,),) = connection.execute(
         "select sum(memory_usage_bytes + temporary_storage_bytes) from duckdb_memory()"
     ).fetchall()
@@ -93,5 +93,5 @@ def store(connection: duckdb.DuckDBPyConnection, table: str, path: Path) -> int:
 
 
 def view(connection: duckdb.DuckDBPyConnection, name: str, path: Path) -> None:
-    """Lets a name stand for a Parquet file, of which a query reads just the columns it needs."""
+    """Makes a view of a Parquet file. A query reads only the columns that it needs."""
     connection.read_parquet(str(path)).create_view(name, replace=True)

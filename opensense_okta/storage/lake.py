@@ -1,4 +1,4 @@
-"""Where snapshots and resolved days lie, and how they get there whole.
+"""Where snapshots and resolved days are stored, and how each is committed in one step.
 
 Every access to stored data goes through this module. One organization's lake:
 
@@ -11,8 +11,8 @@ Every access to stored data goes through this module. One organization's lake:
       directory.duckdb            the published directory
       published.json              which day it holds
 
-A day's tables lie together under an id of their own and are never changed. The manifest beside them
-is the single commit: it is replaced in one step, it names the id, and every reader goes through it.
+The tables of a day are stored together in a folder named by an id, and are never changed. The manifest
+beside the folder is the commit: it is replaced in one step, names the id, and every reader starts there.
 """
 
 import json
@@ -33,12 +33,12 @@ MANIFEST = "manifest.json"
 PUBLISHED = "published.json"  # beside the tables that have been published of a day
 KEPT = {MANIFEST, PUBLISHED, "judgement.json", "approval.json"}
 PAGES = "pages"
-PAGES_KEPT = timedelta(hours=1)  # as long as a read may go on where it stopped
-UNNAMED_FILES_KEPT = timedelta(days=1)  # long enough for every reader of the manifest before it
+PAGES_KEPT = timedelta(hours=1)  # how long an interrupted read can be continued
+UNNAMED_FILES_KEPT = timedelta(days=1)  # long enough for readers of the manifest before
 
 
 class Manifest(BaseModel):
-    """Says which files are one whole: the id of the folder they lie in, and what is known of them."""
+    """The commit of a day: the id of the folder that has its tables. Subclasses add how they were made."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -50,22 +50,22 @@ M = TypeVar("M", bound=Manifest)
 
 @dataclass(frozen=True)
 class StagedPartition:
-    """A folder that nobody reads yet, because no manifest names it."""
+    """A folder of tables that are being written. No reader sees it, because no manifest names it."""
 
     id: str
     folder: Path
 
     def table(self, name: str) -> Path:
-        """Where the table of that name is to be written."""
+        """The file to which the table is written."""
         return self.folder / f"{name}.parquet"
 
     @property
     def pages(self) -> Path:
-        """Where what has been read for the tables is kept until they are made."""
+        """The folder of the pages that were read, kept until the tables are made."""
         return self.folder / PAGES
 
     def forget_all_but_pages(self) -> None:
-        """Removes what a killed process left of the tables it was about to make."""
+        """Removes unfinished tables that a killed process left behind."""
         for path in self.folder.iterdir():
             if path != self.pages:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -73,13 +73,13 @@ class StagedPartition:
 
 @dataclass(frozen=True)
 class Partition:
-    """One day's place in the lake: its manifest and the tables the manifest names."""
+    """The folder of one day: its manifest, and the tables that the manifest names."""
 
     folder: Path
 
     @property
     def manifest_file(self) -> Path:
-        """Where the manifest lies."""
+        """The file of the manifest."""
         return self.folder / MANIFEST
 
     def draft(self) -> StagedPartition:
@@ -98,7 +98,7 @@ class Partition:
         sync_to_disk(draft.folder)
         unfinished = [each for each in self.open_drafts() if each.id != draft.id]
         write_state(self.manifest_file, manifest)
-        for pages in self._pages():  # the day is whole: nobody goes on with a read of it
+        for pages in self._pages():  # the day is complete: no read of it is continued
             shutil.rmtree(pages)
         for each in unfinished:
             self.discard(each)
@@ -109,13 +109,13 @@ class Partition:
             shutil.rmtree(draft.folder, ignore_errors=True)
 
     def open_drafts(self) -> list[StagedPartition]:
-        """The drafts that have pages still: reads that were not finished."""
-        whole = _ids(self.folder / MANIFEST)  # whoever committed it may have been killed right then
+        """The drafts that still have pages: unfinished reads."""
+        whole = _ids(self.folder / MANIFEST)  # a process may be killed just after its commit
         folders = [pages.parent for pages in self._pages() if pages.parent.name not in whole]
         return [StagedPartition(folder.name, folder) for folder in folders]
 
     def manifest(self, kind: type[M]) -> M | None:
-        """The day's manifest, or None when the day holds nothing whole."""
+        """The manifest of the day, or None if nothing was committed."""
         return read_state(self.manifest_file, kind)
 
     def table(self, manifest: Manifest, name: str) -> Path:
@@ -174,10 +174,10 @@ class Lake:
         return make_private_dir(self.folder / "locks")
 
     def sweep(self, now: datetime) -> int:
-        """Removes pages of an hour ago, and what no manifest names and nothing has touched for a day.
+        """Removes pages older than an hour, and unreferenced files older than a day.
 
-        What the published directory was made of stays: when its day was read again and is held, its own
-        snapshots and tables are no longer the day's.
+        The snapshots and tables of the published directory stay, also when its day was read again and
+        that read is held back.
 
         Returns:
             How many files and folders were removed.
@@ -204,7 +204,7 @@ class Lake:
 
 
 def _ids(file: Path) -> set[str]:
-    """Every id that a file names: its own, and of what that was made from."""
+    """All ids in a state file: its own, and those of what it was made from."""
     found: set[str] = set()
 
     def note(pairs: list[tuple[str, object]]) -> None:

@@ -78,11 +78,11 @@ def test_what_tables_hold_is_told_as_a_share_of_the_bound(
 ) -> None:
     monkeypatch.setenv("OPENSENSE_MEMORY_LIMIT", "64MB")
     with engine.start(tmp_path) as connection:
-        assert engine.held(connection) < 0.1
+        assert engine.memory_in_use(connection) < 0.1
         connection.execute("create table few as select random() as r from range(4_000_000)")
-        assert 0.4 < engine.held(connection) < 0.8  # 32 MB
+        assert 0.4 < engine.memory_in_use(connection) < 0.8  # 32 MB
         connection.execute("create table many as select random() as r from range(12_000_000)")
-        assert 1.6 < engine.held(connection) < 3.2  # and 96 MB, of which most is spilled
+        assert 1.6 < engine.memory_in_use(connection) < 3.2  # and 96 MB, of which most is spilled
 
 
 def test_times_are_utc_whatever_the_machine_says(
