@@ -267,8 +267,8 @@ def test_an_account_without_a_profile_keeps_the_values_of_the_persons_other_acco
 ) -> None:
     store(lake, [{"id": "00u1", "status": "ACTIVE"}])
     store(lake, [user("e1", {"title": "Engineer"})], directory="entra")
-    pins = [["okta/00u1", "entra/e1"]]
-    acme = company({"okta": OKTA, "entra": OKTA}, resolution={"always_same": pins})
+    always_same = [["okta/00u1", "entra/e1"]]
+    acme = company({"okta": OKTA, "entra": OKTA}, resolution={"always_same": always_same})
     resolve(acme, DAY, lake)
     assert only(resolved(lake, "people"))["title"] == "Engineer"
     (explained,) = (row for row in resolved(lake, "provenance") if row["attribute"] == "title")
