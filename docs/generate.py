@@ -15,8 +15,8 @@ import duckdb
 from docs.organization_file import organization_file_page
 from opensense_okta.cli.main import main as commands
 from opensense_okta.config.attributes import ATTRIBUTES
-from opensense_okta.orchestration.columns import COLUMNS
-from opensense_okta.orchestration.specs import RAW, RESOLVED
+from opensense_okta.orchestration.assets.columns import COLUMNS
+from opensense_okta.orchestration.assets.specs import RAW, RESOLVED
 from opensense_okta.publishing.publish import publish
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake

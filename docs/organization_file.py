@@ -8,15 +8,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from opensense_okta.config.models import (
-    RENAMED,
-    AttributeRule,
-    CsvDirectory,
-    DirectoryGuards,
-    EntraDirectory,
-    OktaDirectory,
-    Organization,
-)
+from opensense_okta.config.directory_models import CsvDirectory, EntraDirectory, OktaDirectory
+from opensense_okta.config.models import RENAMED, AttributeRule, DirectoryGuards, Organization
 from opensense_okta.config.secret import Secret
 
 SIMPLE_TYPES = {

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from opensense_okta.config.models import CsvDirectory, Directory, EntraDirectory, Organization
+from opensense_okta.config.directory_models import CsvDirectory, Directory, EntraDirectory
+from opensense_okta.config.models import Organization
 
 # fmt: off
 STANDARD_ATTRIBUTES = (

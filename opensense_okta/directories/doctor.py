@@ -4,7 +4,8 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 from opensense_okta.config.attributes import mapping, pointer
-from opensense_okta.config.models import Directory, Organization
+from opensense_okta.config.directory_models import Directory
+from opensense_okta.config.models import Organization
 from opensense_okta.directories.checks import CheckResult
 from opensense_okta.directories.kinds import kind_of
 from opensense_okta.directories.read import settings_digest

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from opensense_okta.config.models import Directory
+from opensense_okta.config.directory_models import Directory
 from opensense_okta.directories.csv import doctor as csv_doctor
 from opensense_okta.directories.csv import reader as csv
 from opensense_okta.directories.entra import doctor as entra_doctor

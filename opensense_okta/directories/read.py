@@ -18,7 +18,8 @@ from time import process_time
 import duckdb
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
-from opensense_okta.config.models import Directory, Organization
+from opensense_okta.config.directory_models import Directory
+from opensense_okta.config.models import Organization
 from opensense_okta.directories.checkpoint import ReadCheckpoint
 from opensense_okta.directories.checks import TABLES
 from opensense_okta.directories.errors import DirectoryError, PastDay, StorageTrouble

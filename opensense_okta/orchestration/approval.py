@@ -11,8 +11,9 @@ import dagster as dg
 from pydantic import Field
 
 from opensense_okta.config.models import Organization
-from opensense_okta.orchestration import metadata, names
-from opensense_okta.orchestration.specs import asset_key
+from opensense_okta.orchestration import names
+from opensense_okta.orchestration.assets import metadata
+from opensense_okta.orchestration.assets.specs import asset_key
 from opensense_okta.publishing.approval import (
     NUMBERS,
     NotApproved,

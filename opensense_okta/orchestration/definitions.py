@@ -11,7 +11,7 @@ from opensense_okta.config.models import DEFAULT_OWNERS, Organization
 from opensense_okta.config.yaml_file import OrganizationFileError
 from opensense_okta.orchestration import lock, names
 from opensense_okta.orchestration.approval import build_approve
-from opensense_okta.orchestration.assets import build_assets
+from opensense_okta.orchestration.assets.build import build_assets
 from opensense_okta.orchestration.jobs import (
     build_doctor,
     build_jobs,

@@ -7,7 +7,7 @@ import dagster as dg
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.doctor import examine
 from opensense_okta.orchestration import names
-from opensense_okta.orchestration.assets import resolving
+from opensense_okta.orchestration.assets.build import resolving
 from opensense_okta.orchestration.resources import LakeResource
 from opensense_okta.publishing.retention import Removed, delete_expired
 from opensense_okta.resolution.rule_advice import examine_rules

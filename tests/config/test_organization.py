@@ -13,20 +13,13 @@ from pydantic_core import PydanticUndefined
 from ruamel.yaml import YAML
 
 from opensense_okta.config.attributes import STANDARD_ATTRIBUTES
+from opensense_okta.config.directory_models import CsvDirectory, EntraDirectory, OktaDirectory
 from opensense_okta.config.environment import EnvironmentMistake
 from opensense_okta.config.load import (
     load_organization,
     load_organizations,
 )
-from opensense_okta.config.models import (
-    BlankedGuard,
-    CsvDirectory,
-    EntraDirectory,
-    OktaDirectory,
-    Organization,
-    RemovedGuard,
-    RewrittenGuard,
-)
+from opensense_okta.config.models import BlankedGuard, Organization, RemovedGuard, RewrittenGuard
 from opensense_okta.config.secret import Secret, SecretMissing
 from opensense_okta.config.yaml_file import OrganizationFileError
 

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from opensense_okta.config.directory_models import OktaDirectory
 from opensense_okta.config.load import load_organization
-from opensense_okta.config.models import OktaDirectory, Organization, Resolution
+from opensense_okta.config.models import Organization, Resolution
 from opensense_okta.config.yaml_file import OrganizationFileError, read_document
 
 anything_goes = settings(

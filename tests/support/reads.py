@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from opensense_okta.config.models import OktaDirectory
+from opensense_okta.config.directory_models import OktaDirectory
 from opensense_okta.directories.checkpoint import ReadCheckpoint
 from opensense_okta.directories.checks import TABLES
 from opensense_okta.directories.errors import DirectoryError

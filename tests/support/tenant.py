@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from opensense_okta.config.models import EntraDirectory
+from opensense_okta.config.directory_models import EntraDirectory
 from tests.support.replay import Peer, Reply, serving
 
 TENANT = "11111111-1111-1111-1111-111111111111"

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from opensense_okta.config.attributes import STANDARD_ATTRIBUTES
-from opensense_okta.config.models import CsvDirectory
+from opensense_okta.config.directory_models import CsvDirectory
 from opensense_okta.config.secret import SecretMissing
 from opensense_okta.directories.checkpoint import ReadCheckpoint
 from opensense_okta.directories.checks import CheckResult

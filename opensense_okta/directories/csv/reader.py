@@ -18,8 +18,8 @@ from functools import partial
 import duckdb
 
 from opensense_okta.config.attributes import STANDARD_ATTRIBUTES
+from opensense_okta.config.directory_models import CsvDirectory
 from opensense_okta.config.file_url import is_unencrypted
-from opensense_okta.config.models import CsvDirectory
 from opensense_okta.config.secret import Secret
 from opensense_okta.directories.checkpoint import ReadCheckpoint
 from opensense_okta.directories.csv import errors as csv_errors

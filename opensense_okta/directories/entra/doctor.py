@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
-from opensense_okta.config.models import EntraDirectory
+from opensense_okta.config.directory_models import EntraDirectory
 from opensense_okta.config.secret import SecretMissing
 from opensense_okta.directories.checks import CheckResult
 from opensense_okta.directories.diagnosis import (

@@ -15,7 +15,7 @@ from urllib.parse import quote
 import duckdb
 
 from opensense_okta.config.attributes import mapping, pointer_to
-from opensense_okta.config.models import EntraDirectory
+from opensense_okta.config.directory_models import EntraDirectory
 from opensense_okta.directories.checkpoint import Page, ReadCheckpoint
 from opensense_okta.directories.entra import errors as entra_errors
 from opensense_okta.directories.entra import token_errors as entra_token_errors

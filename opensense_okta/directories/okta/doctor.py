@@ -4,7 +4,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from opensense_okta.config.models import OktaDirectory
+from opensense_okta.config.directory_models import OktaDirectory
 from opensense_okta.config.secret import SecretMissing
 from opensense_okta.directories.checks import CheckResult
 from opensense_okta.directories.diagnosis import (

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 import duckdb
 
 from opensense_okta.config.attributes import mapping, pointer_to
-from opensense_okta.config.models import OktaDirectory
+from opensense_okta.config.directory_models import OktaDirectory
 from opensense_okta.directories.checkpoint import Page, ReadCheckpoint
 from opensense_okta.directories.errors import (
     CredentialsRejected,

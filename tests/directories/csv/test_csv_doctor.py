@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from opensense_okta.config.models import CsvDirectory
+from opensense_okta.config.directory_models import CsvDirectory
 from opensense_okta.directories.checks import CheckResult
 from opensense_okta.directories.csv.doctor import examine
 

@@ -19,7 +19,7 @@ from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opensense_okta.config.models import CsvDirectory
+from opensense_okta.config.directory_models import CsvDirectory
 from opensense_okta.directories.checkpoint import ReadCheckpoint
 from opensense_okta.directories.checks import TABLES
 from opensense_okta.directories.csv import reader as kind

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from opensense_okta.config.models import EntraDirectory
+from opensense_okta.config.directory_models import EntraDirectory
 from opensense_okta.directories import errors
 from opensense_okta.directories.checkpoint import ReadCheckpoint
 from opensense_okta.directories.checks import TABLES

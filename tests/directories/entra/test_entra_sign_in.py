@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from joserfc import jws, jwt
 from joserfc.jwk import RSAKey
 
-from opensense_okta.config.models import EntraDirectory
+from opensense_okta.config.directory_models import EntraDirectory
 from opensense_okta.directories import errors
 from opensense_okta.directories.entra import reader as entra
 from opensense_okta.directories.http.oauth import ClientCredentials

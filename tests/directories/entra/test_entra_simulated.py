@@ -7,7 +7,7 @@ from tempfile import mkdtemp
 
 import pytest
 
-from opensense_okta.config.models import EntraDirectory
+from opensense_okta.config.directory_models import EntraDirectory
 from opensense_okta.directories import errors
 from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.entra.apps import App

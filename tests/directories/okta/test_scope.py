@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from opensense_okta.config.attributes import mapping
-from opensense_okta.config.models import OktaDirectory
+from opensense_okta.config.directory_models import OktaDirectory
 from opensense_okta.directories.errors import IncompleteListing
 from opensense_okta.directories.snapshot_checks import check_snapshot
 from opensense_okta.simulator.company.org import Org

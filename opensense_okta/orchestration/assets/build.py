@@ -12,12 +12,11 @@ from opensense_okta.config.models import Organization
 from opensense_okta.directories.checks import TABLES
 from opensense_okta.directories.read import Run, take_snapshot
 from opensense_okta.directories.snapshot_checks import CHECKS, check_snapshot
-from opensense_okta.orchestration import metadata, names
+from opensense_okta.orchestration import names
 from opensense_okta.orchestration.approval import Publishing, log_held_back, record_approval
-from opensense_okta.orchestration.failures import as_dagster_failure
-from opensense_okta.orchestration.metadata import RULES_EFFECTIVE
-from opensense_okta.orchestration.resources import LakeResource, Watcher
-from opensense_okta.orchestration.specs import (
+from opensense_okta.orchestration.assets import metadata
+from opensense_okta.orchestration.assets.metadata import RULES_EFFECTIVE
+from opensense_okta.orchestration.assets.specs import (
     asset_key,
     changes_spec,
     exports_spec,
@@ -27,6 +26,8 @@ from opensense_okta.orchestration.specs import (
     report_spec,
     resolved_specs,
 )
+from opensense_okta.orchestration.failures import as_dagster_failure
+from opensense_okta.orchestration.resources import LakeResource, Watcher
 from opensense_okta.publishing.exports.export import export_published
 from opensense_okta.publishing.guards.evaluate import GUARD_QUESTIONS, Guard
 from opensense_okta.publishing.judgement import judge_day

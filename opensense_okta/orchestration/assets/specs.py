@@ -11,9 +11,10 @@ from typing import Final
 
 import dagster as dg
 
-from opensense_okta.config.models import CsvDirectory, EntraDirectory, OktaDirectory, Organization
+from opensense_okta.config.directory_models import CsvDirectory, EntraDirectory, OktaDirectory
+from opensense_okta.config.models import Organization
 from opensense_okta.directories.checks import Table
-from opensense_okta.orchestration.columns import raw_types, resolved_types, schema
+from opensense_okta.orchestration.assets.columns import raw_types, resolved_types, schema
 from opensense_okta.resolution.resolve import TABLES as RESOLVED_TABLES
 from opensense_okta.resolution.rules import digest
 

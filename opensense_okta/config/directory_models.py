@@ -1,0 +1,161 @@
+"""What an organization file can say of one directory, by its kind."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from opensense_okta.config.secret import Secret, Section
+from opensense_okta.config.values import (
+    AtLeastOne,
+    Attributes,
+    Files,
+    Names,
+    Text,
+    no_duplicates,
+    not_empty,
+    valid_encoding,
+    valid_guid,
+    valid_loopback_origin,
+    valid_okta_endpoint,
+    valid_single_character,
+    valid_tenant,
+)
+
+
+class Scope(Section):
+    """What is read: users in a matching group, those groups, and the memberships between them."""
+
+    groups: Names | None = None
+    """Names of groups, where `*` stands for any characters. Without it, all groups."""
+
+    statuses: (
+        Annotated[
+            tuple[
+                Literal[
+                    "STAGED",
+                    "PROVISIONED",
+                    "ACTIVE",
+                    "RECOVERY",
+                    "PASSWORD_EXPIRED",
+                    "LOCKED_OUT",
+                    "SUSPENDED",
+                    "DEPROVISIONED",
+                ],
+                ...,
+            ],
+            AfterValidator(not_empty),
+            AfterValidator(no_duplicates),
+        ]
+        | None
+    ) = None
+    """Okta's user statuses. Without it, all of them."""
+
+
+class EntraScope(Section):
+    """What is read: users in a matching group, those groups, and the memberships between them."""
+
+    groups: Names | None = None
+    """Names of groups, where `*` stands for any characters. Without it, all groups."""
+
+
+class OktaDirectory(Section):
+    """An Okta organization. Credentials are `api_token`, or `client_id` with `private_key`."""
+
+    kind: Literal["okta"]
+    """The kind of directory."""
+
+    endpoint: Annotated[str, AfterValidator(valid_okta_endpoint)]
+    """The origin of its API, such as https://acme.okta.com; plain HTTP on loopback only."""
+
+    api_token: Secret | None = None
+    """A token of the API, as the only credential."""
+
+    client_id: Text | None = None
+    """The id of the service app, for OAuth 2.0 with a private key."""
+
+    private_key: Secret | None = None
+    """The private key of the service app, as PEM or JWK."""
+
+    key_id: Text | None = None
+    """The id of `private_key` among the app's keys, if the key does not contain it."""
+
+    rate_limit_share: Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, le=1)] = 0.5
+    """The share of each rate limit of the API that may be used. The rest is for other clients."""
+
+    memberships: Literal["incremental", "full"] = "incremental"
+    """Whether the members of changed groups are read, or the members of all groups every day."""
+
+    full_read_days: AtLeastOne = 7
+    """All memberships are read again after this number of days."""
+
+    scope: Scope = Scope()
+
+    store_profile: Literal["all", "mapped"] = "all"
+    """Whether whole profiles are stored, or only the fields that are mapped."""
+
+    attributes: Attributes = Field(default={})
+    """Each attribute's field of the profile. Adds to the standard table of Okta or overrides it."""
+
+
+class EntraDirectory(Section):
+    """A Microsoft Entra tenant. Credentials are `client_secret` or `certificate`."""
+
+    kind: Literal["entra"]
+    """The kind of directory."""
+
+    tenant_id: Annotated[str, AfterValidator(valid_tenant)]
+    """The tenant's GUID or one of its domains."""
+
+    client_id: Annotated[str, AfterValidator(valid_guid)]
+    """The id of the registered application."""
+
+    client_secret: Secret | None = None
+    """The application's secret."""
+
+    certificate: Secret | None = None
+    """The application's certificate with its private key, as PEM."""
+
+    cloud: Literal["global", "us_gov", "us_gov_dod", "china"] = "global"
+    """Microsoft's cloud: us_gov is L4 (GCC High), us_gov_dod is L5 (DoD), china is 21Vianet's."""
+
+    authority: Annotated[str, AfterValidator(valid_loopback_origin)] | None = None
+    """For development: the origin of the login endpoint, instead of the cloud's."""
+
+    graph: Annotated[str, AfterValidator(valid_loopback_origin)] | None = None
+    """For development: the origin of Microsoft Graph, instead of the cloud's."""
+
+    scope: EntraScope = EntraScope()
+
+    attributes: Attributes = Field(default={})
+    """Each attribute's field of a Graph user. Adds to the standard table of Entra or overrides it."""
+
+
+class CsvDirectory(Section):
+    """Files with a header line, as HR exports them."""
+
+    kind: Literal["csv"]
+    """The kind of directory."""
+
+    users: Files
+    """The file of users: a path, glob or URL. A relative path starts at the organization file's folder."""
+
+    groups: Files | None = None
+    """The file of groups."""
+
+    memberships: Files | None = None
+    """The file of memberships."""
+
+    id: Text = "id"
+    """The column that identifies a row of `users`."""
+
+    delimiter: Annotated[str, AfterValidator(valid_single_character)] | None = None
+    """The character between columns. Without it, the header line decides."""
+
+    encoding: Annotated[str, AfterValidator(valid_encoding)] | None = None
+    """The text encoding of the files. Without it, UTF-8 with or without a byte order mark."""
+
+    attributes: Attributes = Field(default={})
+    """Each attribute's column. A column with the name of an attribute needs no mapping."""
+
+
+Directory = OktaDirectory | EntraDirectory | CsvDirectory
