@@ -263,7 +263,7 @@ def _compared(
     """Counts of the last snapshot, and whether the scope has changed since."""
     known = before.evidence if before else {}
     return {
-        **{f"{name}_previous_snapshot": known[name] for name in names if name in known},
+        **{f"{name}_before": known[name] for name in names if name in known},
         "users_before": before.rows["raw_users"] if before else 0,
         "scope_changed": int(before is not None and before.settings != opened.settings),
     }
