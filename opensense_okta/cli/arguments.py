@@ -63,7 +63,7 @@ def day_of(organization: Organization, given: str | None) -> date:
     """Parses the day; the default is today in the organization's time zone.
 
     Raises:
-        UsageError: It is no date, in the future, or before the organization's first day.
+        UsageError: It is not a date, is in the future, or before the organization's first day.
     """
     today = organization.today(datetime.now(UTC))
     try:

@@ -35,7 +35,7 @@ from opensense_okta.publishing.find_person import (
 )
 from opensense_okta.storage.lake import Lake
 
-MAX_LISTED = 20  # people, where several match
+MAX_LISTED = 20  # people, if several match
 VALUE_COLUMNS = ("attribute", "value", "from", "rule", "since", "as of", "other values")
 NO_NAME = "(no name)"
 MATCH_KINDS = {
@@ -107,7 +107,7 @@ def show(explanation: Explanation) -> None:
 
 
 def _normalized(who: str) -> str:
-    """The text without invisible characters and spaces, which copied text often has around it."""
+    """The text without invisible characters and surrounding spaces, which copied text often has."""
     visible = "".join(letter for letter in who if category(letter) != "Cf").strip()
     if not any(letter.isalnum() for letter in visible):
         raise UsageError(f"WHO is “{printable(who)}”, which names nobody. {WHO_HELP}")

@@ -16,7 +16,7 @@ json_option = click.option(
 
 
 class Commands(click.Group):
-    """Commands that report every error of configuration or environment as a wrong use."""
+    """Commands that report every error of configuration or environment as a usage error."""
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - as click declares it
         """Runs the command.

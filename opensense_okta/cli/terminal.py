@@ -99,7 +99,7 @@ def watching(console: Console) -> Iterator[PlainWatcher | LiveWatcher]:
         yield LiveWatcher(bars)
 
 
-WIDE = 100_000  # columns: nothing is wrapped where the output is no terminal
+WIDE = 100_000  # columns: no line is wrapped if the output is not a terminal
 
 
 def print_table(
@@ -113,9 +113,9 @@ def print_table(
 
     Args:
         columns: The header.
-        rows: A value for each column; None is shown as nothing.
+        rows: A value for each column; None is shown as an empty cell.
         indent: Spaces before each line.
-        unwrapped: Columns whose values are never broken into several lines.
+        unwrapped: Columns whose values are never wrapped.
     """
     console = stdout_console()
     table = Table(

@@ -28,7 +28,7 @@ from opensense_okta.storage.lake import Lake
 
 
 class Publishing(dg.Config):
-    """What a person may ask of publishing: an older day, or a day that is held."""
+    """The options of publishing: an older day, or a day that is held back."""
 
     even_if_older: bool = Field(
         default=False, description="Replace a published day that is newer, too."
@@ -57,17 +57,17 @@ class Publishing(dg.Config):
 
 
 def approval_config(organization: str, approval: Mapping[str, object]) -> dict[str, object]:
-    """Run configuration that approves."""
+    """The run configuration of an approval."""
     return {"ops": {names.publish_op(organization): {"config": dict(approval)}}}
 
 
 def build_approve(organization: Organization) -> dg.Definitions:
-    """Publishes a day that was held: the partition is the day, the configuration says who saw what."""
+    """Publishes a day that is held back; the configuration has the approver and the numbers seen."""
     published = asset_key(organization.name, "resolved_directory")
     job = dg.define_asset_job(
         names.approve_job(organization.name),
         selection=dg.AssetSelection.assets(published).downstream().materializable(),
-        # Without a name it refuses, so that nobody approves by pressing a button.
+        # Without a name the job fails, so that a click in the UI alone does not approve a day.
         config=approval_config(organization.name, {"by": ""}),
         tags={names.ORGANIZATION: organization.name},
         description=f"Lets one held day of {organization.name} through. Choose the day, and fill in `by`,"

@@ -32,9 +32,9 @@ def build_definitions(
     """Builds everything that Dagster loads.
 
     Args:
-        organizations: by name; or the mistakes in their files.
-        lakes: where the data is stored.
-        watcher: of the reads; None: the run's log.
+        organizations: all organizations by name, or the mistakes in their files.
+        lakes: the resource that opens the lakes.
+        watcher: receives the progress of reads; None: it is written to the run's log.
     """
     valid = {
         name: organization

@@ -1,4 +1,4 @@
-"""How expected errors reach people and the retry sensor: as a failure's text, and as tags of the run."""
+"""Passes expected errors to people, as a failure's text, and to the retry sensor, as tags of the run."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ def as_dagster_failure(context: dg.AssetExecutionContext, place: str) -> Iterato
     """Turns expected errors into failures with a remedy, and tags the run with the reason.
 
     Args:
-        context: of the step.
+        context: the context of the step.
         place: the organization, or organization/directory, for errors that do not name it.
 
     Raises:
@@ -46,7 +46,7 @@ def as_dagster_failure(context: dg.AssetExecutionContext, place: str) -> Iterato
         _tag(context, names.PERMANENT)
         raise dg.Failure(f"{place}: {error}", allow_retries=False) from error
     except BaseExceptionGroup as group:
-        # An interrupt of one of a read's tasks arrives in a group with the errors of the others.
+        # If a task of a read is interrupted, its error is in a group with the errors of the other tasks.
         if group.subgroup((KeyboardInterrupt, dg.DagsterExecutionInterruptedError)) is None:
             raise
         raise dg.DagsterExecutionInterruptedError from group

@@ -117,7 +117,7 @@ def _instance() -> dg.DagsterInstance:
     try:
         return dg.DagsterInstance.get()
     except dg.DagsterInvalidConfigError as error:
-        # After the mistake Dagster lists all allowed keys.
+        # Dagster appends all allowed keys to the message.
         what = " ".join(mistake.message.partition(" Expected")[0] for mistake in error.errors)
         raise EnvironmentMistake(f"{dagster_home() / 'dagster.yaml'}: {what}") from None
 
@@ -141,7 +141,7 @@ def _run(
         return JobRun(result.run_id, ())
     run = instance.get_run_by_id(result.run_id)
     if run is not None and _interrupted(result):
-        # To Dagster it is a crash, and the retry sensor would start it again.
+        # Dagster records an interrupt as a crash, and the retry sensor would retry it.
         instance.report_run_canceled(run, INTERRUPTED)
         return JobRun(result.run_id, (INTERRUPTED,), interrupted=True)
     held = run is not None and run.tags.get(names.FAILURE) == names.HELD
@@ -171,7 +171,7 @@ def _failures(result: dg.ExecuteInProcessResult) -> list[str]:
 
 
 def _unexpected(event: dg.DagsterEvent) -> str:
-    """Describes an unexpected error by the innermost exception: Dagster's names the step only."""
+    """Describes an unexpected error by its innermost exception: Dagster's own names only the step."""
     error = event.step_failure_data.error
     while error and error.cause:
         error = error.cause

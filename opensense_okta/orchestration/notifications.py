@@ -126,7 +126,7 @@ class _Sender:
                 for organization in organizations
                 if (observation := self._observe(organization, locks))
             ]
-            outboxes = [outbox for each in observations for outbox in each.outboxes]
+            outboxes = [outbox for observation in observations for outbox in observation.outboxes]
             deliveries = iter(deliver(outboxes))
             for observation in observations:
                 delivered = [(outbox, next(deliveries)) for outbox in observation.outboxes]
@@ -150,7 +150,7 @@ class _Sender:
             )
             outboxes = pending(lake, organization.notify, state, status, self._now)
             return _Observation(name, lake, state, outboxes)
-        except Exception as error:  # noqa: BLE001  # whatever it is, the others are evaluated
+        except Exception as error:  # noqa: BLE001  # whatever the error is, the others are evaluated
             self._fail(f"{name}: the status of its day could not be read", error)
             return None
 

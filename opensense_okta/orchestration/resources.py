@@ -1,4 +1,4 @@
-"""What every run has: the lake, the organization's lock, and a watcher of its progress."""
+"""The resources of every run: the lake, the organization's lock, and a watcher of its progress."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,7 +34,7 @@ class Watcher(Protocol):
     """Watches the reads of a run."""
 
     def listener(self, context: dg.AssetExecutionContext, directory: str) -> Listener:
-        """Returns what receives the progress of one directory's read."""
+        """Returns the function that receives the progress of one directory's read."""
 
     def tell(self, words: str) -> None:
         """Receives why the run waits before it begins; the run's log has it, too."""
@@ -69,7 +69,7 @@ def build_lock(organization: str) -> dg.ResourceDefinition:
         instance, run = context.instance, context.run
         if instance is None or run is None:
             raise RuntimeError("the lock belongs to a run")
-        # A run that is started again in the UI inherits the failure tags of the one before.
+        # A run that is re-executed in the UI inherits the failure tags of the original run.
         inherited = [tag for tag in (names.FAILURE, names.RETRY_AT) if run.tags.get(tag)]
         begun = {names.ORGANIZATION: organization, **dict.fromkeys(inherited, "")}
         instance.add_run_tags(run.run_id, begun)

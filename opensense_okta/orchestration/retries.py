@@ -1,4 +1,4 @@
-"""Which failed syncs are retried, when, and when they are given up: one sensor over all organizations.
+"""The sensor that decides which failed syncs of all organizations are retried, and when they are given up.
 
 Failures are retried in two layers, and nowhere else:
 
@@ -7,8 +7,8 @@ Failures are retried in two layers, and nowhere else:
 - **The run** (this sensor): every other transient error, and killed processes. A retry starts the
   whole job again. That is cheap, because the runs of an attempt group share complete snapshots.
 
-Dagster's own retries of steps and runs are off: they know neither a delay that grows from process to
-process nor the API's reset time, and would multiply with these.
+Dagster's own retries of steps and runs are off: they support neither a delay that grows over several
+processes nor the API's reset time, and each would multiply the number of retries.
 
 The sensor is a state machine over run records, without state of its own and without a cursor. The
 next step follows from the runs of the day alone, so a restarted daemon decides the same. If the sensor
@@ -40,8 +40,8 @@ from opensense_okta.orchestration.runs import (
 DELAYS: Final = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 30, 60))
 """How long to wait after the first, the second, … failed attempt.
 
-A restarted service is back within minutes, an outage takes an hour or two. The attempts cover nearly
-two hours, so that the night's sync has ended, well or not, before people start to work.
+A restarted service is available within minutes; an outage takes an hour or two. The attempts cover
+nearly two hours, so that the nightly sync has ended or failed before people start to work.
 """
 
 MAX_ATTEMPTS: Final = len(DELAYS) + 1
@@ -297,8 +297,8 @@ def _decide_for(
 
 def _request(organization: str, day: date, decision: Retry | Resolve) -> dg.RunRequest:
     job = names.sync_job if isinstance(decision, Retry) else names.resolve_job
-    # With the tag Dagster does not look the partition up here: an organization with a later first day
-    # would fail the evaluation for all organizations.
+    # With the tag, Dagster does not check the partition here. The check would fail the evaluation for
+    # all organizations if the day is before the first day of one of them.
     return dg.RunRequest(
         run_key=decision.run_key,
         job_name=job(organization),

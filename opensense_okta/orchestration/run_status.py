@@ -1,7 +1,8 @@
-"""The status of an organization's day, read from its runs: done, or with incidents that people must know.
+"""The status of an organization's day, read from its runs: done, or with incidents to report.
 
-- `failed`: the sync failed and is not retried. That is so at once if the error is permanent or Dagster's
-  daemon, which retries, is not running; else after the last attempt. Nobody can do anything before.
+- `failed`: the sync failed and is not retried. It is reported at once if the error is permanent or
+  Dagster's daemon, which retries, is not running; else after the last attempt. Before that, people cannot
+  do anything.
 - `held`: guards or data checks hold the day back; reported at once. It ends when the day is approved. If
   a later step of the approving run fails, such as an export, that is reported at once: it is not retried.
 - `late`: the day is not published six hours after the schedule's tick, and is neither failed nor held: the

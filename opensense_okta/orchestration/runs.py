@@ -17,7 +17,7 @@ FINISHED: Final = {SUCCESS, CANCELED, FAILURE}
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What matters of one run of an organization's day.
+    """The facts of one run of an organization's day that decide on retries and notifications.
 
     Attributes:
         attempt_group: the run id of the first attempt.

@@ -1,4 +1,4 @@
-"""Why a person's values are what they are: looked up in the stored tables alone (invariant 7)."""
+"""Explains a person's values, from the stored tables alone (invariant 7)."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake
 
 Content = bool | str | list[str]
-"""A value: `active` is true or false, what was united of several is a list, all others are texts."""
+"""A value: `active` is a boolean, a value united from several is a list, all others are texts."""
 
 
 class _Part(BaseModel):
@@ -25,18 +25,18 @@ class _Part(BaseModel):
 
 
 class Losing(_Part):
-    """A value that did not win."""
+    """A value that was not selected."""
 
     directory: str
     value: Content
 
 
 class Value(_Part):
-    """A filled value of a person, and why it is so.
+    """A filled value of a person, and where it comes from.
 
     Attributes:
-        since: the published day on which it came to be so, or the first one that is stored; None:
-            not known, as the day has not been compared with the published one.
+        since: the published day on which the value became as it is, or the first stored one; None:
+            not known, because the day has not been compared with the published one.
         as_of: the day of the directory's data.
     """
 
@@ -60,7 +60,7 @@ class Account(_Part):
 
 
 class Group(_Part):
-    """A group that a person is in; `sources` are the directories' groups that it was made of."""
+    """A group of a person; `sources` are the groups of directories from which it was made."""
 
     group_id: str
     name: str | None
@@ -70,10 +70,10 @@ class Group(_Part):
 
 
 class Change(_Part):
-    """What changed of a person on a published day, as in table `changes`.
+    """A change of a person on a published day, as in table `changes`.
 
     Attributes:
-        before_name, after_name: of the person or group whose ids they are.
+        before_name, after_name: the names of the person or group, if `before` and `after` are ids.
     """
 
     day: date
@@ -86,7 +86,7 @@ class Change(_Part):
 
 
 class Conflict(_Part):
-    """Where directories disagree about a person, with the evidence as in table `conflicts`."""
+    """A conflict between directories about a person, with the evidence as in table `conflicts`."""
 
     kind: str
     attribute: str | None
@@ -94,11 +94,11 @@ class Conflict(_Part):
 
 
 class Explanation(_Part):
-    """All that is known of one person on one day.
+    """All that is known about one person on one day.
 
     Attributes:
-        published: whether the day's tables, as explained, have been published.
-        silent: attributes without a value although accounts have one, because a rule says so.
+        published: whether exactly these tables of the day have been published.
+        silent: attributes that a rule leaves empty although accounts have a value; with these values.
         changes: newest first.
         stale: the directories whose data was too old on that day.
     """
@@ -120,7 +120,7 @@ class Explanation(_Part):
 
 
 def explain(lake: Lake, day: StoredDay, person_id: str) -> Explanation:
-    """Everything about a person who is there on the day."""
+    """Explains a person of the day; the person must exist on it."""
     judged = day.table(lake, "changes").exists()
     with engine.start(lake.folder) as connection:
         first_day = _view(connection, lake, day)
@@ -134,7 +134,8 @@ def explain(lake: Lake, day: StoredDay, person_id: str) -> Explanation:
         spoken = _spoken(connection, person_id)
     values = [_typed(value) for value in _list(row.pop("attributes"))]
     conflicts = [
-        one | {"detail": json.loads(str(one["detail"]))} for one in _list(row.pop("conflicts"))
+        conflict | {"detail": json.loads(str(conflict["detail"]))}
+        for conflict in _list(row.pop("conflicts"))
     ]
     return Explanation.model_validate(
         {
@@ -145,13 +146,13 @@ def explain(lake: Lake, day: StoredDay, person_id: str) -> Explanation:
             "values": values,
             "silent": _silent(spoken, {value["attribute"] for value in values}),
             "conflicts": conflicts,
-            "stale": {name for name, one in day.resolved.sources.items() if one.stale},
+            "stale": {name for name, source in day.resolved.sources.items() if source.stale},
         }
     )
 
 
 def _view(connection: duckdb.DuckDBPyConnection, lake: Lake, day: StoredDay) -> date:
-    """Makes the views of `explain.sql`; returns the first day of which changes are stored."""
+    """Makes the views of `explain.sql`; returns the first day whose changes are stored."""
     for table in TABLES:
         engine.view(connection, table, day.table(lake, table))
     name_people(connection, read_days(connection, {day.day: day.table(lake, "people")}))
@@ -164,15 +165,15 @@ def _view(connection: duckdb.DuckDBPyConnection, lake: Lake, day: StoredDay) -> 
 
 
 def _changes(lake: Lake, day: StoredDay) -> dict[date, Path]:
-    """What changed on each published day up to this one, and on this one even if it is not published."""
+    """The files of the changes of each published day before this one, and of this day, published or not."""
     stored = [stored_day(lake, earlier) for earlier in published_days(lake) if earlier < day.day]
-    days = [*(one for one in stored if one and one.published), day]
-    files = {one.day: one.table(lake, "changes") for one in days}
+    days = [*(earlier for earlier in stored if earlier and earlier.published), day]
+    files = {resolved.day: resolved.table(lake, "changes") for resolved in days}
     return {of: path for of, path in files.items() if path.exists()}
 
 
 def _spoken(connection: duckdb.DuckDBPyConnection, person_id: str) -> list[dict[str, object]]:
-    """What the person's accounts say."""
+    """The values of the person's accounts, one mapping per account."""
     accounts = (
         connection.table("accounts")
         .filter(ColumnExpression("person_id") == ConstantExpression(person_id))
@@ -194,11 +195,11 @@ def _silent(
 
 
 def _typed(value: dict[str, object]) -> dict[str, object]:
-    """The value as what it is; the table keeps all as texts."""
+    """The value with its type; the table stores all values as texts."""
     if value["rule"] == "union":
         return value | {"value": json.loads(str(value["value"]))}
     if value["attribute"] == "active":
-        losing = [one | {"value": one["value"] == "true"} for one in _list(value["losing"])]
+        losing = [lost | {"value": lost["value"] == "true"} for lost in _list(value["losing"])]
         return value | {"value": value["value"] == "true", "losing": losing}
     return value
 

@@ -1,4 +1,4 @@
-"""Finds the stored day and the person that a question is about."""
+"""Finds a stored day, and people by an id, a name or another text."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake
 
 TEXTS = ("email", "user_name", "employee_number", "display_name", "given_name", "family_name")
-"""What people are found and named by."""
+"""The attributes by which people are found and named."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class StoredDay:
     """A resolved day whose tables are stored.
 
     Attributes:
-        published: whether these very tables have been published.
+        published: whether exactly these tables have been published.
     """
 
     day: date
@@ -42,7 +42,7 @@ class StoredDay:
 
 
 class Found(BaseModel):
-    """Somebody whom the question fits, as on the newest of the days that were searched."""
+    """A person that matches, as on the newest of the searched days."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -54,12 +54,12 @@ class Found(BaseModel):
 
 
 def stored_days(lake: Lake) -> list[date]:
-    """The days of which people are stored, oldest first."""
+    """The days whose people are stored, oldest first."""
     return sorted({*lake.resolved_days(), *published_days(lake)})
 
 
 def stored_day(lake: Lake, day: date) -> StoredDay | None:
-    """A day as it was published, else as it was resolved; None: it is not stored."""
+    """A day as it was published, else as it was resolved; None: the day is not stored."""
     publication = read_publication(lake, day)
     if publication is not None and (lake.resolved(day).folder / publication.id).is_dir():
         return StoredDay(day, publication.resolved, published=True)
@@ -68,7 +68,7 @@ def stored_day(lake: Lake, day: date) -> StoredDay | None:
 
 
 def standing_day(lake: Lake) -> StoredDay | None:
-    """The published day, or before anything is published the newest resolved one."""
+    """The published day; if nothing is published, the newest resolved day."""
     last = published(lake)
     if last is not None:
         return StoredDay(last.day, last.resolved, published=True)
@@ -77,16 +77,16 @@ def standing_day(lake: Lake) -> StoredDay | None:
 
 
 def find(lake: Lake, days: Sequence[StoredDay], who: str) -> list[Found]:
-    """Whom the question fits best, by name.
+    """Finds the people that match best, sorted by name.
 
-    A person's or an account's id comes first, then an e-mail, login or employee number of any of
-    their accounts, then a whole name, then words that are parts of one. Case makes no difference,
-    and accents make none in names.
+    The best match is the id of a person or account, then an e-mail address, login or employee number
+    of any of their accounts, then a complete name, then words that are parts of a name. Case is
+    ignored; in names accents are ignored, too.
 
     Args:
         lake: of the organization.
-        days: to search in.
-        who: what was asked for.
+        days: the days to search in.
+        who: the text to search for.
     """
     if not days:
         return []
@@ -97,7 +97,7 @@ def find(lake: Lake, days: Sequence[StoredDay], who: str) -> list[Found]:
 
 
 def nearest(lake: Lake, day: StoredDay, who: str) -> list[str]:
-    """Up to three of the day's e-mails, logins, numbers and names that look like the question."""
+    """Up to three e-mail addresses, logins, employee numbers and names of the day that are similar."""
     with engine.start(lake.folder) as connection:
         _views_to_search(connection, lake, [day])
         rows = engine.run(connection, __package__, "explain_nearest.sql", who=who)
@@ -105,11 +105,11 @@ def nearest(lake: Lake, day: StoredDay, who: str) -> list[str]:
 
 
 def name_people(connection: duckdb.DuckDBPyConnection, people: duckdb.DuckDBPyRelation) -> None:
-    """Makes the view `named_people`: person_id, and the name to call them by.
+    """Makes the view `named_people`: person_id, and the name to show.
 
     Args:
-        connection: of the relation; the views `people_searched` are made on it, too.
-        people: with column `_day`.
+        connection: the connection of the relation; the view `people_searched` is made on it, too.
+        people: people of one or several days, with the day in column `_day`.
     """
     _searched(people, ("person_id", "active")).create_view("people_searched", replace=True)
     engine.run(connection, __package__, "explain_names.sql")
@@ -126,7 +126,7 @@ def _views_to_search(
 
 
 def _searched(table: duckdb.DuckDBPyRelation, kept: Sequence[str]) -> duckdb.DuckDBPyRelation:
-    """The columns that are searched, each as a list of texts: of attributes that merge it is one."""
+    """The searched columns, each as a list of texts; merged attributes are lists already."""
     return table.select(
         ColumnExpression("_day"),
         *map(ColumnExpression, kept),

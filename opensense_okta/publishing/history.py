@@ -1,7 +1,7 @@
-"""Who everybody was on every published day that is stored: slowly changing rows, and days read as one.
+"""The history of all people on the stored published days (slowly changing dimension, type 2).
 
-Built from the stored days alone, so that a day that was published again, or let go by retention,
-changes the history as if it had always been so.
+It is built from the stored days alone. If a day is published again or deleted by retention, the history
+is built from the days as they are now.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake
 
-DAY = "_day"  # no attribute's name begins with an underscore
+DAY = "_day"  # the name of an attribute never begins with an underscore
 FILE = "_file"
 
 
@@ -36,22 +36,22 @@ def fill(
 ) -> None:
     """Makes the view `new_people_history`: one row per period in which nothing of a person changed.
 
-    Its columns are those of `people` (an attribute that a day did not have is NULL then; of an
-    attribute that was a list on some days only, the newest day decides the type), and
+    The view has the columns of `people` and two more. An attribute that a day did not have is NULL on that
+    day. If an attribute was a list on some days only, the newest day decides the type.
 
     - `valid_from`: the published day on which the period began;
-    - `valid_to`: the first published day on which it was over, for whatever reason; NULL: still so.
+    - `valid_to`: the first published day after the period, whatever ended it; NULL: it still lasts.
 
-    So a row holds on D when `valid_from <= D and (valid_to > D or valid_to is null)`, and who was how
-    on a day without a publication is who was so on the last one before it. The rows whose `valid_to`
-    is NULL are those of `people`. Periods before the first day that is stored are not known: everybody
-    begins there.
+    So a row is valid on day D if `valid_from <= D and (valid_to > D or valid_to is null)`. A day without
+    a publication has the state of the last published day before it. The rows whose `valid_to` is NULL
+    are those of `people`. The time before the first stored day is not known: all periods begin on that
+    day or later.
 
     Args:
-        connection: on which the view is to be.
-        lake: of the organization.
-        now: the day that is about to be published. History ends with it; without it, with the day
-            that is published.
+        connection: the connection on which the view is made.
+        lake: the lake of the organization.
+        now: the day that will be published next. The history ends with it; None: with the published
+            day.
     """
     files = {
         day: PublishedRef(day=day, id=folder).table(lake, "people")
@@ -68,13 +68,13 @@ def fill(
 def read_days(
     connection: duckdb.DuckDBPyConnection, files: Mapping[date, Path]
 ) -> duckdb.DuckDBPyRelation:
-    """One table of several days as one relation, with the day in column `_day`.
+    """Reads one table of several days as one relation, with the day in column `_day`.
 
-    Columns unify by name: what a file does not have is NULL; types are the newest day's.
+    Columns are matched by name: a column that a file does not have is NULL. The newest day decides the types.
 
     Args:
-        connection: to read with.
-        files: of each day; at least one.
+        connection: the connection to read with.
+        files: the file of each day; at least one.
     """
     kinds = [
         connection.sql(
@@ -84,8 +84,8 @@ def read_days(
     ]
     types: dict[str, str] = {}
     for kind in kinds:
-        for column, found in zip(kind.columns, map(str, kind.types), strict=True):
-            types.setdefault(column, found)
+        for column, column_type in zip(kind.columns, map(str, kind.types), strict=True):
+            types.setdefault(column, column_type)
     del types[FILE]
     day = FunctionExpression(
         "regexp_extract",
@@ -118,7 +118,7 @@ def _folders(lake: Lake, now: ResolvedManifest | None) -> dict[date, str]:
 
 
 def _alike(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> list[list[str]]:
-    """The files in groups of the same columns and types, in their order."""
+    """Groups the files by columns and types; the order stays."""
     schemas: dict[str, set[object]] = {}
     described = connection.sql(
         f"select file_name, name, type, num_children from parquet_schema({_literal(paths)})"  # noqa: S608 - the lake's own paths, quoted

@@ -1,7 +1,7 @@
-"""What publishing would change, found without writing anything into the lake.
+"""Computes what publishing would change, without writing anything into the lake.
 
-A day is resolved into a folder of its own that goes away again, and is compared with the published
-directory, or with what the organization's own rules make of the same day.
+A day is resolved into a temporary folder and compared with the published directory, or with the result
+of the organization's own rules on the same day.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -48,7 +48,7 @@ SIGNATURE = (
     "postal_code",
     "country",
 )
-"""What signatures show, beside the attributes that the organization has declared itself."""
+"""The attributes in signatures, besides the custom attributes of the organization."""
 
 Kind = Literal["changed", "removed", "inactive", "added", "active", "merged", "split"]
 
@@ -64,12 +64,12 @@ class Edit(BaseModel):
 
 
 class PersonChange(BaseModel):
-    """What becomes of one person.
+    """The change of one person.
 
     Attributes:
-        kind: `inactive` and `active` are people who turn so; `merged` goes on as another id, and
-            `split` came out of another one: `other`.
-        attributes: those that differ, of the ones that are looked at.
+        kind: `inactive` and `active`: the person becomes so; `merged`: the person continues under
+            the id `other`; `split`: the person was split off from the id `other`.
+        attributes: those of the compared attributes that differ.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -83,12 +83,12 @@ class PersonChange(BaseModel):
 
 
 class AttributeChange(BaseModel):
-    """In how many people one attribute differs, and how.
+    """How many people one attribute changes in, and how.
 
     Attributes:
-        filled: it had no value before.
-        blanked: it has none any more.
-        rewritten: it has another one.
+        filled: people who had no value before.
+        blanked: people who have no value any more.
+        rewritten: people who have another value.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -105,16 +105,16 @@ class Preview:
     """The difference that publishing would make.
 
     Attributes:
-        day: that was resolved.
-        compared_with: the published directory's day, or None when nothing is published.
-        rules: whether it was compared with what the organization's own rules make of the same day.
+        day: the day that was resolved.
+        compared_with: the published day; None: nothing is published.
+        rules: whether it was compared with the result of the organization's own rules on the same day.
         sources: the day of each directory's snapshot.
-        difference: in numbers, of everybody and everything.
-        people: by impact, for each kind no more than were asked for.
-        kinds: how many people there are of each kind.
-        attributes: the most changed one first.
-        replaces: the published directory's day, which the guards compare with; None: nothing is published.
-        findings: what publishing the day would find.
+        difference: the numbers for all people and all attributes.
+        people: by impact, for each kind at most the requested number.
+        kinds: the number of people of each kind.
+        attributes: the most changed attribute first.
+        replaces: the published day, with which the guards compare; None: nothing is published.
+        findings: the results of the checks and guards that publishing the day would have.
     """
 
     day: date
@@ -130,17 +130,17 @@ class Preview:
 
     @property
     def verdicts(self) -> Sequence[Verdict]:
-        """What each guard would say."""
+        """The verdicts that the guards would return."""
         return self.findings.verdicts
 
 
 class DraftRef(PublishedRef):
-    """A directory to compare with whose tables lie outside of the lake."""
+    """A directory to compare with; its tables are stored outside of the lake."""
 
     folder: Path
 
     def table(self, lake: Lake, name: str) -> Path:  # noqa: ARG002 - it is not in the lake
-        """One of its tables."""
+        """The file of one of its tables."""
         return self.folder / f"{name}.parquet"
 
 
@@ -153,20 +153,20 @@ def preview(
     everything: bool = False,
     people: int = 20,
 ) -> Preview:
-    """What publishing the day would change now, or what other rules would make of it.
+    """Computes what publishing the day would change now, or what other rules would change.
 
     Args:
-        organization: as it is.
-        lake: of the organization.
-        day: resolved from its newest stored snapshots.
-        rules: other ones; compared with what the organization's own make of the day, which is what
-            is published if it was made of the same snapshots under the same rules.
-        everything: all attributes and all people, not only what signatures show and of active people.
-        people: how many of each kind are named at most.
+        organization: the organization with its current rules.
+        lake: the lake of the organization.
+        day: the day; it is resolved from the newest stored snapshots.
+        rules: the organization with other rules; they are compared with the result of the current
+            rules. That is the published day if its snapshots and rules are the same.
+        everything: include all attributes and all people, not only those in signatures and active people.
+        people: the largest number of people listed for each kind.
 
     Raises:
         NothingToResolve: no directory has a snapshot up to that day.
-        StaleDirectory: one is too old, and the rules say that this is a failure.
+        StaleDirectory: the data of a directory is too old, and the rules make this a failure.
     """
     ruled = rules or organization
     known = list(dict.fromkeys([*attributes(organization), *attributes(ruled)]))
@@ -206,11 +206,11 @@ def _in_signatures(attribute: str) -> bool:
 
 
 def _made_alike(organization: Organization, lake: Lake, day: date, last: Published | None) -> bool:
-    """Whether what is published is what the organization's own rules make of the day now."""
+    """Whether the published day has the same rules and snapshots that resolving it now would use."""
     if last is None or last.day != day or last.resolved.rules != digest(organization):
         return False
     chosen = select_snapshots(organization, day, lake)
-    return {name: one.manifest.id for name, one in chosen.items()} == {
+    return {name: snapshot.manifest.id for name, snapshot in chosen.items()} == {
         name: source.id for name, source in last.resolved.sources.items()
     }
 
@@ -219,7 +219,7 @@ def _made_alike(organization: Organization, lake: Lake, day: date, last: Publish
 def _drafted(
     organization: Organization, lake: Lake, day: date
 ) -> Iterator[tuple[Path, ResolvedManifest]]:
-    """The day's tables in a private folder that goes away again."""
+    """Resolves the day into a private temporary folder; it is deleted afterwards."""
     chosen = select_snapshots(organization, day, lake)
     with TemporaryDirectory(prefix="opensense-preview-") as folder:
         draft = StagedPartition("preview", Path(folder))

@@ -1,10 +1,9 @@
-"""Removes what the organization no longer keeps: old resolved days, and old snapshots.
+"""Deletes old resolved days and old snapshots, as the organization's `retention` says.
 
-What the published directory needs stays whatever the rules say: its own tables, those of the day it
-was compared with, the snapshots it was resolved from, and each directory's newest snapshot, which the
-next read goes on from. The identity ledger outlives everything; exports, what they told, and reports
-are not touched. Table `people_history` is made of the stored days, so
-it reaches back as far as retention keeps them.
+Whatever the rules say, these are kept: the published tables, the tables of the day they were compared
+with, the snapshots they were resolved from, and the newest snapshot of each directory, on which the
+next read is based. Retention never deletes the identity ledger, exports, the stored state of exports,
+or reports. Table `people_history` is built from the stored days, so it begins with the oldest of them.
 """
 
 import shutil
@@ -20,13 +19,13 @@ from opensense_okta.storage.lake import MANIFEST, PUBLISHED, Lake, days_in
 
 @dataclass(frozen=True)
 class Removed:
-    """What retention removed.
+    """The days, snapshots and files that were deleted.
 
     Attributes:
-        days: resolved days, oldest first.
-        snapshots: days of each directory's snapshots, oldest first.
-        bytes: that the two took.
-        swept: files and folders that no manifest names any more.
+        days: the resolved days, oldest first.
+        snapshots: the days of each directory's snapshots, oldest first.
+        bytes: the size of both.
+        swept: files and folders that no manifest refers to any more.
     """
 
     days: tuple[date, ...] = ()
@@ -36,15 +35,15 @@ class Removed:
 
 
 def delete_expired(organization: Organization, lake: Lake, now: datetime) -> Removed:
-    """Removes what is older than the organization keeps, and sweeps the lake.
+    """Deletes days and snapshots that have expired, and unreferenced files in the lake.
 
     The caller must hold the organization's lock. If the process is killed, each day is either complete
-    or removed.
+    or deleted.
 
     Args:
-        organization: whose `retention` counts.
-        lake: of the organization.
-        now: the moment, with its time zone.
+        organization: the organization; its `retention` applies.
+        lake: the lake of the organization.
+        now: the current time, with its time zone.
     """
     days = _old_days(organization, lake, now)
     snapshots = _old_snapshots(organization, lake)
@@ -54,7 +53,7 @@ def delete_expired(organization: Organization, lake: Lake, now: datetime) -> Rem
     ]
     size = sum(_size(folder) for folder in folders)
     for folder in folders:
-        # Without these files the day does not exist, so that nobody reads a part of it.
+        # Without these files the day does not exist, so no process reads an incomplete day.
         (folder / PUBLISHED).unlink(missing_ok=True)
         (folder / MANIFEST).unlink(missing_ok=True)
         shutil.rmtree(folder)
@@ -66,9 +65,9 @@ def _old_days(organization: Organization, lake: Lake, now: datetime) -> list[dat
     if kept_days is None:
         return []
     last = published(lake)
-    needed = {each.day for each in (last, last.base if last else None) if each}
+    needed = {ref.day for ref in (last, last.base if last else None) if ref}
     first_kept = organization.today(now) - timedelta(days=kept_days)
-    # By folder and not by manifest: a killed process may have left a day without one.
+    # Folders are listed, not manifests: a killed process may have left a day without a manifest.
     stored = days_in(lake.folder / "resolved")
     return [day for day in stored if day < first_kept and day not in needed]
 

@@ -1,1 +1,1 @@
-"""The assets of an organization: what they are, how they are made, and what Dagster shows of them."""
+"""The assets of an organization: their specs, the steps that make them, and their metadata."""

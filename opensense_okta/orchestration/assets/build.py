@@ -74,7 +74,7 @@ def partitions(organization: Organization) -> dg.DailyPartitionsDefinition:
 
 
 def resolving(organization: Organization) -> dg.AssetSelection:
-    """The assets that need no API: they are made of what is stored."""
+    """The assets that need no API: they are made from stored data."""
     tables = [*RESOLVED_TABLES, "changes", "resolved_directory", "report"]
     if organization.publish.csv:
         tables.append("exports")

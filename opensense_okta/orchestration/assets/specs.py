@@ -81,7 +81,7 @@ MADE_OF: Final[Mapping[str, tuple[tuple[Table, ...], tuple[str, ...]]]] = {
     "groups": (("raw_groups", "memberships"), ("people",)),
     "memberships": (("memberships",), ("people", "groups")),
 }
-"""What each resolved table is made of: raw tables of every directory, and resolved tables."""
+"""The inputs of each resolved table: raw tables of every directory, and resolved tables."""
 
 
 def asset_key(*parts: str) -> dg.AssetKey:
@@ -96,7 +96,7 @@ def source_key(organization: Organization, directory: str) -> dg.AssetKey:
 
 
 def external_specs(organization: Organization) -> list[dg.AssetSpec]:
-    """What Dagster does not make: the directories that are read, and the readers of the exports."""
+    """The external assets: the directories that are read, and the readers of the exports."""
     sources = []
     for name, directory in organization.directories.items():
         _, description = SOURCES[directory.kind]
@@ -202,7 +202,7 @@ def report_spec(organization: Organization) -> dg.AssetSpec:
 def _follower_spec(
     organization: Organization, name: str, description: str, *, kind: str, personal: str
 ) -> dg.AssetSpec:
-    """What is made of the published directory."""
+    """An asset that is made from the published directory."""
     return dg.AssetSpec(
         asset_key(organization.name, name),
         description=description,
@@ -218,7 +218,7 @@ def _follower_spec(
 def _table_spec(
     organization: Organization, folder: Path, table: str, description: str, deps: list[dg.AssetKey]
 ) -> dg.AssetSpec:
-    """A table of a resolved day; its code version changes with the organization's rules, too."""
+    """A table of a resolved day; its code version also changes with the organization's rules."""
     return dg.AssetSpec(
         asset_key(organization.name, table),
         description=description,

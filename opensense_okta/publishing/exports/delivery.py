@@ -1,4 +1,4 @@
-"""Finished files to their place: each appears there whole, under its own name, or not at all."""
+"""Delivers finished files: each file appears complete under its own name, or not at all."""
 
 import os
 import shutil
@@ -15,18 +15,18 @@ from opensense_okta.publishing.exports.errors import ExportFailed
 from opensense_okta.storage.files import atomic_replace, make_private_dir
 
 OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "r2"}
-"""An object appears whole when its upload ends; renaming it would only copy it once more."""
+"""An object becomes visible when its upload is complete; a rename would only copy it again."""
 
 
 def deliver(files: Sequence[Path], folder: str) -> None:
-    """Puts local files into a folder, in their order, each in one step over what was there.
+    """Copies local files to a folder, in the given order; each replaces an old file in one step.
 
     Args:
-        files: finished ones.
+        files: the finished files.
         folder: a local path, or the URL of a folder.
 
     Raises:
-        ExportFailed: a file could not be delivered; what was there before stays.
+        ExportFailed: a file could not be delivered; the old files stay.
     """
     parts = urlsplit(folder)
     if parts.password is not None:
@@ -46,7 +46,7 @@ def deliver(files: Sequence[Path], folder: str) -> None:
 
 
 def public(url: str) -> str:
-    """A path or URL as it may be shown: without user, password and query."""
+    """A path or URL without user, password and query, so that it may be shown."""
     if "://" not in url:
         return url
     parts = urlsplit(url)
@@ -73,7 +73,7 @@ def _into_folder(files: Sequence[Path], folder: Path) -> None:
 
 
 def _copy_private(file: Path, copy: Path) -> None:
-    copy.unlink(missing_ok=True)  # of a process that was killed
+    copy.unlink(missing_ok=True)  # left by a killed process
     descriptor = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as target, file.open("rb") as source:
         shutil.copyfileobj(source, target)
@@ -82,7 +82,7 @@ def _copy_private(file: Path, copy: Path) -> None:
 def _into_store(files: Sequence[Path], url: str) -> None:
     scheme = urlsplit(url).scheme
     try:
-        # A fresh one: a kept one may hold a connection that has long been closed.
+        # A new instance: the connection of a cached one may be closed.
         store, folder = fsspec.url_to_fs(url, skip_instance_cache=True)
     except (ImportError, ValueError) as error:
         raise ExportFailed(
@@ -93,7 +93,7 @@ def _into_store(files: Sequence[Path], url: str) -> None:
         for file in files:
             _store(store, file, folder.rstrip("/"), renames=scheme not in OBJECT_STORES)
     except Exception as error:  # noqa: BLE001  # each store has exceptions of its own
-        # Their texts may quote requests, which are signed; the class says enough.
+        # The messages may contain signed requests, so only the class is reported.
         raise ExportFailed(
             f"The export cannot be written to {public(url)} ({type(error).__name__}).",
             remedy="check that the place exists, and that the credentials in the environment of Dagster's"
@@ -112,12 +112,12 @@ def _store(store: fsspec.AbstractFileSystem, file: Path, folder: str, *, renames
         store.put_file(str(file), unfinished)
         store.mv(unfinished, path)
     except BaseException:
-        # The failure that counts is the first one.
+        # The first error is the one to report.
         with suppress(Exception):
             store.rm_file(unfinished)
         raise
 
 
 def _unfinished(file: Path) -> str:
-    """Always the same name, so that what a killed process left is written over, not left for ever."""
+    """Always the same name, so that the next export overwrites the file of a killed process."""
     return f".{file.name}.unfinished"

@@ -1,4 +1,4 @@
-"""The error of an export, and what it means."""
+"""The error of a failed export."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ BEFORE_STAYS = (
 
 
 class ExportFailed(UserError):
-    """The published people could not be delivered to the export's place."""
+    """The published people could not be written to the configured path or URL."""
 
     def __init__(self, message: str, *, remedy: str, transient: bool = False) -> None:
         super().__init__(message, impact=BEFORE_STAYS, remedy=remedy, transient=transient)

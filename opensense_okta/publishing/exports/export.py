@@ -1,7 +1,7 @@
-"""Exports the published day, and remembers what readers of the exports know, so that no change goes untold.
+"""Exports the published day, and stores what was exported, so that change files miss no change.
 
-What was exported is kept as `exported/<id>/people.parquet` in the organization's folder of the lake:
-the day may be published again, or be let go by retention, before the next export arrives.
+The exported people are stored as `exported/<id>/people.parquet` in the organization's folder of the lake:
+the day may be published again, or deleted by retention, before the next export is delivered.
 """
 
 import shutil
@@ -24,7 +24,7 @@ PEOPLE = "people.parquet"
 
 
 class ExportRef(BaseModel):
-    """An export that arrived: which published tables, under which headers."""
+    """A delivered export: the id of the published tables, and the headers."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -34,7 +34,7 @@ class ExportRef(BaseModel):
 
 
 class ExportState(BaseModel):
-    """The export that arrived last, and the one of an earlier day that its changes were told against."""
+    """The last delivered export, and the export of an earlier day that its changes refer to."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -45,12 +45,12 @@ class ExportState(BaseModel):
 def export_published(organization: Organization, lake: Lake, day: date) -> list[ExportResult]:
     """Writes the exports of a day, if it is the published one and exports are wanted.
 
-    Changes are told against the last day whose export arrived: a day that could not be delivered is
-    made up for by the next one. Of a day that is exported again everything is told again, and what
-    its export before had told otherwise.
+    The change file refers to the last earlier day whose export was delivered. So it also contains the
+    changes of days that could not be delivered. If a day is exported again, the file contains all its
+    changes again, and the people whose exported values differ from the day's previous export.
 
     Raises:
-        ExportFailed: nothing half-written is left; publishing itself has happened.
+        ExportFailed: no incomplete file is left; the day stays published.
     """
     settings, now = organization.publish.csv, published(lake)
     if settings is None or now is None or now.day != day:
@@ -77,7 +77,7 @@ def export_published(organization: Organization, lake: Lake, day: date) -> list[
 
 
 def export_pending(organization: Organization, lake: Lake) -> bool:
-    """Whether what is published should have been exported, and did not arrive."""
+    """Whether the published day should be exported and its export was not delivered."""
     last, now = last_export(lake), published(lake)
     if organization.publish.csv is None or now is None:
         return False
@@ -85,7 +85,7 @@ def export_pending(organization: Organization, lake: Lake) -> bool:
 
 
 def last_export(lake: Lake) -> ExportState | None:
-    """What the last export told, or None."""
+    """The state after the last delivered export; None: there was none."""
     return read_state(lake.folder / STATE, ExportState)
 
 
@@ -94,7 +94,7 @@ def _kept(lake: Lake) -> Path:
 
 
 def _known(lake: Lake, one: ExportRef | None) -> PreviousExport | None:
-    """What readers know after an export; None: nothing, or nobody knows any more."""
+    """What readers have of an export; None: there was no export, or its table is not stored any more."""
     people = _kept(lake) / one.id / PEOPLE if one else None
     return (
         PreviousExport(people, frozenset(one.headers))
@@ -104,7 +104,7 @@ def _known(lake: Lake, one: ExportRef | None) -> PreviousExport | None:
 
 
 def _forget_all_but(lake: Lake, state: ExportState) -> None:
-    needed = {one.id for one in (state.told, state.before) if one}
+    needed = {ref.id for ref in (state.told, state.before) if ref}
     for folder in _kept(lake).iterdir():
         if folder.name not in needed:
             shutil.rmtree(folder)

@@ -1,8 +1,8 @@
-"""The published people for other programs, beside the database: CSV, what changed, and Parquet.
+"""Writes the published people as files for other programs: CSV, changes, and Parquet.
 
-Beside `people.csv` lie, with the same columns, `people.changes.csv` and `people.parquet`, and for the
-three of them `people.csv.sha256`, which `sha256sum -c` reads. It arrives last: whoever finds that it
-fits has all files of one day.
+`people.csv`, `people.changes.csv` and `people.parquet` have the same columns and are in one folder.
+`people.csv.sha256` has the checksums of the three, in the format of `sha256sum -c`. It is delivered
+last: if it matches, all files are of the same day.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ from opensense_okta.storage.lake import Lake
 __all__ = ["ExportFailed", "ExportResult", "PreviousExport", "export", "headers_of"]
 
 OTHER_COLUMNS = ("person_id", "manager_id", "directories", "accounts")
-"""Columns of people that no directory gives: exported only where the file lists them."""
+"""Columns that no directory provides: exported only if the organization file lists them."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class ExportResult:
     Attributes:
         what: `people`, `changes`, `parquet` or `checksums`.
         url: its path or URL, without credentials.
-        rows: without the header.
+        rows: the number of rows, without the header.
     """
 
     what: str
@@ -49,7 +49,7 @@ class ExportResult:
 
 @dataclass(frozen=True)
 class PreviousExport:
-    """What readers know of an export that arrived: the table of people, and the headers it had then."""
+    """What readers have of a delivered export: the table of people, and its headers."""
 
     people: Path
     headers: Set[str]
@@ -64,20 +64,20 @@ def export(
     before: PreviousExport | None,
     again: PreviousExport | None = None,
 ) -> list[ExportResult]:
-    """Brings the active people of a published day to the place the organization's file names.
+    """Writes the active people of a published day to the path or URL in the organization file.
 
-    The same day exported again gives the same bytes.
+    If the same day is exported again, the files are the same byte for byte.
 
     Args:
-        organization: its `publish.csv` says what goes where; without it there is nothing to do.
-        lake: of the organization; relative paths start at its folder.
+        organization: its `publish.csv` has the path and the columns; without it nothing is exported.
+        lake: the lake of the organization; relative paths start at its folder.
         people: the day's resolved table.
-        day: that is published.
-        before: what the reader knows of the day before; None: nothing, and everybody is new.
-        again: what the reader knows of this very day, from an export that this one replaces.
+        day: the published day.
+        before: the last export of an earlier day; None: there is none, so all people are new.
+        again: the previous export of the same day, which this one replaces.
 
     Raises:
-        ExportFailed: the files could not be made or delivered; what was there before stays.
+        ExportFailed: the files could not be made or delivered; the old files stay.
     """
     settings = organization.publish.csv
     if settings is None:
@@ -110,12 +110,12 @@ def _place(settings: CsvExport, lake: Lake, day: date) -> tuple[str, str]:
     url = urlsplit(folder)
     if url.scheme in LOCAL:
         _refuse_the_lakes_own(Path(unquote(url.path)), lake)
-    # A store's URLs mean what they say.
+    # The URL of an object store is used as it is, without percent-decoding.
     return folder, unquote(name) if url.scheme in (*LOCAL, *SSH) else name
 
 
 def _refuse_the_lakes_own(folder: Path, lake: Lake) -> None:
-    """Where a path from the root, or a link, may lead although the file's own words did not say so."""
+    """Refuses folders of the lake; an absolute path or a symbolic link may lead there."""
     place, home = folder.resolve(), lake.folder.resolve()
     within = (
         place.relative_to(home.parent).parts if place.is_relative_to(home.parent) else (home.name,)
@@ -130,10 +130,10 @@ def _refuse_the_lakes_own(folder: Path, lake: Lake) -> None:
 
 
 def headers_of(organization: Organization) -> dict[str, str]:
-    """The columns in their order, each with its header in the CSV; none where nothing is exported.
+    """The columns in order, each with its header in the CSV; empty if nothing is exported.
 
     Raises:
-        ExportFailed: the file names a column that there is not.
+        ExportFailed: the organization file has a column that does not exist.
     """
     settings = organization.publish.csv
     if settings is None:
@@ -166,7 +166,7 @@ def _write(
     before: PreviousExport | None,
     again: PreviousExport | None,
 ) -> dict[str, tuple[Path, int]]:
-    """Writes all files of the export: what each is, where it lies and how many rows it has."""
+    """Writes all files of the export; returns the path and the number of rows of each, by kind."""
     full = folder / name
     changes = full.with_name(f"{full.stem}.changes{full.suffix}")
     parquet = full.with_suffix(".parquet")
@@ -212,7 +212,7 @@ def _known_cells(
     people: Path,
     known: PreviousExport | None,
 ) -> None:
-    """Makes the view of what readers know; of a header that they have not seen yet it is nothing."""
+    """Makes the view of the previously exported cells; they are empty below a new header."""
     engine.view(connection, f"{which}_people", known.people if known else people)
     seen = known.headers if known else set()
     cells = _cells(connection, f"{which}_people", headers, seen)
@@ -225,13 +225,13 @@ def _cells(
     headers: Mapping[str, str],
     seen: Set[str] | None = None,
 ) -> duckdb.DuckDBPyRelation:
-    """The active people of a day: person_id, and the texts of all columns as one struct.
+    """The active people of a day: person_id, and one struct with the texts of all columns.
 
     Args:
-        connection: that has the table.
-        table: of people.
-        headers: of the columns.
-        seen: the headers under which there is something; None: all.
+        connection: the connection that has the table.
+        table: the name of the table of people.
+        headers: the header of each column.
+        seen: the headers whose cells are filled; the others are empty. None: all.
     """
     people = connection.table(table)
     types = dict(zip(people.columns, map(str, people.types), strict=True))
@@ -256,7 +256,7 @@ def _cells(
 
 
 def _text(column: str, types: Mapping[str, str]) -> Expression:
-    if column not in types:  # the day was resolved before somebody declared the attribute
+    if column not in types:  # the day was resolved before the attribute was declared
         return ConstantExpression(None).cast("varchar")
     value = ColumnExpression(column)
     if not types[column].endswith("[]"):

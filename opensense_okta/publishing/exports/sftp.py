@@ -1,4 +1,4 @@
-"""Files to an SSH server: each uploaded beside its place, then renamed over what is there."""
+"""Delivers files to an SSH server: each is uploaded under a temporary name, then renamed."""
 
 import stat
 from collections.abc import Iterator, Sequence
@@ -12,12 +12,12 @@ from opensense_okta.storage.sftp import Server, SshError, broken, connect, find_
 
 
 def upload(files: Sequence[Path], url: str) -> None:
-    """Puts files into a folder of an SSH server, in their order, each whole under its own name.
+    """Uploads files to a folder of an SSH server, in the given order; each appears complete.
 
     Args:
-        files: local ones.
-        url: the folder's, `sftp://user@host:port/folder`; a path that begins with `/~/` starts at
-            the user's home.
+        files: the local files.
+        url: the folder, `sftp://user@host:port/folder`; a path that begins with `/~/` is relative
+            to the user's home.
 
     Raises:
         ExportFailed: the server cannot be reached, trusted or used.
@@ -46,7 +46,7 @@ def _connected(server: Server) -> Iterator[paramiko.SFTPClient]:
 
 
 def _make_folder(sftp: paramiko.SFTPClient, folder: PurePosixPath) -> None:
-    """Makes a folder and those above it; who may enter them is the server's business."""
+    """Makes a folder and its parents; the server sets their permissions."""
     try:
         sftp.stat(str(folder))
     except FileNotFoundError:
@@ -57,7 +57,7 @@ def _make_folder(sftp: paramiko.SFTPClient, folder: PurePosixPath) -> None:
 def _put(sftp: paramiko.SFTPClient, file: Path, folder: PurePosixPath) -> None:
     unfinished = str(folder / f".{file.name}.unfinished")
     try:
-        sftp.put(str(file), unfinished)  # compares the size, too
+        sftp.put(str(file), unfinished)  # also compares the size
         _move(sftp, unfinished, folder / file.name)
     except BaseException:
         with suppress(OSError, EOFError, paramiko.SSHException):
@@ -66,9 +66,9 @@ def _put(sftp: paramiko.SFTPClient, file: Path, folder: PurePosixPath) -> None:
 
 
 def _move(sftp: paramiko.SFTPClient, unfinished: str, path: PurePosixPath) -> None:
-    """Renames over what is there; on a server that cannot, the old file is out of sight for a moment."""
-    # SFTP version 3 renames only to a name that is free; renaming over a file is OpenSSH's extension,
-    # and a server without it answers with a mere "failure".
+    """Replaces the file; if the server cannot do it in one step, no file is there for a moment."""
+    # In SFTP version 3, a rename fails if the target exists. Replacing it is an extension of OpenSSH;
+    # a server without the extension reports only "failure".
     with suppress(OSError):
         sftp.posix_rename(unfinished, str(path))
         return

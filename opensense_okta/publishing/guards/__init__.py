@@ -1,1 +1,1 @@
-"""Guards: a day is compared with the published directory before it replaces it."""
+"""Guards: they compare a day with the published directory before the day replaces it."""

@@ -1,4 +1,4 @@
-"""The likely cause of a loss: a directory that vanished, a scope or a rule that changed, another loss."""
+"""The likely cause of a loss: a missing directory, a changed scope or rule, or another loss."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from opensense_okta.publishing.guards.measures import Measure
 from opensense_okta.publishing.guards.model import BY_ATTRIBUTE, Cause, Guard, GuardContext
 
-NEARLY_ALL = 0.9  # of a loss, so that one directory is named for it
+NEARLY_ALL = 0.9  # the share of a loss that a directory must explain to be named as its cause
 
 UNKNOWN: Mapping[Guard, str] = {
     "removed": "people really left, or only a part of them was listed, as in a file that is half there,"
@@ -20,11 +20,11 @@ UNKNOWN: Mapping[Guard, str] = {
 
 @dataclass(frozen=True)
 class CauseFinder:
-    """All that bears on the cause of one loss.
+    """Finds the likely cause of a loss.
 
     Attributes:
-        held: the losses beyond their limits.
-        losses: all of them.
+        held: the losses that exceed their limits.
+        losses: all losses.
     """
 
     circumstances: GuardContext
@@ -32,15 +32,15 @@ class CauseFinder:
     losses: tuple[Measure, ...]
 
     def cause(self, guard: Guard, loss: Measure | None) -> tuple[Cause, str]:
-        """The likely cause of a loss, or of a fall of correlation, and the same in words."""
-        found: list[tuple[Cause, str]] = [
+        """The likely cause of a loss, or of a decrease of correlation (`loss` is None), and its text."""
+        candidates: list[tuple[Cause, str]] = [
             ("directory_missing", self._vanished(guard, loss)),
             ("scope_changed", self._scope(guard, loss)),
             ("rules_changed", self._rules(guard, loss)),
             ("directory", self._directory(guard, loss)),
             ("unknown", UNKNOWN[guard]),
         ]
-        return next((cause, words) for cause, words in found if words)
+        return next((cause, words) for cause, words in candidates if words)
 
     def _vanished(self, guard: Guard, loss: Measure | None) -> str:
         sources = self.circumstances.sources
@@ -56,7 +56,7 @@ class CauseFinder:
         return f"{said}." if said else ""
 
     def _scope(self, guard: Guard, loss: Measure | None) -> str:
-        # Who is out of scope is gone; the values of those who stay do not change by it.
+        # Accounts out of scope are missing; the values of the other accounts do not change.
         if loss and loss.directory and guard in BY_ATTRIBUTE:
             return ""
         names = self._behind(guard, loss, self.circumstances.scope_changed)
@@ -68,13 +68,13 @@ class CauseFinder:
         )
 
     def _behind(self, guard: Guard, loss: Measure | None, names: Iterable[str]) -> list[str]:
-        """Those of the directories that explain a loss: their own, or nearly all of that of people.
+        """Those of the directories that explain a loss: it is their own, or nearly all of the loss of people.
 
-        What happened to a directory that has lost next to nothing itself does not explain what people lost.
+        A directory that has lost almost nothing itself does not explain a loss of people.
         """
         if loss and loss.directory:
             return [name for name in names if name == loss.directory]
-        # Values, and links to other accounts, go with the accounts that had them.
+        # If an account is removed, its values and its links to other accounts are removed, too.
         measure: Guard = guard if guard.startswith("removed") else "removed"
         lost = {own.directory: own.count for own in self._own(measure, None)}
         behind = [name for name in names if lost.get(name)]
@@ -88,7 +88,7 @@ class CauseFinder:
     def _rules(self, guard: Guard, loss: Measure | None) -> str:
         if loss and not loss.known:
             return f"the rules no longer have the attribute {loss.attribute}."
-        # Rules decide what accounts are worth, not whether they are there.
+        # Rules decide how accounts are used, not whether they exist.
         of_accounts = loss is not None and guard == "removed" and bool(loss.directory)
         explained = guard.startswith("removed") and any(
             held.guard == "removed" and held.directory for held in self.held
@@ -101,7 +101,7 @@ class CauseFinder:
         )
 
     def _directory(self, guard: Guard, loss: Measure | None) -> str:
-        """Which directory's own loss explains that of people."""
+        """The text on the directory whose own loss explains the loss of people; empty: none does."""
         if guard == "correlation":
             keys = {
                 f"{h.directory}'s {h.attribute}" for h in self.held if h.directory and h.attribute
@@ -110,7 +110,7 @@ class CauseFinder:
             return f"{_listed(sorted(keys))} {words}" if keys else self._accounts_gone()
         directory, attribute = (loss.directory, loss.attribute) if loss else (None, None)
         if guard == "removed_memberships" and (gone := self._beyond("removed", directory)):
-            return gone  # who has left is in no group any more
+            return gone  # a person who left has no memberships any more
         if directory:
             return ""
         if found := self._beyond(guard, None, attribute):
@@ -125,7 +125,7 @@ class CauseFinder:
     def _own(
         self, guard: Guard, directory: str | None, attribute: str | None = None
     ) -> list[Measure]:
-        """What each directory, or only one, has lost itself."""
+        """The losses of each directory itself, or of one directory."""
         return [
             other
             for other in self.losses
@@ -135,7 +135,7 @@ class CauseFinder:
         ]
 
     def _beyond(self, guard: Guard, directory: str | None, attribute: str | None = None) -> str:
-        """The same as far as it is beyond its limits, in words."""
+        """The text on the losses of `_own` that exceed their limits; empty: none does."""
         explains = [other for other in self._own(guard, directory, attribute) if other.exceeds]
         return (
             f"{'; '.join(other.found for other in explains)}: the cause is there."
@@ -144,7 +144,7 @@ class CauseFinder:
         )
 
     def _accounts_gone(self) -> str:
-        """Which directory's accounts are gone, and with them what only they had."""
+        """The text on directories whose accounts are gone, with the values that only they had."""
         gone = [held.found for held in self.held if held.guard == "removed" and held.directory]
         return f"{'; '.join(gone)}: what only they had is gone with them." if gone else ""
 

@@ -1,8 +1,8 @@
-"""Judges what publishing would change: too many people gone, values blank, directories missing.
+"""Evaluates what publishing would change: too many removed people, blank values, missing directories.
 
-Publishing never replaces a good directory by a worse one unless somebody has looked (invariants 2
-and 8). A guard compares two directories, says what it found in numbers, and names the likely cause.
-What a guard says is for events and manifests; names of people are in `examples` alone.
+Publishing never replaces a good directory by a worse one without a person's approval (invariants 2
+and 8). A guard compares two directories, reports the result in numbers, and names the likely cause.
+Verdicts are for events and manifests; only `examples` returns names of people.
 """
 
 from collections.abc import Iterable, Iterator
@@ -37,21 +37,21 @@ __all__ = [
     "examples",
 ]
 
-POINTS, LINKED = 20, 10  # the share of people with several accounts may fall by, and their number
+POINTS, LINKED = 20, 10  # largest decrease of people with several accounts: points, people
 
 
 def evaluate_guards(
     connection: duckdb.DuckDBPyConnection, guards: Guards, circumstances: GuardContext
 ) -> list[Verdict]:
-    """Every guard's verdict; the day is held when one of them did not pass.
+    """Returns the verdicts of all guards; the day is held back if one did not pass.
 
-    A guard of attributes gives one verdict for each attribute beyond its limits, or one for all.
+    A guard of attributes returns one verdict for each attribute that exceeds its limits, else one for all.
 
     Args:
         connection: on which `changes.compare` has compared the published directory with the new one;
-            not used when it replaces nothing.
+            not used if nothing is replaced.
         guards: the organization's limits.
-        circumstances: what the tables do not tell.
+        circumstances: the facts that the tables do not have.
     """
     if circumstances.newer is not None:
         stays = f"Nothing is replaced: the directory of {circumstances.newer} is published, and is newer."
@@ -72,12 +72,12 @@ def evaluate_guards(
 def examples(
     connection: duckdb.DuckDBPyConnection, verdict: Verdict, limit: int = 20
 ) -> list[dict[str, object]]:
-    """The most telling rows behind a verdict, with names: for a person's eyes, never for events.
+    """The most useful example rows for a verdict, with names: to show to a person, never for events.
 
     Args:
         connection: on which `changes.compare` has compared the two directories.
-        verdict: that did not pass.
-        limit: how many rows at most.
+        verdict: a verdict that did not pass.
+        limit: the largest number of rows.
     """
     whose = "accounts" if verdict.directory else "people"
     match verdict.name:
@@ -101,7 +101,7 @@ def examples(
     )
 
 
-# Directories that are not there, or not of the day.
+# Directories that are missing, or older than the day.
 
 
 def _missing(circumstances: GuardContext) -> Iterator[Verdict]:
@@ -152,7 +152,7 @@ def _stale(circumstances: GuardContext) -> Iterator[Verdict]:
         )
 
 
-# What was lost, against the limits.
+# Losses, compared with the limits.
 
 
 def _judged(losses: Iterable[Measure], case: CauseFinder) -> Iterator[Verdict]:
@@ -209,11 +209,11 @@ def _verdict(
     )
 
 
-# Whether people still are found to be one in several directories.
+# Correlation: whether people are still matched across directories.
 
 
 class _Links(BaseModel):
-    """How many active people there are, how many of them have several accounts, and who became one."""
+    """The numbers of active people, of those with several accounts, and of merged people."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -238,7 +238,7 @@ class _Links(BaseModel):
 
     @property
     def fell(self) -> bool:
-        """Whether far fewer people are known to several directories than were."""
+        """Whether far fewer people have several accounts than before."""
         half = self.linked_before >= HALF_OF and 2 * self.fewer >= self.linked_before
         return self.before - self.after > POINTS and (self.fewer > LINKED or half)
 
@@ -252,7 +252,7 @@ def _correlation(links: _Links, limit: RemovedGuard, case: CauseFinder) -> Itera
         yield Verdict(name="correlation", message="One directory alone has nobody to match.")
         return
     yield _linked(links, case)
-    # Who became one with another is not gone, and yet nobody gets that person's signature any more.
+    # A merged person is not removed, but gets the signature of the other person.
     if links.merged > limit.count and links.merged_percent > limit.percent:
         yield _merged(links, limit, case)
 

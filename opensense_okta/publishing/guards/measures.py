@@ -1,4 +1,4 @@
-"""What one measure of the guards lost, and whether that is beyond its limits."""
+"""One measure of the guards: the loss, and whether it exceeds its limits."""
 
 from collections.abc import Mapping
 
@@ -9,17 +9,17 @@ from opensense_okta.publishing.guards.model import BY_ATTRIBUTE, Guard
 
 Limit = RemovedGuard | BlankedGuard | RewrittenGuard
 
-HALF_OF = 3  # values or memberships; a half of fewer is one, which somebody may change by hand
-ALL_OF = 5  # values of one attribute; fewer are what one person may clear by hand
+HALF_OF = 3  # values or memberships; half of fewer is only one, which a person may change by hand
+ALL_OF = 5  # values of one attribute; a person may clear fewer by hand
 
 
 class Measure(BaseModel):
     """One measure of `losses.sql`.
 
     Attributes:
-        gone: those of `count` that are not there at all; the others are inactive.
+        gone: the part of `count` that does not exist any more; the rest is inactive.
         staying: people, or accounts of the directory, that are active on both days.
-        known: whether the attribute is still there.
+        known: whether the attribute still exists.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -36,15 +36,15 @@ class Measure(BaseModel):
 
     @property
     def percent(self) -> float:
-        """Its share of what there was."""
+        """The loss in percent of the number before."""
         return 100 * self.count / self.of if self.of else 0.0
 
     @property
     def exceeds(self) -> str:
-        """Which limit it is beyond, in words; empty when it is within all of them."""
+        """The limit that the loss exceeds, in words; empty if it exceeds none."""
         count, percent = self.limit.count, self.limit.percent
         by_attribute = self.guard in BY_ATTRIBUTE
-        # An attribute that hardly anybody has may lose half of it on an ordinary day.
+        # An attribute that few people have may lose half of its values on an ordinary day.
         matters = not by_attribute or self.count > percent / 100 * self.staying
         most = self.limit.max if isinstance(self.limit, RemovedGuard) else None
         if self.count == self.of and self.of >= (ALL_OF if by_attribute else 1):
@@ -60,13 +60,13 @@ class Measure(BaseModel):
 
     @property
     def limits(self) -> dict[str, float]:
-        """The limits that it is judged by, by their names in the organization file."""
-        # How many memberships may go at most depends on how large the groups are.
+        """The limits that apply, by their names in the organization file."""
+        # The `max` limit does not fit memberships: their number depends on the size of the groups.
         return self.limit.model_dump(exclude=set() if self.guard == "removed" else {"max"})
 
     @property
     def found(self) -> str:
-        """The loss as the beginning of a sentence."""
+        """The loss, as the beginning of a sentence."""
         whose = f"active accounts of {self.directory}" if self.directory else "active people"
         numbers = f"{self.count:,} of {self.of:,}"
         share = f"({self.percent:.1f} %)"
@@ -91,7 +91,7 @@ class Measure(BaseModel):
 
 
 def limit_of(guards: Guards, row: Mapping[str, object]) -> Limit:
-    """The limit of one measure: of all people or, where it is about a directory, of that one."""
+    """The limit of one measure: that of its directory, or that of all people."""
     whose = guards if row["directory"] is None else guards.of(str(row["directory"]))
     match row["guard"]:
         case "blanked":

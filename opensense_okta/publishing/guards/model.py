@@ -1,4 +1,4 @@
-"""What guards there are, what each asks, what it is told, and what it finds."""
+"""The guards: their names, questions, inputs and results."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,22 +38,22 @@ GUARD_QUESTIONS: Mapping[Guard, str] = {
     "rewritten": "Are most values of each attribute as they were?",
     "correlation": "Are about as many people known to several directories, and few of them one now?",
 }
-"""What each guard asks, for people."""
+"""The question that each guard answers, as text for people."""
 
 BY_ATTRIBUTE = ("blanked", "rewritten")
 
 
 class Verdict(CheckResult):
-    """The result of one guard; its message does not have the command that approves the day.
+    """The result of one guard; its message does not contain the command that approves the day.
 
     Attributes:
         name: the guard.
-        directory: the directory whose accounts it is about; None: people.
-        attribute: the attribute that it is about; None: people, memberships or directories, or all
-            attributes, none of which is beyond its limits.
-        count, of, percent: what was lost, of how much.
-        limits: by their names in the organization file.
-        cause: the likely one; None when it passed.
+        directory: the directory whose accounts are measured; None: people.
+        attribute: the attribute that is measured; None: people, memberships or directories, or all
+            attributes if none exceeds its limits.
+        count, of, percent: the loss, the number before, and their ratio in percent.
+        limits: the limits, by their names in the organization file.
+        cause: the likely cause; None if the guard passed.
     """
 
     name: Guard = Field(validation_alias=AliasChoices("name", "guard"))
@@ -67,7 +67,7 @@ class Verdict(CheckResult):
     @model_validator(mode="before")
     @classmethod
     def _of_version_0_1(cls, data: object) -> object:
-        """Judgements that version 0.1 stored have a warning as `passed` and `warns`."""
+        """In judgements that version 0.1 stored, a warning is `passed` and `warns`."""
         if not isinstance(data, dict) or "warns" not in data:
             return data
         warned = {"passed": False, "severity": "warning"} if data["warns"] else {}
@@ -76,12 +76,12 @@ class Verdict(CheckResult):
 
 @dataclass(frozen=True)
 class Source:
-    """The days of the snapshots that one directory contributed; None: it contributed none.
+    """The days of the snapshots of one directory that were used; None: no snapshot was used.
 
     Attributes:
-        before: to the published directory.
-        now: to the one that is judged.
-        configured: whether the rules still have it.
+        before: for the published directory.
+        now: for the day that is evaluated.
+        configured: whether the organization file still has the directory.
     """
 
     before: date | None
@@ -90,22 +90,22 @@ class Source:
 
     @property
     def missing(self) -> bool:
-        """Whether its people are not in the directory that is judged."""
+        """Whether the day that is evaluated has no data of this directory."""
         return self.now is None
 
 
 @dataclass(frozen=True)
 class GuardContext:
-    """What the tables do not tell.
+    """The facts that guards need and the tables do not have.
 
     Attributes:
-        day: that is judged.
-        since: the published day that it would replace and is compared with; None: nothing is published.
-        newer: the published day that stays, as it is newer; then there is nothing to judge.
-        sources: every directory of either day, and every configured one.
+        day: the day that is evaluated.
+        since: the published day that would be replaced and is compared; None: nothing is published.
+        newer: a newer published day, which stays; then there is nothing to evaluate.
+        sources: the directories of both days, and all configured ones.
         rules_changed: whether the two days were resolved under different rules.
-        scope_changed: directories of which another part, or another place, was read.
-        stale_after_days, when_stale: what the rules say of old snapshots.
+        scope_changed: directories that were read with another scope or from another address.
+        stale_after_days, when_stale: the rules for old snapshots.
     """
 
     day: date

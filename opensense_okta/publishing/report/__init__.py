@@ -1,1 +1,1 @@
-"""The published day on one page."""
+"""The HTML report of the published day."""

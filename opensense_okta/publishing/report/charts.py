@@ -1,4 +1,4 @@
-"""Charts of numbers over days, as SVG paths in a field 1000 wide and 100 high that is stretched to fit."""
+"""Charts of numbers over days: SVG paths in a view box of 1000 by 100 that is stretched to fit."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Chart:
 
     Attributes:
         name: unique on the page, valid as an HTML id.
-        description: the same in a sentence.
+        description: the content of the chart, in a sentence.
         top, bottom: the values at the upper and lower edge.
         since: the day at the left edge.
         zero: the distance of the zero line from the upper edge.
@@ -49,12 +49,12 @@ class PastDay:
 
     @property
     def day(self) -> date:
-        """Which day."""
+        """The date."""
         return self.published.day
 
     @property
     def active(self) -> int | None:
-        """How many active people there were; None: that was not counted."""
+        """The number of active people; None: it was not counted."""
         return self.published.resolved.evidence.get("people_active")
 
 
@@ -73,7 +73,7 @@ class _Axis:
         return (day - self.first).days * self.width
 
     def bar(self, day: date, start: float, end: float) -> str:
-        """A bar of a day from one height to another, with a gap beside it."""
+        """The bar of a day between two heights, with a gap beside it."""
         left, width = self.left(day) + 0.1 * self.width, 0.8 * self.width
         return f"M{left:.1f} {start:.2f}V{end:.2f}h{width:.1f}V{start:.2f}z"
 
@@ -105,7 +105,7 @@ def people_chart(history: Sequence[PastDay]) -> Chart | None:
 
 
 def change_charts(history: Sequence[PastDay]) -> list[Chart]:
-    """People added, removed and changed. The first published day is left out: everybody was new."""
+    """People added, removed and changed. The first published day is left out: all people were new."""
     known = [
         (past.day, past.published.difference)
         for past in history

@@ -1,7 +1,7 @@
 """The HTML report of a published day.
 
-The page is self-contained: no script, nothing loaded from elsewhere, no names of people. It is made from
-stored data up to its day only, so that it can be made again with the same content.
+The page is self-contained: it has no script, loads nothing, and has no names of people. It is made only
+from the stored data up to its day, so making it again gives the same content.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -57,9 +57,9 @@ class DirectoryOfDay:
     """What one directory contributed to the day.
 
     Attributes:
-        as_of: the day its data is of; age: days since then.
+        as_of: the day of its data; age: days since then.
         read: the snapshot's manifest; None: it is no longer stored.
-        active, inactive: its accounts.
+        active, inactive: the numbers of its accounts.
         reads: the stored reads up to the day, oldest first.
     """
 
@@ -125,7 +125,7 @@ def _content(organization: Organization, lake: Lake, publication: Published) -> 
 
 
 def _ask(lake: Lake, publication: Published) -> dict[str, list[Row]]:
-    """The answers to `QUESTIONS` from the day's tables: counts only."""
+    """The results of the queries in `QUESTIONS` on the day's tables: counts only."""
     shelf = lake.resolved(publication.day)
     with engine.start(lake.folder) as connection:
         for table in TABLES:
@@ -140,29 +140,29 @@ def _ask(lake: Lake, publication: Published) -> dict[str, list[Row]]:
 def _history(lake: Lake, publication: Published) -> list[PastDay]:
     """The last published days up to this one, oldest first."""
     days = [day for day in published_days(lake) if day <= publication.day][-DAYS:]
-    found = (read_publication(lake, day) for day in days)
-    return [PastDay(publication) for publication in found if publication is not None]
+    publications = (read_publication(lake, day) for day in days)
+    return [PastDay(publication) for publication in publications if publication is not None]
 
 
 def _since(organization: Organization, lake: Lake, publication: Published) -> datetime | None:
     """When the day was published, in the organization's time zone; None: not known."""
     ledger = lake.ledger(publication.day)
     since = publication.since
-    if since is None and ledger.exists():  # which publishing has written
+    if since is None and ledger.exists():  # publishing writes the ledger
         since = datetime.fromtimestamp(ledger.stat().st_mtime, UTC)
     return since.astimezone(organization.zone) if since else None
 
 
 def _judgement(lake: Lake, publication: Published) -> Judgement | None:
-    """The judgement of exactly what was published; the day may have been judged again since."""
-    found = stored_judgement(lake, publication.day)
-    if found is None or (found.resolved, found.base) != (publication.id, publication.base):
+    """The judgement of exactly these tables; None: not stored, or judged again later."""
+    stored = stored_judgement(lake, publication.day)
+    if stored is None or (stored.resolved, stored.base) != (publication.id, publication.base):
         return None
-    return found
+    return stored
 
 
 def _by_kind(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    return {str(kind): list(found) for kind, found in groupby(rows, lambda row: row["kind"])}
+    return {str(kind): list(members) for kind, members in groupby(rows, lambda row: row["kind"])}
 
 
 def _reads(lake: Lake, publication: Published) -> dict[str, tuple[SnapshotManifest, ...]]:
@@ -183,7 +183,7 @@ def _manifests(lake: Lake, directory: str, until: date) -> Iterator[SnapshotMani
 def _used(
     publication: Published, reads: Mapping[str, Sequence[SnapshotManifest]]
 ) -> dict[str, SnapshotManifest]:
-    """The snapshots that the day was resolved from, as far as they are still stored."""
+    """The snapshots that the day was resolved from; only those that are still stored."""
     return {
         directory: reads[directory][-1]
         for directory, source in publication.resolved.sources.items()
@@ -227,7 +227,7 @@ def _warned(
 
 
 def nearness(verdict: Verdict) -> float | None:
-    """How near to its limits a guard came, 0 to 1; None where there is no such limit."""
+    """How close a guard came to its limits, from 0 to 1; None: the guard has no such limits."""
     if verdict.outcome == "error":
         return 1.0
     limits = verdict.limits
@@ -236,7 +236,7 @@ def nearness(verdict: Verdict) -> float | None:
     share = limits.get("percent", limits.get("points"))
     if "count" not in limits or share is None:
         return None
-    # A guard trips when both are exceeded, or the most that may ever be.
+    # A guard does not pass if count and percent are exceeded, or if `max` is.
     both = min(_part(verdict.count, limits["count"]), _part(verdict.percent, share))
     most = _part(verdict.count, limits["max"]) if "max" in limits else 0.0
     return min(max(both, most), 1.0)
@@ -247,9 +247,9 @@ def _part(number: float, limit: float) -> float:
 
 
 def plain(name: object) -> str:
-    """A name from a directory, without control characters and of a length that can be shown."""
+    """A name from a directory without control characters, cut to LONGEST_NAME characters."""
     text = str(name)
-    kept = "".join(" " if category(each) == "Cc" else each for each in text[:LONGEST_NAME])
+    kept = "".join(" " if category(char) == "Cc" else char for char in text[:LONGEST_NAME])
     return f"{kept}…" if len(text) > LONGEST_NAME else kept
 
 

@@ -1,10 +1,10 @@
--- Everything about one person on one day, as one row of lists.
+-- All data about one person on one day, as one row of lists.
 --
 -- views people, provenance, …    of the resolved day
 -- view named_people              of explain_names.sql
--- view changes_of_days           changes of every published day up to it, and its own, with the day in _day
+-- view changes_of_days           changes of the published days before it, and of it, with the day in _day
 -- set variable person_id = '0123…';
--- set variable first_day = '2026-11-01';    the first of those days; NULL: the day has not been compared
+-- set variable first_day = '2026-11-01';    the first of these days; NULL: the day has not been compared
 
 set variable columns = (select list(column_name) from (describe from people));
 
@@ -15,7 +15,7 @@ where
     person_id = getvariable('person_id')
     or (change in ('merged', 'split') and getvariable('person_id') in (before, after));
 
--- When the person began, as far as is stored.
+-- The first stored day of the person.
 set variable began = (
     select coalesce(max(_day), getvariable('first_day')::date)
     from changed

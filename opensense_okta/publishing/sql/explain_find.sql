@@ -1,6 +1,6 @@
--- Whom a question fits best.
+-- The people that match a text best.
 --
--- views people_searched, accounts_searched    of the days to search in: _day, ids, and as lists all texts
+-- views people_searched, accounts_searched    of the days to search in: _day, ids, and all texts as lists
 -- view named_people                           of explain_names.sql
 -- set variable who = 'ana';
 create or replace temp macro exactly(text) as nfc_normalize(lower(trim(text)));
@@ -13,7 +13,7 @@ union all by name
 select _day, person_id, [id, directory || '/' || id] as ids, columns(* exclude (_day, person_id, directory, id))
 from accounts_searched;
 
--- On most days most people are as on the day before: each is looked at once.
+-- Most people do not change from day to day: equal rows are searched once.
 create or replace temp view searched as
 select max(_day) as _day, columns(* exclude (_day)) from people_and_accounts group by all;
 

@@ -1,4 +1,4 @@
--- What people are called.
+-- The name to show for each person.
 --
 -- view people_searched    _day, person_id, and as lists: display_name, given_name, family_name, email, user_name
 create or replace temp view named_people as

@@ -1,4 +1,4 @@
--- Texts that look like what was asked for.
+-- Texts that are similar to the searched text.
 --
 -- views people_searched, accounts_searched    of one day
 -- set variable who = 'ana';

@@ -1,4 +1,4 @@
--- No day that is stored has been compared with a published one.
+-- Used if no stored day has been compared with a published one: an empty view.
 create or replace temp view changes_of_days as
 select
     null::date as _day, null::varchar as person_id, null::varchar as change,

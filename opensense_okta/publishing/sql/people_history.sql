@@ -1,10 +1,10 @@
 -- One row per period in which nothing of a person changed.
 --
 -- view people_of_days                 people of every published day, with the day in _day
--- set variable days = ['2026-11-23'];    the published days, those on which nobody was there, too
+-- set variable days = ['2026-11-23'];    the published days, also those without people
 -- makes view new_people_history
 
--- What two days have of a person is compared by hash, so that values are held of no more than a few rows.
+-- The rows of a person on two days are compared by hash, so that few rows of values are in memory at a time.
 create or replace temp table people_periods as
 with numbered as (
     select day::date as day, row_number() over (order by day) as number

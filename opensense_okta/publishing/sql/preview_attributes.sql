@@ -1,4 +1,4 @@
--- In how many people each attribute differs, the most changed one first.
+-- The number of people in whom each attribute changes; the most changed attribute first.
 --
 -- tables old_people, new_people, changes    see resolution/sql/changes.sql
 -- set variable shown = ['title', 'email']; set variable everything = false;

@@ -1,4 +1,4 @@
--- How many people there are of each kind.
+-- The number of people of each kind of change.
 --
 -- table preview_people    see preview_people.sql
 select kind, count(*) as people from preview_people group by kind order by kind;

@@ -1,4 +1,4 @@
--- What becomes of people, those with the most changed attributes first, a few of each kind.
+-- The changes of people: a limited number of each kind, those with the most changed attributes first.
 --
 -- tables old_people, new_people, changes    see resolution/sql/changes.sql
 -- set variable shown = ['title', 'email']; set variable everything = false; set variable people = 20;

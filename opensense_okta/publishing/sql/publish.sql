@@ -1,6 +1,6 @@
--- Fills the database that is about to be published.
+-- Fills the database that will be published.
 --
--- tables new_accounts, new_people, …   of the resolved day, new_syncs of the manifests, new_people_history
+-- tables new_accounts, new_people, …   of the resolved day; new_syncs, of the manifests; new_people_history
 -- database published                   attached, empty
 create table published.main.people as from new_people;
 create table published.main.groups as from new_groups;

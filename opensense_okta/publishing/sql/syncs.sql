@@ -1,4 +1,4 @@
--- One row per directory and day that is stored: how it was read and what proves it whole.
+-- One row per stored snapshot: how it was read, and the evidence that it is complete.
 --
 -- set variable manifests = ['…/manifest.json'];
 create or replace temp view new_syncs as

@@ -1,11 +1,11 @@
--- What turns the CSV of the day before into this day's: a person is here when a cell differs.
+-- The differences between the previous CSV and the CSV of this day: the people with a different cell.
 --
 -- tables old_cells, new_cells (person_id, cells)   of both days' active people
--- table told_cells                                 of this very day, as it was exported before
--- set variable again = false;                      whether it was: whoever differs from that is here, too
+-- table told_cells                                 of this day, as it was exported before
+-- set variable again = false;                      whether it was; if so, differences to it count, too
 -- set variable path = '…/people.changes.csv';
 
--- Digests first: all cells of both days at once would not fit into memory.
+-- Digests are compared first: all cells of both days do not fit into memory.
 create macro digests(people) as table
     select person_id, sha256(to_json(cells)::varchar) as digest from query_table(people);
 create table changed as

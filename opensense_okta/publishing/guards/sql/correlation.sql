@@ -1,4 +1,4 @@
--- How many active people had several accounts, and have them; and how many became one with another.
+-- How many active people had and have several accounts, and how many were merged with another person.
 --
 -- tables old_people, new_people, people_merged    see resolution/sql/changes.sql
 select

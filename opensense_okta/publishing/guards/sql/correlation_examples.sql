@@ -1,5 +1,5 @@
--- People who had several accounts and have fewer, who lost the most first; and those who became one with
--- another.
+-- People who had several accounts and have fewer now, and people who were merged with another person.
+-- Sorted by the number of lost accounts, descending.
 --
 -- tables old_people, new_people, people_merged    see resolution/sql/changes.sql
 -- set variable examples = 20;

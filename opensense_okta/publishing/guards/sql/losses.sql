@@ -1,16 +1,16 @@
--- What the guards measure: one row per guard, directory (NULL: people) and attribute.
+-- The measures of the guards: one row per guard, directory (NULL: people) and attribute.
 --
 -- tables old_people, new_people, …                      the published directory and the new one
 -- tables changes, people_merged, macro differences      see resolution/sql/changes.sql
 -- table accounts_staying, view accounts_both            see accounts.sql
 --
--- One statement for each kind of measure: together they would not fit into the memory.
+-- One statement for each kind of measure: one statement for all would need too much memory.
 create or replace temp table guard_measures (
     guard varchar, directory varchar, attribute varchar,
     count bigint default 0, "of" bigint, gone bigint default 0
 );
 
--- Those who merged are not gone while the person they are part of is active.
+-- A merged person is not removed while the person with the new id is active.
 insert into guard_measures by name
 select
     'removed' as guard,
@@ -41,8 +41,8 @@ select
     count(*) as "of"
 from old_memberships;
 
--- A membership is of the directories that both its group and its person come from: where groups of one
--- name are one, these may be several.
+-- A membership belongs to each directory that both its group and its person come from. These may be
+-- several, because groups of the same name may be merged.
 insert into guard_measures by name
 with sources as (
     select group_id, unnest(list_distinct(list_transform(sources, lambda s: split_part(s, '/', 1)))) as directory

@@ -1,4 +1,4 @@
--- One directory's active accounts that are gone or inactive.
+-- The active accounts of one directory that are gone or inactive now.
 --
 -- tables old_accounts, new_accounts
 -- set variable directory = 'okta'; set variable examples = 20;

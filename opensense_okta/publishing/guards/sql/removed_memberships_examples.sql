@@ -1,4 +1,4 @@
--- Groups, of one directory or of all, that lost members: those that lost the most first.
+-- Groups that lost members, of one directory or of all; sorted by the number of lost members, descending.
 --
 -- tables old_groups, old_memberships, new_groups, changes    see resolution/sql/changes.sql
 -- set variable directory = 'okta';    NULL: all

@@ -1,4 +1,4 @@
--- Active people who are gone or inactive: those of the most accounts first.
+-- Active people who are gone or inactive now; sorted by the number of accounts, descending.
 --
 -- tables old_people, new_people, people_merged    see resolution/sql/changes.sql
 -- set variable examples = 20;

@@ -1,5 +1,5 @@
--- One directory's accounts whose value of one attribute became blank, or another one: the most frequent
--- change first.
+-- The accounts of one directory in which the value of one attribute was blanked or rewritten; the most
+-- frequent change first.
 --
 -- table old_accounts, macro differences              see resolution/sql/changes.sql
 -- view accounts_both, variable accounts_attributes   see accounts.sql

@@ -1,4 +1,4 @@
--- People whose value of one attribute became blank, or another one: the most frequent change first.
+-- People in whom the value of one attribute was blanked or rewritten; the most frequent change first.
 --
 -- tables old_people, new_people, changes    see resolution/sql/changes.sql
 -- set variable attribute = 'title'; set variable blanked = true; set variable examples = 20;

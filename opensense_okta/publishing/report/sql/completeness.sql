@@ -2,7 +2,7 @@
 --
 -- table people    of the published day
 unpivot (
-    -- An empty list is no value either.
+    -- An empty list counts as no value.
     select
         count(
             nullif(columns(* exclude (person_id, active, directories, accounts))::varchar, '[]')

@@ -3,7 +3,7 @@
 -- table people    of the published day
 -- set variable most = 15;    departments with a row of their own
 with written as (
-    -- Of an organization that merges departments the value is a list.
+    -- If the organization merges departments, the value is a list.
     select to_json(department) as department from people where active
 ),
 placed as (

@@ -1,4 +1,4 @@
--- How many people there are, in all and in which way.
+-- The numbers of people: all, active, inactive, with several directories, in conflict.
 --
 -- tables people, conflicts    of the published day
 select
