@@ -1,4 +1,4 @@
-"""The common vocabulary: SCIM's attributes (RFC 7643) in snake_case, and where each kind keeps them."""
+"""The common attributes: SCIM's (RFC 7643) in snake_case, and their source fields by kind of directory."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ STANDARD_ATTRIBUTES = (
 """The attributes every organization has: SCIM's (RFC 7643), in snake_case."""
 
 ATTRIBUTES = tuple(name for name in STANDARD_ATTRIBUTES if name != "active")
-"""All text, or lists of it. `active`, the boolean one, follows from the account's status."""
+"""Texts or lists of texts. `active` is boolean and follows from the account's status."""
 
 Fields = tuple[str, ...]
-"""Source fields joined with a blank in between; nearly always one."""
+"""Source fields, joined with a blank; nearly always only one."""
 
 OKTA: Mapping[str, tuple[Fields, ...]] = {
     "user_name": (("login",),),
@@ -48,7 +48,7 @@ OKTA: Mapping[str, tuple[Fields, ...]] = {
     "timezone": (("timezone",),),
     "user_type": (("userType",),),
 }
-"""Okta's profile fields for each attribute, first filled wins."""
+"""Okta's profile fields for each attribute; the first filled one is used."""
 
 ENTRA: Mapping[str, tuple[Fields, ...]] = {
     "user_name": (("userPrincipalName",),),
@@ -71,19 +71,19 @@ ENTRA: Mapping[str, tuple[Fields, ...]] = {
     "preferred_language": (("preferredLanguage",),),
     "user_type": (("userType",),),
 }
-"""The properties of a Graph user (docs/entra-api.md, "User properties"); a slash leads into a complex one."""
+"""The properties of a Graph user (docs/entra-api.md, "User properties"); a slash leads to a part of one."""
 
 ACTIVE: Mapping[str, tuple[str, ...]] = {
     "okta": ("ACTIVE", "PROVISIONED", "PASSWORD_EXPIRED", "LOCKED_OUT", "RECOVERY"),
     "entra": ("ENABLED",),
     "csv": ("ACTIVE",),
 }
-"""The statuses of accounts that count as active, by kind; any other one does not."""
+"""The account statuses that count as active, by kind of directory; all others do not."""
 
 
 @dataclass(frozen=True)
 class Mapped:
-    """One row of a directory's mapping: of several for an attribute the first filled one counts."""
+    """One row of a directory's mapping. If an attribute has several, the first filled one is used."""
 
     attribute: str
     position: int
@@ -92,11 +92,11 @@ class Mapped:
 
 
 def mapping(directory: Directory, known: Sequence[str] = ATTRIBUTES) -> list[Mapped]:
-    """Where a directory's values come from: its kind's table, with what its `attributes` say instead.
+    """The source fields of a directory: the table of its kind, overridden by its `attributes`.
 
     Args:
         directory: its settings.
-        known: every attribute of the organization; a CSV's column of such a name needs no mapping.
+        known: every attribute of the organization; a CSV column of the same name needs no mapping.
     """
     if isinstance(directory, CsvDirectory):
         table: Mapping[str, tuple[Fields, ...]] = {name: ((name,),) for name in known}
@@ -113,7 +113,7 @@ def mapping(directory: Directory, known: Sequence[str] = ATTRIBUTES) -> list[Map
 
 def pointer(directory: Directory, field: str) -> str:
     """The JSON pointer (RFC 6901) to a field in the profiles of a directory."""
-    if isinstance(directory, EntraDirectory):  # no property's name has a slash or a tilde
+    if isinstance(directory, EntraDirectory):  # property names have no slash or tilde
         return f"/{field}"
     return "/" + field.replace("~", "~0").replace("/", "~1")
 
@@ -126,6 +126,6 @@ def attributes(organization: Organization) -> list[str]:
 
 
 def pointer_to(directory: Directory, attribute: str) -> str:
-    """The JSON pointer (RFC 6901) to where a profile keeps an attribute first of all."""
+    """The JSON pointer (RFC 6901) to the first source field of an attribute in a profile."""
     field = next(one.field for one in mapping(directory) if one.attribute == attribute)
     return pointer(directory, field)

@@ -1,4 +1,4 @@
-"""Mistakes between the keys of an organization file: contradictions, and names that do not exist."""
+"""Finds contradictions between keys of an organization file, and names that do not exist."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
@@ -10,10 +10,10 @@ from opensense_okta.config.yaml_file import Finding, Location
 
 
 def contradictions(data: dict[str, object]) -> Iterator[Finding]:
-    """What is wrong between keys.
+    """The mistakes that concern several keys.
 
-    Looks at the plain data and not at the models, because those exist only without any mistake, and
-    all mistakes are reported at once. The models report values of the wrong shape.
+    Reads the plain data, not the models: models exist only if there is no mistake, and all mistakes
+    are reported at once. The models report values of the wrong shape.
     """
     if "name" in data:
         yield Finding(("name",), "is not a key: the file's name is the organization's name")
@@ -37,7 +37,7 @@ def contradictions(data: dict[str, object]) -> Iterator[Finding]:
 
 
 def _people(data: dict[str, object]) -> Iterator[Finding]:
-    """What the rules of resolution cannot do."""
+    """Rules of resolution that are not possible."""
     for key in sorted(_section(data, "resolution", "attributes", "active").keys() - {"precedence"}):
         location = ("resolution", "attributes", "active", key)
         yield Finding(location, "is not possible for active, which takes precedence only")
@@ -80,7 +80,7 @@ def _files(at: Location, directory: dict[str, object]) -> Iterator[Finding]:
 
 
 def _unknown_directories(data: dict[str, object], known: tuple[str, ...]) -> Iterator[Finding]:
-    """Places that name a directory which the file does not have."""
+    """References to directories that the file does not have."""
     named: list[tuple[Location, object]] = [
         (("guards", "directories", name), name) for name in _section(data, "guards", "directories")
     ]
@@ -128,13 +128,13 @@ def _attributes(data: dict[str, object], directories: dict[str, object]) -> set[
     rules = _section(data, "resolution", "attributes")
     known = {*STANDARD_ATTRIBUTES}
     known.update(*(_section(directories, name, "attributes") for name in directories))
-    # A list is declared by its rule: a column of its name needs no mapping.
+    # A `merge: union` rule declares its attribute: a column of the same name needs no mapping.
     known.update(name for name in rules if _section(rules, name).get("merge") == "union")
     return known
 
 
 def _export(data: dict[str, object], directories: dict[str, object]) -> Iterator[Finding]:
-    """What the CSV export cannot do."""
+    """Settings of the CSV export that are not possible."""
     at: Location = ("publish", "csv")
     export = _section(data, *map(str, at))
     known = (*_attributes(data, directories), "person_id", "manager_id", "directories", "accounts")
@@ -171,7 +171,7 @@ def _unknown_name(location: Location, name: str, words: str, known: Sequence[str
 
 
 def _section(data: object, *keys: str) -> dict[str, object]:
-    """The mapping at `keys`, empty where there is none."""
+    """The mapping at `keys`, empty if there is none."""
     for key in keys:
         data = data.get(key) if isinstance(data, dict) else None
     return data if isinstance(data, dict) else {}

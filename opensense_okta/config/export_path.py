@@ -1,7 +1,7 @@
-"""Where an export may go: a path in the organization's folder of the lake, elsewhere, or a URL.
+"""The allowed paths of an export: in the organization's folder of the lake, elsewhere, or a URL.
 
-Whoever mistypes a path shall hear of it when the file is read, not when the first day is published:
-until then a folder would lie where the file was meant, or the lake's own files would be in danger.
+A wrong path is reported when the organization file is read, not when the first day is published. Otherwise
+a folder could be made in place of the file, or the lake's own files would be at risk.
 """
 
 from pathlib import PurePosixPath
@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 DAY = "{date}"
 EXPORTED = "exported"
 LAKES_OWN = ("snapshots", "resolved", "identities", "reports", "locks", EXPORTED)
-"""Folders of an organization in the lake in which nothing but the product's own files may lie."""
+"""Folders of an organization in the lake that are only for the product's own files."""
 
 SSH = ("sftp", "ssh")
 LOCAL = ("file", "local")
@@ -18,10 +18,10 @@ SUFFIX = ".csv"
 
 
 def export_path(path: str) -> str:
-    """The path of a CSV, if it is a possible one.
+    """The path of a CSV file, if it is allowed.
 
     Raises:
-        ValueError: it is not; the text says what it must be.
+        ValueError: it is not allowed; the message says what is.
     """
     if not path.isprintable() or "\\" in path:
         raise ValueError("must not hold control characters or backslashes")
@@ -56,12 +56,12 @@ def export_path(path: str) -> str:
 
 
 def _is_elsewhere(path: str) -> bool:
-    """Whether it is of a server or store, whose uppermost folder may well be meant for files."""
+    """Whether it is on a server or an object store, where the top folder may be meant for files."""
     return "://" in path and urlsplit(path).scheme not in LOCAL
 
 
 def _of_url(url: str) -> str:
-    """The path within a URL, if something can be written there."""
+    """The path within a URL, if a file can be written there."""
     if any(odd in url.lower() for odd in ("#", "::", "%2f")):
         raise ValueError("must be a plain URL, without #, :: and %2F")
     try:
@@ -82,7 +82,7 @@ def _of_url(url: str) -> str:
 
 
 def _refuse_unknown(parts: SplitResult) -> None:
-    import fsspec  # type: ignore[import-untyped]  # noqa: PLC0415  # takes long, and few need it
+    import fsspec  # type: ignore[import-untyped]  # noqa: PLC0415  # slow import, rarely needed
 
     if parts.scheme not in fsspec.available_protocols():
         raise ValueError(

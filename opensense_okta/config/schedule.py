@@ -1,4 +1,4 @@
-"""What an organization's schedule means: one tick in each local day, also when clocks change."""
+"""An organization's schedule: one tick in each local day, also when clocks change."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
@@ -8,15 +8,15 @@ from cronsim import CronSim, CronSimError
 
 _CALENDAR_DAYS = 4 * 366  # has every kind of month, and every weekday on the 31st and the 29th
 _ONCE_A_DAY = "must tick exactly once in each local day"
-_WEEKS_OF_CHANGES = 20 * 52  # zones keep their rules for years; beyond that nobody knows them
+_WEEKS_OF_CHANGES = 20 * 52  # zones keep their rules for years; later rules are unknown
 
 
-@cache  # most organizations have the same, and to look at each day takes its time
+@cache  # most organizations have the same schedule, and checking each day is slow
 def daily_tick(schedule: str, first_day: date) -> time:
     """The time at which the schedule ticks, once on each day of the calendar.
 
     Raises:
-        ValueError: it does not; in words.
+        ValueError: it does not tick exactly once a day; the message says why.
     """
     try:
         cron = CronSim(schedule, datetime(2000, 1, 1))  # noqa: DTZ001 - only the fields are looked at
@@ -35,10 +35,10 @@ def daily_tick(schedule: str, first_day: date) -> time:
 
 @cache  # as above
 def refuse_lost_ticks(tick: time, zone: ZoneInfo, first_day: date) -> None:
-    """Refuses a tick in an hour that the clocks skip, when it lands on another day, which then has two.
+    """Refuses a tick in a skipped hour if it moves to another day, which then has two ticks.
 
     Raises:
-        ValueError: it does; in words.
+        ValueError: the tick moves to another day; the message says when.
     """
     for week in (first_day + timedelta(weeks=later) for later in range(_WEEKS_OF_CHANGES)):
         days = [week + timedelta(days=later) for later in range(8)]
@@ -55,10 +55,11 @@ def refuse_lost_ticks(tick: time, zone: ZoneInfo, first_day: date) -> None:
 
 
 def moment_of(day: date, tick: time, zone: ZoneInfo) -> datetime:
-    """When Dagster ticks on a day: at the later of two such times, after one that is skipped.
+    """The moment of Dagster's tick on a day.
 
-    Dagster looks at clock changes from 1 to 3 o'clock only, and what it does with them is repeated
-    here to the minute, so that the time that is shown is the time of the start.
+    If clocks repeat the time, it is the later one; if they skip the time, the tick comes after it.
+    Dagster handles clock changes only from 1 to 3 o'clock. The same is calculated here to the minute,
+    so that the displayed time is the time of the start.
     """
     local = datetime.combine(day, tick, zone)
     if 1 <= tick.hour <= 3:

@@ -12,13 +12,13 @@ _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class SecretMissing(UserError):
-    """A secret is not where the organization file says. The text names the place, never a value."""
+    """A secret is not where the organization file says. The message names the place, never a value."""
 
 
 class Section(BaseModel):
-    """What all parts of the file share: they never change, and have no keys but the contract's."""
+    """The base of all sections of the file: immutable, and an unknown key is an error."""
 
-    # Pydantic would quote a wrong value, and it may be a secret that somebody wrote in plain text.
+    # Pydantic would quote a wrong value, which may be a secret in plain text.
     model_config = ConfigDict(
         frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True
     )
@@ -27,7 +27,7 @@ class Section(BaseModel):
 class Secret(Section):
     """The place of a secret: an environment variable or a file. It is read when it is needed.
 
-    A file's relative path starts at the organization file's folder.
+    A relative path starts at the folder of the organization file.
     """
 
     env: str | None = None
@@ -52,10 +52,10 @@ class Secret(Section):
         return f"environment variable {self.env}" if self.env else f"file {self.file}"
 
     def reveal(self) -> str:
-        """The secret itself, read at this moment, without line breaks at its end.
+        """Reads the secret now, and returns it without line breaks at its end.
 
         Raises:
-            SecretMissing: There is nothing at its place, or nothing but white space.
+            SecretMissing: the place has no value, or only white space.
         """
         if self.file is None:
             value, fault = os.environ.get(self.env or ""), "is not set"
@@ -70,12 +70,12 @@ class Secret(Section):
 
 
 def _is_path(text: str) -> bool:
-    """Not blank, and not the secret itself, such as a key of several lines."""
+    """Whether it can be a path: not blank, and not the secret itself, such as a key of several lines."""
     return bool(text.strip()) and text.isprintable()
 
 
 def _content(path: Path) -> tuple[str | None, str]:
-    """The file's text, or None and what is wrong; an exception would carry the bytes read."""
+    """The file's text, or None and the fault. An exception would contain the bytes of the file."""
     try:
         return path.read_text(encoding="utf-8"), ""
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What a single value of the organization file may be.
+"""Checks single values of the organization file.
 
 Each function returns the value, or raises a ValueError that says what is allowed.
 """
@@ -28,11 +28,12 @@ _OWN_COLUMNS = (
     "valid_to",
     "change",
 )
-"""Columns of people, accounts, people_history and the exported changes that no attribute may take."""
+"""Names that no attribute may have: columns of people, accounts, people_history and the exported changes."""
 
 _SCHEMA_NAMES = ("main", "information_schema", "pg_catalog", "temp", "system", "directory")
-"""DuckDB's own schemas and catalogs, and `directory`, the published database's own name: in all of
-them `NAME.table` is taken or ambiguous, and a directory's tables lie in the schema of its name."""
+"""Names that no directory may have: DuckDB's own schemas and catalogs, and `directory`, the name of the
+published database. A directory's tables are in a schema with its name, and with these names `NAME.table`
+would be taken or ambiguous."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _ORIGIN = re.compile(
@@ -51,7 +52,7 @@ _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)
 Values = TypeVar("Values", bound=Sized)
 
 _FIRST_DAYS = (date(1970, 1, 1), date(2199, 12, 31))
-"""Wider than any use, and narrow enough that no arithmetic on days leaves the calendar."""
+"""The allowed dates: more than anybody needs, and few enough that calculations with dates never overflow."""
 
 
 def not_blank(value: str) -> str:

@@ -1,7 +1,12 @@
-"""From an organization file's text to data that knows its lines, and to mistakes in plain words.
+"""Reads an organization file: its plain data, the line of each key, and its mistakes in plain words.
 
-Nothing here knows what the keys mean; `opensense_okta.config.models` does. Here a file that people
-edit is read so that all its mistakes are reported at once, each with its line.
+The meaning of the keys is defined in `opensense_okta.config.models`. People edit the file, so all its
+mistakes are reported at once, each with its line.
+
+The YAML nodes are walked by hand, because ruamel's `.lc` is not enough. Only data of its round-trip loader
+has `.lc`. That loader stops at the first duplicate key or, if duplicates are allowed, drops them silently;
+and keys that are merged with `<<` have no position. Here every duplicate key is reported with both lines,
+merged keys have lines, a wrong merge is reported, and nodes are counted each time an alias repeats them.
 """
 
 import re
@@ -23,7 +28,7 @@ Location = tuple[str | int, ...]
 """A place in the file: keys, and positions in lists."""
 
 MAX_NODES = 20_000
-"""A real file has some hundred keys and values; a few lines of nested aliases have billions."""
+"""A real file has some hundred keys and values; a few lines of nested aliases can expand to billions."""
 
 _TAG = "tag:yaml.org,2002:"
 _TEXT_TAGS = {_TAG + "str", _TAG + "timestamp"}
@@ -46,7 +51,7 @@ _WORDS = {
     "model_type": _NO_MAPPING,
     "model_attributes_type": _NO_MAPPING,
 }
-"""What pydantic's kinds of error mean to the person who wrote the file."""
+"""Messages for pydantic's error types, for the person who wrote the file."""
 
 
 @dataclass(frozen=True)
@@ -74,14 +79,14 @@ class OrganizationFileError(Exception):
 
 
 class Finding(NamedTuple):
-    """What is wrong at a place of the file, before its line is looked up."""
+    """A mistake at a place of the file, before its line is looked up."""
 
     location: Location
     message: str
     meant: str | None = None
     """The known key that was probably meant by an unknown one."""
     line: int | None = None
-    """The line, where it is not that of the location."""
+    """The line, if it is not the line of the location."""
 
 
 @dataclass
@@ -95,10 +100,10 @@ class Document:
     nodes: int = 0
 
     def mistakes(self, findings: Sequence[Finding]) -> Iterator[Mistake]:
-        """The reader's own findings and others as mistakes, without those that only follow from one."""
+        """The reader's own and the given findings as mistakes, without consequences of other mistakes."""
         whole = {each.location for each in findings}
         for each in self.findings:
-            # What is inside of a value that is wrong as a whole may be a secret, even as a key.
+            # If a value is wrong as a whole, its content may be a secret, even a key in it.
             if not any(each.location[:length] in whole for length in range(1, len(each.location))):
                 yield self.mistake(each)
         # After "did you mean api_token?" a message that api_token is missing would only confuse.
@@ -109,7 +114,7 @@ class Document:
                 yield self.mistake(each)
 
     def mistake(self, finding: Finding) -> Mistake:
-        """The finding with its line: that of its place, or of the nearest key around it."""
+        """The finding with the line of its place, or of the nearest enclosing key."""
         around = finding.location
         while around and around not in self.lines:
             around = around[:-1]
@@ -126,7 +131,7 @@ class Document:
 
 
 def read_document(path: Path) -> Document:
-    """The file's data and lines; mistakes that leave data to look at are recorded, not raised.
+    """The file's data and lines. Mistakes that leave usable data are recorded, not raised.
 
     Raises:
         OrganizationFileError: The file cannot be read, or is not one YAML mapping.
@@ -148,7 +153,7 @@ def read_document(path: Path) -> Document:
         fault = f"has a character that YAML does not allow: {error.character!r}"
     except RecursionError:
         line, fault = 1, "is nested too deeply, or has too many aliases or one that contains itself"
-    except Exception as error:  # noqa: BLE001 - whatever the parser trips over, others must load
+    except Exception as error:  # noqa: BLE001 - after any parser error, other files must load
         line, fault = 1, f"is not valid YAML ({type(error).__name__})"
     raise _refusal(path, line, fault)
 
@@ -160,11 +165,11 @@ def findings_of(
     not_in_file: Collection[str] = (),
     renamed: Mapping[Location, str] | None = None,
 ) -> Iterator[Finding]:
-    """What pydantic found wrong, each at its place in the file and in plain words.
+    """Pydantic's errors, each with its place in the file and a plain message.
 
     Args:
-        model: that was to be made.
-        error: of pydantic.
+        model: the model that was validated.
+        error: pydantic's error.
         not_in_file: fields that are never offered as keys.
         renamed: the new name of each old key, by its location, and of each old value, by the location
             of its key and the value.
@@ -226,7 +231,7 @@ def _problem(error: MarkedYAMLError) -> str:
     if "'\\t'" in problem:
         return "it is indented with a tab; use spaces"
     if "alias" in problem or "anchor" in problem or "tag" in problem:
-        # The parser quotes the word, and a secret in plain text may well begin with * & or !
+        # The parser quotes the word, and a secret in plain text may begin with * & or !
         return "*, & and ! begin an alias, an anchor and a tag; text that begins so needs quotes"
     if problem.startswith("expected ','"):
         return f"{problem}; inside of {{}} and [], text that contains one of {{}}[], needs quotes"
@@ -276,7 +281,7 @@ def _mapping(node: MappingNode, location: Location, document: Document) -> dict[
 def _entries(
     node: MappingNode, location: Location, document: Document
 ) -> Iterator[tuple[Node, Node, bool]]:
-    """The mapping's own entries, then those it merges with `<<`, which its own override."""
+    """The mapping's own entries, then those merged with `<<`; its own entries override them."""
     merges: list[Node] = []
     for key, value in node.value:
         _count(document)
@@ -319,7 +324,7 @@ def _scalar(node: Node, location: Location, document: Document) -> object:
 
 
 def _follow(model: type[BaseModel], loc: Location) -> tuple[Location, tuple[str, ...]]:
-    """Where in the file pydantic's `loc` is, and what may stand there: keys, or a union's kinds."""
+    """The place in the file of pydantic's `loc`, and what is allowed there: keys, or a union's kinds."""
     here: Any = model
     written: list[str | int] = []
     keys: tuple[str, ...] = ()
@@ -327,7 +332,7 @@ def _follow(model: type[BaseModel], loc: Location) -> tuple[Location, tuple[str,
         members = _members(here)
         if part == "[key]":
             break
-        if len(members) > 1:  # here pydantic names the kind it chose, which is no key of the file
+        if len(members) > 1:  # here pydantic names the kind it chose, not a key of the file
             here = next(each for each in members if part in _kinds(each))
             continue
         written.append(part)
@@ -338,7 +343,7 @@ def _follow(model: type[BaseModel], loc: Location) -> tuple[Location, tuple[str,
 
 
 def _members(annotation: Any) -> tuple[Any, ...]:  # noqa: ANN401 - an annotation may be anything
-    """What an annotation allows besides None, without pydantic's remarks on it."""
+    """The types that an annotation allows besides None, without the metadata of `Annotated`."""
     while get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
     if get_origin(annotation) in {Union, UnionType}:
@@ -347,7 +352,7 @@ def _members(annotation: Any) -> tuple[Any, ...]:  # noqa: ANN401 - an annotatio
 
 
 def _inside(annotation: Any, part: str | int) -> Any:  # noqa: ANN401 - as above
-    """The annotation of what stands at `part` of a model, a mapping or a list."""
+    """The annotation of the value at `part` of a model, a mapping or a list."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         known = annotation.model_fields.get(str(part))
         return known.annotation if known else None

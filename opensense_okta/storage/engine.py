@@ -1,7 +1,7 @@
-"""DuckDB: the engine of every step, with memory bounded and SQL kept in files of its own.
+"""DuckDB, the engine of every step. Its memory is limited, and SQL is in separate files.
 
 A `.sql` file can be pasted into a DuckDB shell: its inputs are tables, named at its top, and variables
-(`set variable day = '2026-11-23';`). No text is inserted into it.
+(`set variable day = '2026-11-23';`). No text is inserted into the SQL.
 """
 
 import os
@@ -17,18 +17,18 @@ from opensense_okta.config.environment import EnvironmentMistake, memory_limit
 
 Value = str | int | float | bool | list[str] | None
 
-BYTES_PER_THREAD = 100_000_000  # bytes of memory that a thread works with
+BYTES_PER_THREAD = 100_000_000  # memory for each thread
 COMPRESSION = "compression zstd, compression_level 1"  # higher levels cost time and save nothing
 ROWS_PER_GROUP = 16_384  # of Parquet; a group is held in memory while it is written
 
 
 class MemoryTooSmall(EnvironmentMistake):
-    """A query needs more memory than it may take, or more space on disk than there is."""
+    """A query needs more memory than the limit, or more disk space than is free."""
 
 
 @contextmanager
 def start(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """An empty DuckDB, in UTC. It spills to a private folder below `spill`, which is removed in the end.
+    """An empty DuckDB in UTC. It spills to a private folder in `spill`, which is removed at the end.
 
     `OPENSENSE_MEMORY_LIMIT` (such as `2GB`) replaces the default limit.
 
@@ -47,7 +47,7 @@ def start(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         }
         connection = duckdb.connect(config=settings)
         connection.execute("set TimeZone = 'UTC'")
-        # The bar of a slow query goes to stdout, where `--json` prints one document and nothing else.
+        # The progress bar goes to stdout, where `--json` prints one document and nothing else.
         connection.execute("set enable_progress_bar = false")
         try:
             yield connection
@@ -74,7 +74,7 @@ def run(
 
 
 def memory_in_use(connection: duckdb.DuckDBPyConnection) -> float:
-    """The memory and disk that tables take, as a share of the memory limit."""
+    """The memory and disk space in use, as a fraction of the memory limit."""
     ((taken,),) = connection.execute(
         "select sum(memory_usage_bytes + temporary_storage_bytes) from duckdb_memory()"
     ).fetchall()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def make_private_dir(folder: Path) -> Path:
-    """Makes a folder, and those above it, that only their owner can enter."""
+    """Makes a folder and its missing parents, which only their owner can enter."""
     if not folder.is_dir():
         make_private_dir(folder.parent)
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -30,7 +30,7 @@ def atomic_replace(unfinished: Path, path: Path) -> None:
 
 
 def sync_to_disk(path: Path) -> None:
-    """Returns when the file or folder is on disk."""
+    """Waits until the file or folder is on disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -12,7 +12,7 @@ Every access to stored data goes through this module. One organization's lake:
       published.json              which day it holds
 
 The tables of a day are stored together in a folder named by an id, and are never changed. The manifest
-beside the folder is the commit: it is replaced in one step, names the id, and every reader starts there.
+beside the folder is the commit: it names the id, is replaced in one step, and every reader reads it first.
 """
 
 import json
@@ -30,15 +30,15 @@ from opensense_okta.storage.files import make_private_dir, sync_to_disk
 from opensense_okta.storage.state_files import read_state, read_text, write_state
 
 MANIFEST = "manifest.json"
-PUBLISHED = "published.json"  # beside the tables that have been published of a day
+PUBLISHED = "published.json"  # beside the published tables of a day
 KEPT = {MANIFEST, PUBLISHED, "judgement.json", "approval.json"}
 PAGES = "pages"
-PAGES_KEPT = timedelta(hours=1)  # how long an interrupted read can be continued
-UNNAMED_FILES_KEPT = timedelta(days=1)  # long enough for readers of the manifest before
+PAGES_KEPT = timedelta(hours=1)  # how long an interrupted read can be resumed
+UNNAMED_FILES_KEPT = timedelta(days=1)  # long enough for readers of the previous manifest
 
 
 class Manifest(BaseModel):
-    """The commit of a day: the id of the folder that has its tables. Subclasses add how they were made."""
+    """The commit of a day: the id of the folder that has its tables. Subclasses add its origin."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -83,14 +83,14 @@ class Partition:
         return self.folder / MANIFEST
 
     def draft(self) -> StagedPartition:
-        """A new folder for tables, with an id that nothing else has."""
+        """A new folder for tables, with a unique id."""
         draft_id = secrets.token_hex(8)
         folder = self.folder / draft_id
         make_private_dir(folder)
         return StagedPartition(draft_id, folder)
 
     def commit(self, draft: StagedPartition, manifest: Manifest) -> None:
-        """Makes the draft's tables the day's, in one step; what was there stays until then."""
+        """Makes the draft's tables the tables of the day, in one step; the previous ones stay until then."""
         if manifest.id != draft.id:
             raise ValueError(f"the manifest names {manifest.id}, the draft is {draft.id}")
         for path in draft.folder.iterdir():
@@ -98,13 +98,13 @@ class Partition:
         sync_to_disk(draft.folder)
         unfinished = [each for each in self.open_drafts() if each.id != draft.id]
         write_state(self.manifest_file, manifest)
-        for pages in self._pages():  # the day is complete: no read of it is continued
+        for pages in self._pages():  # the day is complete: no read of it is resumed
             shutil.rmtree(pages)
         for each in unfinished:
             self.discard(each)
 
     def discard(self, draft: StagedPartition) -> None:
-        """Removes a draft's tables, unless they have become the day's."""
+        """Removes a draft's tables, unless they have been committed."""
         if draft.id not in _ids(self.folder / MANIFEST):
             shutil.rmtree(draft.folder, ignore_errors=True)
 
@@ -135,7 +135,7 @@ class Lake:
         make_private_dir(self.folder)
 
     def snapshot(self, directory: str, day: date) -> Partition:
-        """What one directory held on one day."""
+        """The snapshot of one directory on one day."""
         return Partition(self.folder / "snapshots" / f"directory={directory}" / f"date={day}")
 
     def resolved(self, day: date) -> Partition:
@@ -143,7 +143,7 @@ class Lake:
         return Partition(self.folder / "resolved" / f"date={day}")
 
     def snapshot_days(self, directory: str) -> list[date]:
-        """The days with a whole snapshot of the directory, oldest first."""
+        """The days with a complete snapshot of the directory, oldest first."""
         return days_in(self.folder / "snapshots" / f"directory={directory}", MANIFEST)
 
     def resolved_days(self) -> list[date]:
@@ -165,22 +165,22 @@ class Lake:
 
     @property
     def published(self) -> Path:
-        """What says which day the published directory holds."""
+        """The file that names the day of the published directory."""
         return self.folder / "published.json"
 
     @property
     def locks(self) -> Path:
-        """Where the runs of the organization keep their locks."""
+        """The folder of the locks of the organization's runs."""
         return make_private_dir(self.folder / "locks")
 
     def sweep(self, now: datetime) -> int:
         """Removes pages older than an hour, and unreferenced files older than a day.
 
-        The snapshots and tables of the published directory stay, also when its day was read again and
-        that read is held back.
+        The snapshots and tables of the published directory stay, even if its day was read again and
+        the new read is held back.
 
         Returns:
-            How many files and folders were removed.
+            The number of files and folders that were removed.
         """
         before = (now - UNNAMED_FILES_KEPT).timestamp()
         swept = 0
@@ -220,8 +220,8 @@ def days_in(folder: Path, file: str = "") -> list[date]:
     """The days of the files and folders `date=2026-11-23…` in a folder, oldest first.
 
     Args:
-        folder: that is listed; it may be missing.
-        file: a name; only folders that hold a file of that name count.
+        folder: the folder to list; it may be missing.
+        file: if given, only folders that contain a file of this name count.
     """
     paths = folder.glob(f"date=*/{file}" if file else "date=*")
     names = (path.relative_to(folder).parts[0] for path in paths)

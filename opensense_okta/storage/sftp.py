@@ -1,11 +1,10 @@
-"""Connections to SSH servers that are known.
+"""Connections to SSH servers with a known host key.
 
 fsspec's own SFTP file system connects differently: it trusts every host key it has not seen before,
-reads no known_hosts file, has no time limits, and keeps connections for later that have long been
-closed.
+reads no known_hosts file, has no time limits, and reuses connections that were closed long ago.
 
-Who we are and whom we trust is said where `ssh` looks for it too: keys in `~/.ssh` or in the SSH
-agent, `~/.ssh/config`, and known_hosts. There is no place for a password.
+The configuration is that of `ssh`: keys in `~/.ssh` or in the SSH agent, `~/.ssh/config`, and known_hosts.
+Passwords are not supported.
 """
 
 from contextlib import suppress
@@ -29,10 +28,10 @@ class SshError(UserError):
 
 @dataclass(frozen=True)
 class Server:
-    """Where to connect and as whom, after `~/.ssh/config` has been asked.
+    """The address and the user of a connection, with the settings of `~/.ssh/config`.
 
     Attributes:
-        user: None is the one this process runs as.
+        user: None means the user that runs this process.
         keys: files of private keys beyond the default ones.
         known_hosts: files of host keys, beyond the default ones.
     """
@@ -52,14 +51,14 @@ class _UnknownHostKey(Exception):
 
 
 class _Refuse:
-    """What paramiko asks about a host without a known key."""
+    """Paramiko's policy for a host without a known key: refuse it."""
 
     def missing_host_key(self, _client: object, _host: str, key: paramiko.PKey) -> NoReturn:
         raise _UnknownHostKey(_described(key))
 
 
 def find_server(url: str) -> Server:
-    """The server of a URL, with what `~/.ssh/config` says of it; the URL has the last word.
+    """The server of a URL, with its settings in `~/.ssh/config`; the URL overrides them.
 
     Raises:
         SshError: the configuration cannot be understood.
@@ -94,10 +93,10 @@ def path_of(url: str) -> PurePosixPath:
 
 
 def connect(server: Server) -> tuple[paramiko.SSHClient, paramiko.SFTPClient]:
-    """A connection, to be closed by the caller, and the server's files on it.
+    """A connection, which the caller must close, and its SFTP client.
 
     Raises:
-        SshError: there is none.
+        SshError: the connection failed.
     """
     client = paramiko.SSHClient()
     try:
@@ -117,7 +116,7 @@ def connect(server: Server) -> tuple[paramiko.SSHClient, paramiko.SFTPClient]:
 
 
 def broken(error: Exception, server: Server) -> SshError:
-    """A connection that could not be made, or broke."""
+    """The error for a connection that failed or was lost."""
     return SshError(
         f"The connection to the SSH server {server} failed ({error or type(error).__name__}).",
         remedy="see whether `sftp` reaches the server from this machine.",
@@ -138,7 +137,7 @@ def _connect(client: paramiko.SSHClient, server: Server) -> None:
             channel_timeout=TIMEOUT,
         )
     except paramiko.SSHException as error:
-        # Paramiko's words for having found no key at all, for which it has no class of its own.
+        # Paramiko has no exception class for finding no key at all, only this message.
         if str(error) == "No authentication methods available":
             raise paramiko.AuthenticationException(str(error)) from error
         raise

@@ -1,4 +1,4 @@
-"""The questions put to a snapshot of files."""
+"""The checks of a snapshot that was read from files."""
 
 from opensense_okta.directories.checks import SHARED, Check, Table
 

@@ -1,4 +1,4 @@
-"""Examines a directory's files: reads them as a sync would, and tells what was understood."""
+"""Examines a directory's files: reads them as a sync would, and reports the result."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ SIGNS = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "vertical bar", " ": 
 
 
 async def examine(directory: CsvDirectory, stale_after_days: int) -> list[CheckResult]:
-    """What a sync would meet: the files, their age, their header, and their rows."""
+    """Checks what a sync would read: the files, their age, their header and their rows."""
     with TemporaryDirectory(prefix="opensense-doctor-") as folder:
         place = Path(folder)
         with ReadCheckpoint(place, csv.FILES) as checkpoint, engine.start(place) as connection:
@@ -52,7 +52,7 @@ def _understood(
 
 
 def _end(files: Sequence[NormalizedFile]) -> list[CheckResult]:
-    """Nothing where every file ends with a line break, as most do."""
+    """A warning if a file does not end with a line break; usually there is none."""
     unended = [file.name for file in files if not file.ended]
     if not unended:
         return []
@@ -95,7 +95,7 @@ def _header(directory: CsvDirectory, file: NormalizedFile) -> CheckResult:
 
 
 def _nearly_attributes(directory: CsvDirectory, file: NormalizedFile) -> list[str]:
-    """The columns that nothing is made of, but would be, were they written like attributes."""
+    """Unused columns whose names differ from an attribute's only in case, blanks, `_` or `-`."""
     mapped = directory.attributes
     return [
         f"{header} ({name})"
@@ -107,7 +107,7 @@ def _nearly_attributes(directory: CsvDirectory, file: NormalizedFile) -> list[st
 
 
 def _spoilt_rows(evidence: Mapping[str, int]) -> list[CheckResult]:
-    """Rows and cells that a sync would read otherwise than they are written."""
+    """Warnings: rows that are set aside, error cells read as blank, numbers with lost digits."""
     results = (check.run(evidence) for check in ROW_CHECKS)
     return [
         CheckResult.make(result.name, "warning", result.message, result.hint)

@@ -1,7 +1,7 @@
-"""What can be wrong with a file, in words.
+"""The errors that a file can have, with their messages.
 
-No cell is quoted, and of headers only names that the organization file itself has, or that are nearly
-those: a file without a header line has a person's data where the headers should be.
+A message never quotes a cell. It quotes a header only if the organization file has the same name or a
+similar one: if a file has no header line, a person's data is in the place of the headers.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ class FileTrouble(DirectoryError):
 
 
 def missing(location: str, key: str, *, pattern: bool) -> Unreachable:
-    """There is no file where one should be."""
+    """There is no file at the configured location."""
     what = "No file matches" if pattern else "There is no file"
     return Unreachable(
         f"{what} {location}.",
@@ -31,7 +31,7 @@ def missing(location: str, key: str, *, pattern: bool) -> Unreachable:
 
 
 def unreachable(name: str, reason: str) -> Unreachable:
-    """The file, or where it lies, cannot be read."""
+    """The file, or the place where it is stored, cannot be read."""
     return Unreachable(
         f"{name} cannot be read: {reason}.",
         remedy="Check that whoever runs this may read it, and that the place is up and its address right.",
@@ -39,7 +39,7 @@ def unreachable(name: str, reason: str) -> Unreachable:
 
 
 def unsupported(location: str, key: str, reason: str) -> FileTrouble:
-    """Nothing installed reads files at such an address."""
+    """No installed package reads files at such an address."""
     return FileTrouble(
         f"{location} cannot be read: {reason}.",
         remedy=f"Correct `{key}` in the organization file, or install the package that fsspec needs for"
@@ -48,7 +48,7 @@ def unsupported(location: str, key: str, reason: str) -> FileTrouble:
 
 
 def unencrypted(location: str, key: str) -> FileTrouble:
-    """An address at which anybody on the way could read and change the file."""
+    """An address without encryption: others on the network could read and change the file."""
     return FileTrouble(
         f"{location} is not encrypted.",
         remedy=f"Correct `{key}`: use https: or sftp:. Plain http: and ftp: are only possible on loopback.",
@@ -56,7 +56,7 @@ def unencrypted(location: str, key: str) -> FileTrouble:
 
 
 def folder(name: str, key: str) -> FileTrouble:
-    """A folder where a file should be."""
+    """The location is a folder, not a file."""
     return FileTrouble(
         f"{name} is a folder, not a file.",
         remedy=f"Name the file in `{key}`, or all files of the folder: {name.rstrip('/')}/*.csv",
@@ -64,7 +64,7 @@ def folder(name: str, key: str) -> FileTrouble:
 
 
 def empty(name: str) -> IncompleteListing:
-    """A file without a single character."""
+    """The file is empty."""
     return IncompleteListing(
         f"{name} is empty.", remedy=f"An export is never empty. {WAIT}", transient=True
     )
@@ -80,7 +80,7 @@ def header_only(name: str) -> IncompleteListing:
 
 
 def ids_only(name: str) -> IncompleteListing:
-    """No row has a filled cell beside the id."""
+    """In every row, all cells except the id are blank."""
     return IncompleteListing(
         f"{name} has no row with anything but an id.",
         remedy=f"Set `id` to the column that identifies a row. {WAIT}",
@@ -100,7 +100,7 @@ def changed(name: str) -> IncompleteListing:
 def half_written(
     name: str, line: int, found: int, columns: int, *, ended: bool
 ) -> IncompleteListing:
-    """The last row is short."""
+    """The last row has too few columns."""
     footer = (
         " If the export ends with a line of its own, such as a total, leave that out."
         if ended
@@ -135,7 +135,7 @@ def ragged(name: str, line: int, found: int, columns: int) -> FileTrouble:
 
 
 def long_row(name: str, line: int) -> FileTrouble:
-    """A row longer than any row of people is."""
+    """A row that is too long to be real."""
     return FileTrouble(
         f"{name}, line {line}: the row is longer than 64 million characters.",
         remedy=f"Most likely a quotation mark is never closed. {EXPORT}",
@@ -143,7 +143,7 @@ def long_row(name: str, line: int) -> FileTrouble:
 
 
 def uneven_ends(name: str, line: int) -> FileTrouble:
-    """One more, empty cell at the end of some rows."""
+    """Some rows have one extra, empty cell at the end."""
     return FileTrouble(
         f"{name}, line {line}: some rows end with one more delimiter than the header, others do not.",
         remedy=f"Let all rows end alike. {EXPORT}",
@@ -160,7 +160,7 @@ def whole_line_quoted(name: str, line: int) -> FileTrouble:
 
 
 def header_again(name: str, lines: Sequence[int], count: int) -> FileTrouble:
-    """The header comes a second time, as where files were put together."""
+    """The header line is repeated, as when several files are appended to one."""
     return FileTrouble(
         f"{name}, {in_lines(lines, count)}: the header comes again.",
         remedy=f"Several exports were probably appended to one file: keep the header of the first. {EXPORT}",
@@ -168,7 +168,7 @@ def header_again(name: str, lines: Sequence[int], count: int) -> FileTrouble:
 
 
 def unreadable_rows(name: str) -> FileTrouble:
-    """Rows that cannot be told apart, and no better idea why."""
+    """The rows cannot be separated, for an unknown reason."""
     return FileTrouble(
         f"The rows of {name} cannot be told apart.",
         remedy=f"Quotation marks or line ends are not as in any other CSV file. {EXPORT}",
@@ -176,7 +176,7 @@ def unreadable_rows(name: str) -> FileTrouble:
 
 
 def lost_rows(name: str, expected: int, found: int) -> IncompleteListing:
-    """Two readings of the same file do not agree."""
+    """Two reads of the same file have different numbers of rows."""
     return IncompleteListing(
         f"{name} was read twice, with {expected:,} rows and with {found:,}.",
         remedy="Report this with the file's line ends and quoting; its contents are not needed.",
@@ -184,7 +184,7 @@ def lost_rows(name: str, expected: int, found: int) -> IncompleteListing:
 
 
 def undecodable(name: str, line: int, encoding: str) -> FileTrouble:
-    """Bytes that are no text in the encoding."""
+    """Bytes that are not valid text in the encoding."""
     return FileTrouble(
         f"{name}, line {line}: there are bytes that are not {encoding} text.",
         remedy="Set `encoding` in the organization file to what the export writes (often windows-1252,"
@@ -193,7 +193,7 @@ def undecodable(name: str, line: int, encoding: str) -> FileTrouble:
 
 
 def is_utf8(name: str, line: int, encoding: str) -> FileTrouble:
-    """A file that is UTF-8, where another encoding is configured."""
+    """The file is UTF-8, but another encoding is configured."""
     return FileTrouble(
         f"{name}, line {line}: the file is UTF-8, but `encoding` is {encoding}: letters with accents would"
         " be read wrong.",
@@ -202,7 +202,7 @@ def is_utf8(name: str, line: int, encoding: str) -> FileTrouble:
 
 
 def c1_control(name: str, line: int, encoding: str) -> FileTrouble:
-    """Characters that no text has: bytes of another encoding."""
+    """Control characters that text does not contain: the bytes are of another encoding."""
     return FileTrouble(
         f"{name}, line {line}: read as {encoding}, it contains control characters (U+0080 to U+009F), so it"
         " is text in another encoding.",
@@ -212,7 +212,7 @@ def c1_control(name: str, line: int, encoding: str) -> FileTrouble:
 
 
 def half_a_character(name: str, line: int, encoding: str) -> IncompleteListing:
-    """The last bytes begin a character that does not follow."""
+    """The file ends in the middle of a character."""
     return IncompleteListing(
         f"{name}, line {line}: the file ends in the middle of a character, so it is only half there.",
         remedy=f"{WAIT} If it is whole, it is not {encoding}: set `encoding` in the organization file.",
@@ -221,7 +221,7 @@ def half_a_character(name: str, line: int, encoding: str) -> IncompleteListing:
 
 
 def not_text(name: str, line: int, encoding: str) -> FileTrouble:
-    """NUL characters: another encoding, or no text at all."""
+    """NUL characters: the file has another encoding, or is not text."""
     return FileTrouble(
         f"{name}, line {line}: read as {encoding}, it contains NUL characters, so it is not such a text.",
         remedy="If it is text, set `encoding` in the organization file (probably utf-16le); otherwise"
@@ -230,12 +230,12 @@ def not_text(name: str, line: int, encoding: str) -> FileTrouble:
 
 
 def other_format(name: str, what: str, how: str) -> FileTrouble:
-    """Another sort of file, recognized by how it begins."""
+    """A file of another format, recognized by its first bytes."""
     return FileTrouble(f"{name} is {what}, not CSV.", remedy=how)
 
 
 def one_column(name: str, delimiter: str, likely: str) -> FileTrouble:
-    """The header shows another delimiter than the one that is set."""
+    """The delimiter in the header differs from the configured one."""
     return FileTrouble(
         f"{name}, line 1: with the delimiter {_sign(delimiter)} everything is in one column; it looks"
         f" like the delimiter is {_sign(likely)}.",
@@ -244,7 +244,7 @@ def one_column(name: str, delimiter: str, likely: str) -> FileTrouble:
 
 
 def no_header(name: str, column: str, key: str, headers: Sequence[str]) -> FileTrouble:
-    """A column that is needed is not there."""
+    """A required column is missing."""
     near = nearest(column, headers)
     hint = f"; the nearest is `{near}`" if near else ""
     return FileTrouble(
@@ -255,7 +255,7 @@ def no_header(name: str, column: str, key: str, headers: Sequence[str]) -> FileT
 
 
 def doubled_header(name: str, header: str, positions: Sequence[int]) -> FileTrouble:
-    """Two columns of one name: which one is meant?"""
+    """Two columns have the same name."""
     which = " and ".join(str(position) for position in positions)
     return FileTrouble(
         f"{name}, line 1: the columns {which} are both named `{header}` (case and white space do not count).",
@@ -264,7 +264,7 @@ def doubled_header(name: str, header: str, positions: Sequence[int]) -> FileTrou
 
 
 def other_headers(name: str, first: str, position: int, header: str | None) -> FileTrouble:
-    """A file of several that does not go with the others."""
+    """One of several files differs from the first in its columns or its delimiter."""
     expected = f"`{header}`" if header is not None else "no more columns"
     return FileTrouble(
         f"{name}, line 1: column {position} is another one than in {first}, which has {expected} there.",
@@ -274,7 +274,7 @@ def other_headers(name: str, first: str, position: int, header: str | None) -> F
 
 
 def blank_cells(name: str, lines: Sequence[int], column: str, count: int) -> FileTrouble:
-    """Rows without what identifies them."""
+    """Rows with a blank cell in a column that identifies them."""
     return FileTrouble(
         f"{name}, {in_lines(lines, count)}: the column `{column}` is blank.",
         remedy=f"Every row needs a value there. {EXPORT}",
@@ -282,7 +282,7 @@ def blank_cells(name: str, lines: Sequence[int], column: str, count: int) -> Fil
 
 
 def doubled(rows: Sequence[tuple[str, Sequence[int]]], column: str, count: int) -> FileTrouble:
-    """Several rows with one id."""
+    """Several rows have the same id."""
     where = "; ".join(
         f"{name}, {in_lines(lines[:ROWS_NAMED], len(lines))}" for name, lines in rows[:ROWS_NAMED]
     )
@@ -310,7 +310,7 @@ def not_a_flag(name: str, lines: Sequence[int], column: str, count: int) -> File
 
 
 def in_lines(lines: Sequence[int], count: int) -> str:
-    """`line 7` or `lines 7, 9 and 1,204 more`; no number where none could be found."""
+    """`line 7` or `lines 7, 9 and 1,204 more`; only the count if no line is known."""
     if not lines:
         return f"{count:,} rows"
     more = f" and {count - len(lines):,} more" if count > len(lines) else ""

@@ -1,4 +1,4 @@
-"""Where a directory's files lie: a path, a pattern or any fsspec URL, and their bytes."""
+"""Finds a directory's files (by path, pattern or any fsspec URL) and reads their bytes."""
 
 import re
 from collections.abc import Iterator
@@ -17,12 +17,12 @@ from opensense_okta.storage.sftp import SshError, connect, find_server, path_of
 
 CHUNK = 1 << 20  # bytes read at once
 HIDDEN = (".", "~$")
-"""Begin the names of hidden files and of those by which Word and Excel lock a file."""
+"""Prefixes of the names of hidden files, and of the lock files of Word and Excel."""
 
 
 @dataclass(frozen=True)
 class Stamp:
-    """What changes when a file is written; None where the place does not tell."""
+    """Values that change when a file is written; None if the file system does not report them."""
 
     size: int | None
     modified: datetime | None
@@ -30,12 +30,12 @@ class Stamp:
 
 @dataclass(frozen=True)
 class File:
-    """One file where it lies.
+    """One file in its file system.
 
     Attributes:
-        system: that has it.
-        path: in the system.
-        name: for people, without the credentials that an address may have.
+        system: the fsspec file system.
+        path: within the file system.
+        name: for people, without the credentials that an address may contain.
     """
 
     system: Any
@@ -43,10 +43,10 @@ class File:
     name: str
 
     def stamp(self) -> Stamp:
-        """Its size and when it was last written, as of now.
+        """Its current size and modification time.
 
         Raises:
-            Unreachable: the place does not answer, or not to us.
+            Unreachable: the file system does not answer, or denies access.
         """
         try:
             self.system.invalidate_cache()
@@ -59,7 +59,7 @@ class File:
         """Its bytes.
 
         Raises:
-            Unreachable: the place does not answer, or not to us.
+            Unreachable: the file system does not answer, or denies access.
         """
         try:
             with self.system.open(self.path, "rb") as file:
@@ -71,7 +71,7 @@ class File:
     def _modified(self) -> datetime | None:
         try:
             when = self.system.modified(self.path)
-        except Exception:  # noqa: BLE001 - not every file system tells
+        except Exception:  # noqa: BLE001 - not every file system reports it
             return None
         if not isinstance(when, datetime):
             return None
@@ -79,15 +79,15 @@ class File:
 
 
 def find_files(location: str, key: str) -> list[File]:
-    """The file at a location, or all that match it, by name.
+    """The file at a location, or all files that match it, sorted by path.
 
     Args:
         location: a path, a pattern, or a URL of either.
-        key: that names the location in the organization file.
+        key: the key of the location in the organization file.
 
     Raises:
-        Unreachable: there is none, or the place does not answer.
-        FileTrouble: what is there is no file, or nothing installed reads such addresses.
+        Unreachable: there is no file, or the file system does not answer.
+        FileTrouble: the location is a folder, or no installed package reads such addresses.
     """
     shown = without_secrets(location)
     register()
@@ -114,18 +114,21 @@ def find_files(location: str, key: str) -> list[File]:
 
 
 def without_secrets(location: str) -> str:
-    """A location as it may be shown: no user, password, or signature."""
+    """A location without user, password and signature, so that it may be shown."""
     if "://" not in location:
         return location
     return re.sub(r"(?<=://)[^/@]*@", "", re.sub(r"(https?://[^?#]*)[?#].*", r"\1", location))
 
 
 def _found(system: Any, path: str, *, pattern: bool) -> dict[str, str]:  # noqa: ANN401 - fsspec has no types
-    """The paths that exist, and what each is. A name that really has such signs is no pattern."""
+    """The paths that exist, each with its type.
+
+    If a file has exactly this name, `*`, `?` and `[` in it are not a pattern.
+    """
     try:
         return {path: str(system.info(path).get("type"))}
     except FileNotFoundError as error:
-        cause = error.__cause__  # over HTTP everything that goes wrong is said to be no file
+        cause = error.__cause__  # over HTTP, every error is reported as a missing file
         if isinstance(cause, Exception) and not isinstance(cause, FileNotFoundError):
             raise cause from None
         if not pattern:
@@ -139,7 +142,7 @@ def _found(system: Any, path: str, *, pattern: bool) -> dict[str, str]:  # noqa:
 
 
 def _is_hidden(path: str, pattern: str) -> bool:
-    """Whether a match is a hidden file, as a shell understands it, or the lock file of an office program."""
+    """Whether a match is a hidden file by a shell's rules, or a lock file of Word or Excel."""
     parts, named = path.split("/"), pattern.split("/")
     fixed = next((at for at, part in enumerate(named) if re.search(r"[*?\[]", part)), len(named))
     return any(
@@ -149,7 +152,10 @@ def _is_hidden(path: str, pattern: str) -> bool:
 
 
 def _is_file(system: Any, path: str, kind: str) -> bool:  # noqa: ANN401 - fsspec has no types
-    """Also of a link, whose kind is neither; one that leads nowhere counts, to be told as missing."""
+    """Whether a path is a file or a link to one.
+
+    A link without a target counts, so that it is reported as missing.
+    """
     link = kind not in {"file", "directory"}
     return kind == "file" or (link and bool(system.isfile(path) or not system.exists(path)))
 
@@ -160,7 +166,7 @@ def _name(system: Any, path: str) -> str:  # noqa: ANN401 - fsspec has no types
 
 
 def _unreachable(name: str, error: Exception) -> DirectoryError:
-    """What a file system's error means; its own words may quote an address with its password."""
+    """The error to report. A file system's own message may contain an address with a password."""
     if isinstance(error, SshError):
         remedy = error.remedy[0].upper() + error.remedy[1:]
         return Unreachable(error.message, remedy=remedy, transient=error.transient)
@@ -173,7 +179,7 @@ def _unreachable(name: str, error: Exception) -> DirectoryError:
 
 
 class KnownServer(SFTPFileSystem):  # type: ignore[misc]  # fsspec has no types
-    """The files of one server, over a connection that is closed when nobody needs it any more."""
+    """The files of one SSH server. The connection is closed when nothing uses this object."""
 
     cachable = False
 
@@ -200,6 +206,6 @@ class KnownServer(SFTPFileSystem):  # type: ignore[misc]  # fsspec has no types
 
 
 def register() -> None:
-    """From now on fsspec reads `sftp:` and `ssh:` addresses this way."""
+    """Makes fsspec use `KnownServer` for `sftp:` and `ssh:` addresses."""
     for protocol in KnownServer.protocol:
         fsspec.register_implementation(protocol, KnownServer, clobber=True)

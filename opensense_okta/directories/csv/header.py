@@ -1,4 +1,4 @@
-"""Which column of a file is which: headers are compared as keys are."""
+"""Finds the configured columns in a file's header; case, white space and Unicode form do not count."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -11,16 +11,16 @@ from opensense_okta.directories.csv.normalize import DELIMITERS, Header, name_ke
 def accept_header(
     header: Header, first: Header | None, needed: Mapping[str, str], optional: Iterable[str]
 ) -> Header:
-    """The header with the spelling of the organization file.
+    """The header, with its columns spelled as in the organization file.
 
     Args:
-        header: as the file has it.
-        first: of the first file of the same pattern, as it was accepted; all files have its columns.
+        header: as it is in the file.
+        first: the accepted header of the first file of the pattern; all files must have its columns.
         needed: the columns that a file must have, each with the key of the organization file that names it.
         optional: other columns with a meaning.
 
     Raises:
-        FileTrouble: a needed column is missing, one comes twice, or the columns are not those of `first`.
+        FileTrouble: a required column is missing, a name occurs twice, or the columns differ from `first`.
     """
     if first is not None:
         _require_same(header, first)
@@ -52,7 +52,7 @@ def _missing(header: Header, column: str, key: str) -> csv_errors.FileTrouble:
 def _require_unique(file: str, names: Iterable[str]) -> None:
     positions: dict[bytes, int] = {}
     for position, name in enumerate(names, start=1):
-        # DuckDB compares names as bytes.lower does: without regard to the case of A to Z.
+        # DuckDB compares names as bytes.lower does: it ignores only the case of A to Z.
         first = positions.setdefault(name.encode().lower(), position)
         if first != position:
             raise csv_errors.doubled_header(file, name, (first, position))

@@ -1,8 +1,8 @@
-"""Writes a file into a private folder as the engine reads it best, and refuses a wrong structure.
+"""Copies a file to a private folder in the form that suits DuckDB, and refuses a wrong structure.
 
-One pass over the bytes decides everything that concerns structure: encoding, delimiter, quotes, width and
-line numbers. What cells may hold is decided in SQL (`parse.py`). The normalized file is UTF-8. Its first
-columns are the line of the row in the original file and a mark of rows with at most one filled cell.
+One pass over the bytes checks the whole structure: encoding, delimiter, quotes, width and line numbers. The
+content of cells is checked in SQL (`parse.py`). The normalized file is UTF-8. Its first two columns are the
+row's line number in the original file, and a mark for rows with at most one filled cell.
 """
 
 import re
@@ -18,10 +18,10 @@ from opensense_okta.directories.csv.rows import Grammar, Line, Rows, lines_of
 from opensense_okta.directories.csv.text import Seen, decode
 
 DELIMITERS = ",;\t|"
-LONGEST_HEADER = 1 << 20  # characters; beyond that it is no header
+LONGEST_HEADER = 1 << 20  # characters; a longer line is not a header
 SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 RESERVED = " "
-"""Begins the names of columns that are no header's: headers are stripped of white space."""
+"""First character of names that are not headers. No header has it, because white space is stripped."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Header:
     """The first line of a file.
 
     Attributes:
-        file: its name, for people.
-        names: of the columns, without surrounding white space; RESERVED and the position where there is none.
+        file: the file's name, for people.
+        names: of the columns, without surrounding white space; RESERVED and the position if there is none.
         delimiter: between columns.
         is_quoted: whether the line begins with a quotation mark.
     """
@@ -52,13 +52,13 @@ class NormalizedFile:
 
     Attributes:
         path: of the copy.
-        header: of the file, with the names that the organization file has for its columns.
-        columns: of the copy, behind the line and the mark.
+        header: of the file, with its columns spelled as in the organization file.
+        columns: of the copy, after the line and the mark.
         rows: how many there are; longest: characters of the longest one.
-        ended: whether the file ends with a line end; one that does not may be cut off in its last cell.
+        ended: whether the file ends with a line end; otherwise its last cell may be truncated.
         suspicious: whether cells may be errors or numbers in scientific notation.
         size: bytes of the file; digest: their SHA-256.
-        modified: when the file was last written; None if its place has no times.
+        modified: when the file was last written; None if the file system does not report it.
     """
 
     path: Path
@@ -90,12 +90,12 @@ def normalize(
     Args:
         file: to be read.
         path: of the copy.
-        delimiter: the configured one; None: what the header shows.
+        delimiter: the configured one; None: detect it in the header.
         encoding: the configured one; None: UTF-8. A byte order mark has precedence.
-        accept: refuses a header, or returns it with the names that are used from here on.
+        accept: refuses a header, or returns it with the column names to use.
 
     Raises:
-        DirectoryError: the file cannot be read, changes meanwhile, or is no CSV file.
+        DirectoryError: the file cannot be read, changes during the read, or is not a CSV file.
     """
     stamp, seen = file.stamp(), Seen()
     lines = lines_of(file.name, decode(file, encoding, seen), seen)
@@ -104,7 +104,7 @@ def normalize(
     with path.open("w", encoding="utf-8", newline="") as target:
         try:
             target.writelines(_with_first_line(rows, header.delimiter))
-        except UnicodeEncodeError:  # half of a surrogate pair: some encodings can express that
+        except UnicodeEncodeError:  # half of a surrogate pair, which some encodings can contain
             raise csv_errors.undecodable(file.name, seen.lines, "Unicode") from None
     if file.stamp() != stamp or seen.size < (stamp.size or 0):
         raise csv_errors.changed(file.name)
@@ -124,12 +124,12 @@ def normalize(
 
 
 def name_key(name: str) -> str:
-    """A column's name without regard to white space, case and Unicode form."""
+    """A column's name for comparison: white space, case and Unicode form do not count."""
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def _with_first_line(rows: Rows, delimiter: str) -> Iterator[str]:
-    """The rows below a line of constants: DuckDB takes the first line end for that of all rows."""
+    """The rows after a line of constants: DuckDB expects all rows to end as the first line does."""
     first = next(iter(rows), "")
     yield delimiter.join(['"x"'] * (rows.width + 2)) + "\n"
     yield first
@@ -151,7 +151,7 @@ def _read_header(name: str, lines: Iterator[Line], delimiter: str | None) -> Hea
 
 
 def _complete(name: str, number: int, line: str, lines: Iterator[Line]) -> str:
-    """The header with the line breaks that its quoted cells contain; its delimiter is not known yet."""
+    """The whole header: quoted cells may contain line breaks. Its delimiter is not known yet."""
     text = line
     while text.count('"') % 2:
         _, more = next(lines, (0, None))

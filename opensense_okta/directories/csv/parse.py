@@ -1,4 +1,4 @@
-"""Makes tables of normalized files, and refuses rows with wrong cells: the rules are set-based SQL."""
+"""Makes tables from normalized files, and refuses rows with wrong cells. The rules are set-based SQL."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,22 +9,22 @@ from opensense_okta.directories.csv import errors as csv_errors
 from opensense_okta.directories.csv.normalize import RESERVED, NormalizedFile
 from opensense_okta.storage import engine
 
-LINE_LIMIT = 2_000_000  # bytes; DuckDB's own, which it needs 16 times as buffer
+LINE_LIMIT = 2_000_000  # bytes, DuckDB's default; its buffer must be 16 times as large
 BYTES_PER_CHARACTER = 4
 
 
 @dataclass(frozen=True)
 class Keys:
-    """The columns that must be right in every row.
+    """The columns to check in every row.
 
     Attributes:
-        key: what identifies a row.
-        other: the second part of it.
+        key: the column that identifies a row.
+        other: the second part of the key.
         unique: whether a key identifies one row.
-        needs_more: whether a row that has nothing but a key is set aside.
-        active: says whether the row's user is active.
-        login, email: whose blank and malformed cells are counted, but are no reason to refuse a file.
-        numbers: ids and phone numbers, in which scientific notation is counted.
+        needs_more: whether a row with only a key is set aside.
+        active: the column that says whether a user is active.
+        login, email: blank and malformed cells are counted, but do not make a file invalid.
+        numbers: columns of ids and phone numbers; cells in scientific notation are counted.
     """
 
     key: str
@@ -43,10 +43,10 @@ def read_rows(
     """Makes the view `csv_rows` and the tables `csv_keys` and `csv_odd_cells` of files with the same columns.
 
     Returns:
-        How many rows there are, without those that are set aside.
+        The number of rows, without those that are set aside.
 
     Raises:
-        DirectoryError: rows that are not right; it names their lines.
+        DirectoryError: some rows are wrong; the message names their lines.
     """
     columns = {
         f"{RESERVED}line": "BIGINT",
@@ -81,7 +81,7 @@ def read_rows(
             login_column=keys.login,
             email_column=keys.email,
         )
-    except duckdb.InvalidInputException:  # its words quote rows, so they end here
+    except duckdb.InvalidInputException:  # its message quotes rows, so it is dropped
         raise csv_errors.unreadable_rows(files[0].name) from None
     _refuse_wrong(connection, files, keys)
     counted = _run(connection, "count.sql")[0]

@@ -1,12 +1,12 @@
 """Reads files, as a human-resources system exports them: users, and optionally groups and memberships.
 
-Every cell is text and stays as it is written, leading zeros and dates included; only what identifies a
-row is stripped of white space. A file that is not whole, or not right in every row, is refused: a file
-cannot say "ask again", so half of one would be taken for people who left (invariant 2).
+Every cell is text and stays as it is written, including leading zeros and dates; white space is stripped
+only from the columns that identify a row. A file that is incomplete, or has a wrong row, is refused: a file
+cannot answer "try again", so people missing from it would count as people who left (invariant 2).
 
-Files come to a private folder first, normalized (`normalize.py`): what is read cannot change any more, and
-DuckDB meets one encoding and one way of quoting. Nothing is carried over from the snapshot before, and
-nothing is resumed.
+Files are first copied to a private folder and normalized (`normalize.py`): the copies cannot change any more,
+and DuckDB reads one encoding and one way of quoting. Nothing is carried over from the previous snapshot, and
+no read is resumed.
 """
 
 import hashlib
@@ -32,18 +32,18 @@ from opensense_okta.directories.snapshot import Cost
 from opensense_okta.storage import engine
 
 FILES: tuple[str, ...] = ()
-"""Of the checkpoint: none; whole files are copied, and read again by whoever starts anew."""
+"""Files of the checkpoint: none. Files are copied as a whole, and a new read copies them again."""
 
 COPIES = "files"
 COMPARED = ("files_unended", "groups", "memberships")
-"""Counts of the snapshot before that the checks compare with."""
+"""Counts of the previous snapshot that the checks compare with."""
 
 PHONES_AND_IDS = ("work_phone", "mobile_phone", "employee_number")
-DIGITS = 12  # of the digest that evidence keeps: as many as any reader of JSON keeps of a number
+DIGITS = 12  # hex digits of the digest in the evidence; every JSON reader keeps them exactly
 
 
 def source_scope(directory: CsvDirectory) -> dict[str, object]:
-    """What decides what is read: the files, and what identifies a row."""
+    """The settings that decide what is read: the files, and the column that identifies a row."""
     locations = (directory.users, directory.groups, directory.memberships)
     return {
         "files": [
@@ -59,11 +59,11 @@ class Reader:
 
     Args:
         directory: its settings.
-        checkpoint: its folder takes the copies.
-        connection: where the tables are made, by their names.
+        checkpoint: the copies are stored in its folder.
+        connection: the database in which the tables are made.
         before: not used: nothing is carried over.
         full: not used: all files are read in any case.
-        listener: told how far the read has come.
+        listener: is notified of the progress.
     """
 
     def __init__(
@@ -93,12 +93,12 @@ class Reader:
         """Copies the files and makes the raw tables.
 
         Raises:
-            DirectoryError: a file is missing, half-written, or not right in every row.
+            DirectoryError: a file is missing or half-written, or has wrong rows.
         """
-        shutil.rmtree(self._folder, ignore_errors=True)  # of an earlier try
+        shutil.rmtree(self._folder, ignore_errors=True)  # left by an earlier attempt
         self._folder.mkdir(mode=0o700)
         directory = self._directory
-        # All are copied before any is read, so that they are of one moment.
+        # All files are copied before any is read, so that they are of the same time.
         self._users = self._copies("users", directory.users)
         groups = self._copies("groups", directory.groups)
         memberships = self._copies("memberships", directory.memberships)
@@ -114,7 +114,7 @@ class Reader:
         """The evidence for and against the raw tables as they are stored, by name.
 
         Raises:
-            IncompleteListing: not as many users are stored as were counted in the files.
+            IncompleteListing: the number of stored users differs from the count in the files.
         """
         found = self._sql("evidence.sql")
         evidence = {str(row["name"]): int(str(row["count"])) for row in found}
@@ -153,7 +153,7 @@ class Reader:
         )
 
     def _needed(self, key: str) -> dict[str, str]:
-        """The columns that a file must have, each with where it is said so."""
+        """The columns that a file must have, each with what to correct if it is missing."""
         directory = self._directory
         if key == "groups":
             return dict.fromkeys(("id", "name"), "the header of `groups`")
@@ -203,7 +203,7 @@ class Reader:
         self._listener(Progress("users", self._rows))
 
     def _column(self, attribute: str) -> str | None:
-        """Which column of the users has an attribute; None: no one."""
+        """The column of an attribute in the files of users; None if there is none."""
         header = self._directory.attributes.get(attribute, attribute)
         return header if header in self._users[0].header.names else None
 
@@ -224,15 +224,15 @@ class Reader:
 
 
 def age_in_days(copies: Sequence[NormalizedFile], now: datetime) -> int:
-    """Whole days since the day on which the oldest of the files was written; 0 where none tells.
+    """Days from the date on which the oldest file was written; 0 if no file has a date.
 
-    Each of several files has people of its own, so one whose export has stopped makes the whole stale.
+    The oldest file counts: each file has different people, so one stopped export makes all stale.
     """
     oldest = min((copy.modified for copy in copies if copy.modified), default=now)
     return max((now.date() - oldest.astimezone(UTC).date()).days, 0)
 
 
 def _digest_number(copies: Sequence[NormalizedFile]) -> int:
-    """A number that is another one when a byte of a file is."""
+    """A number that changes when a byte of a file changes."""
     digests = "".join(sorted(copy.digest for copy in copies))
     return int(hashlib.sha256(digests.encode()).hexdigest()[:DIGITS], 16)

@@ -1,4 +1,4 @@
-"""The structure of a CSV text: lines, quoted cells and rows. It knows nothing of what cells mean."""
+"""The structure of a CSV text: lines, quoted cells and rows, but not the meaning of cells."""
 
 import io
 import re
@@ -8,7 +8,7 @@ from opensense_okta.directories.csv import errors as csv_errors
 from opensense_okta.directories.csv.text import Seen
 
 LONGEST_ROW = 64 << 20
-"""Characters. A longer row is a quotation mark that never closes."""
+"""Characters. A longer row means that a quotation mark never closes."""
 
 
 class Grammar:
@@ -31,7 +31,7 @@ class Grammar:
         self._several = re.compile(rf"(?:{empty}{d})*+{cell}(?:{empty}{d})*+(?!{empty}\Z)")
 
     def simple_row(self, width: int) -> re.Pattern[str]:
-        """Matches a row of so many cells that needs no change: no blank is outside of quotes."""
+        """Matches a row of `width` cells that needs no change: no blanks around quoted cells."""
         cell = rf'(?:"[^"]*+(?:""[^"]*+)*+"|[^"{self._d}\r\n]*+)'
         return re.compile(rf"{cell}(?:{self._d}{cell}){{{width - 1}}}")
 
@@ -56,14 +56,14 @@ class Grammar:
 
 
 CLOSES = re.compile(r'[^"]*+(?:""[^"]*+)*+"')
-"""Matches a line that begins inside a quoted cell and in which the cell ends."""
+"""Matches a line that begins inside a quoted cell and contains the end of that cell."""
 
 Line = tuple[int, str]
-"""A line's number, as a text editor counts, and its text with its line end."""
+"""A line's number, counted as in a text editor, and its text with the line end."""
 
 
 def lines_of(name: str, texts: Iterable[str], seen: Seen) -> Iterator[Line]:
-    """The lines of a text that comes in pieces; `seen` counts them."""
+    """The lines of a text that is read in pieces; `seen` gets their number."""
     number, rest = 0, ""
     for text in texts:
         lines = list(io.StringIO(rest + text, newline=""))
@@ -77,12 +77,12 @@ def lines_of(name: str, texts: Iterable[str], seen: Seen) -> Iterator[Line]:
 
 
 class Rows:
-    """The rows below the header of one file, checked and written alike.
+    """The rows below the header of one file, checked and written in one style.
 
     Attributes:
-        count: how many rows there were so far.
+        count: number of rows so far.
         longest: characters of the longest of them.
-        width: cells of each row: as many as the header has, or one more, empty one at the end of every row.
+        width: cells of each row: as many as the header has, or one more if every row ends with an empty cell.
     """
 
     def __init__(self, name: str, lines: Iterator[Line], grammar: Grammar, columns: int) -> None:
@@ -100,7 +100,7 @@ class Rows:
         Rows of blank cells are left out.
 
         Raises:
-            DirectoryError: a row has another width than the header, or a quotation mark is wrong.
+            DirectoryError: the width of a row differs from the header's, or a quotation mark is wrong.
         """
         grammar, d = self._grammar, self._grammar.delimiter
         for number, line in self._lines:
@@ -117,7 +117,7 @@ class Rows:
             yield f"{number}{d}{mark}{d}{row}\n"
 
     def _is_simple(self, row: str) -> bool:
-        """Whether a row has the right width and needs no change; the usual ways to write are fastest."""
+        """Whether a row has the right width and needs no change; common styles are checked first."""
         quotes = row.count('"')
         if not quotes:
             return row.count(self._grammar.delimiter) == self.width - 1
@@ -129,7 +129,7 @@ class Rows:
         return every_cell_quoted or self._simple.fullmatch(row) is not None
 
     def _checked(self, number: int, line: str) -> str:
-        """A row with its cells quoted alike; empty for a blank line."""
+        """A row with all cells quoted; empty for a blank line."""
         text = self._complete(number, line)
         cells = self._grammar.cells(text.rstrip("\r\n"))
         if cells is None:
@@ -144,7 +144,7 @@ class Rows:
         return self._grammar.delimiter.join(quoted(cell) for cell in cells)
 
     def _complete(self, number: int, line: str) -> str:
-        """A line with those that follow it, until no quoted cell is open."""
+        """A line and the lines after it, until no quoted cell is open."""
         parts = [line]
         while self._grammar.is_open("".join(parts)):
             for _, more in self._lines:

@@ -17,7 +17,7 @@ C1_CONTROL_UTF8 = re.compile(b"\xc2[\x80-\x9f]")
 SPREADSHEET_ERROR = re.compile("#[¡¿]?[A-Z]")
 SUSPICIOUS = ("Err:", "E+", '="')
 NOT_ASCII = re.compile(rb"[^\x00-\x7f]")
-BYTE_ORDER_MARKS = (  # the longer one first: one begins as another
+BYTE_ORDER_MARKS = (  # longer marks first: UTF-32 LE begins with UTF-16 LE
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -43,9 +43,9 @@ class Seen:
 
     Attributes:
         size: in bytes.
-        lines: how many lines are complete; who splits the text into lines counts them.
+        lines: number of complete lines, counted by `rows.lines_of`.
         ended: whether the text ends with a line end.
-        suspicious: whether cells may be a spreadsheet's errors, texts in formulas, or in scientific notation.
+        suspicious: whether cells may contain spreadsheet errors, texts in formulas or scientific notation.
     """
 
     size: int = 0
@@ -83,7 +83,7 @@ def decode(file: File, encoding: str | None, seen: Seen) -> Iterator[str]:
         seen: is updated with each piece.
 
     Raises:
-        DirectoryError: the file cannot be read, or is not such text.
+        DirectoryError: the file cannot be read, or is not text in the encoding.
     """
     chunks = file.chunks()
     first = next(chunks, b"")

@@ -1,4 +1,4 @@
-"""Private keys and what is signed with them (RFC 7515, 7517, 7518)."""
+"""Reads private keys and certificates, and signs with them (RFC 7515, 7517, 7518)."""
 
 import base64
 import json
@@ -18,19 +18,19 @@ from joserfc.jwk import ECKey, RSAKey, import_key
 
 from opensense_okta.directories.errors import CredentialsRejected
 
-SMALLEST_RSA = 2048  # bits; Okta takes no smaller one (docs/okta-api.md, "Service app")
+SMALLEST_RSA = 2048  # bits; Okta accepts no smaller key (docs/okta-api.md, "Service app")
 CURVES = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}
-RSA_ALGORITHMS = ("RS256", "RS384", "RS512")  # the first, unless a JWK names another
+RSA_ALGORITHMS = ("RS256", "RS384", "RS512")  # the first is used, unless a JWK names another
 
 
 @dataclass(frozen=True)
 class SigningKey:
-    """A private key and how it signs.
+    """A private key and its signature algorithm.
 
     Attributes:
         key: RSA or elliptic curve.
-        algorithm: as JWS names it.
-        kid: which of the owner's keys it is, where that was said.
+        algorithm: its name in JWS.
+        kid: the id of the key, if it is known.
     """
 
     key: RSAKey | ECKey
@@ -49,22 +49,22 @@ class SigningKey:
 
 
 def new_key() -> SigningKey:
-    """A key for this process alone."""
+    """A new key that only this process uses."""
     return SigningKey(ECKey.generate_key("P-256"), "ES256")
 
 
 def read_key(text: str, kid: str | None = None) -> SigningKey:
-    """The private key that a PEM or a JWK holds.
+    """Reads the private key in a PEM or a JWK.
 
     Args:
         text: PEM (PKCS#1, PKCS#8 or SEC 1) or a JWK as JSON.
-        kid: which key it is; a JWK's own `kid` counts when it is left out.
+        kid: the id of the key; if it is left out, a JWK's own `kid` is used.
 
     Raises:
-        CredentialsRejected: it holds none that can be used. The text never quotes the key.
+        CredentialsRejected: there is no usable key. The message never quotes the key.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SecurityWarning)  # what is too weak is refused below
+        warnings.simplefilter("ignore", SecurityWarning)  # weak keys are refused below
         key, own_kid = _jwk(text) if text.lstrip().startswith("{") else (_pem(text), None)
     if not key.is_private:
         raise _unusable("it holds only the public half")
@@ -112,7 +112,7 @@ def _algorithm(key: RSAKey | ECKey) -> str:
     if isinstance(key, ECKey):
         try:
             return CURVES[key.curve_name]
-        except KeyError:  # also the library's own, of a curve that it does not know
+        except KeyError:  # the library raises it, too, for a curve that it does not know
             raise _unusable(f"its curve is none of {', '.join(CURVES)}") from None
     if key.raw_value.key_size < SMALLEST_RSA:
         raise _unusable(f"an RSA key needs {SMALLEST_RSA} bits or more")
@@ -128,7 +128,7 @@ def _unusable(why: str) -> CredentialsRejected:
 
 
 _BLOCK = re.compile(r"-----BEGIN (?P<kind>[A-Z0-9 ]+)-----.*?-----END (?P=kind)-----", re.DOTALL)
-ALGORITHM = "PS256"  # what Entra documents (docs/entra-api.md, "Token")
+ALGORITHM = "PS256"  # the one that Entra documents (docs/entra-api.md, "Token")
 
 
 @dataclass(frozen=True)
@@ -136,9 +136,9 @@ class Certificate:
     """A certificate with its private key.
 
     Attributes:
-        key: that signs for it.
-        thumbprint: SHA-256 of the certificate, as JWS writes it (RFC 7515 §4.1.8).
-        expires: when it is no longer good.
+        key: the private key.
+        thumbprint: SHA-256 of the certificate, in the form of JWS (RFC 7515 §4.1.8).
+        expires: the end of its validity.
     """
 
     key: SigningKey
@@ -147,10 +147,12 @@ class Certificate:
 
 
 def read_certificate(text: str) -> Certificate:
-    """The certificate and the private key that a PEM holds, in any order, among others of a chain.
+    """Reads the certificate and the private key in a PEM.
+
+    They may be in any order, and the PEM may contain a chain of certificates.
 
     Raises:
-        CredentialsRejected: there are none that belong together. The text never quotes the key.
+        CredentialsRejected: there is no usable pair. The message never quotes the key.
     """
     blocks = [(match["kind"], match[0]) for match in _BLOCK.finditer(text)]
     keys = [block for kind, block in blocks if kind.endswith("PRIVATE KEY")]
@@ -183,7 +185,7 @@ def read_certificate(text: str) -> Certificate:
 
 def _public(holder: object) -> bytes:
     """The public key of a certificate or private key, to compare."""
-    key = holder.public_key()  # type: ignore[attr-defined]  # both have it, without a type in common
+    key = holder.public_key()  # type: ignore[attr-defined]  # both have it, but no common type
     spki = serialization.PublicFormat.SubjectPublicKeyInfo
     return bytes(key.public_bytes(serialization.Encoding.DER, spki))
 

@@ -1,4 +1,4 @@
--- Where the first of the keys that identify several rows is.
+-- The first key that several rows have: the lines of these rows, by file.
 --
 -- table csv_keys                                   of keys.sql
 

@@ -1,4 +1,4 @@
--- What speaks for a snapshot and against it: counts by name.
+-- The evidence for and against a snapshot: counts by name.
 --
 -- tables raw_users, raw_groups, memberships        as stored
 -- table csv_keys, macro means_active               of keys.sql, of the users
@@ -21,7 +21,7 @@ members as (
     from memberships
 ),
 active as (
-    -- A file without such a column says nothing of anybody's.
+    -- If a file has no such column, nothing is counted.
     select
         count(*) filter (where without_login) as without_login,
         count(*) filter (where without_email) as without_email
@@ -55,7 +55,7 @@ select unnest([
     {name: 'groups_unknown', count: members.of_unknown_groups},
     {name: 'logins_missing', count: active.without_login},
     {name: 'emails_malformed', count: active.without_email},
-    -- Places are numbers, because evidence has no texts: of the file, the line and the column. 0: none.
+    -- Evidence has no texts, so a place is three numbers: file, line and column. 0: none.
     {name: 'rows_id_only', count: id_only.rows},
     {name: 'rows_id_only_file', count: coalesce(id_only.first.file, 0)},
     {name: 'rows_id_only_line', count: coalesce(id_only.first.line, 0)},
@@ -67,7 +67,7 @@ select unnest([
     {name: 'cells_scientific_file', count: coalesce(odd.first_scientific.file, 0)},
     {name: 'cells_scientific_line', count: coalesce(odd.first_scientific.line, 0)},
     {name: 'cells_scientific_column', count: coalesce(odd.first_scientific.position, 0)},
-    -- What other kinds count: nothing of it can happen to a file.
+    -- Counts of other kinds of directories; none of this can happen to a file.
     {name: 'groups_carried_over', count: 0},
     {name: 'groups_gone', count: 0},
     {name: 'groups_miscounted', count: 0},

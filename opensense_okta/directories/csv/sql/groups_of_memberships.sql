@@ -1,4 +1,4 @@
--- The groups that memberships name, where no file lists groups.
+-- The groups that memberships name, if no file lists groups.
 --
 -- table memberships                                of memberships.sql
 -- set variable captured_at = '2026-11-23 02:00:00+00';

@@ -1,14 +1,14 @@
--- What must be right in each row: what identifies it, and whether it is active. And what speaks for it.
+-- The cells to check in each row: what identifies it, whether it is active, its login and e-mail address.
 --
 -- view csv_rows, macro stripped                    of rows.sql
--- set variable key_column = 'id';                  what identifies a row
--- set variable other_column = 'id';                the second part of it; the same where there is none
--- set variable needs_more = true;                  whether a row that has nothing but a key is set aside
--- set variable active_column = 'active';           NULL, as of the next two: there is no such column
+-- set variable key_column = 'id';                  the column that identifies a row
+-- set variable other_column = 'id';                the second part of the key; the same column if there is none
+-- set variable needs_more = true;                  whether a row with only a key is set aside
+-- set variable active_column = 'active';           NULL, also for the next two: there is no such column
 -- set variable login_column = 'user_name';
 -- set variable email_column = 'email';
 --
--- Only these columns are taken from the rows, which are wide.
+-- Only these columns are read, because rows are wide.
 
 create or replace temp macro or_key(column_name) as coalesce(column_name, getvariable('key_column'));
 

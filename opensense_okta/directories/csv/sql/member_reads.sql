@@ -1,4 +1,4 @@
--- When the members of each group were read: all of them, every time.
+-- When the members of each group were read: every read includes all groups.
 --
 -- table raw_groups
 create or replace view member_reads as

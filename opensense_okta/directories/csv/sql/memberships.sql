@@ -1,4 +1,4 @@
--- The memberships of a file; one that is written twice is one.
+-- The memberships of a file, without duplicates.
 --
 -- table csv_keys                                   of keys.sql
 

@@ -1,13 +1,13 @@
--- The rows of normalized files of one sort, every cell as it is written.
+-- The rows of normalized files of one kind, every cell as it is written.
 --
 -- set variable files = ['users-1.csv'];            normalized: UTF-8, a line of constants first, rows end with LF
 -- set variable columns = {' line': 'BIGINT', ' mark': 'VARCHAR', 'id': 'VARCHAR', ...};
---                                                  a name that begins with a blank is no header's
+--                                                  a name that begins with a blank is not a header
 -- set variable delimiter = ';';
 -- set variable line_limit = 2000000;               bytes of a row
 -- set variable buffer_size = 32000000;             bytes
 --
--- `nullstr` is what no file contains: an empty cell is an empty text, and `NULL` a name like any other.
+-- `nullstr` is a text that no file contains: an empty cell is an empty text, and `NULL` is a normal text.
 
 create or replace view csv_cells as
 from read_csv(
@@ -28,7 +28,7 @@ from read_csv(
     hive_partitioning = false -- the lake's folders are named like columns
 );
 
--- Without white space around it: Unicode's, and the control characters that separate lines and fields.
+-- Removes surrounding white space: Unicode's, and the control characters that separate lines and fields.
 create or replace temp macro stripped(text) as regexp_replace(
     text, '^[\s\x0B\x1C-\x1F\x{85}\p{Z}]+|[\s\x0B\x1C-\x1F\x{85}\p{Z}]+$', '', 'g'
 );

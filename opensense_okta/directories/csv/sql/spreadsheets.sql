@@ -1,15 +1,15 @@
--- What spreadsheets leave in cells: errors are blank, texts in formulas are texts. Only for files that have any.
+-- Corrects cells of spreadsheets: errors become blank, texts in formulas become texts. Only for suspicious files.
 --
 -- views csv_cells, csv_rows, macro stripped        of rows.sql
 -- set variable column_names = ['id', ...];         in their order in the file
 -- set variable number_columns = ['id', ...];       ids and phone numbers
 
--- Of Excel and LibreOffice, in any language: `#N/A`, `#BEZUG!`, `#¿NOMBRE?`, `Err:502`.
+-- Errors of Excel and LibreOffice, in any language: `#N/A`, `#BEZUG!`, `#¿NOMBRE?`, `Err:502`.
 create or replace temp macro is_error(cell) as
     ltrim(cell)[1] in ('#', 'E')
     and regexp_full_match(stripped(cell), '#[¡¿]?\p{Lu}[\p{Lu}/0_]*[!?]|#(N/A|N/D|NV|GETTING_DATA)|Err:\d{3}');
 
--- `="001"` is how an export keeps a spreadsheet from reading a text as a number.
+-- Exports write `="001"` so that a spreadsheet does not read the text as a number.
 create or replace temp macro as_text(cell) as case
     when ltrim(cell)[1] = '=' and regexp_full_match(stripped(cell), '="([^"]|"")*"')
     then replace(stripped(cell)[3:-2], '""', '"')
@@ -17,7 +17,7 @@ create or replace temp macro as_text(cell) as case
     else cell
 end;
 
--- Digits of such a number are lost.
+-- A number in scientific notation has lost digits.
 create or replace temp macro is_scientific(cell) as regexp_full_match(
     stripped(cell), '[+-]?\d+([.,]\d+)?[eE]\+\d+'
 );

@@ -1,5 +1,5 @@
--- The users of a file; read again whenever they are asked for, so that wide rows are never held in memory.
--- No temp view: that would hide the stored table, which takes the name next.
+-- The users of a file. Each query reads the files again, so that wide rows are never held in memory.
+-- Not a temp view: it would hide the stored table, which gets the same name next.
 --
 -- view csv_rows, macro stripped                    of rows.sql
 -- macros means_…, is_set_aside, variables          of keys.sql

@@ -1,7 +1,7 @@
--- What is wrong with rows, the most important problem first: by file, with the first lines.
+-- The problems of rows by file, the most important first, with the first lines of each.
 --
 -- table csv_keys, macros means_…                   of keys.sql
--- set variable key_column = 'id';                  what identifies a row
+-- set variable key_column = 'id';                  the column that identifies a row
 -- set variable unique_keys = true;                 whether a key identifies one row
 --
 -- `doubled` counts keys, the others count rows.
