@@ -81,9 +81,9 @@ SYNC = """\
 import json, os, signal, sys
 from datetime import date
 from opensense_okta.directories import read as reading
-from opensense_okta.directories.protocol import unheard
-from opensense_okta.config.environment import keep_private
-from opensense_okta.storage.lake import Lake, Shelf
+from opensense_okta.directories.protocol import no_progress
+from opensense_okta.config.environment import set_private_umask
+from opensense_okta.storage.lake import Lake, Partition
 from opensense_okta.config.models import Organization
 from pathlib import Path
 
@@ -94,18 +94,18 @@ def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-keep_private()
+set_private_umask()
 if dies_at == "tables":
     stored = reading.engine.store
     reading.engine.store = lambda connection, name, path: (
         die() if name == "memberships" else stored(connection, name, path)
     )
 if dies_at == "commit":
-    Shelf.commit = die
+    Partition.commit = die
 print("ready", flush=True)
 acme = Organization.model_validate_json(settings)
 run = reading.Run("killed", "killed")
-reading.take_snapshot(acme, "okta", date.fromisoformat(day), Lake(Path(root), "acme"), run, unheard)
+reading.take_snapshot(acme, "okta", date.fromisoformat(day), Lake(Path(root), "acme"), run, no_progress)
 """
 
 
