@@ -398,8 +398,8 @@ def test_a_day_that_is_held_says_so_and_the_published_directory_stays(acme: Comp
         == "The directory of 2026-11-22, which it was compared with, stays published."
     )
     assert shown["remedy"] == (
-        "If this is a mistake, mend it in the directory or in the organization file and start the sync"
-        " again: `opensense-okta sync acme`. If it is meant, let this one day through: `opensense-okta"
+        "If this is a mistake, correct it in the directory or in the organization file and start the sync"
+        " again: `opensense-okta sync acme`. If it is intended, approve this one day: `opensense-okta"
         " approve acme --date 2026-11-23 --by YOUR_NAME`, which shows examples first."
     )
     failed = [(check.check_name, check.severity) for check in run.checks() if not check.passed]
