@@ -199,8 +199,8 @@ UNREAD = {
     "HR's rows come twice": Unread(
         hr_sends(lambda rows: [*rows, *rows[1:]]),
         "hr",
-        "people.csv, lines 2, 79: the column `employee_number` has the same value; of so many values this"
-        " is true: 77.",
+        "people.csv, lines 2, 79: the column `employee_number` has the same value. Number of such"
+        " values: 77.",
         "A value must identify one row.",
     ),
     "HR's columns are shifted, the number with them": Unread(

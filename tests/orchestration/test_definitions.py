@@ -2,6 +2,7 @@
 
 import os
 import runpy
+import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import timedelta
@@ -19,6 +20,7 @@ from opensense_okta.orchestration.resources import LakeResource
 from tests.support.company import an_organization
 from tests.support.definitions_text import describe
 
+ENTRY_POINT = "opensense_okta.definitions"
 ACME = """\
 timezone: America/New_York
 schedule: "30 3 * * *"
@@ -309,7 +311,8 @@ def test_the_front_door_merges_the_organizations_of_dagster_home(
     (home / "organizations").mkdir(parents=True)
     (folder / "acme.yaml").rename(home / "organizations" / "acme.yaml")
     monkeypatch.setenv("DAGSTER_HOME", str(home))
-    definitions = runpy.run_module("opensense_okta.definitions")["defs"]()
+    monkeypatch.delitem(sys.modules, ENTRY_POINT, raising=False)  # another test may have loaded it
+    definitions = runpy.run_module(ENTRY_POINT)["defs"]()
     assert keys(definitions) == ASSETS
     assert os.umask(0o022) == 0o077  # whatever this process writes is its owner's alone
     assert not (folder / "data").exists()  # loading makes no folder and asks nobody
@@ -332,8 +335,9 @@ def test_a_front_door_that_leads_nowhere_says_so(
     monkeypatch: pytest.MonkeyPatch, home: str, mistake: type[Exception], words: str
 ) -> None:
     monkeypatch.setenv("DAGSTER_HOME", home)
+    monkeypatch.delitem(sys.modules, ENTRY_POINT, raising=False)
     with pytest.raises(mistake, match=words):
-        runpy.run_module("opensense_okta.definitions")["defs"]()
+        runpy.run_module(ENTRY_POINT)["defs"]()
 
 
 def test_the_demos_file_is_right() -> None:
