@@ -30,7 +30,17 @@ def url_mistake(location: str) -> str | None:
 
 def is_unencrypted(location: str) -> bool:
     """Whether anybody on the way could read and change the file."""
-    return any(url.scheme in PLAIN and not _is_loopback(url) for url in _urls(location))
+    return any(
+        url.scheme in PLAIN and not is_loopback(url.hostname or "") for url in _urls(location)
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def _urls(location: str) -> list[SplitResult]:
@@ -43,11 +53,3 @@ def _urls(location: str) -> list[SplitResult]:
         except ValueError:  # such as brackets that do not close: fsspec refuses it, too
             continue
     return urls
-
-
-def _is_loopback(url: SplitResult) -> bool:
-    host = url.hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -10,9 +10,11 @@ from urllib.parse import urlsplit
 from opensense_okta.directories.checks import CheckResult, Outcome
 from opensense_okta.directories.errors import (
     AccessDenied,
+    AnswerTooLarge,
     CursorLost,
     DirectoryError,
     IncompleteListing,
+    ProxyTrouble,
     RateLimited,
     RequestRefused,
     ServerTrouble,
@@ -21,11 +23,14 @@ from opensense_okta.directories.errors import (
     WrongAddress,
 )
 from opensense_okta.directories.http.client import Answer, Protocol, http_date
+from opensense_okta.directories.http.proxy import proxy_for
 
 ABOUT: Mapping[type[DirectoryError], str] = {
     AccessDenied: "role",
+    AnswerTooLarge: "connection",
     CursorLost: "connection",
     IncompleteListing: "sample",
+    ProxyTrouble: "proxy",
     RateLimited: "rate limit",
     RequestRefused: "request",
     ServerTrouble: "connection",
@@ -39,12 +44,21 @@ CLOCK_TOLERATED = 60.0  # seconds; servers refuse assertions and proofs that are
 
 
 async def examine_address(endpoint: str, setting: str = "endpoint") -> list[CheckResult]:
-    """Whether the endpoint's name resolves and its certificate is trusted.
+    """Whether the endpoint's name resolves and its certificate is trusted, or which proxy does this.
 
     Args:
         endpoint: an origin.
         setting: the key of the organization file that it comes from.
     """
+    try:
+        proxy = proxy_for(endpoint)
+    except ProxyTrouble as trouble:
+        return [result_of(trouble)]
+    if proxy is not None:  # this machine may know no names of other networks
+        says = (
+            f"requests go through the proxy that the environment variable {proxy.variable} names."
+        )
+        return [CheckResult.make("proxy", "passed", says)]
     parts = urlsplit(endpoint)
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     try:

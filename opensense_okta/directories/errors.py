@@ -77,6 +77,14 @@ class Unreachable(DirectoryError):
     TRANSIENT = True
 
 
+class ProxyTrouble(DirectoryError):
+    """The proxy that an environment variable names cannot be used, or refuses a connection."""
+
+
+class AnswerTooLarge(DirectoryError):
+    """An answer or a file is larger than any directory needs."""
+
+
 class ServerTrouble(DirectoryError):
     """The API has an internal error, or its answer cannot be read."""
 

@@ -1,4 +1,4 @@
-"""HTTP requests with rate limits, retries and credentials; the only module that uses the HTTP library.
+"""HTTP requests with rate limits, retries and credentials.
 
 A request waits for its rate limiter, sends credentials to the configured host only, follows no redirect, and
 is repeated with back-off after a transient error.
@@ -26,6 +26,7 @@ from opensense_okta.directories.errors import (
     Unreachable,
     UntrustedLink,
 )
+from opensense_okta.directories.http.proxy import proxy_for
 from opensense_okta.directories.http.rate_limit import (
     Clock,
     ConcurrencyLimit,
@@ -33,6 +34,7 @@ from opensense_okta.directories.http.rate_limit import (
     RateLimitHeaders,
     jittered,
 )
+from opensense_okta.directories.http.transport import ENCODINGS, Transport
 
 USER_AGENT = "opensense_okta"
 CONNECTIONS = 10  # bulk jobs rarely need more at once (docs/okta-api.md, "Concurrency")
@@ -174,11 +176,6 @@ class Api:
         except (httpx.TransportError, TimeoutError) as error:
             # Its text may quote a header.
             raise _unreachable(self.origin, self.protocol.setting, error) from None
-        except httpx.HTTPError as error:
-            raise ServerTrouble(
-                f"{self.origin} sent an answer that cannot be unpacked ({type(error).__name__}).",
-                remedy="It is retried automatically; if it continues, look for a proxy in between.",
-            ) from None
         if response.is_redirect:
             _, target = _target(url, response.headers.get("location", ""))
             raise UntrustedLink(
@@ -196,18 +193,22 @@ async def connect(origin: str, auth: Auth, protocol: Protocol) -> AsyncIterator[
     """Connections to one API, closed at the end.
 
     Raises:
+        ProxyTrouble: at a request: the proxy for its host cannot be used.
         Unreachable: the certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be read.
     """
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log every address
     timeout = httpx.Timeout(60.0, connect=15.0, pool=None)
     limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
-    headers = {"Accept": "application/json", "User-Agent": USER_AGENT}
+    headers = {
+        "Accept": "application/json",
+        "Accept-Encoding": ENCODINGS,
+        "User-Agent": USER_AGENT,
+    }
     async with httpx.AsyncClient(
         auth=auth,
         headers=headers,
         timeout=timeout,
-        limits=limits,
-        verify=_trusted_certificates(),
+        transport=Transport(_trusted_certificates(), limits),
         follow_redirects=False,
     ) as client:
         api = Api(origin, client, protocol)
@@ -334,10 +335,14 @@ def _unreachable(origin: str, setting: str, error: Exception) -> DirectoryError:
             refused.transient = False
             return refused
         cause = cause.__cause__ or cause.__context__
+    proxy = proxy_for(origin)
+    named = (
+        f"the proxy that the environment variable {proxy.variable} names" if proxy else "the proxy"
+    )
     return Unreachable(
         f"{origin} could not be reached or broke off ({type(error).__name__}{_reason(error)}).",
-        remedy=f"It is retried automatically. If it continues: check `{setting}`, DNS, the firewall and the"
-        " proxy from this machine.",
+        remedy=f"It is retried automatically. If it continues: check `{setting}`, DNS, the firewall and"
+        f" {named} from this machine.",
     )
 
 
