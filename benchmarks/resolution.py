@@ -28,6 +28,7 @@ from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.sql import Sql
 
 HERE = Path(__file__).parent
 DAY = date(2026, 11, 23)
@@ -83,9 +84,7 @@ def store(lake: Lake, accounts: int) -> None:
         partition = lake.snapshot(directory, DAY)
         staged = partition.draft()
         with engine.start(staged.folder) as connection:
-            engine.run(
-                connection,
-                "benchmarks",
+            Sql(connection, "benchmarks").run(
                 "accounts.sql",
                 directory=directory,
                 accounts=accounts,

@@ -13,6 +13,7 @@ from opensense_okta.directories.snapshot import SnapshotManifest, newest_snapsho
 from opensense_okta.directories.snapshot_checks import check_snapshot
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.sql import Sql
 
 LATE = timedelta(hours=26)
 
@@ -74,16 +75,14 @@ def _attributes(
         engine.view(
             connection, "raw_users", lake.snapshot(directory, stored.day).table(stored, "raw_users")
         )
-        rows = engine.run(connection, "opensense_okta.directories", "attributes.sql")
+        sql = Sql(connection, __package__)
+        filled = dict(sql.rows("attributes.sql", tuple[str, float]))
         declared = [one for one in mapping(settings) if one.attribute in settings.attributes]
-        unknown = engine.run(
-            connection,
-            "opensense_okta.directories",
+        nowhere = sql.rows(
             "unknown_fields.sql",
+            str,
             pointers=[pointer(settings, one.field) for one in declared],
         )
-    filled = {str(row["attribute"]): float(str(row["filled"])) for row in rows}
-    nowhere = {str(row["pointer"]) for row in unknown}
     listed = ", ".join(f"{name} {share:.0%}" for name, share in filled.items())
     missing = [
         f"{one.attribute} ({one.field})"

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import duckdb
 from duckdb import ColumnExpression, ConstantExpression, StarExpression
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Json
 
 from opensense_okta.publishing.find_person import StoredDay, name_people, stored_day
 from opensense_okta.publishing.history import read_days
@@ -15,6 +16,7 @@ from opensense_okta.publishing.published import published_days
 from opensense_okta.resolution.resolve import TABLES
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.sql import Sql
 
 Content = bool | str | list[str]
 """A value: `active` is a boolean, a value united from several is a list, all others are texts."""
@@ -90,7 +92,7 @@ class Conflict(_Part):
 
     kind: str
     attribute: str | None
-    detail: dict[str, object]
+    detail: Json[dict[str, object]]
 
 
 class Explanation(_Part):
@@ -119,35 +121,48 @@ class Explanation(_Part):
     stale: frozenset[str]
 
 
+@dataclass(frozen=True)
+class _Person:
+    """The row of `explain.sql`; the values of `attributes` are texts, lists as JSON."""
+
+    name: str | None
+    active: bool
+    manager: str | None
+    manager_id: str | None
+    attributes: tuple[Value, ...]
+    accounts: tuple[Account, ...]
+    groups: tuple[Group, ...]
+    changes: tuple[Change, ...]
+    conflicts: tuple[Conflict, ...]
+
+
 def explain(lake: Lake, day: StoredDay, person_id: str) -> Explanation:
     """Explains a person of the day; the person must exist on it."""
     judged = day.table(lake, "changes").exists()
     with engine.start(lake.folder) as connection:
         first_day = _view(connection, lake, day)
-        (row,) = engine.run(
-            connection,
-            __package__,
+        person = Sql(connection, __package__).row(
             "explain.sql",
+            _Person,
             person_id=person_id,
             first_day=str(first_day) if judged else None,
         )
         spoken = _spoken(connection, person_id)
-    values = [_typed(value) for value in _list(row.pop("attributes"))]
-    conflicts = [
-        conflict | {"detail": json.loads(str(conflict["detail"]))}
-        for conflict in _list(row.pop("conflicts"))
-    ]
-    return Explanation.model_validate(
-        {
-            **row,
-            "day": day.day,
-            "published": day.published,
-            "person_id": person_id,
-            "values": values,
-            "silent": _silent(spoken, {value["attribute"] for value in values}),
-            "conflicts": conflicts,
-            "stale": {name for name, source in day.resolved.sources.items() if source.stale},
-        }
+    return Explanation(
+        day=day.day,
+        published=day.published,
+        person_id=person_id,
+        name=person.name,
+        active=person.active,
+        manager=person.manager,
+        manager_id=person.manager_id,
+        values=tuple(_typed(value) for value in person.attributes),
+        silent=_silent(spoken, {value.attribute for value in person.attributes}),
+        accounts=person.accounts,
+        groups=person.groups,
+        changes=person.changes,
+        conflicts=person.conflicts,
+        stale=frozenset(name for name, source in day.resolved.sources.items() if source.stale),
     )
 
 
@@ -160,7 +175,7 @@ def _view(connection: duckdb.DuckDBPyConnection, lake: Lake, day: StoredDay) -> 
     if files:
         read_days(connection, files).create_view("changes_of_days")
     else:
-        engine.run(connection, __package__, "explain_no_changes.sql")
+        Sql(connection, __package__).run("explain_no_changes.sql")
     return min(files, default=day.day)
 
 
@@ -183,26 +198,24 @@ def _spoken(connection: duckdb.DuckDBPyConnection, person_id: str) -> list[dict[
 
 
 def _silent(
-    spoken: Sequence[Mapping[str, object]], filled: set[object]
-) -> dict[str, list[dict[str, object]]]:
-    silent: dict[str, list[dict[str, object]]] = {}
+    spoken: Sequence[Mapping[str, object]], filled: set[str]
+) -> dict[str, tuple[Losing, ...]]:
+    silent: dict[str, tuple[Losing, ...]] = {}
     for account in spoken:
         for attribute, value in account.items():
             if attribute not in filled | {"directory"} and value:
-                said = {"directory": account["directory"], "value": value}
-                silent.setdefault(attribute, []).append(said)
+                losing = Losing.model_validate({"directory": account["directory"], "value": value})
+                silent[attribute] = (*silent.get(attribute, ()), losing)
     return silent
 
 
-def _typed(value: dict[str, object]) -> dict[str, object]:
+def _typed(value: Value) -> Value:
     """The value with its type; the table stores all values as texts."""
-    if value["rule"] == "union":
-        return value | {"value": json.loads(str(value["value"]))}
-    if value["attribute"] == "active":
-        losing = [lost | {"value": lost["value"] == "true"} for lost in _list(value["losing"])]
-        return value | {"value": value["value"] == "true", "losing": losing}
+    if value.rule == "union":
+        return value.model_copy(update={"value": json.loads(str(value.value))})
+    if value.attribute == "active":
+        losing = tuple(
+            lost.model_copy(update={"value": lost.value == "true"}) for lost in value.losing
+        )
+        return value.model_copy(update={"value": value.value == "true", "losing": losing})
     return value
-
-
-def _list(rows: object) -> list[dict[str, object]]:
-    return list(rows) if isinstance(rows, list) else []

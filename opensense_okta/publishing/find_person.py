@@ -19,6 +19,7 @@ from opensense_okta.publishing.published import (
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.sql import Sql
 
 TEXTS = ("email", "user_name", "employee_number", "display_name", "given_name", "family_name")
 """The attributes by which people are found and named."""
@@ -92,16 +93,14 @@ def find(lake: Lake, days: Sequence[StoredDay], who: str) -> list[Found]:
         return []
     with engine.start(lake.folder) as connection:
         _views_to_search(connection, lake, days)
-        rows = engine.run(connection, __package__, "explain_find.sql", who=who)
-    return [Found.model_validate(row) for row in rows]
+        return Sql(connection, __package__).rows("explain_find.sql", Found, who=who)
 
 
 def nearest(lake: Lake, day: StoredDay, who: str) -> list[str]:
     """Up to three e-mail addresses, logins, employee numbers and names of the day that are similar."""
     with engine.start(lake.folder) as connection:
         _views_to_search(connection, lake, [day])
-        rows = engine.run(connection, __package__, "explain_nearest.sql", who=who)
-    return [str(row["text"]) for row in rows]
+        return Sql(connection, __package__).rows("explain_nearest.sql", str, who=who)
 
 
 def name_people(connection: duckdb.DuckDBPyConnection, people: duckdb.DuckDBPyRelation) -> None:
@@ -112,7 +111,7 @@ def name_people(connection: duckdb.DuckDBPyConnection, people: duckdb.DuckDBPyRe
         people: people of one or several days, with the day in column `_day`.
     """
     _searched(people, ("person_id", "active")).create_view("people_searched", replace=True)
-    engine.run(connection, __package__, "explain_names.sql")
+    Sql(connection, __package__).run("explain_names.sql")
 
 
 def _views_to_search(

@@ -29,6 +29,7 @@ from opensense_okta.publishing.published import (
 from opensense_okta.resolution.resolve import TABLES
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.sql import Sql
 
 INTEGERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT"})
 NOTHING_CHANGED = "Nothing was changed; the published directory stays as it is."
@@ -157,7 +158,7 @@ class PublishedDirectory:
             for day in self._lake.snapshot_days(directory)
             if day <= self.day
         ]
-        engine.run(connection, __package__, "syncs.sql", manifests=manifests)
+        Sql(connection, __package__).run("syncs.sql", manifests=manifests)
         connection.execute("create view syncs as from new_syncs")
         if with_history:
             history.fill(connection, self._lake, resolved)

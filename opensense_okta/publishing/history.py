@@ -24,8 +24,8 @@ from opensense_okta.publishing.published import (
     read_publication,
 )
 from opensense_okta.resolution.resolve import ResolvedManifest
-from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.sql import Sql
 
 DAY = "_day"  # the name of an attribute never begins with an underscore
 FILE = "_file"
@@ -58,11 +58,12 @@ def fill(
         for day, folder in _folders(lake, now).items()
     }
     files = {day: path for day, path in files.items() if path.exists()}
+    sql = Sql(connection, __package__)
     if not files:
-        engine.run(connection, __package__, "people_history_none.sql")
+        sql.run("people_history_none.sql")
         return
     read_days(connection, files).create_view("people_of_days", replace=True)
-    engine.run(connection, __package__, "people_history.sql", days=[str(day) for day in files])
+    sql.run("people_history.sql", days=[str(day) for day in files])
 
 
 def read_days(

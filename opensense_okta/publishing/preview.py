@@ -12,7 +12,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
-import duckdb
 from pydantic import BaseModel, ConfigDict
 
 from opensense_okta.config.attributes import ATTRIBUTES, attributes
@@ -29,8 +28,8 @@ from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import ResolvedManifest, make_tables
 from opensense_okta.resolution.rules import digest
 from opensense_okta.resolution.snapshots import select_snapshots
-from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake, StagedPartition
+from opensense_okta.storage.sql import Sql
 
 SIGNATURE = (
     "display_name",
@@ -180,8 +179,9 @@ def preview(
             base = DraftRef(day=day, id=manifest.id, folder=there)
         place = ComparisonTargets(replaces=replaces)
         with compared(lake, base, resolved, folder) as (connection, difference):
-            describe, kinds = _people(connection, shown, everything=everything, limit=people)
-            counted = _attributes(connection, shown, everything=everything)
+            sql = Sql(connection, __package__)
+            describe, kinds = _people(sql, shown, everything=everything, limit=people)
+            counted = _attributes(sql, shown, everything=everything)
             alike = replaces in (None, base)
             found = evaluate_day(connection, ruled, lake, resolved, place) if alike else None
         if found is None:
@@ -227,25 +227,13 @@ def _drafted(
 
 
 def _people(
-    connection: duckdb.DuckDBPyConnection, shown: list[str], *, everything: bool, limit: int
+    sql: Sql, shown: list[str], *, everything: bool, limit: int
 ) -> tuple[list[PersonChange], dict[str, int]]:
-    rows = engine.run(
-        connection,
-        __package__,
-        "preview_people.sql",
-        shown=shown,
-        everything=everything,
-        people=limit,
+    people = sql.rows(
+        "preview_people.sql", PersonChange, shown=shown, everything=everything, people=limit
     )
-    counted = engine.run(connection, __package__, "preview_kinds.sql")
-    kinds = {str(row["kind"]): int(str(row["people"])) for row in counted}
-    return [PersonChange.model_validate(row) for row in rows], kinds
+    return people, dict(sql.rows("preview_kinds.sql", tuple[str, int]))
 
 
-def _attributes(
-    connection: duckdb.DuckDBPyConnection, shown: list[str], *, everything: bool
-) -> list[AttributeChange]:
-    rows = engine.run(
-        connection, __package__, "preview_attributes.sql", shown=shown, everything=everything
-    )
-    return [AttributeChange.model_validate(row) for row in rows]
+def _attributes(sql: Sql, shown: list[str], *, everything: bool) -> list[AttributeChange]:
+    return sql.rows("preview_attributes.sql", AttributeChange, shown=shown, everything=everything)

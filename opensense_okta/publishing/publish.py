@@ -33,6 +33,7 @@ from opensense_okta.resolution.resolve import TABLES, ResolvedManifest
 from opensense_okta.storage import engine
 from opensense_okta.storage.files import atomic_replace, make_private_dir
 from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.sql import Sql
 from opensense_okta.storage.state_files import write_state
 
 # Older DuckDB shells and BI drivers can open this version.
@@ -201,9 +202,10 @@ def _build(lake: Lake, resolved: ResolvedManifest, path: Path) -> None:
             for directory in resolved.sources
             for day in lake.snapshot_days(directory)
         ]
-        engine.run(connection, __package__, "syncs.sql", manifests=manifests)
+        sql = Sql(connection, __package__)
+        sql.run("syncs.sql", manifests=manifests)
         history.fill(connection, lake, resolved)
-        engine.run(connection, __package__, "publish.sql")
+        sql.run("publish.sql")
         for directory, manifest in sources(lake, resolved).items():
             connection.execute(f'create schema published."{directory}"')
             for table in RAW_TABLES:

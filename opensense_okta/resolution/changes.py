@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import duckdb
 from pydantic import BaseModel, ConfigDict
 
-from opensense_okta.storage import engine
+from opensense_okta.storage.sql import Sql
 
 
 class Difference(BaseModel):
@@ -56,5 +56,4 @@ def compare(connection: duckdb.DuckDBPyConnection) -> Difference:
             earlier day, and `new_people` and so on of the later one. The tables that `changes.sql` makes
             stay in the connection: the guards use them.
     """
-    (counts,) = engine.run(connection, __package__, "changes.sql")
-    return Difference.model_validate(counts)
+    return Sql(connection, __package__).row("changes.sql", Difference)

@@ -11,11 +11,12 @@ import duckdb
 
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.sql import Sql
 
 
 def load(connection: duckdb.DuckDBPyConnection, lake: Lake, day: date) -> date | None:
     """Makes table `ledger` from the days published before this day; returns the newest of them."""
-    engine.run(connection, __package__, "ledger.sql")
+    Sql(connection, __package__).run("ledger.sql")
     before = [published for published in lake.ledger_days() if published < day]
     if before:
         files = [str(lake.ledger(published)) for published in before]
@@ -35,5 +36,5 @@ def write(lake: Lake, day: date, accounts: Path, unfinished: Path) -> None:
     with engine.start(lake.folder) as connection:
         load(connection, lake, day)
         engine.view(connection, "accounts", accounts)
-        engine.run(connection, __package__, "new_ledger_rows.sql", day=str(day))
+        Sql(connection, __package__).run("new_ledger_rows.sql", day=str(day))
         engine.store(connection, "new_ledger_rows", unfinished)

@@ -26,6 +26,7 @@ from opensense_okta.resolution import ledger, phones, rules
 from opensense_okta.resolution.snapshots import SelectedSnapshot, select_snapshots
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake, Manifest, StagedPartition
+from opensense_okta.storage.sql import Sql
 
 EXTRA_MEMORY = 1 / 3
 """The share of the memory limit that tables may use for values to be collected in larger batches."""
@@ -102,21 +103,17 @@ def make_tables(
 ) -> ResolvedManifest:
     """Makes the day's tables from snapshots, in a draft that the caller commits or discards."""
     with engine.start(draft.folder) as connection:
-        _read(connection, organization, snapshots, lake)
+        sql = Sql(connection, __package__)
+        _read(sql, organization, snapshots, lake)
         ledger_day = ledger.load(connection, lake, day)
-        _correlate(connection, organization.resolution.match)
-        _collect_values(connection, organization.resolution.inactive_accounts)
-        engine.run(
-            connection,
-            __package__,
-            "people.sql",
-            merge_groups=organization.resolution.groups.merge_by == "name",
-        )
+        _correlate(sql, organization.resolution.match)
+        _collect_values(sql, organization.resolution.inactive_accounts)
+        sql.run("people.sql", merge_groups=organization.resolution.groups.merge_by == "name")
         _write_columns(connection)
-        rows = _store(connection, draft)
+        rows = _store(sql, draft)
         for table in TABLES:
             engine.view(connection, f"resolved_{table}", draft.table(table))
-        evidence = engine.run(connection, __package__, "evidence.sql")
+        evidence = sql.rows("evidence.sql", tuple[str, int])
     return ResolvedManifest(
         id=draft.id,
         organization=organization.name,
@@ -134,57 +131,51 @@ def make_tables(
         rules=rules.digest(organization),
         ledger=ledger_day,
         rows=rows,
-        evidence={str(row["name"]): int(str(row["count"])) for row in evidence},
+        evidence=dict(evidence),
     )
 
 
 def _read(
-    connection: duckdb.DuckDBPyConnection,
+    sql: Sql,
     organization: Organization,
     snapshots: Mapping[str, SelectedSnapshot],
     lake: Lake,
 ) -> None:
     """Fills the tables of rules, accounts, groups and memberships."""
-    engine.run(connection, __package__, "schema.sql")
-    rules.fill(connection, organization, snapshots)
+    sql.run("schema.sql")
+    rules.fill(sql.connection, organization, snapshots)
     for name, snapshot in snapshots.items():
         manifest = snapshot.manifest
         shelf = lake.snapshot(name, manifest.day)
-        engine.view(connection, "raw_users", shelf.table(manifest, "raw_users"))
-        engine.view(connection, "raw_groups", shelf.table(manifest, "raw_groups"))
-        engine.view(connection, "raw_memberships", shelf.table(manifest, "memberships"))
-        rules.fill_mapping(connection, organization, name)
+        engine.view(sql.connection, "raw_users", shelf.table(manifest, "raw_users"))
+        engine.view(sql.connection, "raw_groups", shelf.table(manifest, "raw_groups"))
+        engine.view(sql.connection, "raw_memberships", shelf.table(manifest, "memberships"))
+        rules.fill_mapping(sql.connection, organization, name)
         active = list(ACTIVE[manifest.kind])
-        engine.run(connection, __package__, "accounts.sql", directory=name, active_statuses=active)
-        engine.run(connection, __package__, "groups.sql", directory=name)
+        sql.run("accounts.sql", directory=name, active_statuses=active)
+        sql.run("groups.sql", directory=name)
 
 
-def _correlate(connection: duckdb.DuckDBPyConnection, match: Sequence[str]) -> None:
+def _correlate(sql: Sql, match: Sequence[str]) -> None:
     """Finds the accounts of each person, key by key, and the person's id."""
-    engine.run(connection, __package__, "match_keys.sql", match=list(match))
+    sql.run("match_keys.sql", match=list(match))
     for strength in range(1, len(match) + 1):
-        engine.run(connection, __package__, "correlate.sql", strength=strength)
-    engine.run(connection, __package__, "id_candidates.sql")
-    while engine.run(connection, __package__, "assigned_ids.sql")[0]["assigned"]:
+        sql.run("correlate.sql", strength=strength)
+    sql.run("id_candidates.sql")
+    while sql.row("assigned_ids.sql", int):
         pass
-    engine.run(connection, __package__, "person_ids.sql")
+    sql.run("person_ids.sql")
 
 
-def _collect_values(connection: duckdb.DuckDBPyConnection, inactive_accounts: str) -> None:
+def _collect_values(sql: Sql, inactive_accounts: str) -> None:
     """Collects the values of each person's accounts, and the order in which the accounts supply them."""
-    engine.run(
-        connection, __package__, "account_combinations.sql", inactive_accounts=inactive_accounts
-    )
-    batch_size = BATCH_SIZE if engine.memory_in_use(connection) < EXTRA_MEMORY else 1
+    sql.run("account_combinations.sql", inactive_accounts=inactive_accounts)
+    batch_size = BATCH_SIZE if engine.memory_in_use(sql.connection) < EXTRA_MEMORY else 1
     for first_member in count(1, batch_size):
-        (pending,) = engine.run(
-            connection,
-            __package__,
-            "people_values.sql",
-            first_member=first_member,
-            batch_size=batch_size,
+        people_left = sql.row(
+            "people_values.sql", int, first_member=first_member, batch_size=batch_size
         )
-        if not pending["people"]:
+        if not people_left:
             break
 
 
@@ -213,16 +204,14 @@ def _value(position: int, merges: bool) -> Expression:
     return FunctionExpression("as_list", text) if merges else text
 
 
-def _store(connection: duckdb.DuckDBPyConnection, draft: StagedPartition) -> Mapping[str, int]:
+def _store(sql: Sql, draft: StagedPartition) -> Mapping[str, int]:
     """Stores the tables and returns the number of rows of each.
 
     Only table `conflicts` needs the phone numbers that Python parses. Python uses one processor, so DuckDB
     stores the other tables in the meantime.
     """
-    written = [
-        phones.WrittenNumber(str(row["value"]), str(row["country"]))
-        for row in engine.run(connection, __package__, "differing_texts.sql")
-    ]
+    connection = sql.connection
+    written = sql.rows("differing_texts.sql", phones.WrittenNumber)
     with ThreadPoolExecutor(max_workers=1) as executor:
         parsing = executor.submit(phones.parse, written)
         rows = {
@@ -231,5 +220,5 @@ def _store(connection: duckdb.DuckDBPyConnection, draft: StagedPartition) -> Map
             if table != "conflicts"
         }
         phones.store(connection, parsing.result())
-    engine.run(connection, __package__, "conflicts.sql")
+    sql.run("conflicts.sql")
     return {**rows, "conflicts": engine.store(connection, "conflicts", draft.table("conflicts"))}

@@ -9,14 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-import duckdb
-
 from opensense_okta.config.models import AttributeRule, Organization
 from opensense_okta.directories.checks import CheckResult
 from opensense_okta.resolution import rules
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.sql import Sql
 
 MIN_SAMPLE = 10  # accounts, people or values: fewer may show a pattern by chance
 ALWAYS_DIFFERENT = 0.9  # share of the people with several values
@@ -122,7 +121,7 @@ def advise(organization: Organization, lake: Lake, resolved: ResolvedManifest) -
             )
         ]
     with engine.start(lake.folder) as connection:
-        day = _count(connection, organization, lake, resolved)
+        day = _count(Sql(connection, __package__), organization, lake, resolved)
     return [
         *_attribute_rules(day),
         *_always_in_conflict(day),
@@ -133,20 +132,16 @@ def advise(organization: Organization, lake: Lake, resolved: ResolvedManifest) -
 
 
 def _count(
-    connection: duckdb.DuckDBPyConnection,
-    organization: Organization,
-    lake: Lake,
-    resolved: ResolvedManifest,
+    sql: Sql, organization: Organization, lake: Lake, resolved: ResolvedManifest
 ) -> _ResolvedDay:
     resolution = organization.resolution
     directories = [name for name in organization.directories if name in resolved.sources]
     stale = {name for name, source in resolved.sources.items() if source.stale}
-    engine.run(connection, __package__, "schema.sql")
+    connection = sql.connection
+    sql.run("schema.sql")
     for name in VIEWS:
         engine.view(connection, name, lake.resolved(resolved.day).table(resolved, name))
-    engine.run(
-        connection,
-        __package__,
+    sql.run(
         "rule_statistics.sql",
         match=list(resolution.match),
         account_rules=_named_accounts(organization, directories),
@@ -168,8 +163,8 @@ def _count(
             (rule, number): (accounts, unknown)
             for rule, number, accounts, unknown in connection.table("named_accounts").fetchall()
         },
-        _blanked(connection, blank_wins, inactive_count=resolution.inactive_accounts != "ignore"),
-        _lists(connection, lists),
+        _blanked(sql, blank_wins, inactive_count=resolution.inactive_accounts != "ignore"),
+        _lists(sql, lists),
     )
 
 
@@ -190,30 +185,23 @@ def _named_accounts(organization: Organization, directories: Sequence[str]) -> s
     )
 
 
-def _blanked(
-    connection: duckdb.DuckDBPyConnection, attributes: list[str], *, inactive_count: bool
-) -> dict[str, int]:
+def _blanked(sql: Sql, attributes: list[str], *, inactive_count: bool) -> dict[str, int]:
     if not attributes:
         return {}
-    rows = engine.run(
-        connection,
-        __package__,
+    rows = sql.rows(
         "blanked_people.sql",
+        tuple[str, int],
         attributes=attributes,
         inactive_count=inactive_count,
     )
-    return {str(row["attribute"]): int(str(row["blanked"])) for row in rows}
+    return dict(rows)
 
 
-def _lists(
-    connection: duckdb.DuckDBPyConnection, attributes: list[str]
-) -> dict[str, tuple[int, int]]:
+def _lists(sql: Sql, attributes: list[str]) -> dict[str, tuple[int, int]]:
     if not attributes:
         return {}
-    rows = engine.run(connection, __package__, "list_lengths.sql", attributes=attributes)
-    return {
-        str(row["attribute"]): (int(str(row["people"])), int(str(row["longest"]))) for row in rows
-    }
+    rows = sql.rows("list_lengths.sql", tuple[str, int, int], attributes=attributes)
+    return {attribute: (people, longest) for attribute, people, longest in rows}
 
 
 def _attribute_rules(day: _ResolvedDay) -> Iterator[CheckResult]:

@@ -1,21 +1,14 @@
-"""DuckDB, the engine of every step. Its memory is limited, and SQL is in separate files.
-
-A `.sql` file can be pasted into a DuckDB shell: its inputs are tables, named at its top, and variables
-(`set variable day = '2026-11-23';`). No text is inserted into the SQL.
-"""
+"""DuckDB, the engine of every step. Its memory is limited."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import duckdb
 
 from opensense_okta.config.environment import EnvironmentMistake, memory_limit
-
-Value = str | int | float | bool | list[str] | None
 
 BYTES_PER_THREAD = 100_000_000  # memory for each thread
 COMPRESSION = "compression zstd, compression_level 1"  # higher levels cost time and save nothing
@@ -60,17 +53,6 @@ def start(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             ) from error
         finally:
             connection.close()
-
-
-def run(
-    connection: duckdb.DuckDBPyConnection, package: str, name: str, **variables: Value
-) -> list[dict[str, object]]:
-    """Runs `<package>/sql/<name>` with DuckDB variables set; returns the last statement's rows."""
-    for variable, value in variables.items():
-        connection.execute(f"set variable {variable} = $value", {"value": value})
-    result = connection.execute(files(package).joinpath("sql", name).read_text(encoding="utf-8"))
-    columns = [column[0] for column in result.description or []]
-    return [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
 
 
 def memory_in_use(connection: duckdb.DuckDBPyConnection) -> float:

@@ -1,30 +1,10 @@
 import os
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from opensense_okta.storage import engine
-
-Package = Callable[[str], str]
-
-
-@pytest.fixture
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Package:
-    """A package with one file of SQL, query.sql."""
-
-    def with_query(query: str) -> str:
-        name = f"package_of_{tmp_path.name}"  # a name is imported once
-        folder = tmp_path / name
-        (folder / "sql").mkdir(parents=True)
-        (folder / "__init__.py").touch()
-        (folder / "sql" / "query.sql").write_text(query, encoding="utf-8")
-        monkeypatch.syspath_prepend(tmp_path)
-        return name
-
-    return with_query
 
 
 def test_each_engine_is_empty_and_leaves_nothing(tmp_path: Path) -> None:
@@ -92,33 +72,6 @@ def test_times_are_utc_whatever_the_machine_says(
     with engine.start(tmp_path) as connection:
         (row,) = connection.execute("select timestamptz '2026-11-23 02:00:00'").fetchall()
     assert row == (datetime(2026, 11, 23, 2, tzinfo=UTC),)
-
-
-def test_sql_is_run_with_variables_and_gives_its_last_rows(
-    tmp_path: Path, package: Package
-) -> None:
-    query = """
-        create temp table given as select getvariable('day') as day, getvariable('names') as names;
-        select day, unnest(names) as name, getvariable('nothing') as nothing from given;
-    """
-    with engine.start(tmp_path) as connection:
-        rows = engine.run(
-            connection,
-            package(query),
-            "query.sql",
-            day="2026-11-23'; drop table given; --",
-            names=["Ann", "Bö"],
-            nothing=None,
-        )
-    assert rows == [
-        {"day": "2026-11-23'; drop table given; --", "name": "Ann", "nothing": None},
-        {"day": "2026-11-23'; drop table given; --", "name": "Bö", "nothing": None},
-    ]
-
-
-def test_a_mistake_in_sql_is_told(tmp_path: Path, package: Package) -> None:
-    with engine.start(tmp_path) as connection, pytest.raises(duckdb.Error, match="no_such_table"):
-        engine.run(connection, package("from no_such_table"), "query.sql")
 
 
 def test_a_stored_table_keeps_its_types_even_without_values(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import duckdb
 
 from opensense_okta.directories.csv import errors as csv_errors
 from opensense_okta.directories.csv.normalize import RESERVED, NormalizedFile
-from opensense_okta.storage import engine
+from opensense_okta.storage.sql import Sql
 
 LINE_LIMIT = 2_000_000  # bytes, DuckDB's default; its buffer must be 16 times as large
 BYTES_PER_CHARACTER = 4
@@ -37,9 +37,33 @@ class Keys:
     numbers: tuple[str, ...] = ()
 
 
-def read_rows(
-    connection: duckdb.DuckDBPyConnection, files: Sequence[NormalizedFile], keys: Keys
-) -> int:
+@dataclass(frozen=True)
+class _Counts:
+    """Of rows; those that are set aside are among `rows`."""
+
+    rows: int
+    set_aside: int
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """Wrong rows of one file; `lines` are those of the first few."""
+
+    problem: str
+    file: str
+    count: int
+    lines: list[int]
+
+
+@dataclass(frozen=True)
+class _DoubledRows:
+    """The lines of one file that have the first doubled key."""
+
+    file: str
+    lines: list[int]
+
+
+def read_rows(sql: Sql, files: Sequence[NormalizedFile], keys: Keys) -> int:
     """Makes the view `csv_rows` and the tables `csv_keys` and `csv_odd_cells` of files with the same columns.
 
     Returns:
@@ -53,11 +77,10 @@ def read_rows(
         f"{RESERVED}mark": "VARCHAR",
         **dict.fromkeys(files[0].columns, "VARCHAR"),
     }
-    connection.execute("set variable columns = $columns", {"columns": columns})
     longest = BYTES_PER_CHARACTER * max(file.longest for file in files) + 100
-    _run(
-        connection,
+    sql.run(
         "rows.sql",
+        columns=columns,
         files=[str(file.path) for file in files],
         delimiter=files[0].header.delimiter,
         line_limit=max(LINE_LIMIT, longest),
@@ -65,14 +88,12 @@ def read_rows(
     )
     try:
         if any(file.suspicious for file in files):
-            _run(
-                connection,
+            sql.run(
                 "spreadsheets.sql",
                 column_names=list(files[0].columns),
                 number_columns=list(keys.numbers),
             )
-        _run(
-            connection,
+        sql.run(
             "keys.sql",
             key_column=keys.key,
             other_column=keys.other or keys.key,
@@ -83,21 +104,19 @@ def read_rows(
         )
     except duckdb.InvalidInputException:  # its message quotes rows, so it is dropped
         raise csv_errors.unreadable_rows(files[0].name) from None
-    _refuse_wrong(connection, files, keys)
-    counted = _run(connection, "count.sql")[0]
-    stored, expected = int(str(counted["rows"])), sum(file.rows for file in files)
-    if stored != expected:
-        raise csv_errors.lost_rows(files[0].name, expected, stored)
-    return stored - int(str(counted["set_aside"]))
+    _refuse_wrong(sql, files, keys)
+    counts = sql.row("count.sql", _Counts)
+    expected = sum(file.rows for file in files)
+    if counts.rows != expected:
+        raise csv_errors.lost_rows(files[0].name, expected, counts.rows)
+    return counts.rows - counts.set_aside
 
 
-def _refuse_wrong(
-    connection: duckdb.DuckDBPyConnection, files: Sequence[NormalizedFile], keys: Keys
-) -> None:
+def _refuse_wrong(sql: Sql, files: Sequence[NormalizedFile], keys: Keys) -> None:
     names = {str(file.path): file.name for file in files}
-    for row in _run(connection, "wrong.sql", unique_keys=keys.unique):
-        name, lines, count = names[str(row["file"])], _lines(row), int(str(row["count"]))
-        match row["problem"]:
+    for row in sql.rows("wrong.sql", _Problem, unique_keys=keys.unique):
+        name, lines, count = names[row.file], row.lines, row.count
+        match row.problem:
             case "header":
                 raise csv_errors.header_again(name, lines, count)
             case "key":
@@ -105,25 +124,12 @@ def _refuse_wrong(
             case "other":
                 raise csv_errors.blank_cells(name, lines, str(keys.other), count)
             case "doubled":
-                raise _doubled(connection, names, keys.key, count)
+                raise _doubled(sql, names, keys.key, count)
             case _:
                 raise csv_errors.not_a_flag(name, lines, str(keys.active), count)
 
 
-def _doubled(
-    connection: duckdb.DuckDBPyConnection, names: Mapping[str, str], column: str, count: int
-) -> csv_errors.FileTrouble:
-    rows = _run(connection, "doubled.sql")
-    where = [(names[str(row["file"])], _lines(row)) for row in rows]
+def _doubled(sql: Sql, names: Mapping[str, str], column: str, count: int) -> csv_errors.FileTrouble:
+    rows = sql.rows("doubled.sql", _DoubledRows)
+    where = [(names[row.file], row.lines) for row in rows]
     return csv_errors.doubled(where, column, count)
-
-
-def _lines(row: Mapping[str, object]) -> list[int]:
-    lines = row["lines"]
-    return [int(str(line)) for line in lines] if isinstance(lines, list) else []
-
-
-def _run(
-    connection: duckdb.DuckDBPyConnection, name: str, **variables: engine.Value
-) -> list[dict[str, object]]:
-    return engine.run(connection, __package__, name, **variables)

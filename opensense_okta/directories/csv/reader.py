@@ -29,7 +29,7 @@ from opensense_okta.directories.csv.normalize import Header, NormalizedFile, nor
 from opensense_okta.directories.csv.parse import Keys, read_rows
 from opensense_okta.directories.protocol import Listener, PreviousSnapshot, Progress
 from opensense_okta.directories.snapshot import Cost
-from opensense_okta.storage import engine
+from opensense_okta.storage.sql import Sql
 
 FILES: tuple[str, ...] = ()
 """Files of the checkpoint: none. Files are copied as a whole, and a new read copies them again."""
@@ -77,7 +77,7 @@ class Reader:
     ) -> None:
         self._directory = directory
         self._folder = checkpoint.folder / COPIES
-        self._connection = connection
+        self._sql = Sql(connection, __package__)
         self._listener = listener
         self._started = datetime.now(UTC)
         self._users: list[NormalizedFile] = []
@@ -103,7 +103,7 @@ class Reader:
         groups = self._copies("groups", directory.groups)
         memberships = self._copies("memberships", directory.memberships)
         self._others = [*groups, *memberships]
-        self._sql("no_memberships.sql", captured_at=self._started.isoformat())
+        self._sql.run("no_memberships.sql", captured_at=self._started.isoformat())
         self._read_memberships(memberships)
         self._read_groups(groups)
         self._read_users()
@@ -116,8 +116,7 @@ class Reader:
         Raises:
             IncompleteListing: the number of stored users differs from the count in the files.
         """
-        found = self._sql("evidence.sql")
-        evidence = {str(row["name"]): int(str(row["count"])) for row in found}
+        evidence = dict(self._sql.rows("evidence.sql", tuple[str, int]))
         if evidence["users"] != self._rows:
             raise csv_errors.lost_rows(self._users[0].name, self._rows, evidence["users"])
         return {**evidence, **self._about_files()}
@@ -173,18 +172,18 @@ class Reader:
 
     def _read_memberships(self, copies: list[NormalizedFile]) -> None:
         if copies:
-            rows = read_rows(self._connection, copies, Keys("group_id", "user_id", unique=False))
-            self._sql("memberships.sql")
+            rows = read_rows(self._sql, copies, Keys("group_id", "user_id", unique=False))
+            self._sql.run("memberships.sql")
             self._listener(Progress("memberships", rows))
 
     def _read_groups(self, copies: list[NormalizedFile]) -> None:
         if copies:
-            rows = read_rows(self._connection, copies, Keys("id"))
-            self._sql("groups.sql", has_description="description" in copies[0].header.names)
+            rows = read_rows(self._sql, copies, Keys("id"))
+            self._sql.run("groups.sql", has_description="description" in copies[0].header.names)
             self._listener(Progress("groups", rows))
         else:
-            self._sql("groups_of_memberships.sql")
-        self._sql("member_reads.sql")
+            self._sql.run("groups_of_memberships.sql")
+        self._sql.run("member_reads.sql")
 
     def _read_users(self) -> None:
         files, header = self._users, self._users[0].header
@@ -196,10 +195,10 @@ class Reader:
             email=self._column("email"),
             numbers=(self._directory.id, *filter(None, map(self._column, PHONES_AND_IDS))),
         )
-        self._rows = read_rows(self._connection, files, keys)
+        self._rows = read_rows(self._sql, files, keys)
         if not self._rows:
             raise csv_errors.ids_only(files[0].name)
-        self._sql("users.sql")
+        self._sql.run("users.sql")
         self._listener(Progress("users", self._rows))
 
     def _column(self, attribute: str) -> str | None:
@@ -218,9 +217,6 @@ class Reader:
             "files_undated": sum(copy.modified is None for copy in copies),
             "file_age_days": age_in_days(self._users, self._started),
         }
-
-    def _sql(self, name: str, **variables: engine.Value) -> list[dict[str, object]]:
-        return engine.run(self._connection, __package__, name, **variables)
 
 
 def age_in_days(copies: Sequence[NormalizedFile], now: datetime) -> int:

@@ -34,7 +34,7 @@ from opensense_okta.directories.http.paging import Listing, Pages, cost_of, for_
 from opensense_okta.directories.http.rate_limit import RateLimiter
 from opensense_okta.directories.protocol import SHARED_SQL, Listener, PreviousSnapshot, Progress
 from opensense_okta.directories.snapshot import Cost
-from opensense_okta.storage import engine
+from opensense_okta.storage.sql import Sql
 
 PROTOCOL = Protocol(
     entra_errors.error, entra_errors.allowance, entra_errors.busy, setting=entra_errors.SETTING
@@ -168,7 +168,8 @@ class Reader:
     ) -> None:
         self._directory = directory
         self._checkpoint = checkpoint
-        self._connection = connection
+        self._sql = Sql(connection, __package__)
+        self._shared_sql = Sql(connection, SHARED_SQL)
         self._listener = listener
         self._counted = 0
 
@@ -185,9 +186,7 @@ class Reader:
     async def read(self, api: Api) -> Cost:
         """Reads what is not in the checkpoint, and makes the raw tables."""
         budget = RateLimiter(1.0, api.clock, self._wait, max_per_second=MAX_REQUESTS_PER_SECOND)
-        engine.run(
-            self._connection, SHARED_SQL, "journal.sql", journal=str(self._checkpoint.journal)
-        )
+        self._shared_sql.run("journal.sql", journal=str(self._checkpoint.journal))
         pages = Pages(api, self._checkpoint, following, HEADERS, self._report_page)
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -195,21 +194,19 @@ class Reader:
                 tasks.create_task(self._read_groups_and_members(pages, budget))
         except* Exception as failed:  # noqa: BLE001 - only the first error is reported
             raise first_of(failed) from None
-        self._sql("tables.sql", members_records=str(self._checkpoint.path("members")))
+        self._sql.run("tables.sql", members_records=str(self._checkpoint.path("members")))
         return cost_of(pages, (budget,))
 
     def collect_evidence(self) -> dict[str, int]:
         """Counts of the stored raw tables, by name, for the checks."""
-        engine.run(
-            self._connection,
-            SHARED_SQL,
+        self._shared_sql.run(
             "evidence.sql",
             login=pointer_to(self._directory, "user_name"),
             email=pointer_to(self._directory, "email"),
             statuses_gone=["DISABLED"],  # rooms and shared mailboxes among them
         )
-        evidence = self._sql("evidence.sql", users_counted=self._counted)
-        return {str(row["name"]): int(str(row["count"])) for row in evidence}
+        evidence = self._sql.rows("evidence.sql", tuple[str, int], users_counted=self._counted)
+        return dict(evidence)
 
     async def _read_users(self, pages: Pages, budget: RateLimiter) -> None:
         url = users_url(self._directory)
@@ -222,7 +219,9 @@ class Reader:
                 + entra_errors.GRANT,
             )
         self._counted = await self._count(pages.api, budget)
-        self._sql("users.sql", users_records=str(self._checkpoint.path("users")), users_listing=url)
+        self._sql.run(
+            "users.sql", users_records=str(self._checkpoint.path("users")), users_listing=url
+        )
 
     async def _count(self, api: Api, budget: RateLimiter) -> int:
         """The number of users by the tenant's own count; 0 if it is not available."""
@@ -234,14 +233,9 @@ class Reader:
     async def _read_groups_and_members(self, pages: Pages, budget: RateLimiter) -> None:
         await pages.complete(Listing("groups", "groups", GROUPS, budget, read_page))
         scope = self._directory.scope.groups
-        self._sql("groups.sql", groups_records=str(self._checkpoint.path("groups")))
-        engine.run(
-            self._connection,
-            SHARED_SQL,
-            "scope.sql",
-            scope_groups=list(scope) if scope is not None else None,
-        )
-        in_scope = [str(row["id"]) for row in self._sql("groups_in_scope.sql")]
+        self._sql.run("groups.sql", groups_records=str(self._checkpoint.path("groups")))
+        self._shared_sql.run("scope.sql", scope_groups=list(scope) if scope is not None else None)
+        in_scope = self._sql.rows("groups_in_scope.sql", str)
         if scope is not None and not in_scope:
             raise IncompleteListing(
                 f"None of the tenant's groups is in scope: {', '.join(scope)}.",
@@ -265,9 +259,6 @@ class Reader:
             )
         except Gone:
             self._checkpoint.add_gone("members", group)
-
-    def _sql(self, name: str, **variables: engine.Value) -> list[dict[str, object]]:
-        return engine.run(self._connection, __package__, name, **variables)
 
     def _wait(self, seconds: float) -> None:
         self._listener(Progress("requests", 0, note=f"waiting {seconds:.0f} s for the rate limit"))

@@ -34,6 +34,7 @@ from opensense_okta.directories.protocol import SHARED_SQL, Listener, PreviousSn
 from opensense_okta.directories.records import Records, read_identifiers, read_records
 from opensense_okta.directories.snapshot import Cost
 from opensense_okta.storage import engine
+from opensense_okta.storage.sql import Sql
 
 PROTOCOL = Protocol(okta_errors.error, okta_errors.allowance, okta_errors.busy)
 SCOPES = "okta.users.read okta.groups.read"
@@ -115,7 +116,8 @@ class Reader:
     ) -> None:
         self._directory = directory
         self._checkpoint = checkpoint
-        self._connection = connection
+        self._sql = Sql(connection, __package__)
+        self._shared_sql = Sql(connection, SHARED_SQL)
         self._before = before
         self._full = full
         self._listener = listener
@@ -135,9 +137,7 @@ class Reader:
         """Reads what is not in the checkpoint, and makes the raw tables."""
         # Members of groups draw from the bucket of groups (docs/okta-api.md, "Rate limits").
         users, groups = self._rate_limiter(api, "users"), self._rate_limiter(api, "groups")
-        engine.run(
-            self._connection, SHARED_SQL, "journal.sql", journal=str(self._checkpoint.journal)
-        )
+        self._shared_sql.run("journal.sql", journal=str(self._checkpoint.journal))
         pages = Pages(api, self._checkpoint, _following, LEAN, self._report_page)
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -146,7 +146,7 @@ class Reader:
             await self._find_everyone(pages, groups)
         except* Exception as failed:  # noqa: BLE001 - only the first error is reported
             raise first_of(failed) from None
-        self._sql(
+        self._sql.run(
             "tables.sql",
             members_records=str(self._checkpoint.path("members")),
             profile_fields=_fields(self._directory),
@@ -155,16 +155,13 @@ class Reader:
 
     def collect_evidence(self) -> dict[str, int]:
         """Counts of the stored raw tables, by name, for the checks."""
-        engine.run(
-            self._connection,
-            SHARED_SQL,
+        self._shared_sql.run(
             "evidence.sql",
             login=pointer_to(self._directory, "user_name"),
             email=pointer_to(self._directory, "email"),
             statuses_gone=["DEPROVISIONED"],
         )
-        evidence = self._sql("evidence.sql")
-        return {str(row["name"]): int(str(row["count"])) for row in evidence}
+        return dict(self._sql.rows("evidence.sql", tuple[str, int]))
 
     async def _read_users(self, pages: Pages, bucket: RateLimiter) -> None:
         listed = 0
@@ -177,7 +174,7 @@ class Reader:
                     remedy="An organization always has users: the credentials lack a role. "
                     + okta_errors.GRANT,
                 )
-        self._sql("users.sql", users_records=str(self._checkpoint.path("users")))
+        self._sql.run("users.sql", users_records=str(self._checkpoint.path("users")))
 
     async def _read_groups_and_members(self, pages: Pages, bucket: RateLimiter) -> None:
         progress = await pages.complete(Listing("groups", "groups", GROUPS, bucket, _records))
@@ -200,15 +197,16 @@ class Reader:
     def _plan(self) -> list[tuple[str, str]]:
         """For each group, whether its members are read, carried over, derived or none."""
         scope, statuses = self._directory.scope.groups, self._directory.scope.statuses
-        self._sql(
+        self._sql.run(
             "groups.sql",
             groups_records=str(self._checkpoint.path("groups")),
             scope_groups=list(scope) if scope is not None else None,
         )
-        engine.run(self._connection, SHARED_SQL, "scope.sql")
+        self._shared_sql.run("scope.sql")
         self._view_before()
-        planned = self._sql(
+        planned = self._sql.rows(
             "plan.sql",
+            tuple[str, str],
             read_all=self._full,
             scope_statuses=list(statuses) if statuses is not None else None,
         )
@@ -218,14 +216,14 @@ class Reader:
                 remedy="Correct `scope.groups` in the organization file: names, with * for any"
                 " characters, or ids.",
             )
-        return [(str(row["group_id"]), str(row["how"])) for row in planned]
+        return planned
 
     def _view_before(self) -> None:
-        self._sql("nothing_before.sql")
+        self._sql.run("nothing_before.sql")
         if self._before is not None:
-            engine.view(self._connection, "before_groups", self._before.groups)
-            engine.view(self._connection, "before_members", self._before.memberships)
-            engine.view(self._connection, "before_reads", self._before.member_reads)
+            engine.view(self._sql.connection, "before_groups", self._before.groups)
+            engine.view(self._sql.connection, "before_members", self._before.memberships)
+            engine.view(self._sql.connection, "before_reads", self._before.member_reads)
 
     async def _read_members(self, pages: Pages, bucket: RateLimiter, group: str) -> None:
         large, small = MEMBER_PAGE_SIZES
@@ -243,17 +241,13 @@ class Reader:
 
     async def _find_everyone(self, pages: Pages, bucket: RateLimiter) -> None:
         """Derives the members of Everyone, or reads them if the API's count does not match."""
-        found = self._sql("everyone.sql")
-        derived = [row["everyone"] for row in found]
-        for row in found:
-            if row["everyone"] is None:
-                await self._read_members(pages, bucket, str(row["group_id"]))
-        self._connection.execute(
-            "set variable everyone = $how", {"how": derived[0] if derived else None}
+        groups = self._sql.rows("everyone.sql", tuple[str, str | None])
+        for group_id, everyone in groups:
+            if everyone is None:
+                await self._read_members(pages, bucket, group_id)
+        self._sql.connection.execute(
+            "set variable everyone = $how", {"how": groups[0][1] if groups else None}
         )
-
-    def _sql(self, name: str, **variables: engine.Value) -> list[dict[str, object]]:
-        return engine.run(self._connection, __package__, name, **variables)
 
     def _rate_limiter(self, api: Api, bucket: str) -> RateLimiter:
         limiter = RateLimiter(self._directory.rate_limit_share, api.clock)

@@ -23,6 +23,7 @@ from opensense_okta.publishing.exports.delivery import deliver, public
 from opensense_okta.publishing.exports.errors import ExportFailed, failure_of
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.sql import Sql
 
 __all__ = ["ExportFailed", "ExportResult", "PreviousExport", "export", "headers_of"]
 
@@ -173,7 +174,8 @@ def _write(
     checksums = full.with_name(f"{name}.sha256")
     try:
         with engine.start(folder) as connection:
-            engine.run(connection, __package__, "cells.sql")
+            sql = Sql(connection, __package__)
+            sql.run("cells.sql")
             engine.view(connection, "new_people", people)
             _cells(connection, "new_people", headers).create_view("new_cells")
             _known_cells(connection, "old", headers, people, before)
@@ -182,10 +184,10 @@ def _write(
             files = {
                 "changes": (
                     changes,
-                    _copy(connection, "changes.sql", changes, again=again is not None),
+                    _copy(sql, "changes.sql", changes, again=again is not None),
                 ),
                 "parquet": (parquet, engine.store(connection, "new_rows", parquet)),
-                "people": (full, _copy(connection, "people.sql", full)),
+                "people": (full, _copy(sql, "people.sql", full)),
             }
         lines = [f"{_sha256(file)}  {file.name}\n" for file in (full, changes, parquet)]
         checksums.write_text("".join(lines), encoding="utf-8")
@@ -198,11 +200,8 @@ def _write(
     return {**files, "checksums": (checksums, len(lines))}
 
 
-def _copy(
-    connection: duckdb.DuckDBPyConnection, statement: str, path: Path, *, again: bool = False
-) -> int:
-    (copied,) = engine.run(connection, __package__, statement, path=str(path), again=again)
-    return int(str(copied["Count"]))
+def _copy(sql: Sql, statement: str, path: Path, *, again: bool = False) -> int:
+    return sql.row(statement, int, path=str(path), again=again)
 
 
 def _known_cells(

@@ -6,14 +6,14 @@ Verdicts are for events and manifests; only `examples` returns names of people.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import get_args
 
 import duckdb
-from pydantic import BaseModel, ConfigDict
 
 from opensense_okta.config.models import Guards, RemovedGuard
 from opensense_okta.publishing.guards.causes import CauseFinder
-from opensense_okta.publishing.guards.measures import HALF_OF, Measure, limit_of
+from opensense_okta.publishing.guards.measures import HALF_OF, Loss, Measure, measure
 from opensense_okta.publishing.guards.model import (
     BY_ATTRIBUTE,
     COMPARING,
@@ -24,7 +24,7 @@ from opensense_okta.publishing.guards.model import (
     Source,
     Verdict,
 )
-from opensense_okta.storage import engine
+from opensense_okta.storage.sql import Sql
 
 __all__ = [
     "COMPARING",
@@ -60,12 +60,12 @@ def evaluate_guards(
     if circumstances.since is None:
         first = "Nothing is published yet that could be compared with."
         return [*directories, *(Verdict(name=guard, message=first) for guard in COMPARING)]
-    engine.run(connection, __package__, "accounts.sql")
-    rows = engine.run(connection, __package__, "losses.sql")
-    losses = [Measure.model_validate({**row, "limit": limit_of(guards, row)}) for row in rows]
-    (links,) = engine.run(connection, __package__, "correlation.sql")
+    sql = Sql(connection, __package__)
+    sql.run("accounts.sql")
+    losses = [measure(loss, guards) for loss in sql.rows("losses.sql", Loss)]
+    links = sql.row("correlation.sql", _Links)
     case = CauseFinder(circumstances, tuple(loss for loss in losses if loss.exceeds), tuple(losses))
-    correlation = _correlation(_Links.model_validate(links), guards.removed, case)
+    correlation = _correlation(links, guards.removed, case)
     return [*directories, *_judged(losses, case), *correlation]
 
 
@@ -89,11 +89,11 @@ def examples(
             name = f"{verdict.name}_examples.sql"
         case _:
             return []
-    engine.run(connection, __package__, "accounts.sql")
-    return engine.run(
-        connection,
-        __package__,
+    sql = Sql(connection, __package__)
+    sql.run("accounts.sql")
+    return sql.rows(
         name,
+        dict[str, object],
         directory=verdict.directory,
         attribute=verdict.attribute,
         blanked=verdict.name == "blanked",
@@ -212,10 +212,9 @@ def _verdict(
 # Correlation: whether people are still matched across directories.
 
 
-class _Links(BaseModel):
+@dataclass(frozen=True)
+class _Links:
     """The numbers of active people, of those with several accounts, and of merged people."""
-
-    model_config = ConfigDict(frozen=True)
 
     directories: int
     people_before: int

@@ -1,7 +1,5 @@
 """One measure of the guards: the loss, and whether it exceeds its limits."""
 
-from collections.abc import Mapping
-
 from pydantic import BaseModel, ConfigDict
 
 from opensense_okta.config.models import BlankedGuard, Guards, RemovedGuard, RewrittenGuard
@@ -13,8 +11,8 @@ HALF_OF = 3  # values or memberships; half of fewer is only one, which a person 
 ALL_OF = 5  # values of one attribute; a person may clear fewer by hand
 
 
-class Measure(BaseModel):
-    """One measure of `losses.sql`.
+class Loss(BaseModel):
+    """A loss, as `losses.sql` measures it.
 
     Attributes:
         gone: the part of `count` that does not exist any more; the rest is inactive.
@@ -32,6 +30,11 @@ class Measure(BaseModel):
     gone: int
     staying: int
     known: bool
+
+
+class Measure(Loss):
+    """A loss with the limit that applies to it."""
+
     limit: Limit
 
     @property
@@ -90,12 +93,14 @@ class Measure(BaseModel):
         return f"The limits are {self.limit.count:,} together with {self.limit.percent:g} %{most}."
 
 
-def limit_of(guards: Guards, row: Mapping[str, object]) -> Limit:
-    """The limit of one measure: that of its directory, or that of all people."""
-    whose = guards if row["directory"] is None else guards.of(str(row["directory"]))
-    match row["guard"]:
+def measure(loss: Loss, guards: Guards) -> Measure:
+    """The loss with the limit of its directory, or with that of all people."""
+    limits = guards if loss.directory is None else guards.of(loss.directory)
+    match loss.guard:
         case "blanked":
-            return whose.blanked
+            limit: Limit = limits.blanked
         case "rewritten":
-            return whose.rewritten
-    return whose.removed
+            limit = limits.rewritten
+        case _:
+            limit = limits.removed
+    return Measure(**dict(loss), limit=limit)

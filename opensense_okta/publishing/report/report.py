@@ -31,21 +31,23 @@ from opensense_okta.publishing.report.charts import (
     people_chart,
     read_charts,
 )
+from opensense_okta.publishing.report.counts import (
+    AccountCount,
+    ConflictCount,
+    Counts,
+    count_day,
+)
 from opensense_okta.resolution.checks import check_resolved_day
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage import engine
 from opensense_okta.storage.files import atomic_write, make_private_dir
 from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.sql import Sql
 
 DAYS = 90  # of history, at most
-DEPARTMENTS = 15  # with a row of their own
-COMBINATIONS = 12  # of directories, with a row of their own
 LONGEST_NAME = 80  # characters of a department that are shown
 
 TABLES = ("people", "accounts", "conflicts")
-QUESTIONS = ("people", "departments", "directories", "accounts", "conflicts", "completeness")
-
-Row = dict[str, object]
 
 
 class NoReport(UserError):
@@ -100,8 +102,7 @@ def write_report(organization: Organization, lake: Lake, day: date) -> Path:
 
 def _content(organization: Organization, lake: Lake, publication: Published) -> dict[str, object]:
     """The values of the template's variables."""
-    answers = _ask(lake, publication)
-    (people,) = answers["people"]
+    counts = _count(lake, publication)
     history = _history(lake, publication)
     before = publication.base.manifest(lake) if publication.base else None
     reads = _reads(lake, publication)
@@ -109,32 +110,27 @@ def _content(organization: Organization, lake: Lake, publication: Published) -> 
         "organization": organization.name,
         "publication": publication,
         "since": _since(organization, lake, publication),
-        "people": people,
+        "people": counts.people,
         "before": before.evidence if before else {},
-        "departments": answers["departments"],
-        "combinations": answers["directories"],
-        "conflicts": _by_kind(answers["conflicts"]),
-        "completeness": answers["completeness"],
+        "departments": counts.departments,
+        "combinations": counts.combinations,
+        "conflicts": _by_kind(counts.conflicts),
+        "completeness": counts.completeness,
         "history": history,
         "people_chart": people_chart(history),
         "change_charts": change_charts(history),
-        "directories": list(_directories(publication, reads, answers["accounts"])),
+        "directories": list(_directories(publication, reads, counts.accounts)),
         "judgement": _judgement(lake, publication),
         "warned": list(_warned(publication, before, reads)),
     }
 
 
-def _ask(lake: Lake, publication: Published) -> dict[str, list[Row]]:
-    """The results of the queries in `QUESTIONS` on the day's tables: counts only."""
+def _count(lake: Lake, publication: Published) -> Counts:
     shelf = lake.resolved(publication.day)
     with engine.start(lake.folder) as connection:
         for table in TABLES:
             engine.view(connection, table, shelf.table(publication, table))
-        most = {"departments": DEPARTMENTS, "directories": COMBINATIONS}
-        return {
-            name: engine.run(connection, __package__, f"{name}.sql", most=most.get(name, 0))
-            for name in QUESTIONS
-        }
+        return count_day(Sql(connection, __package__))
 
 
 def _history(lake: Lake, publication: Published) -> list[PastDay]:
@@ -161,8 +157,8 @@ def _judgement(lake: Lake, publication: Published) -> Judgement | None:
     return stored
 
 
-def _by_kind(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    return {str(kind): list(members) for kind, members in groupby(rows, lambda row: row["kind"])}
+def _by_kind(rows: Sequence[ConflictCount]) -> dict[str, list[ConflictCount]]:
+    return {kind: list(members) for kind, members in groupby(rows, lambda row: row.kind)}
 
 
 def _reads(lake: Lake, publication: Published) -> dict[str, tuple[SnapshotManifest, ...]]:
@@ -194,20 +190,20 @@ def _used(
 def _directories(
     publication: Published,
     reads: Mapping[str, tuple[SnapshotManifest, ...]],
-    accounts: Sequence[Row],
+    accounts: Sequence[AccountCount],
 ) -> Iterator[DirectoryOfDay]:
     used = _used(publication, reads)
-    counted = {str(row["directory"]): row for row in accounts}
+    counted = {row.directory: row for row in accounts}
     for name, source in publication.resolved.sources.items():
-        row = counted.get(name, {})
+        row = counted.get(name, AccountCount(name, active=0, inactive=0))
         yield DirectoryOfDay(
             name=name,
             as_of=source.as_of,
             age=(publication.day - source.as_of).days,
             stale=source.stale,
             read=used.get(name),
-            active=int(str(row.get("active", 0))),
-            inactive=int(str(row.get("inactive", 0))),
+            active=row.active,
+            inactive=row.inactive,
             reads=reads[name],
             charts=tuple(read_charts(name, reads[name], publication.day)),
         )

@@ -15,14 +15,8 @@ from opensense_okta.publishing.guards.evaluate import Verdict
 from opensense_okta.publishing.judgement import JUDGEMENT, Judgement
 from opensense_okta.publishing.publish import publish
 from opensense_okta.publishing.published import Published, PublishedRef, record_publication
-from opensense_okta.publishing.report.report import (
-    COMBINATIONS,
-    DAYS,
-    DEPARTMENTS,
-    NoReport,
-    nearness,
-    write_report,
-)
+from opensense_okta.publishing.report.counts import COMBINATIONS, DEPARTMENTS
+from opensense_okta.publishing.report.report import DAYS, NoReport, nearness, write_report
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import ResolvedManifest, Source, resolve
 from opensense_okta.storage.files import atomic_write, make_private_dir
