@@ -7,8 +7,7 @@ import click
 from opensense_okta.cli.exit_code import ExitCode
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.checks import CheckResult
-from opensense_okta.directories.doctor import examine
-from opensense_okta.resolution.rule_advice import examine_rules
+from opensense_okta.resolution.doctor import examine_organization
 from opensense_okta.storage.lake import Lake
 
 LEVELS = {"passed": "ok", "warning": "warn", "error": "fail"}
@@ -17,19 +16,17 @@ MARKS = {"passed": "ok  ", "warning": "warn", "error": "FAIL"}
 
 def doctor_now(organization: Organization, lake: Lake, *, as_json: bool) -> ExitCode:
     """Prints the results of all checks by directory; failed: the next sync would fail."""
-    all_results = examine(organization, lake)
-    all_results[organization.name] += examine_rules(organization, lake)
+    results = examine_organization(organization, lake)
     if as_json:
-        document = {
-            name: [_as_json(result) for result in results] for name, results in all_results.items()
-        }
+        document: dict[str, list[dict[str, str]]] = {}
+        for name, result in results:
+            document.setdefault(name, []).append(_as_json(result))
         click.echo(json.dumps(document, indent=2))
     else:
-        for name, results in all_results.items():
-            for result in results:
-                click.echo(f"{MARKS[result.outcome]}  {name}  {result.name}: {result.text}")
-    outcomes = {result.outcome for results in all_results.values() for result in results}
-    return ExitCode.FAILED if "error" in outcomes else ExitCode.DONE
+        for name, result in results:
+            click.echo(f"{MARKS[result.outcome]}  {name}  {result.name}: {result.text}")
+    failed = any(result.outcome == "error" for _, result in results)
+    return ExitCode.FAILED if failed else ExitCode.DONE
 
 
 def _as_json(result: CheckResult) -> dict[str, str]:

@@ -5,12 +5,11 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from opensense_okta.config.models import Organization
-from opensense_okta.directories.doctor import examine
 from opensense_okta.orchestration import names
 from opensense_okta.orchestration.assets.build import resolving
 from opensense_okta.orchestration.resources import LakeResource
 from opensense_okta.publishing.retention import Removed, delete_expired
-from opensense_okta.resolution.rule_advice import examine_rules
+from opensense_okta.resolution.doctor import examine_organization
 
 
 def build_jobs(organization: Organization) -> dg.Definitions:
@@ -70,17 +69,13 @@ def build_doctor(organization: Organization) -> dg.JobDefinition:
 
     @dg.op(name=names.doctor_op(organization.name), description="Checks everything a sync needs.")
     def check(context: dg.OpExecutionContext, lake: LakeResource) -> None:
-        own_lake = lake.of(organization.name)
         log = {"passed": context.log.info, "warning": context.log.warning}
-        results = examine(organization, own_lake)
-        results[organization.name] += examine_rules(organization, own_lake)
         errors = []
-        for directory, checks in results.items():
-            for result in checks:
-                line = f"{directory}: {result.name}: {result.text}"
-                log.get(result.outcome, context.log.error)(line)
-                if result.outcome == "error":
-                    errors.append(line)
+        for name, result in examine_organization(organization, lake.of(organization.name)):
+            line = f"{name}: {result.name}: {result.text}"
+            log.get(result.outcome, context.log.error)(line)
+            if result.outcome == "error":
+                errors.append(line)
         if errors:
             raise dg.Failure("\n".join(errors), allow_retries=False)
 
