@@ -1,6 +1,6 @@
 """The likely cause of a loss: a missing directory, a changed scope or rule, or another loss."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from opensense_okta.publishing.guards.measures import Measure
@@ -20,7 +20,10 @@ UNKNOWN: Mapping[Guard, str] = {
 
 @dataclass(frozen=True)
 class CauseFinder:
-    """Finds the likely cause of a loss.
+    """Finds the likely cause of a loss in the table `CAUSES`.
+
+    The methods of the table return their evidence; empty or false: the row does not apply. `loss` is
+    None for a decrease of correlation.
 
     Attributes:
         held: the losses that exceed their limits.
@@ -33,39 +36,85 @@ class CauseFinder:
 
     def cause(self, guard: Guard, loss: Measure | None) -> tuple[Cause, str]:
         """The likely cause of a loss, or of a decrease of correlation (`loss` is None), and its text."""
-        candidates: list[tuple[Cause, str]] = [
-            ("directory_missing", self._vanished(guard, loss)),
-            ("scope_changed", self._scope(guard, loss)),
-            ("rules_changed", self._rules(guard, loss)),
-            ("directory", self._directory(guard, loss)),
-            ("unknown", UNKNOWN[guard]),
-        ]
-        return next((cause, words) for cause, words in candidates if words)
+        for cause, evidence_of, sentence in CAUSES:
+            evidence = evidence_of(self, guard, loss)
+            if evidence:
+                return cause, sentence.format(evidence, since=self.circumstances.since)
+        return "unknown", UNKNOWN[guard]
 
-    def _vanished(self, guard: Guard, loss: Measure | None) -> str:
+    def missing_directories(self, guard: Guard, loss: Measure | None) -> str:
+        """Directories that were not read, or that the rules no longer have, and that explain the loss."""
         sources = self.circumstances.sources
         missing = [name for name, source in sources.items() if source.before and source.missing]
         gone = self._behind(guard, loss, missing)
-        words = {
-            f"{{}} was published on {self.circumstances.since}, and was not read": [
-                name for name in gone if sources[name].configured
-            ],
-            "the rules no longer have {}": [name for name in gone if not sources[name].configured],
-        }
-        said = "; ".join(text.format(_listed(names)) for text, names in words.items() if names)
-        return f"{said}." if said else ""
+        unread = ", ".join(name for name in gone if sources[name].configured)
+        removed = ", ".join(name for name in gone if not sources[name].configured)
+        since = self.circumstances.since
+        texts = [
+            f"{unread} was published on {since}, and was not read" if unread else "",
+            f"the rules no longer have {removed}" if removed else "",
+        ]
+        return "; ".join(filter(None, texts))
 
-    def _scope(self, guard: Guard, loss: Measure | None) -> str:
+    def changed_scopes(self, guard: Guard, loss: Measure | None) -> str:
+        """Directories whose scope has changed, and that explain the loss."""
         # Accounts out of scope are missing; the values of the other accounts do not change.
         if loss and loss.directory and guard in BY_ATTRIBUTE:
             return ""
-        names = self._behind(guard, loss, self.circumstances.scope_changed)
-        if not names:
-            return ""
-        return (
-            f"the scope or the address of {_listed(names)} was changed since"
-            f" {self.circumstances.since}; who is outside of it is gone."
+        return ", ".join(self._behind(guard, loss, self.circumstances.scope_changed))
+
+    def removed_attribute(self, _guard: Guard, loss: Measure | None) -> str:
+        """The attribute, if the rules no longer have it."""
+        return str(loss.attribute) if loss and not loss.known else ""
+
+    def changed_rules(self, guard: Guard, loss: Measure | None) -> bool:
+        """Whether the rules have changed, and no lost account explains the loss."""
+        # Rules decide how accounts are used, not whether they exist.
+        of_accounts = loss is not None and guard == "removed" and bool(loss.directory)
+        explained = guard.startswith("removed") and any(
+            held.guard == "removed" and held.directory for held in self.held
         )
+        return self.circumstances.rules_changed and not of_accounts and not explained
+
+    def changed_match_keys(self, guard: Guard, _loss: Measure | None) -> str:
+        """Attributes of directories that changed, for a decrease of correlation."""
+        if guard != "correlation":
+            return ""
+        changed = {
+            f"{held.directory}'s {held.attribute}"
+            for held in self.held
+            if held.directory and held.attribute
+        }
+        return ", ".join(sorted(changed))
+
+    def lost_members(self, guard: Guard, loss: Measure | None) -> str:
+        """Losses of people or accounts that explain the loss of their memberships."""
+        if guard != "removed_memberships":
+            return ""
+        return self._beyond("removed", loss.directory if loss else None)
+
+    def losses_of_directories(self, guard: Guard, loss: Measure | None) -> str:
+        """The same losses in directories, if they exceed their limits."""
+        if loss is None or loss.directory:
+            return ""
+        return self._beyond(guard, None, loss.attribute)
+
+    def one_directory(self, guard: Guard, loss: Measure | None) -> str:
+        """The loss of the one directory that has nearly all of it."""
+        if loss is None or loss.directory:
+            return ""
+        own = self._own(guard, None, loss.attribute)
+        most = max(own, key=lambda other: other.count, default=None)
+        total = sum(other.count for other in own)
+        nearly_all = most and len(own) > 1 and most.count >= NEARLY_ALL * total > 0
+        return most.found if most and nearly_all else ""
+
+    def lost_accounts(self, guard: Guard, loss: Measure | None) -> str:
+        """Directories that lost accounts, and with them the values that only these had."""
+        if guard != "correlation" and (guard not in BY_ATTRIBUTE or (loss and loss.directory)):
+            return ""
+        gone = (held for held in self.held if held.guard == "removed" and held.directory)
+        return "; ".join(held.found for held in gone)
 
     def _behind(self, guard: Guard, loss: Measure | None, names: Iterable[str]) -> list[str]:
         """Those of the directories that explain a loss: it is their own, or nearly all of the loss of people.
@@ -85,43 +134,6 @@ class CauseFinder:
         most = NEARLY_ALL * whole
         return behind if theirs >= most and others <= whole - most else []
 
-    def _rules(self, guard: Guard, loss: Measure | None) -> str:
-        if loss and not loss.known:
-            return f"the rules no longer have the attribute {loss.attribute}."
-        # Rules decide how accounts are used, not whether they exist.
-        of_accounts = loss is not None and guard == "removed" and bool(loss.directory)
-        explained = guard.startswith("removed") and any(
-            held.guard == "removed" and held.directory for held in self.held
-        )
-        if not self.circumstances.rules_changed or of_accounts or explained:
-            return ""
-        return (
-            f"the rules were changed since {self.circumstances.since};"
-            " `opensense-okta preview` shows what they do."
-        )
-
-    def _directory(self, guard: Guard, loss: Measure | None) -> str:
-        """The text on the directory whose own loss explains the loss of people; empty: none does."""
-        if guard == "correlation":
-            keys = {
-                f"{h.directory}'s {h.attribute}" for h in self.held if h.directory and h.attribute
-            }
-            words = "changed, see there; accounts may be matched by it."
-            return f"{_listed(sorted(keys))} {words}" if keys else self._accounts_gone()
-        directory, attribute = (loss.directory, loss.attribute) if loss else (None, None)
-        if guard == "removed_memberships" and (gone := self._beyond("removed", directory)):
-            return gone  # a person who left has no memberships any more
-        if directory:
-            return ""
-        if found := self._beyond(guard, None, attribute):
-            return found
-        own = self._own(guard, None, attribute)
-        most = max(own, key=lambda other: other.count, default=None)
-        total = sum(other.count for other in own)
-        if most and len(own) > 1 and most.count >= NEARLY_ALL * total > 0:
-            return f"{most.found}; the other directories lost next to nothing."
-        return self._accounts_gone() if guard in BY_ATTRIBUTE else ""
-
     def _own(
         self, guard: Guard, directory: str | None, attribute: str | None = None
     ) -> list[Measure]:
@@ -135,19 +147,42 @@ class CauseFinder:
         ]
 
     def _beyond(self, guard: Guard, directory: str | None, attribute: str | None = None) -> str:
-        """The text on the losses of `_own` that exceed their limits; empty: none does."""
-        explains = [other for other in self._own(guard, directory, attribute) if other.exceeds]
-        return (
-            f"{'; '.join(other.found for other in explains)}: the cause is there."
-            if explains
-            else ""
-        )
-
-    def _accounts_gone(self) -> str:
-        """The text on directories whose accounts are gone, with the values that only they had."""
-        gone = [held.found for held in self.held if held.guard == "removed" and held.directory]
-        return f"{'; '.join(gone)}: what only they had is gone with them." if gone else ""
+        """The losses of `_own` that exceed their limits."""
+        beyond = (other for other in self._own(guard, directory, attribute) if other.exceeds)
+        return "; ".join(other.found for other in beyond)
 
 
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(names)
+Evidence = Callable[[CauseFinder, Guard, Measure | None], str | bool]
+
+CAUSES: tuple[tuple[Cause, Evidence, str], ...] = (
+    ("directory_missing", CauseFinder.missing_directories, "{}."),
+    (
+        "scope_changed",
+        CauseFinder.changed_scopes,
+        "the scope or the address of {} was changed since {since}; who is outside of it is gone.",
+    ),
+    (
+        "rules_changed",
+        CauseFinder.removed_attribute,
+        "the rules no longer have the attribute {}.",
+    ),
+    (
+        "rules_changed",
+        CauseFinder.changed_rules,
+        "the rules were changed since {since}; `opensense-okta preview` shows what they do.",
+    ),
+    (
+        "directory",
+        CauseFinder.changed_match_keys,
+        "{} changed, see there; accounts may be matched by it.",
+    ),
+    ("directory", CauseFinder.lost_members, "{}: the cause is there."),
+    ("directory", CauseFinder.losses_of_directories, "{}: the cause is there."),
+    (
+        "directory",
+        CauseFinder.one_directory,
+        "{}; the other directories lost next to nothing.",
+    ),
+    ("directory", CauseFinder.lost_accounts, "{}: what only they had is gone with them."),
+)
+"""Each possible cause with its evidence and its sentence; the first row that applies counts."""
