@@ -120,6 +120,11 @@ def review_day(
             judgement = None
         return Outcome("published", judgement, approval_of(lake, judgement) if judgement else None)
     judgement = judge_day(organization, lake, resolved, even_if_older=even_if_older)
+    return check_approval(lake, judgement)
+
+
+def check_approval(lake: Lake, judgement: Judgement) -> Outcome:
+    """Whether a judged day needs an approval, with the valid one if there is one."""
     if not judgement.held:
         return Outcome("not_held", judgement)
     approval = approval_of(lake, judgement)

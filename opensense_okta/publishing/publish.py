@@ -16,7 +16,7 @@ from opensense_okta.config.errors import UserError
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.checks import TABLES as RAW_TABLES
 from opensense_okta.publishing import history
-from opensense_okta.publishing.approval import approval_of
+from opensense_okta.publishing.approval import check_approval
 from opensense_okta.publishing.judgement import Judgement, judge_day
 from opensense_okta.publishing.published import (
     Publications,
@@ -158,12 +158,10 @@ def _required_approval(lake: Lake, judgement: Judgement, last: Published | None)
     Raises:
         Held: the day needs an approval and has none.
     """
-    if not judgement.held:
-        return None
-    approval = approval_of(lake, judgement)
-    if approval is None:
+    outcome = check_approval(lake, judgement)
+    if outcome.state == "needs_approval":
         raise Held(lake.organization, judgement, last)
-    return approval.by
+    return outcome.approval.by if outcome.approval else None
 
 
 def _write_ledger(lake: Lake, resolved: ResolvedManifest) -> None:
