@@ -10,6 +10,7 @@ from opensense_okta.config.values import (
     Attributes,
     Files,
     Names,
+    PerSecond,
     Text,
     no_duplicates,
     not_empty,
@@ -82,6 +83,9 @@ class OktaDirectory(Section):
     rate_limit_share: Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, le=1)] = 0.5
     """The share of each rate limit of the API that may be used. The rest is for other clients."""
 
+    requests_per_second: PerSecond = 10
+    """The most requests per second where the API does not report its limits."""
+
     memberships: Literal["incremental", "full"] = "incremental"
     """Whether the members of changed groups are read, or the members of all groups every day."""
 
@@ -123,6 +127,9 @@ class EntraDirectory(Section):
 
     graph: Annotated[str, AfterValidator(valid_loopback_origin)] | None = None
     """For development: the origin of Microsoft Graph, instead of the cloud's."""
+
+    requests_per_second: PerSecond = 10
+    """The most requests per second. The API does not report its limits."""
 
     scope: EntraScope = EntraScope()
 

@@ -199,6 +199,7 @@ Text = Annotated[str, AfterValidator(not_blank)]
 Flag = Annotated[bool, Field(strict=True)]
 Count = Annotated[int, Field(strict=True, ge=0)]
 AtLeastOne = Annotated[int, Field(strict=True, ge=1)]
+PerSecond = Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0)]
 Percent = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=100)]
 Names = Annotated[tuple[Text, ...], AfterValidator(not_empty), AfterValidator(no_duplicates)]
 Owners = Annotated[

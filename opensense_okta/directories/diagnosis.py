@@ -22,7 +22,8 @@ from opensense_okta.directories.errors import (
     UntrustedLink,
     WrongAddress,
 )
-from opensense_okta.directories.http.client import Answer, Protocol, http_date
+from opensense_okta.directories.http.client import Answer, Protocol
+from opensense_okta.directories.http.headers import http_date
 from opensense_okta.directories.http.proxy import proxy_for
 
 ABOUT: Mapping[type[DirectoryError], str] = {

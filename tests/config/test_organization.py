@@ -223,6 +223,7 @@ def test_every_key_and_default_of_the_contract() -> None:
         directories.*.entra.cloud = 'global'
         directories.*.entra.graph = None
         directories.*.entra.kind
+        directories.*.entra.requests_per_second = 10
         directories.*.entra.scope.groups = None
         directories.*.entra.tenant_id
         directories.*.okta.api_token = None
@@ -235,6 +236,7 @@ def test_every_key_and_default_of_the_contract() -> None:
         directories.*.okta.memberships = 'incremental'
         directories.*.okta.private_key = None
         directories.*.okta.rate_limit_share = 0.5
+        directories.*.okta.requests_per_second = 10
         directories.*.okta.scope.groups = None
         directories.*.okta.scope.statuses = None
         directories.*.okta.store_profile = 'all'
@@ -306,7 +308,7 @@ def test_a_misspelt_key_is_told_with_file_line_and_the_nearest_known_key(tmp_pat
     assert str(error) == (
         "acme.yaml:7: directories.okta.api_tokn is not a known key; did you mean api_token? "
         "Allowed here: kind, endpoint, api_token, client_id, private_key, key_id, "
-        "rate_limit_share, memberships, full_read_days, scope, store_profile, attributes"
+        "rate_limit_share, requests_per_second, memberships, full_read_days, scope, store_profile, attributes"
     )
 
 

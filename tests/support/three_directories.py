@@ -105,6 +105,7 @@ class Addresses:
                     "client_secret": secret,
                     "authority": entra,
                     "graph": entra,
+                    "requests_per_second": 1000.0,
                 },
                 "hr": {
                     "kind": "csv",

@@ -4,8 +4,8 @@ One listing of users, with each one's manager expanded; one of groups; one of me
 scope (docs/entra-api.md, "Endpoints"). Only direct members are read: a group within a group is counted as
 evidence, and its own members are members of it alone.
 
-Graph does not report how much of its rate limit is left. Requests stay below a fixed share of the smallest
-tenant's limit, and a 429 halves the number of concurrent requests (docs/entra-api.md, "Throttling").
+Graph does not report how much of its rate limit is left. Requests are spread evenly up to
+`requests_per_second`, and a 429 halves the number of concurrent requests (docs/entra-api.md, "Throttling").
 """
 
 import asyncio
@@ -31,7 +31,7 @@ from opensense_okta.directories.http.client import Api, Auth, Protocol, connect
 from opensense_okta.directories.http.keys import read_certificate
 from opensense_okta.directories.http.oauth import ClientCredentials, client_secret, private_key_jwt
 from opensense_okta.directories.http.paging import Listing, Pages, cost_of, for_each
-from opensense_okta.directories.http.rate_limit import RateLimiter
+from opensense_okta.directories.http.rate_limit import Ceiling, RateLimiter
 from opensense_okta.directories.protocol import SHARED_SQL, Listener, PreviousSnapshot, Progress
 from opensense_okta.directories.snapshot import Cost
 from opensense_okta.storage.sql import Sql
@@ -52,9 +52,6 @@ CLOUDS: Mapping[str, tuple[str, str]] = {
 HEADERS = {"x-ms-throttle-priority": "low"}  # interactive clients go first
 PAGE_SIZE = 999  # the most (docs/entra-api.md, "Paging")
 WORKERS = 8
-MAX_REQUESTS_PER_SECOND = (
-    50  # of 3 resource units: under half of the 3,500 in 10 s that the smallest have
-)
 
 USER_FIELDS = ("id", "accountEnabled", "userType", "createdDateTime")
 """Properties of users that are always requested."""
@@ -185,7 +182,8 @@ class Reader:
 
     async def read(self, api: Api) -> Cost:
         """Reads what is not in the checkpoint, and makes the raw tables."""
-        budget = RateLimiter(1.0, api.clock, self._wait, max_per_second=MAX_REQUESTS_PER_SECOND)
+        ceiling = Ceiling(self._directory.requests_per_second)
+        budget = RateLimiter(1.0, api.clock, self._wait, ceiling)
         self._shared_sql.run("journal.sql", journal=str(self._checkpoint.journal))
         pages = Pages(api, self._checkpoint, following, HEADERS, self._report_page)
         try:

@@ -5,7 +5,6 @@ is repeated with back-off after a transient error.
 """
 
 import asyncio
-import email.utils
 import logging
 import ssl
 from collections.abc import AsyncIterator, Callable, Generator, Mapping
@@ -26,6 +25,7 @@ from opensense_okta.directories.errors import (
     Unreachable,
     UntrustedLink,
 )
+from opensense_okta.directories.http.headers import LATEST, http_date, numbers
 from opensense_okta.directories.http.proxy import proxy_for
 from opensense_okta.directories.http.rate_limit import (
     Clock,
@@ -240,21 +240,14 @@ class HeaderAuth(httpx.Auth):
         yield request
 
 
-def http_date(text: str) -> datetime | None:
-    """The time in a Date or Retry-After header; None if it is not valid."""
-    try:
-        return email.utils.parsedate_to_datetime(text).astimezone(UTC)
-    except ValueError:
-        return None
-
-
 def retry_after(answer: Answer) -> datetime | None:
     """The time of a Retry-After header (seconds, whole or not, or a date; RFC 9110 §10.2.3), or None."""
-    text = answer.header("retry-after").strip()
-    try:
-        return datetime.now(UTC) + timedelta(seconds=max(float(text), 0.0))
-    except (ValueError, OverflowError):
+    text = answer.header("retry-after")
+    seconds = max(numbers(text), default=None)
+    if seconds is None:
         return http_date(text)
+    now = datetime.now(UTC)
+    return now + timedelta(seconds=min(seconds, (LATEST - now).total_seconds()))
 
 
 def _apply_retry_after(error: BaseException, limiter: RateLimiter) -> None:

@@ -29,8 +29,8 @@ from opensense_okta.directories.http.client import (
     Request,
     Response,
     answer_of,
-    http_date,
 )
+from opensense_okta.directories.http.headers import http_date
 from opensense_okta.directories.http.keys import SigningKey
 
 RENEW_BEFORE = 300.0  # seconds before a token expires

@@ -12,7 +12,8 @@ from urllib.parse import urljoin
 
 from opensense_okta.directories.checkpoint import ListingProgress, Page, ReadCheckpoint
 from opensense_okta.directories.errors import CursorLost, IncompleteListing
-from opensense_okta.directories.http.client import Answer, Api, http_date
+from opensense_okta.directories.http.client import Answer, Api
+from opensense_okta.directories.http.headers import http_date
 from opensense_okta.directories.http.rate_limit import RateLimiter
 from opensense_okta.directories.records import Records
 from opensense_okta.directories.snapshot import Cost

@@ -45,6 +45,18 @@ class Clock:
 
 
 @dataclass
+class Ceiling:
+    """Spreads the calls of an API that does not report its limits.
+
+    Attributes:
+        per_second: the most calls per second, of all limiters that share this.
+    """
+
+    per_second: float = math.inf
+    last: float = -math.inf
+
+
+@dataclass
 class RateLimiter:
     """Starts the calls of one bucket one after the other, within our share of its limit.
 
@@ -52,13 +64,13 @@ class RateLimiter:
         share: the share of the limit that may be used (0 < share <= 1).
         clock: the source of time.
         on_wait: is called with the seconds of each wait that is longer than the even spacing.
-        max_per_second: the most calls per second if the API does not report its limits.
+        ceiling: bounds the calls if the answers do not report limits; shared by the buckets of an API.
     """
 
     share: float
     clock: Clock = field(default_factory=Clock)
     on_wait: Callable[[float], None] = lambda _seconds: None
-    max_per_second: float = math.inf
+    ceiling: Ceiling = field(default_factory=Ceiling)
     waits: int = 0
     waited: float = 0.0
     headroom: float | None = None
@@ -86,7 +98,7 @@ class RateLimiter:
                 await self._answered.wait()  # the first answer has the limit
             while (seconds := self._seconds_to_wait()) > 0:
                 await self.clock.sleep(seconds)
-            self._last = self.clock.now()
+            self._last = self.ceiling.last = self.clock.now()
             self._used += 1
             self._in_flight += 1
 
@@ -128,7 +140,9 @@ class RateLimiter:
         if now < self._blocked_until:
             return self._blocked_until - now
         if self._limit is None:
-            return max(self._last + 1 / self.max_per_second - now, 0.0)
+            if not self._answered.is_set():  # the first answer may have the limit
+                return 0.0
+            return max(self.ceiling.last + 1 / self.ceiling.per_second - now, 0.0)
         if now >= self._window_ends + MARGIN:
             self._assume_window(self._limit, now)
         left = max(self._window_ends - now, 0.0)

@@ -10,7 +10,8 @@ import msgspec
 
 from opensense_okta.directories import errors
 from opensense_okta.directories.errors import Meaning
-from opensense_okta.directories.http.client import Answer, http_date, retry_after
+from opensense_okta.directories.http.client import Answer, retry_after
+from opensense_okta.directories.http.headers import http_date, numbers, times
 from opensense_okta.directories.http.rate_limit import RateLimitHeaders
 
 RENEW = (
@@ -118,19 +119,26 @@ def error(answer: Answer) -> errors.DirectoryError | None:
 
 def busy(answer: Answer) -> bool:
     """Whether too many requests run at once: a 429 whose limit is 0 (docs/okta-api.md, "Concurrency")."""
-    return answer.status == 429 and answer.header("x-rate-limit-limit") == "0"
+    return answer.status == 429 and 0 in numbers(answer.header("x-rate-limit-limit"))
 
 
 def allowance(answer: Answer) -> RateLimitHeaders | None:
-    """The bucket's budget, with the window measured by Okta's own clock."""
-    try:
-        limit = int(answer.header("x-rate-limit-limit"))
-        remaining = int(answer.header("x-rate-limit-remaining"))
-        reset = float(answer.header("x-rate-limit-reset"))
-    except ValueError:
+    """The bucket's budget, with the window measured by Okta's own clock.
+
+    Of headers that came twice, such as by a proxy, the smallest count and the latest reset are used.
+    """
+    limits = numbers(answer.header("x-rate-limit-limit"))
+    remaining = numbers(answer.header("x-rate-limit-remaining"))
+    resets = times(answer.header("x-rate-limit-reset"))
+    if not (limits and remaining and resets):
         return None
-    server = http_date(answer.header("date")) or datetime.now(UTC)
-    return RateLimitHeaders(limit, remaining, ends=reset, seconds_left=reset - server.timestamp())
+    server, reset = http_date(answer.header("date")) or datetime.now(UTC), max(resets)
+    return RateLimitHeaders(
+        limit=int(min(limits)),
+        remaining=int(min(remaining)),
+        ends=reset,
+        seconds_left=reset - server.timestamp(),
+    )
 
 
 def _meaning(answer: Answer, body: _Body, evidence: str) -> Meaning:

@@ -27,7 +27,7 @@ from opensense_okta.directories.http.client import Answer, Api, Auth, HeaderAuth
 from opensense_okta.directories.http.keys import read_key
 from opensense_okta.directories.http.oauth import ClientCredentials, private_key_jwt
 from opensense_okta.directories.http.paging import Listing, Pages, cost_of, for_each
-from opensense_okta.directories.http.rate_limit import RateLimiter
+from opensense_okta.directories.http.rate_limit import Ceiling, RateLimiter
 from opensense_okta.directories.okta import errors as okta_errors
 from opensense_okta.directories.okta import token_errors as okta_token_errors
 from opensense_okta.directories.protocol import SHARED_SQL, Listener, PreviousSnapshot, Progress
@@ -136,7 +136,8 @@ class Reader:
     async def read(self, api: Api) -> Cost:
         """Reads what is not in the checkpoint, and makes the raw tables."""
         # Members of groups draw from the bucket of groups (docs/okta-api.md, "Rate limits").
-        users, groups = self._rate_limiter(api, "users"), self._rate_limiter(api, "groups")
+        ceiling = Ceiling(self._directory.requests_per_second)
+        users, groups = (self._rate_limiter(api, name, ceiling) for name in ("users", "groups"))
         self._shared_sql.run("journal.sql", journal=str(self._checkpoint.journal))
         pages = Pages(api, self._checkpoint, _following, LEAN, self._report_page)
         try:
@@ -249,8 +250,8 @@ class Reader:
             "set variable everyone = $how", {"how": groups[0][1] if groups else None}
         )
 
-    def _rate_limiter(self, api: Api, bucket: str) -> RateLimiter:
-        limiter = RateLimiter(self._directory.rate_limit_share, api.clock)
+    def _rate_limiter(self, api: Api, bucket: str, ceiling: Ceiling) -> RateLimiter:
+        limiter = RateLimiter(self._directory.rate_limit_share, api.clock, ceiling=ceiling)
 
         def report_wait(seconds: float) -> None:
             note = f"waiting {seconds:.0f} s for the rate limit"

@@ -45,6 +45,7 @@ def acme(tenant: Tenant, **settings: object) -> Organization:
         "client_id": APP,
         "authority": tenant.url,
         "graph": tenant.url,
+        "requests_per_second": 1000.0,
         **({} if "certificate" in settings else {"client_secret": {"env": "ACME_ENTRA_SECRET"}}),
         **settings,
     }

@@ -171,6 +171,11 @@ def in_a_while(seconds: float) -> str:
         ("nan", 0, 1),
         ("inf", 0, 1),
         ("1e99", 0, 1),
+        ("7, 5", 6, 8),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 0, 1),
+        ("Fri, 31 Dec 9999 23:59:59 -0500", 0, 1),
+        ("Mon, 30 Feb 2026 12:00:00 GMT", 0, 1),
+        (f"Mon, 01 Jan {'9' * 30} 12:00:00 GMT", 0, 1),
     ],
 )
 @pytest.mark.parametrize("status", [503, 500])
@@ -233,8 +238,63 @@ def test_a_429_may_say_when_to_come_back(peer: Peer) -> None:
     assert 11 <= sum(get(peer.url).slept) <= 14
 
 
+HEADERS = ("date", "x-rate-limit-limit", "x-rate-limit-remaining", "x-rate-limit-reset")
+
+
+@pytest.mark.parametrize("joined", [False, True])
+def test_headers_that_come_twice_are_waited_for_by_the_latest_reset(
+    peer: Peer, joined: bool
+) -> None:
+    first, second = limited(7).headers, limited(5).headers
+    headers = (
+        tuple((name, f"{dict(first)[name]}, {dict(second)[name]}") for name in HEADERS)
+        if joined
+        else (*first, *second)
+    )
+    peer.answer = one_after_the_other(Reply(429, b"", headers))
+    assert 7 <= sum(get(peer.url).slept) <= 10
+
+
+@pytest.mark.parametrize("headers", [(), HEADERS], ids=["once", "twice"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("x-rate-limit-reset", value) for value in ("nan", "inf", "-inf", "1e300", "soon", "")),
+        *(("x-rate-limit-reset", value) for value in ("-5", "9" * 400, "1780000000000", "0")),
+        *(("x-rate-limit-remaining", value) for value in ("nan", "-1", "many", "1_0")),
+        *(("x-rate-limit-limit", value) for value in ("nan", "inf", "-600")),
+    ],
+)
+def test_a_number_that_cannot_be_right_is_ignored_like_a_missing_header(
+    peer: Peer, name: str, value: str, headers: tuple[str, ...]
+) -> None:
+    odd = tuple((key, value if key == name else text) for key, text in limited(5).headers)
+    again = odd if headers else ()
+    peer.answer = one_after_the_other(Reply(429, b"", (*odd, *again)))
+    assert 59 <= sum(get(peer.url).slept) <= 63
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+        "Fri, 31 Dec 9999 23:59:59 -0500",
+        "Thu, 01 Jan 1970 00:00:00 GMT",
+        "Mon, 30 Feb 2026 12:00:00 GMT",
+        f"Fri, 27 Nov {'9' * 30} 12:00:00 GMT",
+        "yesterday",
+        "",
+    ],
+)
+def test_a_date_beyond_the_calendar_is_ignored_like_a_missing_one(peer: Peer, date: str) -> None:
+    odd = tuple((name, date if name == "date" else value) for name, value in limited(9).headers)
+    peer.answer = one_after_the_other(Reply(429, b"", odd))
+    assert 8 <= sum(get(peer.url).slept) <= 12
+
+
 def test_too_many_at_once_is_no_reason_to_wait_for_the_window(peer: Peer) -> None:
-    peer.answer = one_after_the_other(limited(116, limit="0"))
+    limit = limited(116, limit="0")
+    peer.answer = one_after_the_other(Reply(429, b"", limit.headers + limit.headers))
     (slept,) = get(peer.url).slept
     assert 2.5 <= slept <= 5
 

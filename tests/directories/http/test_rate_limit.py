@@ -14,6 +14,7 @@ from opensense_okta.directories.http.rate_limit import (
     CATCH_UP,
     MARGIN,
     WINDOW,
+    Ceiling,
     Clock,
     ConcurrencyLimit,
     RateLimiter,
@@ -233,6 +234,27 @@ def test_without_headers_nothing_waits() -> None:
     assert outcome.turns == pytest.approx(4 * 60 / 0.5, abs=8)
     assert outcome.sleeps == []
     assert outcome.governor.headroom is None
+
+
+def test_without_headers_the_buckets_of_an_api_share_a_ceiling() -> None:
+    async def calls() -> list[float]:
+        ceiling, at = Ceiling(10), []
+
+        async def work(limiter: RateLimiter) -> None:
+            for _ in range(50):
+                await limiter.acquire()
+                at.append(virtual_now())
+                await asyncio.sleep(0.01)
+                limiter.update(None)
+
+        limiters = [RateLimiter(1.0, Clock(virtual_now), ceiling=ceiling) for _ in range(2)]
+        await asyncio.gather(*(work(limiter) for limiter in limiters for _ in range(3)))
+        return sorted(at)
+
+    at = virtual_time.run(calls())
+    assert len(at) == 300
+    assert most_within(at, 1) <= 12  # with the first call of each bucket
+    assert at[-1] == pytest.approx(30, abs=1)
 
 
 def test_nobody_waits_busily() -> None:
