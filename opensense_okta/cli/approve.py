@@ -25,7 +25,7 @@ from opensense_okta.publishing.approval import (
     review_day,
     verify_numbers,
 )
-from opensense_okta.publishing.exports.export import export_pending
+from opensense_okta.publishing.exports.state import export_pending
 from opensense_okta.publishing.guards.evaluate import examples
 from opensense_okta.publishing.judgement import Judgement, compared
 from opensense_okta.publishing.published import NotResolved, describe, published, resolved_day

@@ -9,7 +9,7 @@ import pytest
 from opensense_okta.directories.read import Run, take_snapshot
 from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.publishing.approval import approvals
-from opensense_okta.publishing.exports.export import last_export
+from opensense_okta.publishing.exports.state import last_export
 from opensense_okta.publishing.judgement import stored_judgement
 from opensense_okta.publishing.notifications.state import stored_state
 from opensense_okta.publishing.published import published, read_publication

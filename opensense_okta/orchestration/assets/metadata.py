@@ -9,7 +9,7 @@ import duckdb
 from opensense_okta.directories.checks import CheckResult
 from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.orchestration.assets.columns import schema
-from opensense_okta.publishing.exports.files import ExportResult
+from opensense_okta.publishing.exports.export import ExportResult
 from opensense_okta.publishing.judgement import Judgement
 from opensense_okta.publishing.publish import Publication, approval_instructions, published_since
 from opensense_okta.publishing.published import describe, published

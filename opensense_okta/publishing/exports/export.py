@@ -1,45 +1,42 @@
-"""Exports the published day, and stores what was exported, so that change files miss no change.
+"""Exports the published day to the path or URL in the organization file."""
 
-The exported people are stored as `exported/<id>/people.parquet` in the organization's folder of the lake:
-the day may be published again, or deleted by retention, before the next export is delivered.
-"""
-
-import shutil
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import unquote, urlsplit
 
-from pydantic import BaseModel, ConfigDict
-
-from opensense_okta.config.export_path import EXPORTED
-from opensense_okta.config.models import Organization
-from opensense_okta.publishing.exports.delivery import deliver
-from opensense_okta.publishing.exports.errors import failure_of
-from opensense_okta.publishing.exports.files import ExportResult, PreviousExport, export, headers_of
+from opensense_okta.config.export_path import DAY, LAKES_OWN, LOCAL, SSH
+from opensense_okta.config.models import CsvExport, Organization
+from opensense_okta.publishing.exports.delivery import deliver, public
+from opensense_okta.publishing.exports.errors import ExportFailed, failure_of
+from opensense_okta.publishing.exports.files import headers_of, sha256, write_files
+from opensense_okta.publishing.exports.state import (
+    DeliveredExport,
+    ExportState,
+    last_export,
+    people_folder,
+    record_export,
+)
 from opensense_okta.publishing.published import published
 from opensense_okta.storage.lake import Lake
-from opensense_okta.storage.state_files import read_state, write_state
-
-STATE = "exported.json"
-PEOPLE = "people.parquet"
 
 
-class ExportRef(BaseModel):
-    """A delivered export: the id of the published tables, and the headers."""
+@dataclass(frozen=True)
+class ExportResult:
+    """A file of an export.
 
-    model_config = ConfigDict(frozen=True)
+    Attributes:
+        what: `people`, `changes`, `parquet` or `checksums`.
+        url: its path or URL, without credentials.
+        rows: the number of rows, without the header.
+    """
 
-    day: date
-    id: str
-    headers: tuple[str, ...] = ()
-
-
-class ExportState(BaseModel):
-    """The last delivered export, and the export of an earlier day that its changes refer to."""
-
-    model_config = ConfigDict(frozen=True)
-
-    told: ExportRef
-    before: ExportRef | None
+    what: str
+    url: str
+    rows: int
+    bytes: int
+    sha256: str
 
 
 def export_published(organization: Organization, lake: Lake, day: date) -> list[ExportResult]:
@@ -56,55 +53,97 @@ def export_published(organization: Organization, lake: Lake, day: date) -> list[
     if settings is None or now is None or now.day != day:
         return []
     last = last_export(lake)
-    again = last is not None and last.told.day == day
+    again = last.told if last and last.told.day == day else None
     before = last.before if last and again else last.told if last else None
     people = lake.resolved(day).table(now, "people")
     with failure_of(organization.name):
-        deliver([people], str(_kept(lake) / now.id))
-        done = export(
-            organization,
-            lake,
-            people,
-            day,
-            before=_known(lake, before),
-            again=_known(lake, last.told) if last and again else None,
-        )
-        told = ExportRef(day=day, id=now.id, headers=tuple(headers_of(organization).values()))
-    state = ExportState(told=told, before=before)
-    write_state(lake.folder / STATE, state)
-    _forget_all_but(lake, state)
-    return done
+        deliver([people], str(people_folder(lake, now.id)))
+        files = export(organization, lake, people, day, before=before, again=again)
+        headers = tuple(headers_of(organization).values())
+    told = DeliveredExport(day=day, id=now.id, headers=headers)
+    record_export(lake, ExportState(told=told, before=before))
+    return files
 
 
-def export_pending(organization: Organization, lake: Lake) -> bool:
-    """Whether the published day should be exported and its export was not delivered."""
-    last, now = last_export(lake), published(lake)
-    if organization.publish.csv is None or now is None:
-        return False
-    return last is None or last.told.id != now.id
+def export(
+    organization: Organization,
+    lake: Lake,
+    people: Path,
+    day: date,
+    *,
+    before: DeliveredExport | None,
+    again: DeliveredExport | None = None,
+) -> list[ExportResult]:
+    """Writes the active people of a published day to the path or URL in the organization file.
+
+    If the same day is exported again, the files are the same byte for byte.
+
+    Args:
+        organization: its `publish.csv` has the path and the columns; without it nothing is exported.
+        lake: the lake of the organization; relative paths start at its folder.
+        people: the day's resolved table.
+        day: the published day.
+        before: the last export of an earlier day; None: there is none, so all people are new.
+        again: the previous export of the same day, which this one replaces.
+
+    Raises:
+        ExportFailed: the files could not be made or delivered; the old files stay.
+    """
+    settings = organization.publish.csv
+    if settings is None:
+        return []
+    with failure_of(organization.name):
+        folder, name = _place(settings, lake, day)
+        with TemporaryDirectory(prefix=".export-", dir=lake.folder) as temporary:
+            files = write_files(
+                lake,
+                Path(temporary) / name,
+                headers_of(organization),
+                people,
+                before=_if_stored(lake, before),
+                again=_if_stored(lake, again),
+            )
+            deliver([file for file, _ in files.values()], folder)
+            return [
+                ExportResult(
+                    what=what,
+                    url=f"{public(folder)}/{file.name}",
+                    rows=rows,
+                    bytes=file.stat().st_size,
+                    sha256=sha256(file),
+                )
+                for what, (file, rows) in files.items()
+            ]
 
 
-def last_export(lake: Lake) -> ExportState | None:
-    """The state after the last delivered export; None: there was none."""
-    return read_state(lake.folder / STATE, ExportState)
+def _if_stored(lake: Lake, delivered: DeliveredExport | None) -> DeliveredExport | None:
+    return delivered if delivered and delivered.people(lake).exists() else None
 
 
-def _kept(lake: Lake) -> Path:
-    return lake.folder / EXPORTED
+def _place(settings: CsvExport, lake: Lake, day: date) -> tuple[str, str]:
+    """The folder and the name of the CSV."""
+    folder, _, name = settings.path.replace(DAY, day.isoformat()).rpartition("/")
+    if "://" not in folder:
+        folder = str(lake.folder / folder)
+        _refuse_the_lakes_own(Path(folder), lake)
+        return folder, name
+    url = urlsplit(folder)
+    if url.scheme in LOCAL:
+        _refuse_the_lakes_own(Path(unquote(url.path)), lake)
+    # The URL of an object store is used as it is, without percent-decoding.
+    return folder, unquote(name) if url.scheme in (*LOCAL, *SSH) else name
 
 
-def _known(lake: Lake, one: ExportRef | None) -> PreviousExport | None:
-    """What readers have of an export; None: there was no export, or its table is not stored any more."""
-    people = _kept(lake) / one.id / PEOPLE if one else None
-    return (
-        PreviousExport(people, frozenset(one.headers))
-        if one and people and people.exists()
-        else None
+def _refuse_the_lakes_own(folder: Path, lake: Lake) -> None:
+    """Refuses folders of the lake; an absolute path or a symbolic link may lead there."""
+    place, home = folder.resolve(), lake.folder.resolve()
+    within = (
+        place.relative_to(home.parent).parts if place.is_relative_to(home.parent) else (home.name,)
     )
-
-
-def _forget_all_but(lake: Lake, state: ExportState) -> None:
-    needed = {ref.id for ref in (state.told, state.before) if ref}
-    for folder in _kept(lake).iterdir():
-        if folder.name not in needed:
-            shutil.rmtree(folder)
+    if within[:1] != (home.name,) or within[1:2] in {(own,) for own in LAKES_OWN}:
+        raise ExportFailed(
+            f"The export's path leads to {folder}, where the lake keeps its own files or another"
+            " organization's.",
+            remedy="name a folder of this organization in publish.csv.path, such as exports/people.csv,"
+            " or one outside of OPENSENSE_DATA.",
+        )

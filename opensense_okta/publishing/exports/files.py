@@ -7,127 +7,21 @@ last: if it matches, all files are of the same day.
 
 import hashlib
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from urllib.parse import unquote, urlsplit
 
 import duckdb
 from duckdb import ColumnExpression, ConstantExpression, Expression, FunctionExpression
 
 from opensense_okta.config.attributes import STANDARD_ATTRIBUTES, attributes
-from opensense_okta.config.export_path import DAY, LAKES_OWN, LOCAL, SSH
-from opensense_okta.config.models import CsvExport, Organization
-from opensense_okta.publishing.exports.delivery import deliver, public
-from opensense_okta.publishing.exports.errors import ExportFailed, failure_of
+from opensense_okta.config.models import Organization
+from opensense_okta.publishing.exports.errors import ExportFailed
+from opensense_okta.publishing.exports.state import DeliveredExport
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake
 from opensense_okta.storage.sql import Sql
 
-__all__ = ["ExportFailed", "ExportResult", "PreviousExport", "export", "headers_of"]
-
 OTHER_COLUMNS = ("person_id", "manager_id", "directories", "accounts")
 """Columns that no directory provides: exported only if the organization file lists them."""
-
-
-@dataclass(frozen=True)
-class ExportResult:
-    """A file of an export.
-
-    Attributes:
-        what: `people`, `changes`, `parquet` or `checksums`.
-        url: its path or URL, without credentials.
-        rows: the number of rows, without the header.
-    """
-
-    what: str
-    url: str
-    rows: int
-    bytes: int
-    sha256: str
-
-
-@dataclass(frozen=True)
-class PreviousExport:
-    """What readers have of a delivered export: the table of people, and its headers."""
-
-    people: Path
-    headers: Set[str]
-
-
-def export(
-    organization: Organization,
-    lake: Lake,
-    people: Path,
-    day: date,
-    *,
-    before: PreviousExport | None,
-    again: PreviousExport | None = None,
-) -> list[ExportResult]:
-    """Writes the active people of a published day to the path or URL in the organization file.
-
-    If the same day is exported again, the files are the same byte for byte.
-
-    Args:
-        organization: its `publish.csv` has the path and the columns; without it nothing is exported.
-        lake: the lake of the organization; relative paths start at its folder.
-        people: the day's resolved table.
-        day: the published day.
-        before: the last export of an earlier day; None: there is none, so all people are new.
-        again: the previous export of the same day, which this one replaces.
-
-    Raises:
-        ExportFailed: the files could not be made or delivered; the old files stay.
-    """
-    settings = organization.publish.csv
-    if settings is None:
-        return []
-    with failure_of(organization.name):
-        folder, name = _place(settings, lake, day)
-        headers = headers_of(organization)
-        with TemporaryDirectory(prefix=".export-", dir=lake.folder) as temporary:
-            files = _write(Path(temporary), name, headers, people, before, again)
-            deliver([file for file, _ in files.values()], folder)
-            return [
-                ExportResult(
-                    what=what,
-                    url=f"{public(folder)}/{file.name}",
-                    rows=rows,
-                    bytes=file.stat().st_size,
-                    sha256=_sha256(file),
-                )
-                for what, (file, rows) in files.items()
-            ]
-
-
-def _place(settings: CsvExport, lake: Lake, day: date) -> tuple[str, str]:
-    """The folder and the name of the CSV."""
-    folder, _, name = settings.path.replace(DAY, day.isoformat()).rpartition("/")
-    if "://" not in folder:
-        folder = str(lake.folder / folder)
-        _refuse_the_lakes_own(Path(folder), lake)
-        return folder, name
-    url = urlsplit(folder)
-    if url.scheme in LOCAL:
-        _refuse_the_lakes_own(Path(unquote(url.path)), lake)
-    # The URL of an object store is used as it is, without percent-decoding.
-    return folder, unquote(name) if url.scheme in (*LOCAL, *SSH) else name
-
-
-def _refuse_the_lakes_own(folder: Path, lake: Lake) -> None:
-    """Refuses folders of the lake; an absolute path or a symbolic link may lead there."""
-    place, home = folder.resolve(), lake.folder.resolve()
-    within = (
-        place.relative_to(home.parent).parts if place.is_relative_to(home.parent) else (home.name,)
-    )
-    if within[:1] != (home.name,) or within[1:2] in {(own,) for own in LAKES_OWN}:
-        raise ExportFailed(
-            f"The export's path leads to {folder}, where the lake keeps its own files or another"
-            " organization's.",
-            remedy="name a folder of this organization in publish.csv.path, such as exports/people.csv,"
-            " or one outside of OPENSENSE_DATA.",
-        )
 
 
 def headers_of(organization: Organization) -> dict[str, str]:
@@ -159,27 +53,40 @@ def _refuse_unknown(key: str, named: Sequence[str], known: Sequence[str]) -> Non
         )
 
 
-def _write(
-    folder: Path,
-    name: str,
+def write_files(
+    lake: Lake,
+    full: Path,
     headers: Mapping[str, str],
     people: Path,
-    before: PreviousExport | None,
-    again: PreviousExport | None,
+    *,
+    before: DeliveredExport | None,
+    again: DeliveredExport | None,
 ) -> dict[str, tuple[Path, int]]:
-    """Writes all files of the export; returns the path and the number of rows of each, by kind."""
-    full = folder / name
+    """Writes all files of the export; returns the path and the number of rows of each, by kind.
+
+    Args:
+        lake: has the people of earlier exports.
+        full: the CSV of all people; the other files are beside it.
+        headers: the header of each column.
+        people: the day's resolved table.
+        before: the last export of an earlier day; None: all people are new.
+        again: the previous export of the same day, which this one replaces.
+
+    Raises:
+        ExportFailed: the files could not be made.
+    """
+    folder = full.parent
     changes = full.with_name(f"{full.stem}.changes{full.suffix}")
     parquet = full.with_suffix(".parquet")
-    checksums = full.with_name(f"{name}.sha256")
+    checksums = full.with_name(f"{full.name}.sha256")
     try:
         with engine.start(folder) as connection:
             sql = Sql(connection, __package__)
             sql.run("cells.sql")
             engine.view(connection, "new_people", people)
             _cells(connection, "new_people", headers).create_view("new_cells")
-            _known_cells(connection, "old", headers, people, before)
-            _known_cells(connection, "told", headers, people, again or before)
+            _known_cells(connection, "old", headers, people, before, lake)
+            _known_cells(connection, "told", headers, people, again or before, lake)
             _rows(connection, headers).create_view("new_rows")
             files = {
                 "changes": (
@@ -189,7 +96,7 @@ def _write(
                 "parquet": (parquet, engine.store(connection, "new_rows", parquet)),
                 "people": (full, _copy(sql, "people.sql", full)),
             }
-        lines = [f"{_sha256(file)}  {file.name}\n" for file in (full, changes, parquet)]
+        lines = [f"{sha256(file)}  {file.name}\n" for file in (full, changes, parquet)]
         checksums.write_text("".join(lines), encoding="utf-8")
     except (OSError, duckdb.IOException, engine.MemoryTooSmall) as error:
         raise ExportFailed(
@@ -209,11 +116,12 @@ def _known_cells(
     which: str,
     headers: Mapping[str, str],
     people: Path,
-    known: PreviousExport | None,
+    known: DeliveredExport | None,
+    lake: Lake,
 ) -> None:
     """Makes the view of the previously exported cells; they are empty below a new header."""
-    engine.view(connection, f"{which}_people", known.people if known else people)
-    seen = known.headers if known else set()
+    engine.view(connection, f"{which}_people", known.people(lake) if known else people)
+    seen = set(known.headers) if known else set()
     cells = _cells(connection, f"{which}_people", headers, seen)
     (cells if known else cells.limit(0)).create_view(f"{which}_cells")
 
@@ -278,6 +186,7 @@ def _rows(
     return people.filter("active").order("person_id").select(*columns)
 
 
-def _sha256(file: Path) -> str:
+def sha256(file: Path) -> str:
+    """The checksum of a file, as `sha256sum` prints it."""
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()

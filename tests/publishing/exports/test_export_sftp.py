@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from opensense_okta.config.yaml_file import OrganizationFileError
-from opensense_okta.publishing.exports.files import ExportFailed, ExportResult, export
+from opensense_okta.publishing.exports.errors import ExportFailed
+from opensense_okta.publishing.exports.export import ExportResult, export
 from opensense_okta.storage.lake import Lake
 from tests.support.exporting import DAY, Person, acme, ada, bob, resolved, rows
 from tests.support.ssh_server import SshServer, new_key, serve

@@ -1,5 +1,6 @@
 """What is exported beside the database, and how it gets to its place."""
 
+import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,13 +12,10 @@ import pytest
 
 from opensense_okta.config.attributes import STANDARD_ATTRIBUTES
 from opensense_okta.config.yaml_file import OrganizationFileError
-from opensense_okta.publishing.exports.files import (
-    ExportFailed,
-    ExportResult,
-    PreviousExport,
-    export,
-    headers_of,
-)
+from opensense_okta.publishing.exports.errors import ExportFailed
+from opensense_okta.publishing.exports.export import ExportResult, export
+from opensense_okta.publishing.exports.files import headers_of
+from opensense_okta.publishing.exports.state import DeliveredExport
 from opensense_okta.storage.lake import Lake
 from tests.support.exporting import DAY, Person, acme, ada, bob, resolved, rows
 
@@ -41,20 +39,24 @@ def exports(lake: Lake, tmp_path: Path) -> Exports:
         without_before: str = "",
     ) -> list[ExportResult]:
         organization = acme(tmp_path, csv_before or csv)
-        headers = frozenset(headers_of(organization).values())
+        headers = tuple(headers_of(organization).values())
 
-        def known(those: Sequence[Person] | None) -> PreviousExport | None:
+        def delivered(name: str, those: Sequence[Person] | None) -> DeliveredExport | None:
             if those is None:
                 return None
-            return PreviousExport(resolved(lake, those, without=without_before), headers)
+            export = DeliveredExport(day=DAY, id=name, headers=headers)
+            people = export.people(lake)
+            people.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(resolved(lake, those, without=without_before), people)
+            return export
 
         return export(
             acme(tmp_path, csv),
             lake,
             resolved(lake, people, without=without),
             DAY,
-            before=known(before),
-            again=known(again),
+            before=delivered("before", before),
+            again=delivered("again", again),
         )
 
     return run
