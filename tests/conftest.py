@@ -1,4 +1,5 @@
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -38,6 +39,16 @@ SLOW_MODULES = frozenset(
     }
 )
 """Modules in which most tests sync, read, resolve or publish whole days. `make check` leaves them out."""
+
+
+IN_MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a private folder in it
+ROOM = 4_000_000_000  # bytes
+
+
+def pytest_configure() -> None:
+    """Folders of tests are in memory where there is room: a commit of SQLite waits 20 ms for a disk."""
+    if IN_MEMORY.is_dir() and shutil.disk_usage(IN_MEMORY).free > ROOM:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m "not slow"` selects
