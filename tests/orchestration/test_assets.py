@@ -135,8 +135,8 @@ def test_what_is_published_shows_the_day_the_rows_and_the_place(synced: Synced) 
     assert shown["people_rows"] == people
 
 
-def test_what_is_published_shows_what_has_changed(acme: Company) -> None:
-    acme.run()
+def test_what_is_published_shows_what_has_changed(synced_acme: Company) -> None:
+    acme = synced_acme
     first, second, *_ = acme.okta.org.user_ids
     acme.okta.org.update_profile(first, {"title": "Chief"})
     acme.okta.org.remove_user(second)
@@ -272,8 +272,8 @@ def test_nor_do_those_of_a_run_with(acme: Company, fault: str) -> None:
     assert TOKEN not in text
 
 
-def test_nor_do_those_of_a_run_that_trips_over_what_nobody_foresaw(acme: Company) -> None:
-    acme.run()
+def test_nor_do_those_of_a_run_that_trips_over_what_nobody_foresaw(synced_acme: Company) -> None:
+    acme = synced_acme
     shelf = acme.lake.snapshot("okta", DAY)
     manifest = shelf.manifest(SnapshotManifest)
     assert manifest
@@ -379,9 +379,10 @@ def test_a_run_started_again_does_not_inherit_how_the_one_before_failed(acme: Co
 # What does not prove itself whole is not published.
 
 
-def test_a_day_that_is_held_says_so_and_the_published_directory_stays(acme: Company) -> None:
-    acme.keep(YESTERDAY)
-    assert acme.run("resolve", day=YESTERDAY).succeeded
+def test_a_day_that_is_held_says_so_and_the_published_directory_stays(
+    acme_of_yesterday: Company,
+) -> None:
+    acme = acme_of_yesterday
     before = acme.lake.database.read_bytes()
     acme.okta.faults.append(make_fault("restricted-admin", times=None))
     run = acme.run()
@@ -415,10 +416,10 @@ def test_a_day_that_is_held_says_so_and_the_published_directory_stays(acme: Comp
     assert not {"acme/resolved_directory", "acme/report"} & run.metadata().keys()
 
 
-def test_a_day_that_is_held_shows_why_and_what_approving_it_takes(acme: Company) -> None:
-    acme.keep(YESTERDAY)
-    acme.run("resolve", day=YESTERDAY)
-    (noted,) = acme.run().observations()["acme/resolved_directory"]
+def test_a_day_that_is_held_shows_why_and_what_approving_it_takes(
+    acme_of_yesterday: Company,
+) -> None:
+    (noted,) = acme_of_yesterday.run().observations()["acme/resolved_directory"]
     assert (noted["published_day"], noted["held_day"]) == (str(YESTERDAY), str(DAY))
     assert noted["held_because"].startswith("- 1 of 1 active people (100.0 %) are gone")
     assert noted["approve_with"] == "removed 1, removed_memberships 1"

@@ -19,7 +19,15 @@ from opensense_okta.orchestration import names
 from opensense_okta.orchestration.jobs import build_schedule
 from opensense_okta.orchestration.lock import organization_lock
 from opensense_okta.simulator.okta.faults import make_fault
-from tests.support.company import DAY, Company, Run, a_company, an_organization, definitions_of
+from tests.support.company import (
+    DAY,
+    Beginning,
+    Company,
+    Run,
+    a_company,
+    an_organization,
+    definitions_of,
+)
 
 TOMORROW = DAY + timedelta(days=1)
 
@@ -144,8 +152,8 @@ def test_the_schedule_is_on_unless_the_organization_is_not_enabled(
 # What is read, and what is kept.
 
 
-def test_a_sync_by_hand_reads_anew_and_the_new_snapshot_counts(acme: Company) -> None:
-    acme.run()
+def test_a_sync_by_hand_reads_anew_and_the_new_snapshot_counts(synced_acme: Company) -> None:
+    acme = synced_acme
     first = acme.lake.snapshot("okta", DAY).manifest(SnapshotManifest)
     acme.okta.requests.clear()
     user = acme.okta.org.user_ids[0]
@@ -161,10 +169,11 @@ def test_a_sync_by_hand_reads_anew_and_the_new_snapshot_counts(acme: Company) ->
         assert directory.execute("from people where title = 'Chief'").fetchall()
 
 
-def test_a_retry_of_the_chain_keeps_its_complete_snapshot(acme: Company) -> None:
-    first = acme.run()
-    acme.okta.requests.clear()
-    retry = acme.run(run_tags={names.ATTEMPT_GROUP: first.id, names.ATTEMPT: "2"})
+def test_a_retry_of_the_chain_keeps_its_complete_snapshot(
+    synced_acme: Company, first_sync: Beginning
+) -> None:
+    acme = synced_acme
+    retry = acme.run(run_tags={names.ATTEMPT_GROUP: first_sync.run_id, names.ATTEMPT: "2"})
     assert retry.succeeded
     assert acme.okta.requests == []
     shown = retry.metadata()["acme/okta/raw_users"]
@@ -172,8 +181,10 @@ def test_a_retry_of_the_chain_keeps_its_complete_snapshot(acme: Company) -> None
     assert shown["dagster/partition_row_count"] == 40
 
 
-def test_a_read_that_fails_leaves_the_days_snapshot_and_what_is_published(acme: Company) -> None:
-    acme.run()
+def test_a_read_that_fails_leaves_the_days_snapshot_and_what_is_published(
+    synced_acme: Company,
+) -> None:
+    acme = synced_acme
     manifest = acme.lake.snapshot("okta", DAY).manifest(SnapshotManifest)
     database = acme.lake.database.read_bytes()
     acme.okta.faults.append(make_fault("invalid-token", match="groups", times=None))

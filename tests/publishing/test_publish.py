@@ -7,9 +7,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -34,7 +33,7 @@ from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
 from tests.support.approved import publish_approved
-from tests.support.lakes import copied
+from tests.support.lakes import copied, once
 from tests.support.resolved_columns import COLUMNS
 from tests.support.stored import (
     DAY,
@@ -62,57 +61,24 @@ REPOSITORY = Path(__file__).parents[2]
 
 def prepare(lake: Lake, *users: str, day: date = DAY, title: str = "Clerk") -> None:
     """A day with these users, resolved and ready to be published."""
-    store(
-        lake,
-        [user(name, {"title": title}) for name in users],
-        [EVERYONE],
-        [("g1", name) for name in users],
-        day=day,
-    )
-    resolve(ACME, day, lake)
+
+    def prepared() -> None:
+        store(
+            lake,
+            [user(name, {"title": title}) for name in users],
+            [EVERYONE],
+            [("g1", name) for name in users],
+            day=day,
+        )
+        resolve(ACME, day, lake)
+
+    once(lake, ("prepare", users, day, title), prepared)
 
 
 def put_out(lake: Lake, *users: str, day: date = DAY, title: str = "Clerk") -> Publication:
     """Publishes a day with these users, as a person who has looked."""
-    if not lake.folder.exists():
-        first = FIRST_DAYS.published(users, day, title)
-        copied(first.lake, lake.folder.parent)
-        return first.publication
     prepare(lake, *users, day=day, title=title)
-    return publish_approved(ACME, lake, day)
-
-
-class FirstDay(NamedTuple):
-    """A lake in which one day has been published."""
-
-    lake: Lake
-    publication: Publication
-
-
-@dataclass
-class FirstDays:
-    """What most tests begin with, so that each is resolved and published once."""
-
-    root: Path = Path()
-    made: dict[object, FirstDay] = field(default_factory=dict)
-
-    def published(self, users: Sequence[str], day: date, title: str) -> FirstDay:
-        """A lake whose first day has these users."""
-        key = (users, day, title)
-        if key not in self.made:
-            lake = Lake(self.root / str(len(self.made)), "acme")
-            prepare(lake, *users, day=day, title=title)
-            self.made[key] = FirstDay(lake, publish_approved(ACME, lake, day))
-        return self.made[key]
-
-
-FIRST_DAYS = FirstDays()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def first_days(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Where they lie."""
-    FIRST_DAYS.root = tmp_path_factory.mktemp("first-days")
+    return once(lake, ("publish", day), lambda: publish_approved(ACME, lake, day))
 
 
 @contextmanager
@@ -783,8 +749,9 @@ def since(lake: Lake) -> datetime:
 
 
 def test_what_is_published_again_is_published_since_it_first_was(lake: Lake) -> None:
+    prepare(lake, "a")
     with time_machine.travel(NOON, tick=False):
-        put_out(lake, "a")
+        publish(ACME, lake, DAY)
     assert since(lake) == NOON
     publish(ACME, lake, DAY)
     assert since(lake) == NOON
@@ -964,7 +931,7 @@ def test_whatever_kills_publishing_the_old_file_or_the_new_one_is_whole(
     publish_approved(ACME, lake, DAY)
     publish_approved(ACME, lake, YESTERDAY, even_if_older=True)
     seen = set()
-    for milliseconds in (0, 80, 160):
+    for milliseconds in (0, 100):
         command = [sys.executable, "-c", PUBLISH, str(tmp_path / "data"), str(YESTERDAY), str(DAY)]
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY

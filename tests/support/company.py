@@ -2,13 +2,14 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from unittest import mock
 
 import dagster as dg
@@ -194,14 +195,44 @@ def definitions_of(
 
 
 @contextmanager
-def a_company(root: Path, org: Org | None = None, **settings: object) -> Iterator[Company]:
-    """acme, its Okta listening on loopback, at noon of the day."""
+def a_company(
+    root: Path, org: Org | None = None, *, port: int = 0, **settings: object
+) -> Iterator[Company]:
+    """acme, its Okta listening on loopback, at noon of the day; port 0 takes any free one."""
     environment = {"OPENSENSE_DATA": str(root), "ACME_TOKEN": TOKEN}
     with (
         mock.patch.dict(os.environ, environment),
         time_machine.travel(NOON),
-        running(Simulator(org or an_org(), limits=UNHURRIED)) as okta,
+        running(Simulator(org or an_org(), limits=UNHURRIED), port=port) as okta,
         dg.DagsterInstance.ephemeral() as instance,
     ):
         organization = an_organization(okta.url, **settings)
         yield Company(organization, okta, Lake(root, organization.name), instance)
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What several tests begin with, so that it is synced once.
+
+    Attributes:
+        run_id: of the run that synced it, which the copies' instances do not have.
+    """
+
+    root: Path
+    port: int
+    run_id: str
+
+    @classmethod
+    def of(cls, root: Path, run: Callable[[Company], Run]) -> Self:
+        """Lets a company run; its lake stays in the folder."""
+        with a_company(root) as company:
+            ended = run(company)
+            assert ended.succeeded, ended.failures()
+            return cls(root, int(company.okta.url.rpartition(":")[2]), ended.id)
+
+    @contextmanager
+    def copy(self, root: Path) -> Iterator[Company]:
+        """The company as it was then, with a lake of its own."""
+        shutil.copytree(self.root, root)
+        with a_company(root, port=self.port) as company:
+            yield company
