@@ -6,11 +6,18 @@ from opensense_okta.config.environment import data_root, organizations_folder, s
 from opensense_okta.config.load import load_organizations
 from opensense_okta.orchestration.definitions import build_definitions
 from opensense_okta.orchestration.resources import LakeResource
+from opensense_okta.storage.organization_files import keep_valid_files, last_valid_files
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """Reads the organization files and builds the definitions; the files it writes are private."""
+    """Reads the organization files and builds the definitions; the files it writes are private.
+
+    While a file has mistakes, its last valid version counts.
+    """
     set_private_umask()
-    organizations = load_organizations(organizations_folder())
-    return build_definitions(organizations, LakeResource(root=str(data_root())))
+    folder, root = organizations_folder(), data_root()
+    organizations = load_organizations(folder)
+    keep_valid_files(organizations, folder, root)
+    last_valid = last_valid_files(organizations, folder, root)
+    return build_definitions(organizations, LakeResource(root=str(root)), last_valid=last_valid)

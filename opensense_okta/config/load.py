@@ -43,19 +43,22 @@ def load_organizations(folder: Path) -> dict[str, Organization | OrganizationFil
     return organizations
 
 
-def load_organization(path: Path, *, name: str | None = None) -> Organization:
+def load_organization(
+    path: Path, *, name: str | None = None, folder: Path | None = None
+) -> Organization:
     """The organization that a file describes.
 
     Args:
         path: The file.
         name: The organization's name, when the file is not called after it.
+        folder: Where relative paths in the file start, when that is not the file's own folder.
 
     Raises:
         OrganizationFileError: The file cannot be used; the error holds all its mistakes.
     """
     document = read_document(path)
     organization, findings = _validated(
-        document, name=name or path.stem, folder=path.absolute().parent
+        document, name=name or path.stem, folder=(folder or path.parent).absolute()
     )
     mistakes = list(document.mistakes([*findings, *contradictions(document.data)]))
     if mistakes or organization is None:

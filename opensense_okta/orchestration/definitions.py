@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 import dagster as dg
 
@@ -28,32 +29,34 @@ def build_definitions(
     organizations: Mapping[str, Organization | OrganizationFileError],
     lakes: LakeResource,
     watcher: Watcher | None = None,
+    last_valid: Mapping[str, Organization] = MappingProxyType({}),
 ) -> dg.Definitions:
     """Builds everything that Dagster loads.
 
     Args:
         organizations: all organizations by name, or the mistakes in their files.
+        last_valid: organizations whose files have mistakes, as their last valid files describe them.
         lakes: the resource that opens the lakes.
         watcher: receives the progress of reads; None: it is written to the run's log.
     """
-    valid = {
-        name: organization
-        for name, organization in organizations.items()
-        if isinstance(organization, Organization)
-    }
-    mistaken = [
-        (name, error)
+    mistakes = {
+        name: error
         for name, error in organizations.items()
         if isinstance(error, OrganizationFileError)
-    ]
+    }
+    valid = {
+        name: organization
+        for name, organization in ({**organizations, **last_valid}).items()
+        if isinstance(organization, Organization)
+    }
     jobs = dg.Definitions.merge(*(build_jobs(organization) for organization in valid.values()))
     return dg.Definitions.merge(
         jobs,
         *(_organization(organization, lakes) for organization in valid.values()),
         dg.Definitions(
             assets=[
-                _mistaken(name, error, number)
-                for number, (name, error) in enumerate(mistaken, start=1)
+                _mistaken(name, error, number, is_synced=name in valid)
+                for number, (name, error) in enumerate(mistakes.items(), start=1)
             ],
             sensors=_sensors(valid, lakes, jobs),
             resources={names.LAKE: lakes, names.PROGRESS: watcher or LogWatcher()},
@@ -95,9 +98,19 @@ def _sensors(
     return [retries, build_notice_sensor(organizations, lakes.of)]
 
 
-def _mistaken(name: str, error: OrganizationFileError, number: int) -> dg.AssetsDefinition:
-    """Represents an organization with mistakes in its file, so that the UI shows them."""
+def _mistaken(
+    name: str, error: OrganizationFileError, number: int, *, is_synced: bool
+) -> dg.AssetsDefinition:
+    """Represents an organization with mistakes in its file, so that the UI shows them.
+
+    Args:
+        name: of the organization.
+        error: the mistakes in its file.
+        number: makes the name of the op unique.
+        is_synced: whether its last valid file counts.
+    """
     mistakes = "\n".join(f"- {line}" for line in str(error).splitlines())
+    impact = "its last valid version counts" if is_synced else "nothing is synced"
 
     # The name may be the mistake: Dagster has its own rules for names of groups and ops.
     @dg.multi_asset(
@@ -105,7 +118,7 @@ def _mistaken(name: str, error: OrganizationFileError, number: int) -> dg.Assets
         outs={
             "organization_file": dg.AssetOut(
                 key=[name, "organization_file"],
-                description="**This organization's file has mistakes; nothing is synced.**\n\n"
+                description=f"**This organization's file has mistakes; {impact}.**\n\n"
                 f"{mistakes}\n\nCorrect the file, then reload the definitions.",
                 group_name=re.sub("[^A-Za-z0-9_]", "_", name),
                 kinds={"yaml"},

@@ -14,6 +14,7 @@ import pytest
 
 from opensense_okta.config.environment import EnvironmentMistake
 from opensense_okta.config.load import load_organizations
+from opensense_okta.config.models import Organization
 from opensense_okta.config.yaml_file import OrganizationFileError
 from opensense_okta.orchestration.definitions import build_definitions
 from opensense_okta.orchestration.resources import LakeResource
@@ -223,6 +224,37 @@ def test_a_directory_may_be_named_like_something_of_ours(tmp_path: Path, name: s
 # One organization's mistakes are its own.
 
 
+def test_a_mistake_in_the_file_of_a_working_organization_does_not_end_its_syncs(
+    folder: Path,
+) -> None:
+    valid = {
+        name: each
+        for name, each in load_organizations(folder).items()
+        if isinstance(each, Organization)
+    }
+    before = load(folder)
+    (folder / "acme.yaml").write_text(ACME.replace("America/New_York", "UTCC"))
+    lakes = LakeResource(root=str(folder / "data"))
+    definitions = build_definitions(load_organizations(folder), lakes, last_valid=valid)
+    dg.Definitions.validate_loadable(definitions)
+    assert keys(definitions) == {*keys(before), "acme/organization_file"}
+    assert names_of(definitions) == names_of(before)
+    shown = spec(definitions, "acme/organization_file")
+    assert (shown.description or "").startswith(
+        "**This organization's file has mistakes; its last valid version counts.**"
+    )
+
+
+def names_of(definitions: dg.Definitions) -> set[str]:
+    """The jobs, schedules and sensors."""
+    repository = definitions.get_repository_def()
+    return {
+        *(job.name for job in repository.get_all_jobs()),
+        *(schedule.name for schedule in repository.schedule_defs),
+        *(sensor.name for sensor in repository.sensor_defs),
+    }
+
+
 def test_a_bad_file_shows_its_mistakes_as_an_asset_and_the_rest_load(folder: Path) -> None:
     (folder / "broken.yaml").write_text(BROKEN)
     definitions = load(folder)
@@ -315,7 +347,8 @@ def test_the_front_door_merges_the_organizations_of_dagster_home(
     definitions = runpy.run_module(ENTRY_POINT)["defs"]()
     assert keys(definitions) == ASSETS
     assert os.umask(0o022) == 0o077  # whatever this process writes is its owner's alone
-    assert not (folder / "data").exists()  # loading makes no folder and asks nobody
+    written = [path.name for path in (folder / "data").rglob("*")]
+    assert written == [".organization_files", "acme.yaml"]  # loading makes no lake and asks nobody
 
 
 @pytest.mark.usefixtures("umask")

@@ -1,0 +1,82 @@
+"""The last valid version of each organization file. It counts while the file has mistakes.
+
+A copy of every valid file is kept in the lake's root, in `.organization_files`, whenever the files are
+loaded. So a mistake in the file of a working organization does not end its syncs. A file that is removed
+has no mistakes: its organization is gone, and its copy does not count.
+"""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+from opensense_okta.config.load import load_organization
+from opensense_okta.config.models import Organization
+from opensense_okta.config.yaml_file import OrganizationFileError
+from opensense_okta.storage.files import atomic_write, make_private_dir
+
+COPIES = ".organization_files"
+
+_log = logging.getLogger(__name__)
+
+
+def keep_valid_files(
+    organizations: Mapping[str, Organization | OrganizationFileError], folder: Path, root: Path
+) -> None:
+    """Copies the files of valid organizations, unless their copies are current.
+
+    A copy that cannot be written is logged: the syncs do not need it as long as the file is valid.
+
+    Args:
+        organizations: all organizations by name, or the mistakes in their files.
+        folder: of the organization files.
+        root: of the lake.
+    """
+    for name, organization in organizations.items():
+        if isinstance(organization, Organization):
+            try:
+                _keep(organization, folder, root / COPIES)
+            except OSError as error:
+                _log.warning(
+                    "%s: its valid file cannot be copied to %s (%s). If the file has a mistake later,"
+                    " nothing is synced until it is corrected.",
+                    name,
+                    root / COPIES,
+                    error.strerror,
+                )
+
+
+def last_valid_files(
+    organizations: Mapping[str, Organization | OrganizationFileError], folder: Path, root: Path
+) -> dict[str, Organization]:
+    """The organizations whose files have mistakes now, as their last valid files describe them.
+
+    Args:
+        organizations: all organizations by name, or the mistakes in their files.
+        folder: of the organization files; relative paths in a file start there.
+        root: of the lake.
+    """
+    found = {}
+    for name, organization in organizations.items():
+        copy = root / COPIES / f"{name}.yaml"
+        if isinstance(organization, OrganizationFileError) and copy.is_file():
+            try:
+                found[name] = load_organization(copy, name=name, folder=folder)
+            except OrganizationFileError:  # valid for an earlier version of this program only
+                continue
+    return found
+
+
+def _keep(organization: Organization, folder: Path, copies: Path) -> None:
+    files = [folder / f"{organization.name}{suffix}" for suffix in (".yaml", ".yml")]
+    file = next(file for file in files if file.is_file())
+    text, copy = file.read_text(encoding="utf-8-sig"), copies / f"{organization.name}.yaml"
+    if copy.is_file() and copy.read_text(encoding="utf-8") == text:
+        return
+    new = make_private_dir(copies) / f".{copy.name}"
+    atomic_write(new, text)
+    try:  # the file may have been edited since it was loaded
+        load_organization(new, name=organization.name, folder=folder)
+    except OrganizationFileError:
+        new.unlink()
+    else:
+        new.replace(copy)
