@@ -120,6 +120,14 @@ def _with_subject(directory: str) -> Iterator[None]:
         trouble = _storage_trouble(error)
         trouble.subject = directory
         raise trouble from error
+    except duckdb.Error as error:  # its text may quote a record
+        odd = StorageTrouble(
+            f"The records that were read could not be stored ({type(error).__name__}).",
+            remedy="A retry does not help. Update opensense_okta; if it continues, report it.",
+            transient=False,
+        )
+        odd.subject = directory
+        raise odd from None
 
 
 def _wanted(

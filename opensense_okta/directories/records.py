@@ -1,14 +1,28 @@
-"""Parses the pages of an API into records: valid records are kept unchanged, the others are set aside."""
+"""Parses the pages of an API into records: valid records are kept unchanged, the others are set aside.
 
-import json
-import re
-from collections.abc import Sequence
+A record is set aside if it is no object with a usable id, if it has a key twice (its values depend on who
+reads it), or if it is too large or too deeply nested for DuckDB. The other records of its page count.
+"""
+
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
 
 from opensense_okta.directories.errors import ServerTrouble
+from opensense_okta.directories.json_text import (
+    MALFORMED,
+    depth,
+    elements,
+    has_doubled_key,
+    repaired,
+)
+
+DEEPEST = 64  # levels; DuckDB reads 128
+LARGEST_RECORD = 4_000_000  # bytes; DuckDB reads lines of 16 MB
+LONGEST_ID = 255
+SMALL_PAGE = 20  # rows; on it a doubled id cannot be recognised by counting
 
 
 class _Identified(msgspec.Struct):
@@ -18,7 +32,6 @@ class _Identified(msgspec.Struct):
 _IDENTIFIED = msgspec.json.Decoder(list[_Identified])
 _RAW = msgspec.json.Decoder(list[msgspec.Raw])
 _ANY = msgspec.json.Decoder()
-_HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -28,7 +41,7 @@ class Records:
     Attributes:
         rows: each record as JSON, an object with an id.
         ids: the ids, in the same order.
-        set_aside: the number of rows that are not an object with an id.
+        set_aside: the number of rows that cannot be used.
     """
 
     rows: Sequence[bytes | msgspec.Raw]
@@ -44,14 +57,15 @@ def read_records(body: bytes) -> Records:
     """
     try:
         raw, parsed = _RAW.decode(body), _ANY.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return _leniently(body)
-    valid = [_is_valid(record) for record in parsed]
-    if all(valid):
-        return Records(raw, [record["id"] for record in parsed])
-    rows = [row for row, good in zip(raw, valid, strict=True) if good]
-    ids = [record["id"] for record, good in zip(parsed, valid, strict=True) if good]
-    return Records(rows, ids, len(raw) - len(rows))
+    except MALFORMED:
+        return _one_by_one(body)
+    rows = [bytes(row) for row in raw]
+    # A key that is there twice is missing in what is written again; other spellings differ, too.
+    if msgspec.json.encode(parsed) == msgspec.json.format(body, indent=-1) and all(
+        map(_is_usable, rows, parsed)
+    ):
+        return Records(rows, [record["id"] for record in parsed])
+    return _kept(zip(rows, parsed, strict=True))
 
 
 def read_identifiers(body: bytes) -> Records:
@@ -60,45 +74,98 @@ def read_identifiers(body: bytes) -> Records:
     Raises:
         ServerTrouble: the page is not a JSON array.
     """
-    with suppress(msgspec.DecodeError, UnicodeDecodeError):
+    with suppress(*MALFORMED):
         ids = [record.id for record in _IDENTIFIED.decode(body)]
-        if all(ids):
+        if are_plain(ids, body):
             return Records((), ids)
     records = read_records(body)
     return Records((), records.ids, records.set_aside)
 
 
-def _is_valid(record: object) -> bool:
-    return isinstance(record, dict) and isinstance(record.get("id"), str) and bool(record["id"])
+def are_plain(ids: Sequence[str], body: bytes) -> bool:
+    """Whether the ids of a page can be used without a look at its records.
+
+    A doubled id shows in the number of keys named `id`, unless the page is small.
+    """
+    if len(ids) <= SMALL_PAGE or body.count(b'"id"') % len(ids):
+        return False
+    joined = "".join(ids)
+    unusable = "/" in joined or "\\" in joined or max(map(len, ids)) > LONGEST_ID
+    return not unusable and {"", ".", ".."}.isdisjoint(ids)
 
 
-def _leniently(body: bytes) -> Records:
-    """Parses a page that is not strict JSON, record by record.
+def _is_usable_id(name: object) -> bool:
+    """Whether it is an id that means only itself as a part of an address."""
+    return (
+        isinstance(name, str)
+        and name not in {"", ".", ".."}
+        and "/" not in name
+        and "\\" not in name
+        and len(name) <= LONGEST_ID
+    )
+
+
+def _kept(pairs: Iterable[tuple[bytes, object]]) -> Records:
+    """The usable records of the pairs of JSON and what it means."""
+    rows, ids, set_aside = [], [], 0
+    for row, record in pairs:
+        if (
+            isinstance(record, dict)
+            and _is_usable(row, record)
+            and not _has_doubled_key(row, record)
+        ):
+            rows.append(row)
+            ids.append(record["id"])
+        else:
+            set_aside += 1
+    return Records(rows, ids, set_aside)
+
+
+def _is_usable(row: bytes, record: object) -> bool:
+    return (
+        isinstance(record, dict)
+        and _is_usable_id(record.get("id"))
+        and len(row) <= LARGEST_RECORD
+        and (row.count(b"[") + row.count(b"{") <= DEEPEST or depth(row) <= DEEPEST)
+    )
+
+
+def _has_doubled_key(row: bytes, record: object) -> bool:
+    same = msgspec.json.encode(record) == msgspec.json.format(row, indent=-1)
+    return not same and has_doubled_key(row)
+
+
+def _one_by_one(body: bytes) -> Records:
+    """Parses a page that the decoder refuses, record by record.
 
     Invalid text, such as half of a surrogate pair, becomes U+FFFD, so that no record is lost because of it.
     """
+    parts = elements(body.decode("utf-8", errors="replace").encode())
+    if parts is None:
+        raise _no_array(body)
+    return _kept([_decoded(part, body) for part in parts])
+
+
+def _decoded(part: bytes, body: bytes) -> tuple[bytes, object]:
+    """A record and what it means; None if it cannot be decoded."""
+    with suppress(*MALFORMED):
+        return part.strip(), _ANY.decode(part)
     try:
-        parsed = json.loads(body.decode("utf-8", errors="replace"))
+        if has_doubled_key(part):  # it would be gone from the repaired text
+            return b"", None
+        again = repaired(part)
+    except RecursionError:
+        return b"", None
     except ValueError:
-        parsed = None
-    if not isinstance(parsed, list):
-        raise ServerTrouble(
-            f"The answer is not a JSON array but {_glimpse(body)}.",
-            remedy="It is retried automatically; if it continues, look for a proxy that changes answers.",
-        )
-    kept = [(_strictly(record), record) for record in parsed if _is_valid(record)]
-    rows = [row for row, _ in kept if row is not None]
-    ids = [record["id"] for row, record in kept if row is not None]
-    return Records(rows, ids, len(parsed) - len(rows))
+        raise _no_array(body) from None
+    return (b"", None) if again is None else (again, _ANY.decode(again))
 
 
-def _strictly(record: dict[str, object]) -> bytes | None:
-    text = _HALF_A_PAIR.sub("\ufffd", json.dumps(record, ensure_ascii=False)).encode()
-    try:
-        _ANY.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
-    return text
+def _no_array(body: bytes) -> ServerTrouble:
+    return ServerTrouble(
+        f"The answer is not a JSON array but {_glimpse(body)}.",
+        remedy="It is retried automatically; if it continues, look for a proxy that changes answers.",
+    )
 
 
 def _glimpse(body: bytes) -> str:

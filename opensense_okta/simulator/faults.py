@@ -121,6 +121,34 @@ class Redirect(Fault):
         return Reply(self.status, b"", [("location", f"{self.host}{call.target}")])
 
 
+ODD_RECORDS: Mapping[str, bytes] = {
+    "doubled-id": b'{"id":"odd-1","id":"odd-2","@odata.type":"#microsoft.graph.user"}',
+    "doubled-key": b'{"id":"odd-1","profile":{"login":"odd","login":"odder"}}',
+    "deep": b'{"id":"odd-1","x":%b%b}' % (b"[" * 3000, b"]" * 3000),
+    "deeper-than-a-database": b'{"id":"odd-1","profile":%b1%b}' % (b'{"a":' * 150, b"}" * 150),
+    "digits": b'{"id":"odd-1","x":%b}' % (b"9" * 6000),
+    "dot": b'{"id":".","@odata.type":"#microsoft.graph.user"}',
+    "dots": b'{"id":"..","@odata.type":"#microsoft.graph.user"}',
+    "slash": b'{"id":"odd/../1","@odata.type":"#microsoft.graph.user"}',
+}
+"""Records that are valid JSON, and that nobody should use."""
+
+
+@dataclass(kw_only=True)
+class OddRecord(Fault):
+    """A listing has one more record, whose text is odd."""
+
+    record: str = "doubled-id"
+
+    def change_reply(self, call: Call, reply: Reply) -> Reply:
+        """Add the record before the others."""
+        del call
+        before, bracket, rest = reply.body.partition(b"[")
+        if reply.status != 200 or not bracket or rest[:1] == b"]":
+            return reply
+        return replace(reply, body=b"%b[%b,%b" % (before, ODD_RECORDS[self.record], rest))
+
+
 class Faults(list[Fault]):
     """The faults of a running simulator."""
 
@@ -142,6 +170,7 @@ COMMON: Mapping[str, type[Fault]] = {
     "delay": Delay,
     "slow": Slow,
     "redirect": Redirect,
+    "odd-record": OddRecord,
 }
 """The kinds that any API has."""
 

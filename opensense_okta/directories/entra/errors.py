@@ -12,6 +12,7 @@ from opensense_okta.directories import errors
 from opensense_okta.directories.errors import Meaning
 from opensense_okta.directories.http.client import Answer, retry_after
 from opensense_okta.directories.http.rate_limit import RateLimitHeaders
+from opensense_okta.directories.json_text import MALFORMED
 
 SETTING = "cloud"
 PERMISSIONS = "User.Read.All and GroupMember.Read.All"
@@ -166,5 +167,5 @@ def _rate_limited(answer: Answer, evidence: str) -> errors.RateLimited:
 def _body(answer: Answer) -> _Body:
     try:
         return msgspec.json.decode(answer.body, type=_Body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except MALFORMED:
         return _Body()

@@ -1,12 +1,14 @@
 """Pages of Microsoft Graph as records (docs/entra-api.md, "Paging" and "Members")."""
 
 import json
+from contextlib import suppress
 
 import msgspec
 
 from opensense_okta.directories.errors import ServerTrouble
 from opensense_okta.directories.http.client import Answer
-from opensense_okta.directories.records import Records, read_records
+from opensense_okta.directories.json_text import MALFORMED, members
+from opensense_okta.directories.records import Records, are_plain, read_records
 
 USER = "user"
 _OF_GRAPH = "#microsoft.graph."
@@ -43,15 +45,13 @@ def read_members(answer: Answer) -> Records:
         ServerTrouble: the page has no list of records.
     """
     value = bytes(_page(answer).value)
-    try:
-        members, set_aside = _MEMBERS.decode(value), 0
-        if not all(member.id for member in members):
-            raise msgspec.ValidationError("a member without an id")
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        found = read_records(value)
-        members = [_leniently(row) for row in found.rows]
-        set_aside = found.set_aside
-    return Records((), [_named(member) for member in members], set_aside)
+    with suppress(*MALFORMED):
+        decoded = _MEMBERS.decode(value)
+        if are_plain([member.id for member in decoded], value):
+            return Records((), [_named(member) for member in decoded])
+    records = read_records(value)
+    ids = [_named(_leniently(row)) for row in records.rows]
+    return Records((), ids, records.set_aside)
 
 
 def read_count(answer: Answer) -> int:
@@ -76,7 +76,7 @@ def _page(answer: Answer) -> _Page:
         page = msgspec.json.decode(answer.body, type=_Page)
     except msgspec.ValidationError:
         raise _trouble("a page without its list of records (`value`)") from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except MALFORMED:
         page = _leniently_page(answer.body)
     if page.following == "":
         raise _trouble("a page whose next link is empty")
@@ -84,15 +84,17 @@ def _page(answer: Answer) -> _Page:
 
 
 def _leniently_page(body: bytes) -> _Page:
-    """What strict JSON does not allow, such as half of a surrogate pair, is for `read_records`."""
+    """What the decoder refuses, such as half of a surrogate pair, is for `read_records`."""
+    parts = members(body.decode("utf-8", errors="replace").encode())
+    if parts is None:
+        raise _trouble("a broken or cut-off page")
     try:
-        parsed = json.loads(body.decode("utf-8", errors="replace"))
+        link = json.loads(parts.get("@odata.nextLink", b"null"))
     except ValueError:
         raise _trouble("a broken or cut-off page") from None
-    link = parsed.get("@odata.nextLink") if isinstance(parsed, dict) else None
-    if not isinstance(parsed, dict) or "value" not in parsed or not isinstance(link, str | None):
+    if "value" not in parts or not isinstance(link, str | None):
         raise _trouble("a page without its list of records (`value`)")
-    return _Page(msgspec.Raw(json.dumps(parsed["value"]).encode()), link)
+    return _Page(msgspec.Raw(parts["value"]), link)
 
 
 def _leniently(row: bytes | msgspec.Raw) -> _Member:

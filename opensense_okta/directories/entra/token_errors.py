@@ -12,6 +12,7 @@ from opensense_okta.directories import errors
 from opensense_okta.directories.entra.errors import CHECK_CREDENTIALS, CHECK_TENANT, WAIT
 from opensense_okta.directories.errors import Meaning
 from opensense_okta.directories.http.client import Answer, retry_after
+from opensense_okta.directories.json_text import MALFORMED
 
 RENEW = (
     "In the Entra admin center (App registrations > the app > Certificates & secrets) create a client"
@@ -157,5 +158,5 @@ def _no_answer(answer: Answer) -> Meaning:
 def _refusal(answer: Answer) -> _Refusal:
     try:
         return msgspec.json.decode(answer.body, type=_Refusal)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except MALFORMED:
         return _Refusal()

@@ -32,6 +32,7 @@ from opensense_okta.directories.http.client import (
 )
 from opensense_okta.directories.http.headers import http_date
 from opensense_okta.directories.http.keys import SigningKey
+from opensense_okta.directories.json_text import MALFORMED
 
 RENEW_BEFORE = 300.0  # seconds before a token expires
 RENEW_AT_MOST = 0.2  # of the lifetime of short-lived tokens
@@ -161,7 +162,7 @@ class ClientCredentials(Auth):
     def _granted(self, answer: Answer) -> Grant:
         try:
             token = msgspec.json.decode(answer.body, type=_Token)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except MALFORMED:
             raise self._explain(answer, "", "") from None
         asked = set(self._scope.split())
         missing = asked - set(token.scope.split()) if token.scope is not None else set()
@@ -268,7 +269,7 @@ def _next(fetch: Generator[Request, Response, None], response: Response) -> Requ
 def _refusal(answer: Answer) -> _Refusal:
     try:
         return msgspec.json.decode(answer.body, type=_Refusal)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except MALFORMED:
         return _Refusal()
 
 

@@ -13,6 +13,7 @@ from opensense_okta.directories.errors import Meaning
 from opensense_okta.directories.http.client import Answer, retry_after
 from opensense_okta.directories.http.headers import http_date, numbers, times
 from opensense_okta.directories.http.rate_limit import RateLimitHeaders
+from opensense_okta.directories.json_text import MALFORMED
 
 RENEW = (
     "In Okta's Admin Console open Security > API > Tokens, create a token as a Read-Only"
@@ -169,7 +170,7 @@ def _rate_limited(answer: Answer, evidence: str) -> errors.RateLimited:
 def _body(answer: Answer) -> _Body:
     try:
         return msgspec.json.decode(answer.body, type=_Body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except MALFORMED:
         return _Body()
 
 

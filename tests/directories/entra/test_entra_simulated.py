@@ -15,7 +15,7 @@ from opensense_okta.simulator.entra.faults import make_fault
 from opensense_okta.simulator.entra.limits import Limits
 from opensense_okta.simulator.entra.server import CLIENT_ID, CLIENT_SECRET, TENANT_ID, Simulator
 from opensense_okta.simulator.entra.tenant import Tenant
-from opensense_okta.simulator.faults import Fault
+from opensense_okta.simulator.faults import ODD_RECORDS, Fault, OddRecord
 from opensense_okta.simulator.serving import running
 from tests.directories.entra.test_entra_reader import Read, read_with
 from tests.directories.http.test_certificates import OWN
@@ -134,6 +134,18 @@ def test_an_app_signs_in_with_its_certificate(tmp_path: Path) -> None:
 def test_whatever_passes_loses_nobody(entra: Simulator, tmp_path: Path, fault: Fault) -> None:
     entra.faults.append(fault)
     assert_true(read(entra, tmp_path), entra)
+
+
+@pytest.mark.parametrize("record", ODD_RECORDS)
+@pytest.mark.parametrize("match", [r"/users\?", r"/groups\?", "/members"])
+def test_one_odd_record_costs_no_other(
+    entra: Simulator, tmp_path: Path, match: str, record: str
+) -> None:
+    odd = OddRecord(match=match, record=record)
+    entra.faults.append(odd)
+    assert_true(read(entra, tmp_path), entra)
+    assert odd.struck == 1
+    assert not [served for served in entra.requests if "odd" in served.target]
 
 
 @pytest.mark.parametrize(

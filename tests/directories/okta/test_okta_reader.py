@@ -16,10 +16,12 @@ from opensense_okta.directories.http.client import CONNECTIONS, TRIES
 from opensense_okta.directories.protocol import Progress
 from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.faults import (
+    ODD_RECORDS,
     Answer,
     Delay,
     Fault,
     Malformed,
+    OddRecord,
     Redirect,
     Reset,
     Slow,
@@ -579,6 +581,22 @@ def test_records_that_cannot_be_understood_are_set_aside_and_counted(take: Take,
         "raw_groups": 8,
         "memberships": 8 * listed,
     }
+
+
+@pytest.mark.parametrize("record", ODD_RECORDS)
+@pytest.mark.parametrize("table", ["raw_users", "raw_groups", "memberships"])
+def test_one_odd_record_costs_no_other_and_is_counted(
+    take: Take, okta: Simulator, org: Org, table: str, record: str
+) -> None:
+    match = {"raw_users": r"/users\?limit=200$", "raw_groups": GROUPS, "memberships": MEMBERS}[
+        table
+    ]
+    odd = OddRecord(match=match, record=record)
+    found = take(odd)
+    assert odd.struck == 1
+    assert_true(found, org)
+    assert found.set_aside == {"raw_users": 0, "raw_groups": 0, "memberships": 0, table: 1}
+    assert not [target for target in targets(okta, "odd") if "odd" in target]
 
 
 def test_a_page_may_hold_more_than_was_asked_for(answered: Answered, peer: Peer) -> None:
