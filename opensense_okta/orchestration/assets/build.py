@@ -90,8 +90,9 @@ def _step(
 ) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
     """Makes a function the step that materializes these assets of one day.
 
-    The resources are required by key, not by parameter, because the key of the lock has the organization's
-    name. Each organization has its own lock: a run that materializes assets of several takes all of them.
+    The resources are required by key, because the key of the lock has the organization's name, and Dagster
+    accepts either keys or typed parameters, not both. Each organization has its own lock: a run that
+    materializes assets of several takes all of them.
     """
     return dg.multi_asset(
         name=op,
