@@ -103,7 +103,7 @@ class Reader:
         groups = self._copies("groups", directory.groups)
         memberships = self._copies("memberships", directory.memberships)
         self._others = [*groups, *memberships]
-        self._sql.run("no_memberships.sql", captured_at=self._started.isoformat())
+        self._sql.run("no_memberships.sql")
         self._read_memberships(memberships)
         self._read_groups(groups)
         self._read_users()
@@ -179,10 +179,14 @@ class Reader:
     def _read_groups(self, copies: list[NormalizedFile]) -> None:
         if copies:
             rows = read_rows(self._sql, copies, Keys("id"))
-            self._sql.run("groups.sql", has_description="description" in copies[0].header.names)
+            self._sql.run(
+                "groups.sql",
+                captured_at=self._captured_at,
+                has_description="description" in copies[0].header.names,
+            )
             self._listener(Progress("groups", rows))
         else:
-            self._sql.run("groups_of_memberships.sql")
+            self._sql.run("groups_of_memberships.sql", captured_at=self._captured_at)
         self._sql.run("member_reads.sql")
 
     def _read_users(self) -> None:
@@ -198,8 +202,12 @@ class Reader:
         self._rows = read_rows(self._sql, files, keys)
         if not self._rows:
             raise csv_errors.ids_only(files[0].name)
-        self._sql.run("users.sql")
+        self._sql.run("users.sql", captured_at=self._captured_at)
         self._listener(Progress("users", self._rows))
+
+    @property
+    def _captured_at(self) -> str:
+        return self._started.isoformat()
 
     def _column(self, attribute: str) -> str | None:
         """The column of an attribute in the files of users; None if there is none."""

@@ -147,8 +147,10 @@ class Reader:
             await self._find_everyone(pages, groups)
         except* Exception as failed:  # noqa: BLE001 - only the first error is reported
             raise first_of(failed) from None
+        statuses = self._directory.scope.statuses
         self._sql.run(
             "tables.sql",
+            scope_statuses=list(statuses) if statuses is not None else None,
             members_records=str(self._checkpoint.path("members")),
             profile_fields=_fields(self._directory),
         )
@@ -197,19 +199,17 @@ class Reader:
 
     def _plan(self) -> list[tuple[str, str]]:
         """For each group, whether its members are read, carried over, derived or none."""
-        scope, statuses = self._directory.scope.groups, self._directory.scope.statuses
+        scope = self._directory.scope.groups
         self._sql.run(
             "groups.sql",
             groups_records=str(self._checkpoint.path("groups")),
-            scope_groups=list(scope) if scope is not None else None,
         )
-        self._shared_sql.run("scope.sql")
+        self._shared_sql.run("scope.sql", scope_groups=list(scope) if scope is not None else None)
         self._view_before()
         planned = self._sql.rows(
             "plan.sql",
             tuple[str, str],
             read_all=self._full,
-            scope_statuses=list(statuses) if statuses is not None else None,
         )
         if not planned:
             raise IncompleteListing(

@@ -3,6 +3,7 @@
 -- views and tables of groups.sql, scope.sql and users.sql
 -- set variable members_records = 'members.jsonl';  ids of users, `type/id` of others; the listing is the
 --                                                  group's id
+-- set variable scope_groups = ['Staff*'];          NULL: all
 
 create or replace temp table groups_gone as
 select distinct listing as id from journal where gone;

@@ -2,7 +2,6 @@
 --
 -- tables groups_listed, groups_in_scope            of groups.sql and scope.sql
 -- tables before_groups, before_members, before_reads    of the snapshot before; empty when there is none
--- set variable scope_statuses = ['ACTIVE'];        NULL: all
 -- set variable read_all = false;                   true: read all of them
 
 create or replace temp table unchanged as

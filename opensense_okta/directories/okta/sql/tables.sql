@@ -3,6 +3,8 @@
 -- views and tables of groups.sql, users.sql and plan.sql
 -- set variable members_records = 'members.jsonl';  ids of users; the listing is the group's id
 -- tables before_members, before_reads     of the snapshot before; empty when there is none
+-- set variable scope_groups = ['Staff*'];          NULL: all
+-- set variable scope_statuses = ['ACTIVE'];        NULL: all
 -- set variable profile_fields = ['login'];         what is kept of profiles; NULL: all
 -- set variable everyone = 'present';      who is in Everyone: `present` (all but DEPROVISIONED) or `all`;
 --                                         NULL when its members were read
