@@ -29,6 +29,7 @@ PUBLISHED_TABLES = {
     **RESOLVED,
     "people_history": "One row per person and period in which nothing of the person changed.",
     "changes": "One row per difference to the directory that was published before.",
+    "publication": "One row: the day that is published, and when it was published first.",
     "syncs": "One row per read of a directory of which a snapshot is stored.",
 }
 
@@ -50,7 +51,9 @@ DESCRIPTIONS = {
     "last_membership_updated": "When a membership of the group was changed last.",
     "valid_from": "The first day of the period.",
     "valid_to": "The first day after the period; NULL while it lasts.",
-    "day": "The day of the snapshot.",
+    "day": "The day of the snapshot, or of the publication.",
+    "resolved_id": "The id of the resolved tables in the lake.",
+    "published_at": "When the day was published first.",
     "run_id": "Dagster's run that read it.",
     "mode": "How memberships were read: full or incremental.",
     "started": "When the read started.",

@@ -109,6 +109,12 @@ def explain(organization: str, who: str, day: str | None, as_json: bool) -> None
     "--correlation", type=int, metavar="N", help="People who no longer have several accounts."
 )
 @click.option("--unproven", type=int, metavar="N", help="Checks of snapshots that did not pass.")
+@click.option(
+    "--uncompared",
+    type=int,
+    metavar="N",
+    help="Active people, if there is nothing to compare with.",
+)
 def approve(organization: str, day: str, by: str, yes: bool, **seen: int | None) -> None:
     """Publish one day of ORGANIZATION that is held back, after a person has reviewed it.
 

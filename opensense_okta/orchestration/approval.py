@@ -48,6 +48,7 @@ class Publishing(dg.Config):
     missing: int | None = Field(default=None, description=NUMBERS["missing"])
     correlation: int | None = Field(default=None, description=NUMBERS["correlation"])
     unproven: int | None = Field(default=None, description=NUMBERS["unproven"])
+    uncompared: int | None = Field(default=None, description=NUMBERS["uncompared"])
 
     @property
     def seen(self) -> dict[str, int]:

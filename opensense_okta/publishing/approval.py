@@ -32,6 +32,7 @@ NUMBERS: Mapping[str, str] = {
     "missing": "directories that are missing",
     "correlation": "people who no longer have several accounts, or became one with another",
     "unproven": "checks of snapshots that did not pass",
+    "uncompared": "active people of a day that there is nothing to compare with",
 }
 """What each number counts, for people."""
 
@@ -227,6 +228,9 @@ def numbers(judgement: Judgement) -> dict[str, int]:
     for guard, verdicts in tripped.items():
         if guard == "directory_missing":
             counts["missing"] = len(verdicts)
+            continue
+        if guard == "comparison_missing":
+            counts["uncompared"] = verdicts[0].count
             continue
         largest: dict[str | None, int] = {}
         for verdict in verdicts:

@@ -101,8 +101,8 @@ class PublishedDirectory:
         """The result of a DuckDB query over this day's tables.
 
         The tables are those of `directory.duckdb`: `people`, `people_history`, `groups`,
-        `memberships`, `accounts`, `provenance`, `conflicts`, `changes`, `syncs`, and per directory
-        `raw_users`, `raw_groups` and `memberships` in a schema of the directory's name.
+        `memberships`, `accounts`, `provenance`, `conflicts`, `changes`, `syncs`, `publication`, and per
+        directory `raw_users`, `raw_groups` and `memberships` in a schema of the directory's name.
 
         Args:
             query: one SQL statement. It cannot change what is stored.
@@ -160,6 +160,16 @@ class PublishedDirectory:
         ]
         Sql(connection, __package__).run("syncs.sql", manifests=manifests)
         connection.execute("create view syncs as from new_syncs")
+        since = self._publication.since
+        connection.execute(
+            "create table publication as select $day::date as day, $id as resolved_id,"
+            " $since::timestamptz as published_at",
+            {
+                "day": str(self.day),
+                "id": self._publication.id,
+                "since": since.isoformat() if since else None,
+            },
+        )
         if with_history:
             history.fill(connection, self._lake, resolved)
             connection.execute("create view people_history as from new_people_history")

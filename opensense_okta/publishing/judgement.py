@@ -22,6 +22,7 @@ from opensense_okta.publishing.guards import evaluate as guards
 from opensense_okta.publishing.guards.evaluate import GuardContext, Verdict
 from opensense_okta.publishing.guards.evaluate import Source as GuardedSource
 from opensense_okta.publishing.published import (
+    UNKNOWN_RULES,
     ComparisonTargets,
     NotResolved,
     PublishedRef,
@@ -72,6 +73,11 @@ class Findings(BaseModel):
     def held(self) -> bool:
         """Whether the day must not be published without a person's approval."""
         return bool(self.unproven or self.tripped)
+
+    @property
+    def incomparable(self) -> bool:
+        """Whether it is not known what is published."""
+        return any(verdict.name == "comparison_missing" for verdict in self.tripped)
 
     @property
     def reasons(self) -> list[str]:
@@ -237,8 +243,9 @@ def _lost(lake: Lake, base: PublishedRef, day: date) -> NotResolved:
         f" be compared, are no longer in the lake. Put {lake.resolved(base.day).folder / base.id} back from"
         f" a backup. As long as the snapshots that it was made of are stored, the job"
         f" {lake.organization}__resolve for {base.day} makes it again, under the rules of then; start"
-        f" that for {day} after it. If nothing helps, move {lake.published} away: then the next day is"
-        " published as a first one is, compared with nothing."
+        f" that for {day} after it. If nothing helps, move {lake.published}, {lake.database} and"
+        f" {lake.resolved(base.day).folder} away: then the day is compared with the publication before, or"
+        " held back until a person approves it if there is none."
     )
 
 
@@ -252,7 +259,7 @@ def evaluate_day(
     """What speaks against publishing the day.
 
     Args:
-        connection: on which it has been compared with what it replaces; not used when that is nothing.
+        connection: on which it has been compared with what it replaces.
         organization: whose limits count.
         lake: of the organization.
         resolved: the day.
@@ -279,6 +286,7 @@ def _circumstances(
         day=resolved.day,
         since=place.replaces.day if place.replaces else None,
         newer=place.newer,
+        lost=place.lost,
         sources={
             name: GuardedSource(
                 before=then[name].as_of if name in then else None,
@@ -287,7 +295,7 @@ def _circumstances(
             )
             for name in names
         },
-        rules_changed=before is not None and before.rules != resolved.rules,
+        rules_changed=before is not None and before.rules not in (UNKNOWN_RULES, resolved.rules),
         scope_changed=tuple(
             name
             for name in names
@@ -322,4 +330,6 @@ def _digest(
         {name: limits.of(name).model_dump() for name in organization.directories},
         place.replaces.model_dump(mode="json") if place.replaces else str(place.newer),
     ]
+    if place.lost:
+        made_of.append("nothing to compare with")
     return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]

@@ -22,6 +22,7 @@ from opensense_okta.publishing.published import (
     ComparisonTargets,
     Published,
     PublishedRef,
+    lost_publication,
     published,
 )
 from opensense_okta.resolution.changes import Difference
@@ -177,7 +178,7 @@ def preview(
         if rules is not None and not _made_alike(organization, lake, day, last):
             there, manifest = stack.enter_context(_drafted(organization, lake, day))
             base = DraftRef(day=day, id=manifest.id, folder=there)
-        place = ComparisonTargets(replaces=replaces)
+        place = ComparisonTargets(replaces=replaces, lost=lost_publication(lake))
         with compared(lake, base, resolved, folder) as (connection, difference):
             sql = Sql(connection, __package__)
             describe, kinds = _people(sql, shown, everything=everything, limit=people)

@@ -61,6 +61,8 @@ class Held(UserError):
 
 
 def _stays(judgement: Judgement) -> str:
+    if judgement.incomparable:
+        return "What is published, if anything, stays as it is."
     if judgement.replaces is None:
         return "Nothing is published yet."
     stays = describe(judgement.replaces, judgement.day)
@@ -124,8 +126,7 @@ def publish(
         record_publication(
             lake, last
         )  # should the process that published it have been killed before it could
-    _write_ledger(lake, resolved)
-    with _built(lake, resolved) as unfinished:
+    with _built(lake, resolved, since) as unfinished:
         now = Published(
             id=resolved.id,
             day=day,
@@ -138,6 +139,8 @@ def publish(
         )
         either = Publications(newest_first=(now, last) if last else (now,))
         write_state(lake.published, either)
+        # After `published.json`: a ledger without it means that a publication is not known any more.
+        _write_ledger(lake, resolved)
         # A process that wrote into the old file left a log, which DuckDB would replay into the new file.
         lake.database.with_name(f"{lake.database.name}.wal").unlink(missing_ok=True)
         atomic_replace(unfinished, lake.database)
@@ -149,7 +152,12 @@ def publish(
 
 def published_since(lake: Lake, last: Published) -> datetime:
     """When the published tables were published first."""
-    return last.since or datetime.fromtimestamp(lake.database.stat().st_mtime, UTC)
+    if last.since is not None:
+        return last.since
+    try:
+        return datetime.fromtimestamp(lake.database.stat().st_mtime, UTC)
+    except FileNotFoundError:
+        return datetime.now(UTC)
 
 
 def _required_approval(lake: Lake, judgement: Judgement, last: Published | None) -> str | None:
@@ -175,11 +183,11 @@ def _write_ledger(lake: Lake, resolved: ResolvedManifest) -> None:
 
 
 @contextmanager
-def _built(lake: Lake, resolved: ResolvedManifest) -> Iterator[Path]:
+def _built(lake: Lake, resolved: ResolvedManifest, since: datetime) -> Iterator[Path]:
     """A finished private database beside the published one; removed if it is not moved into place."""
     unfinished = lake.database.with_name(f".{lake.database.name}.{secrets.token_hex(4)}")
     try:
-        _build(lake, resolved, unfinished)
+        _build(lake, resolved, since, unfinished)
         unfinished.chmod(0o600)
         yield unfinished
     finally:
@@ -187,7 +195,7 @@ def _built(lake: Lake, resolved: ResolvedManifest) -> Iterator[Path]:
             leftover.unlink()
 
 
-def _build(lake: Lake, resolved: ResolvedManifest, path: Path) -> None:
+def _build(lake: Lake, resolved: ResolvedManifest, since: datetime, path: Path) -> None:
     with engine.start(lake.folder) as connection:
         connection.execute(
             f"attach '{_quoted(path)}' as published (storage_version '{STORAGE_VERSION}')"
@@ -203,7 +211,12 @@ def _build(lake: Lake, resolved: ResolvedManifest, path: Path) -> None:
         sql = Sql(connection, __package__)
         sql.run("syncs.sql", manifests=manifests)
         history.fill(connection, lake, resolved)
-        sql.run("publish.sql")
+        sql.run(
+            "publish.sql",
+            day=str(resolved.day),
+            resolved_id=resolved.id,
+            published_at=since.isoformat(),
+        )
         for directory, manifest in sources(lake, resolved).items():
             connection.execute(f'create schema published."{directory}"')
             for table in RAW_TABLES:

@@ -1,22 +1,32 @@
 """The published day, and the two days a new one is compared with (the one it replaces, the previous one).
 
-The rename of the database is publishing's only commit: `published.json` is written before it with both
-candidates, and the database's inode identifies the published one. A published day also has a
-`published.json` beside its tables, which stays when the next day is published.
+The rename of the database is publishing's only commit. The database names its day itself, in
+`main.publication`. `published.json`, written before the rename, has what else is known of it and of the
+database that it replaces. A published day also has a `published.json` beside its tables, its mark, which
+stays when the next day is published.
+
+A database of version 0.1 does not name its day: then its inode identifies it in `published.json`.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from opensense_okta.config.errors import UserError
 from opensense_okta.directories.snapshot import SnapshotManifest
+from opensense_okta.publishing.database import PublicationRow, publication_row
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage.lake import PUBLISHED, Lake, Manifest, days_in
-from opensense_okta.storage.state_files import read_state, write_state
+from opensense_okta.storage.state_files import StateFileDamaged, read_state, write_state
+
+UNKNOWN_RULES = ""
+"""The digest of the rules of a publication of which only the database is left."""
+
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class NotResolved(UserError):
@@ -86,23 +96,110 @@ class Publications(BaseModel):
 def published(lake: Lake) -> Published | None:
     """The published day, or None.
 
-    A database that is lost, or was restored from a backup, has neither of the two inodes. Then the
-    newest day that has a `published.json` counts, so that the guards still compare with it.
+    What the database says of itself counts. Where `published.json` does not know that publication,
+    because it is missing, damaged or an old copy, the mark beside the day's tables does. A database that
+    is lost or damaged is known by its inode, or by the newest mark, so that the guards still compare
+    with it.
     """
-    publications = read_state(lake.published, Publications)
-    if publications is None:
-        return None
-    either = publications.newest_first
+    candidates = _candidates(lake)
     try:
-        file = lake.database.stat().st_ino
+        inode = lake.database.stat().st_ino
     except FileNotFoundError:
-        file = None
-    known = [one for one in either if one.file == file] or [
-        one for one in either if (done := read_publication(lake, one.day)) and done.id == one.id
-    ]
-    if not known:
-        return None if file is None else either[0]
-    return known[0] if file is None else known[0].model_copy(update={"file": file})
+        inode = None
+    row, last = _database_row(lake), None
+    if row is not None:
+        last = _publication_of(lake, row, candidates)
+    elif inode is not None:
+        last = next((candidate for candidate in candidates if candidate.file == inode), None)
+    last = last or _newest_known(lake, candidates, database_exists=inode is not None)
+    return last.model_copy(update={"file": inode}) if last and inode is not None else last
+
+
+def _candidates(lake: Lake) -> tuple[Published, ...]:
+    """The publications in `published.json`; none if it is missing or damaged."""
+    try:
+        publications = read_state(lake.published, Publications)
+    except StateFileDamaged:
+        return ()
+    return publications.newest_first if publications else ()
+
+
+def _database_row(lake: Lake) -> PublicationRow | None:
+    try:
+        return publication_row(lake.database)
+    except StateFileDamaged:
+        return None
+
+
+def _publication_of(
+    lake: Lake, row: PublicationRow, candidates: tuple[Published, ...]
+) -> Published:
+    """All that is known of the publication that a database names."""
+    known = (*candidates, read_publication(lake, row.day))
+    for publication in known:
+        if publication is not None and publication.id == row.resolved_id:
+            return publication
+    resolved = lake.resolved(row.day).manifest(ResolvedManifest)
+    if resolved is None or resolved.id != row.resolved_id:
+        resolved = ResolvedManifest(
+            id=row.resolved_id,
+            organization=lake.organization,
+            day=row.day,
+            sources={},
+            rules=UNKNOWN_RULES,
+            ledger=None,
+            rows={},
+            evidence={},
+        )
+    before = next((mark for mark in _marks(lake) if mark.day < row.day), None)
+    return Published(
+        id=row.resolved_id,
+        day=row.day,
+        file=0,
+        resolved=resolved,
+        base=PublishedRef(day=before.day, id=before.id) if before else None,
+        since=row.published_at,
+    )
+
+
+def _newest_known(
+    lake: Lake, candidates: tuple[Published, ...], *, database_exists: bool
+) -> Published | None:
+    """The newest publication of which there is a mark."""
+    marks = list(_marks(lake))
+    marked = {mark.id for mark in marks}
+    named = next((candidate for candidate in candidates if candidate.id in marked), None)
+    if named is not None and named.since is None:
+        return named  # version 0.1 did not store when a mark was made
+    newest = max(marks, key=lambda mark: (mark.since or NEVER, mark.day), default=None)
+    # Without a database only the publication that was to be replaced is sure.
+    certain = candidates if database_exists else candidates[1:]
+    return newest or next(iter(certain), None)
+
+
+def _marks(lake: Lake) -> Iterator[Published]:
+    """The publications of which there is a mark, the newest day first."""
+    for day in reversed(published_days(lake)):
+        mark = read_publication(lake, day)
+        if mark is not None:
+            yield mark
+
+
+def lost_publication(lake: Lake) -> str:
+    """What shows that something was published, if it is not known what; empty: nothing shows it."""
+    if published(lake) is not None:
+        return ""
+    # Publishing may be killed before the first database is in its place.
+    begun = {candidate.day for candidate in _candidates(lake)}
+    recorded = [day for day in lake.ledger_days() if day not in begun]
+    if recorded:
+        return f"the identity ledger has the people of {recorded[-1]}"
+    marked = published_days(lake)
+    if marked:
+        return f"{marked[-1]} has a {PUBLISHED}, which cannot be read"
+    files = (lake.database, *(() if begun else (lake.published,)))
+    exists = next((file for file in files if file.exists()), None)
+    return f"there is a {exists.name}, which cannot be read" if exists else ""
 
 
 def record_publication(lake: Lake, one: Published) -> None:
@@ -111,8 +208,11 @@ def record_publication(lake: Lake, one: Published) -> None:
 
 
 def read_publication(lake: Lake, day: date) -> Published | None:
-    """The publication of a day, or None."""
-    return read_state(lake.resolved(day).folder / PUBLISHED, Published)
+    """The publication of a day; None: there is none, or its mark is damaged."""
+    try:
+        return read_state(lake.resolved(day).folder / PUBLISHED, Published)
+    except StateFileDamaged:
+        return None
 
 
 def published_days(lake: Lake) -> list[date]:
@@ -128,11 +228,13 @@ class ComparisonTargets:
         before: the latest published earlier day, which its changes compare with.
         replaces: the published day, which the guards compare with; None: it replaces nothing.
         newer: the published day that is newer, and stays published.
+        lost: what shows that something was published, if it is not known what; else empty.
     """
 
     before: PublishedRef | None = None
     replaces: PublishedRef | None = None
     newer: date | None = None
+    lost: str = ""
 
 
 def comparison_targets(lake: Lake, day: date, *, even_if_older: bool = False) -> ComparisonTargets:
@@ -148,13 +250,12 @@ def comparison_targets(lake: Lake, day: date, *, even_if_older: bool = False) ->
     """
     last = published(lake)
     if last is None:
-        return ComparisonTargets()
+        return ComparisonTargets(lost=lost_publication(lake))
     now = PublishedRef(day=last.day, id=last.id)
     if last.day < day:
         return ComparisonTargets(before=now, replaces=now)
-    earlier = [each for each in published_days(lake) if each < day]
-    found = read_publication(lake, earlier[-1]) if earlier else None
-    before = PublishedRef(day=found.day, id=found.id) if found else None
+    mark = next((mark for mark in _marks(lake) if mark.day < day), None)
+    before = PublishedRef(day=mark.day, id=mark.id) if mark else None
     if last.day > day and not even_if_older:
         return ComparisonTargets(before, newer=last.day)
     return ComparisonTargets(before, replaces=now)

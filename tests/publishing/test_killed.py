@@ -69,10 +69,11 @@ def sync(lake: Lake, day: date) -> None:
 
 
 def content(lake: Lake) -> Content:
-    """Every table of the published database."""
+    """Every table of the published database but `publication`, whose id and time are of one lake."""
     with duckdb.connect(str(lake.database), read_only=True) as connection:
         tables = connection.execute(
-            "select schema_name || '.' || table_name from duckdb_tables() order by all"
+            "select schema_name || '.' || table_name from duckdb_tables()"
+            " where table_name <> 'publication' order by all"
         ).fetchall()
         return {name: connection.table(name).order("all").fetchall() for (name,) in tables}
 

@@ -152,6 +152,11 @@ def test_the_database_holds_the_contracts_tables(lake: Lake) -> None:
             ["person_id", "change", "attribute", "before", "after"], "VARCHAR"
         ),
         "main.people_history": no_desk["people"] | {"valid_from": "DATE", "valid_to": "DATE"},
+        "main.publication": {
+            "day": "DATE",
+            "resolved_id": "VARCHAR",
+            "published_at": "TIMESTAMP WITH TIME ZONE",
+        },
         "main.syncs": SYNCS,
         **{f"okta.{table}": columns for table, columns in RAW_COLUMNS.items()},
     }

@@ -70,6 +70,8 @@ def judgement_metadata(judgement: Judgement) -> dict[str, dg.MetadataValue]:
     counts = judgement.difference.model_dump(exclude={"attributes"})
     base, replaces = judgement.base, judgement.replaces
     stays = f"a newer day, {judgement.newer}, is" if judgement.newer else "nothing is"
+    if judgement.incomparable:
+        stays = "it is not known what is"
     return {
         "compared_with": dg.MetadataValue.text(
             str(base.day) if base else "nothing: no earlier day is published"

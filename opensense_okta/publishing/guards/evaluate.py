@@ -48,17 +48,19 @@ def evaluate_guards(
     A guard of attributes returns one verdict for each attribute that exceeds its limits, else one for all.
 
     Args:
-        connection: on which `changes.compare` has compared the published directory with the new one;
-            not used if nothing is replaced.
+        connection: on which `changes.compare` has compared the published directory with the new one.
         guards: the organization's limits.
         circumstances: the facts that the tables do not have.
     """
     if circumstances.newer is not None:
         stays = f"Nothing is replaced: the directory of {circumstances.newer} is published, and is newer."
         return [Verdict(name=guard, message=stays) for guard in get_args(Guard)]
-    directories = [*_missing(circumstances), *_stale(circumstances)]
+    known = _known(connection, circumstances.lost)
+    directories = [known, *_missing(circumstances), *_stale(circumstances)]
     if circumstances.since is None:
         first = "Nothing is published yet that could be compared with."
+        if circumstances.lost:
+            first = "There is nothing to compare with."
         return [*directories, *(Verdict(name=guard, message=first) for guard in COMPARING)]
     sql = Sql(connection, __package__)
     sql.run("accounts.sql")
@@ -99,6 +101,34 @@ def examples(
         blanked=verdict.name == "blanked",
         examples=limit,
     )
+
+
+# Whether there is something to compare with.
+
+
+def _known(connection: duckdb.DuckDBPyConnection, lost: str) -> Verdict:
+    if not lost:
+        return Verdict(name="comparison_missing", message="What is published is known.")
+    new = Sql(connection, __package__).row("counts.sql", _Counts)
+    return Verdict(
+        name="comparison_missing",
+        passed=False,
+        count=new.active,
+        message=f"There is nothing to compare with: {lost}, and the published directory itself is lost."
+        f" The day has {new.active:,} active of {new.people:,} people, {new.groups:,} groups and"
+        f" {new.memberships:,} memberships. Put `directory.duckdb` and `published.json` back from a"
+        " backup of the lake if there is one; else compare these numbers with what you know.",
+    )
+
+
+@dataclass(frozen=True)
+class _Counts:
+    """How large a day is."""
+
+    people: int
+    active: int
+    groups: int
+    memberships: int
 
 
 # Directories that are missing, or older than the day.

@@ -10,6 +10,7 @@ from pydantic import AliasChoices, Field, model_validator
 from opensense_okta.directories.checks import CheckResult
 
 Guard = Literal[
+    "comparison_missing",
     "directory_missing",
     "directory_stale",
     "removed",
@@ -30,6 +31,7 @@ COMPARING: tuple[Guard, ...] = (
 """The guards that compare with the published directory."""
 
 GUARD_QUESTIONS: Mapping[Guard, str] = {
+    "comparison_missing": "Is it known what is published, so that the day can be compared with it?",
     "directory_missing": "Did every directory contribute a snapshot?",
     "directory_stale": "Is every directory's data young enough?",
     "removed": "Are nearly all active people of the published directory still there and active?",
@@ -102,6 +104,7 @@ class GuardContext:
         day: the day that is evaluated.
         since: the published day that would be replaced and is compared; None: nothing is published.
         newer: a newer published day, which stays; then there is nothing to evaluate.
+        lost: what shows that something was published, if it is not known what; else empty.
         sources: the directories of both days, and all configured ones.
         rules_changed: whether the two days were resolved under different rules.
         scope_changed: directories that were read with another scope or from another address.
@@ -112,6 +115,7 @@ class GuardContext:
     since: date | None
     sources: Mapping[str, Source]
     newer: date | None = None
+    lost: str = ""
     rules_changed: bool = False
     scope_changed: tuple[str, ...] = ()
     stale_after_days: int = 3

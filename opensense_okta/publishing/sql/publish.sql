@@ -2,6 +2,8 @@
 --
 -- tables new_accounts, new_people, …   of the resolved day; new_syncs, of the manifests; new_people_history
 -- database published                   attached, empty
+-- set variable day = '2026-11-23'; set variable resolved_id = '0123456789abcdef';
+-- set variable published_at = '2026-11-23T02:05:00+00:00';
 create table published.main.people as from new_people;
 create table published.main.groups as from new_groups;
 create table published.main.memberships as from new_memberships;
@@ -11,3 +13,8 @@ create table published.main.conflicts as from new_conflicts;
 create table published.main.changes as from new_changes;
 create table published.main.people_history as from new_people_history;
 create table published.main.syncs as from new_syncs;
+create table published.main.publication as
+select
+    getvariable('day')::date as day,
+    getvariable('resolved_id')::varchar as resolved_id,
+    getvariable('published_at')::timestamptz as published_at;

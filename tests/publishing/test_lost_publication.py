@@ -1,0 +1,219 @@
+"""What is published is known, or the day is held back, whichever file of the lake is lost."""
+
+import shutil
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from opensense_okta.publishing.approval import NumbersMissing, approve_day, numbers
+from opensense_okta.publishing.publish import Held, publish
+from opensense_okta.publishing.published import Published, lost_publication, published
+from opensense_okta.resolution.resolve import resolve
+from opensense_okta.storage.files import atomic_replace
+from opensense_okta.storage.lake import Lake
+from tests.support.stored import DAY, group, organization, store, user
+
+YESTERDAY, TOMORROW = DAY - timedelta(days=1), DAY + timedelta(days=1)
+ACME = organization()
+ALL, FEW = 60, 20
+
+
+def read(lake: Lake, users: int, day: date) -> None:
+    """A day with so many users, resolved."""
+    everyone = [user(f"u{n}") for n in range(users)]
+    store(lake, everyone, [group("g1", "Everyone")], [], day=day)
+    resolve(ACME, day, lake)
+
+
+@pytest.fixture(scope="module")
+def synced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two days are published, and a third has lost most of the people.
+
+    `yesterday` beside the lake has the files of its folder as they were a day earlier.
+    """
+    root = tmp_path_factory.mktemp("synced")
+    lake = Lake(root / "data", "acme")
+    for day in (YESTERDAY, DAY):
+        read(lake, ALL, day)
+        publish(ACME, lake, day)
+        if day == YESTERDAY:
+            (root / "yesterday").mkdir()
+            for name in ("published.json", "directory.duckdb"):
+                shutil.copy2(lake.folder / name, root / "yesterday")
+    read(lake, FEW, TOMORROW)
+    return root
+
+
+@pytest.fixture
+def lake(synced: Path, tmp_path: Path) -> Lake:
+    shutil.copytree(synced, tmp_path, dirs_exist_ok=True)
+    return Lake(tmp_path / "data", "acme")
+
+
+def known(lake: Lake) -> Published:
+    last = published(lake)
+    assert last is not None
+    return last
+
+
+def lose_published(lake: Lake) -> None:
+    lake.published.unlink()
+
+
+def empty_published(lake: Lake) -> None:
+    lake.published.write_text("")
+
+
+def cut_published(lake: Lake) -> None:
+    lake.published.write_bytes(lake.published.read_bytes()[:100])
+
+
+def restore_yesterdays_published(lake: Lake) -> None:
+    shutil.copy2(lake.folder.parent.parent / "yesterday" / "published.json", lake.published)
+
+
+def restore_yesterdays_published_and_lose_the_mark(lake: Lake) -> None:
+    restore_yesterdays_published(lake)
+    (lake.resolved(DAY).folder / "published.json").unlink()
+
+
+def lose_published_and_all_marks(lake: Lake) -> None:
+    lake.published.unlink()
+    for mark in lake.folder.glob("resolved/*/published.json"):
+        mark.unlink()
+
+
+def lose_published_and_database(lake: Lake) -> None:
+    lake.published.unlink()
+    lake.database.unlink()
+
+
+def restore_yesterdays_published_and_lose_the_database(lake: Lake) -> None:
+    restore_yesterdays_published(lake)
+    lake.database.unlink()
+
+
+def cut_the_database(lake: Lake) -> None:
+    lake.database.write_bytes(lake.database.read_bytes()[:20_000])
+
+
+def cut_the_database_and_lose_published(lake: Lake) -> None:
+    cut_the_database(lake)
+    lake.published.unlink()
+
+
+def empty_the_database_of_0_1_and_lose_published(lake: Lake) -> None:
+    with duckdb.connect(str(lake.database)) as database:
+        database.execute("drop table publication")
+    lake.published.unlink()
+
+
+DAMAGE: tuple[Callable[[Lake], None], ...] = (
+    lose_published,
+    empty_published,
+    cut_published,
+    restore_yesterdays_published,
+    restore_yesterdays_published_and_lose_the_mark,
+    lose_published_and_all_marks,
+    lose_published_and_database,
+    restore_yesterdays_published_and_lose_the_database,
+    cut_the_database,
+    cut_the_database_and_lose_published,
+    empty_the_database_of_0_1_and_lose_published,
+)
+
+
+@pytest.mark.parametrize("damage", DAMAGE, ids=lambda damage: damage.__name__)
+def test_the_day_is_compared_with_what_is_published_although_a_file_is_lost(
+    lake: Lake, damage: Callable[[Lake], None]
+) -> None:
+    before = known(lake)
+    damage(lake)
+    assert (known(lake).day, known(lake).id) == (DAY, before.id)
+    with pytest.raises(Held) as held:
+        publish(ACME, lake, TOMORROW)
+    assert numbers(held.value.judgement) == {"removed": ALL - FEW}
+    # The next good day heals it.
+    read(lake, ALL, TOMORROW)
+    publish(ACME, lake, TOMORROW)
+    assert known(lake).day == TOMORROW
+    assert known(lake).file == lake.database.stat().st_ino
+    assert '"newest_first"' in lake.published.read_text()
+
+
+def test_an_older_database_that_was_put_back_says_its_own_day(lake: Lake) -> None:
+    shutil.copy2(lake.folder.parent.parent / "yesterday" / "directory.duckdb", lake.database)
+    assert known(lake).day == YESTERDAY
+    with pytest.raises(Held):
+        publish(ACME, lake, TOMORROW)
+
+
+def test_without_database_and_marks_the_day_is_compared_with_the_one_before(lake: Lake) -> None:
+    lake.database.unlink()
+    for mark in lake.folder.glob("resolved/*/published.json"):
+        mark.unlink()
+    assert known(lake).day == YESTERDAY  # whether DAY was moved into place cannot be known
+    with pytest.raises(Held):
+        publish(ACME, lake, TOMORROW)
+
+
+def lose_everything_but(lake: Lake, kept: str) -> None:
+    """Loses every file that shows what is published, and leaves a trace of one kind."""
+    if kept != "identities":
+        shutil.rmtree(lake.folder / "identities")
+    for mark in lake.folder.glob("resolved/*/published.json"):
+        mark.write_text("") if kept == "marks" else mark.unlink()
+    for file in (lake.published, lake.database):
+        file.write_text("") if kept == file.name else file.unlink()
+
+
+TRACES = {
+    "identities": "the identity ledger has the people of 2026-11-23",
+    "marks": "2026-11-23 has a published.json, which cannot be read",
+    "directory.duckdb": "there is a directory.duckdb, which cannot be read",
+    "published.json": "there is a published.json, which cannot be read",
+}
+
+
+@pytest.mark.parametrize("kept", TRACES)
+def test_a_day_with_nothing_to_compare_with_is_held_until_a_person_has_seen_its_numbers(
+    lake: Lake, kept: str
+) -> None:
+    lose_everything_but(lake, kept)
+    assert lost_publication(lake) == TRACES[kept]
+    with pytest.raises(Held) as held:
+        publish(ACME, lake, TOMORROW)
+    message = held.value.message
+    assert f"There is nothing to compare with: {TRACES[kept]}" in message
+    assert f"The day has {FEW} active of {FEW} people, 1 groups and 0 memberships." in message
+    with pytest.raises(NumbersMissing, match=f"the numbers that hold it are uncompared {FEW}"):
+        approve_day(ACME, lake, TOMORROW, by="Ada", numbers_seen={})
+    approve_day(ACME, lake, TOMORROW, by="Ada", numbers_seen={"uncompared": FEW})
+    published_now = publish(ACME, lake, TOMORROW)
+    assert published_now.approved_by == "Ada"
+    assert known(lake).base is None
+    assert lost_publication(lake) == ""
+
+
+def test_a_first_day_whose_publication_was_killed_is_published_without_an_approval(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = Lake(tmp_path, "acme")
+    read(lake, FEW, DAY)
+
+    def killed(unfinished: Path, path: Path) -> None:
+        if path == lake.database:
+            raise KeyboardInterrupt
+        atomic_replace(unfinished, path)
+
+    monkeypatch.setattr("opensense_okta.publishing.publish.atomic_replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        publish(ACME, lake, DAY)
+    monkeypatch.undo()
+    assert lake.ledger_days() == [DAY]
+    assert published(lake) is None
+    read(lake, FEW, TOMORROW)
+    assert publish(ACME, lake, TOMORROW).approved_by is None
