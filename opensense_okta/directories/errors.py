@@ -15,6 +15,11 @@ from opensense_okta.config.errors import UserError
 
 NOTHING_LOST = "Nothing of this read is used; the published directory stays as it was."
 
+SET_CLOCK = (
+    "Set this machine's clock: it must agree with the world's to within five minutes"
+    " (chrony or ntpd)."
+)
+
 
 class DirectoryError(UserError):
     """A directory could not be read; `subject` is `organization/directory`, known when the read has ended."""

@@ -10,7 +10,7 @@ import msgspec
 
 from opensense_okta.directories import errors
 from opensense_okta.directories.entra.errors import CHECK_CREDENTIALS, CHECK_TENANT, WAIT
-from opensense_okta.directories.errors import Meaning
+from opensense_okta.directories.errors import SET_CLOCK, Meaning
 from opensense_okta.directories.http.client import Answer, retry_after
 from opensense_okta.directories.json_text import MALFORMED
 
@@ -24,7 +24,6 @@ CERTIFICATE = (
     " > Certificates & secrets > Certificates), by thumbprint and by date; upload its public half there, or"
     " store the right one. Then start the sync again."
 )
-CLOCK = "Set this machine's clock: it must agree with the world's to within five minutes (chrony or ntpd)."
 POLICY = (
     "Ask an Entra administrator: the app is switched off, or Conditional Access for workload identities"
     " forbids it to sign in from this machine (Sign-in logs > Service principal sign-ins say which rule)."
@@ -65,7 +64,7 @@ _BY_NUMBER: Mapping[int, Meaning] = {
     700024: Meaning(
         errors.CredentialsRejected,
         "Microsoft finds the certificate's proof out of time: this machine's clock is wrong",
-        CLOCK,
+        SET_CLOCK,
     ),
     90002: _NO_TENANT,
     900023: _NO_TENANT,

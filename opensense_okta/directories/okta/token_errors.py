@@ -6,7 +6,7 @@ The table is that of docs/okta-api.md, "Token endpoint errors".
 from collections.abc import Mapping
 
 from opensense_okta.directories import errors
-from opensense_okta.directories.errors import Meaning
+from opensense_okta.directories.errors import SET_CLOCK, Meaning
 from opensense_okta.directories.http.client import Answer
 from opensense_okta.directories.okta.errors import CHECK_ENDPOINT, GRANT, WAIT, error, said
 
@@ -19,7 +19,6 @@ KEY = (
     " `private_key`, and its `key_id` where the app has several; or add a new key to the app and store its"
     " private half."
 )
-CLOCK = "Set this machine's clock: it must agree with the world's to within five minutes (chrony or ntpd)."
 METHOD = (
     "In the Admin Console set the app's client authentication to Public key / Private key (General >"
     " Client Credentials), and make sure that it is an API Services app."
@@ -43,7 +42,7 @@ _BY_DESCRIPTION = (
     Meaning(
         errors.CredentialsRejected,
         "Okta finds the request out of time: this machine's clock is wrong",
-        CLOCK,
+        SET_CLOCK,
         ("expired", "expiration", "issued before", "issued more than", "in the future"),
     ),
     Meaning(
@@ -81,7 +80,7 @@ _BY_ERROR: Mapping[str, Meaning] = {
     "invalid_dpop_proof": Meaning(
         errors.CredentialsRejected,
         "Okta does not accept the proof of the token's key (DPoP)",
-        CLOCK,
+        SET_CLOCK,
     ),
     "use_dpop_nonce": Meaning(
         errors.ServerTrouble, "Okta asks for a DPoP nonce again and again", WAIT

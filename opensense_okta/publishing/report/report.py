@@ -17,7 +17,7 @@ import jinja2
 
 from opensense_okta.config.errors import UserError
 from opensense_okta.config.models import Organization
-from opensense_okta.config.text import as_words, duration, percent
+from opensense_okta.config.text import as_words, duration, percent, plural
 from opensense_okta.directories.checks import CheckResult
 from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.directories.snapshot_checks import check_snapshot
@@ -257,6 +257,6 @@ def _template() -> jinja2.Template:
     environment.filters.update(
         number="{:,}".format, duration=duration, plain=plain, words=as_words, nearness=nearness
     )
-    environment.globals.update(percent=percent)
+    environment.globals.update(percent=percent, plural=plural)
     text = files(__package__).joinpath("report.html.jinja").read_text(encoding="utf-8")
     return environment.from_string(text)
