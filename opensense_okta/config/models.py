@@ -256,6 +256,10 @@ class Organization(Section):
             raise ValueError("a moment without a time zone is on no certain day")
         return now.astimezone(self.zone).date()
 
+    def end_of(self, day: date) -> datetime:
+        """The first moment of the next local day, in UTC."""
+        return datetime.combine(day + timedelta(days=1), time.min, self.zone).astimezone(UTC)
+
     def next_sync(self, after: datetime) -> datetime:
         """When the first sync after a moment starts, in the organization's time zone.
 

@@ -34,6 +34,9 @@ from opensense_okta.storage.state_files import StateFileDamaged, read_state, wri
 OPEN_FOR = timedelta(minutes=60)
 OPEN = "open.json"
 
+READ_AFTER_MIDNIGHT = timedelta(hours=2)
+"""How long after the end of a day an attempt group that was begun on that day may read for it."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -41,11 +44,13 @@ class Run:
 
     Attributes:
         full: whether all memberships are read, also the unchanged ones.
+        begun: when the first run of the group was created; None: now.
     """
 
     id: str
     attempt_group: str
     full: bool = False
+    begun: datetime | None = None
 
 
 class OpenSnapshot(BaseModel):
@@ -72,7 +77,8 @@ def take_snapshot(
 ) -> SnapshotManifest:
     """The directory's snapshot of the day: read now, or the stored one if it is still valid.
 
-    A stored snapshot is used again within its attempt group, and for every past day.
+    A stored snapshot is used again within its attempt group, and by every run that may not read for
+    the day.
 
     Raises:
         DirectoryError: the read failed; the stored snapshots are unchanged.
@@ -80,18 +86,16 @@ def take_snapshot(
     partition, now = lake.snapshot(directory, day), datetime.now(UTC)
     with _with_subject(f"{organization.name}/{directory}"):
         stored = partition.manifest(SnapshotManifest)
-        if stored is not None and (
-            stored.attempt_group == run.attempt_group or day != organization.today(now)
-        ):
+        readable = _may_read(organization, day, run.begun or now, now)
+        if stored is not None and (stored.attempt_group == run.attempt_group or not readable):
             return stored
+        if not readable:
+            raise _past_day(organization, directory, day, lake, run.begun or now)
         settings = organization.directories[directory]
         before = newest_snapshot(lake, directory, day)
         wanted = _wanted(settings, before, day, run, now)
         found = _open_snapshot(partition, wanted, now)
-        if found is None:
-            _refuse_another_day(organization, directory, day, lake)
-            found = _begin(partition, wanted), wanted
-        staged, opened = found
+        staged, opened = found or (_begin(partition, wanted), wanted)
         try:
             manifest = _read(organization, directory, lake, day, run, staged, opened, listener)
             partition.commit(staged, manifest)
@@ -177,12 +181,23 @@ def _begin(partition: Partition, wanted: OpenSnapshot) -> StagedPartition:
     return staged
 
 
-def _refuse_another_day(organization: Organization, directory: str, day: date, lake: Lake) -> None:
+def _may_read(organization: Organization, day: date, begun: datetime, now: datetime) -> bool:
+    """Whether an attempt group may read for a day: its first run decides, not the time of the read.
+
+    A sync that crosses midnight between two directories, waits for another run or is retried after
+    midnight still belongs to its day.
+    """
+    if organization.today(begun) != day:
+        return False
+    return now.astimezone(UTC) < organization.end_of(day) + READ_AFTER_MIDNIGHT
+
+
+def _past_day(
+    organization: Organization, directory: str, day: date, lake: Lake, begun: datetime
+) -> PastDay:
     today = organization.today(datetime.now(UTC))
-    if day == today:
-        return
     if day > today:
-        raise PastDay(f"{day} has not begun: today is {today}.", remedy="Ask for today.")
+        return PastDay(f"{day} has not begun: today is {today}.", remedy="Ask for today.")
     earlier = [stored for stored in lake.snapshot_days(directory) if stored < day]
     remedy = (
         f"Start the job {organization.name}__resolve for {day}: it resolves the newest snapshot before"
@@ -191,8 +206,13 @@ def _refuse_another_day(organization: Organization, directory: str, day: date, l
         else f"Choose a later day: nothing is stored up to {day}, and the first day that can be resolved is"
         " the day of the first snapshot."
     )
-    raise PastDay(
-        f"There is no snapshot of {day}, and an API only returns the data of today, which is {today}.",
+    late = (
+        f" This sync was started on {day}, but a day is read until two hours after its end at the latest."
+        if organization.today(begun) == day
+        else ""
+    )
+    return PastDay(
+        f"There is no snapshot of {day}, and an API only returns the data of today, which is {today}.{late}",
         impact="Nothing was read, and nothing that is stored was touched.",
         remedy=remedy,
     )

@@ -254,10 +254,12 @@ def test_a_read_is_not_gone_on_with_when_another_snapshot_came_between(acme: Com
     assert acme.take(everything=True).cost.resumed_pages == 0
 
 
-def test_an_open_snapshot_is_finished_after_midnight_and_none_is_begun(acme: Company) -> None:
+def test_an_open_snapshot_is_finished_after_midnight_by_the_sync_that_began_it(
+    acme: Company,
+) -> None:
     late = datetime(2026, 11, 23, 23, 50, tzinfo=UTC)
     interrupted(acme, at=late)
-    snapshot = acme.take(at=late + timedelta(minutes=20))
+    snapshot = acme.take(at=late + timedelta(minutes=20), begun=late)
     assert snapshot.day == DAY
     assert snapshot.cost.resumed_pages
     assert acme.tables(snapshot) == truth(acme.org)
@@ -265,10 +267,22 @@ def test_an_open_snapshot_is_finished_after_midnight_and_none_is_begun(acme: Com
     assert isinstance(failure(lambda: acme.take(yesterday, at=NOON)), PastDay)
 
 
-def test_an_open_snapshot_too_old_is_not_finished_after_midnight(acme: Company) -> None:
-    late = datetime(2026, 11, 23, 23, 10, tzinfo=UTC)
+def test_an_open_snapshot_is_left_alone_after_midnight_by_another_sync(acme: Company) -> None:
+    late = datetime(2026, 11, 23, 23, 50, tzinfo=UTC)
     interrupted(acme, at=late)
-    assert isinstance(failure(lambda: acme.take(at=late + timedelta(minutes=61))), PastDay)
+    assert isinstance(failure(lambda: acme.take(at=late + timedelta(minutes=20))), PastDay)
+    assert acme.okta.requests == []
+
+
+def test_an_open_snapshot_too_old_is_read_again_after_midnight_by_the_sync_that_began_it(
+    acme: Company,
+) -> None:
+    late = datetime(2026, 11, 23, 22, 30, tzinfo=UTC)
+    interrupted(acme, at=late)
+    snapshot = acme.take(at=late + timedelta(hours=2), begun=late)
+    assert snapshot.day == DAY
+    assert not snapshot.cost.resumed_pages
+    assert acme.tables(snapshot) == truth(acme.org)
 
 
 # -- failures --------------------------------------------------------------------------------------

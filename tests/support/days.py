@@ -99,15 +99,16 @@ class Company:
         *,
         at: time | datetime = NOON,
         chain: str = "",
+        begun: datetime | None = None,
         everything: bool = False,
         listener: Listener = no_progress,
         **settings: Any,  # noqa: ANN401 - as the file has them
     ) -> SnapshotManifest:
-        """Takes a day's snapshot, at a time of that day or at any moment."""
+        """Takes a day's snapshot, at a time of that day or at any moment, by a sync begun then or before."""
         self.okta.requests.clear()
         moment = at if isinstance(at, datetime) else datetime.combine(day, at, UTC)
         with time_machine.travel(moment, tick=True):
-            run = Run("run", chain or uuid4().hex, everything)
+            run = Run("run", chain or uuid4().hex, everything, begun)
             acme = self.organization(**settings)
             return take_snapshot(acme, "okta", day, self.lake, run, listener)
 
