@@ -62,10 +62,18 @@ def _failure(error: DirectoryError | Held | ExportFailed) -> dg.Failure:
 
 
 def _tag(context: dg.AssetExecutionContext, failure: str) -> None:
-    """A transient failure does not replace another reason of the same run."""
+    """Tags the run with why it failed; of several reasons the one that decides what follows stays.
+
+    As long as one error is transient the run is retried: a permanent one then costs little, and the other
+    directory is not left out for a day.
+    """
     run = context.instance.get_run_by_id(context.run.run_id)
-    if failure != names.TRANSIENT or run is None or not run.tags.get(names.FAILURE):
+    before = run.tags.get(names.FAILURE) if run else None
+    if not before or _DECIDES.index(failure) < _DECIDES.index(before):
         _add(context, names.FAILURE, failure)
+
+
+_DECIDES = (names.HELD, names.TRANSIENT, names.PERMANENT)
 
 
 def _add(context: dg.AssetExecutionContext, tag: str, value: str) -> None:

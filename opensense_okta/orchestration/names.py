@@ -17,6 +17,12 @@ ATTEMPT_GROUP: Final = "opensense/attempt_group"
 ATTEMPT: Final = "opensense/attempt"
 """The number of the attempt, from "2" on. The first attempt does not have this tag."""
 
+PARENT_RUN: Final = "dagster/parent_run_id"
+"""The run that a person re-executes; Dagster sets it."""
+
+ROOT_RUN: Final = "dagster/root_run_id"
+"""The first run of a chain of re-executions; Dagster sets it."""
+
 FAILURE: Final = "opensense/failure"
 """Why the run failed: one of the three values below. A failed run without it was killed."""
 
@@ -47,7 +53,15 @@ def current_tags(tags: Mapping[str, str]) -> dict[str, str]:
     return current
 
 
+def attempt_group(run_id: str, tags: Mapping[str, str]) -> str:
+    """Returns the id of a run's attempt group; a run that a person re-executes stays in its group."""
+    return current_tags(tags).get(ATTEMPT_GROUP) or tags.get(ROOT_RUN) or run_id
+
+
 # Jobs and schedules.
+
+ASSET_JOB: Final = "__ASSET_JOB"
+"""Dagster's own job: what *Materialize* and a backfill of assets start."""
 
 
 def sync_job(organization: str) -> str:

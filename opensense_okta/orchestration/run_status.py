@@ -20,13 +20,14 @@ import dagster as dg
 
 from opensense_okta.config.models import Organization
 from opensense_okta.orchestration import names
-from opensense_okta.orchestration.retries import Decision, Nothing, Resolve, decide
+from opensense_okta.orchestration.attempts import Decision, Nothing, Resolve, decide_for_group
 from opensense_okta.orchestration.runs import (
     CANCELED,
     FAILURE,
     SUCCESS,
+    AttemptGroup,
     RunFacts,
-    newest_attempt_group,
+    open_groups,
     runs_of,
 )
 from opensense_okta.publishing.judgement import stored_judgement
@@ -38,6 +39,7 @@ LATE_AFTER: Final = timedelta(hours=6)
 """After the schedule's tick. A long sync with all its retries takes four hours."""
 
 RESOLVED_NEXT: Final = "The stored snapshots of all directories are resolved next."
+NOT_RETRIED: Final = "It is not retried, because Dagster's daemon does not run."
 
 
 def status_of(
@@ -61,18 +63,18 @@ def status_of(
     """
     today = organization.today(now)
     days = (today, today - timedelta(days=1))
-    newest = next((day for day in days if runs_of(instance, organization.name, day)), today)
+    newest = next((day for day in days if runs_of(instance, organization, day)), today)
     day = _Day(instance, organization, lake, newest, now, retried=retried)
-    incidents = day.incidents()
+    incidents, complete = day.incidents(), day.complete()
     expected = _expected(organization, now)
     due = day
     if expected != newest:
         due = _Day(instance, organization, lake, expected, now, retried=retried)
     if not organization.enabled or not due.late():
-        return Status(today, tuple(incidents or ()), complete=incidents is not None)
+        return Status(today, tuple(incidents), complete=complete)
     if not watched or day.just_begun():
-        return Status(today, tuple(incidents or ()), complete=False)
-    return Status(today, (*(incidents or ()), due.lateness()), complete=incidents is not None)
+        return Status(today, tuple(incidents), complete=False)
+    return Status(today, (*incidents, due.lateness()), complete=complete)
 
 
 def _expected(organization: Organization, now: datetime) -> date:
@@ -107,24 +109,35 @@ class _Day:
         self._day = day
         self._now = now
         self._retried = retried
-        self._runs = runs_of(instance, organization.name, day)
-        self._group = newest_attempt_group(organization.name, self._runs)
+        self._runs = runs_of(instance, organization, day)
+        self._groups = open_groups(self._runs)
+        self._sync = next((group for group in self._groups if group.syncs), None)
 
-    def incidents(self) -> list[Incident] | None:
-        """All incidents of the day; None as long as they are unknown or not to be reported."""
-        if self._group is None:
-            return None
-        last = self._group.syncs[-1]
+    def incidents(self) -> list[Incident]:
+        """All incidents of the day that are known and to be reported."""
+        return [incident for group in self._groups for incident in self._incidents_of(group) or ()]
+
+    def complete(self) -> bool:
+        """Whether the day has had a sync, and no incident is still unknown or not to be reported."""
+        unknown = any(self._incidents_of(group) is None for group in self._groups)
+        return any(run.reads for run in self._runs) and not unknown
+
+    def _incidents_of(self, group: AttemptGroup) -> list[Incident] | None:
+        """The incidents of one attempt group; None as long as they are unknown or not to be reported."""
+        last = group.syncs[-1] if group.syncs else group.last
         if last.status is SUCCESS:
             return []
         if last.status is not FAILURE:
             return None
-        if last.failure == names.HELD:
+        if last.held:
             return self._held()
-        if not self._given_up():
+        decision = self._decision(group)
+        if self._retried and not isinstance(decision, Nothing | Resolve):
             return None
-        follows = [] if self._nothing_follows() else [RESOLVED_NEXT]
-        return [*self._failed(last, *follows), *self._resolving_failed()]
+        follows = [RESOLVED_NEXT] if isinstance(decision, Resolve) else []
+        if not self._retried and not isinstance(decision, Nothing):
+            follows = [NOT_RETRIED]
+        return [*self._failed(last, *follows), *self._resolving_failed(group, decision)]
 
     def late(self) -> bool:
         """Whether the day should be published, is not, and no incident explains it."""
@@ -137,9 +150,9 @@ class _Day:
     def just_begun(self) -> bool:
         """Whether a sync is running that has not had six hours yet."""
         return (
-            self._group is not None
-            and not self._nothing_follows()
-            and self._now - self._group.syncs[0].created < LATE_AFTER
+            self._sync is not None
+            and not isinstance(self._decision(self._sync), Nothing)
+            and self._now - self._sync.syncs[0].created < LATE_AFTER
         )
 
     def lateness(self) -> Incident:
@@ -148,21 +161,21 @@ class _Day:
         hours = int((self._now - tick).total_seconds() // 3600)
         due = f"It was due at {tick:%H:%M %Z}, {hours} hours ago"
         by_hand = f"`opensense-okta sync {name}` starts a sync now."
-        if self._group is None:
+        if self._sync is None:
             return self._late(
                 f"{due}, and no sync of it was started.",
                 f"check in Dagster's UI whether the schedule {names.sync_schedule(name)} is on, and what"
                 f" its last tick shows. {by_hand}",
             )
-        last = self._group.syncs[-1]
-        if self._nothing_follows():
+        last = self._sync.syncs[-1]
+        if isinstance(self._decision(self._sync), Nothing):
             canceled = last.status is CANCELED
             ended = "was canceled by a person" if canceled else "ended without publishing it"
             return self._late(
                 f"{due}; its last sync {ended}.", f"read the run in Dagster's UI. {by_hand}", last
             )
         return self._late(
-            f"{due}; its sync has been running since {self._local(self._group.syncs[0].created)}.",
+            f"{due}; its sync has been running since {self._local(self._sync.syncs[0].created)}.",
             "check in Dagster's UI what the run waits for. If it hangs, end it there; the next sync"
             f" continues where it stopped. {by_hand}",
             last,
@@ -174,22 +187,13 @@ class _Day:
         )
 
     def _scheduled(self) -> bool:
-        first = self._instance.get_run_by_id(self._group.id) if self._group else None
+        first = self._instance.get_run_by_id(self._sync.id) if self._sync else None
         return first is not None and names.SCHEDULE in first.tags
 
-    def _decision(self) -> Decision:
-        zone = self._organization.zone
-        ends = datetime.combine(self._day + timedelta(days=1), time.min, tzinfo=zone)
-        return decide(self._organization.name, self._day, self._runs, now=self._now, day_ends=ends)
-
-    def _nothing_follows(self) -> bool:
-        return isinstance(self._decision(), Nothing)
-
-    def _given_up(self) -> bool:
-        """Whether the sync is not retried."""
-        if self._group is not None and self._group.resolved_last:
-            return True
-        return isinstance(self._decision(), Nothing | Resolve) or not self._retried
+    def _decision(self, group: AttemptGroup) -> Decision:
+        organization = self._organization
+        ends = organization.end_of(self._day)
+        return decide_for_group(organization.name, self._day, group, now=self._now, day_ends=ends)
 
     def _held(self) -> list[Incident] | None:
         judgement = stored_judgement(self._lake, self._day)
@@ -198,29 +202,17 @@ class _Day:
         last = published(self._lake)
         publications = (last, read_publication(self._lake, self._day))
         if judgement.resolved in {publication.id for publication in publications if publication}:
-            return self._approving_failed()
+            return []
         return [held_back(self._organization.name, judgement, last)] if judgement.held else None
 
-    def _approving_failed(self) -> list[Incident]:
-        """What failed in the run that published the approved day."""
-        approve = names.approve_job(self._organization.name)
-        approvals = [
-            run
-            for run in self._runs
-            if run.job == approve and self._group and run.created > self._group.syncs[-1].created
-        ]
-        last = max(approvals, key=lambda run: run.created, default=None)
-        if last is None or last.status is not FAILURE or last.failure == names.HELD:
+    def _resolving_failed(self, group: AttemptGroup, decision: Decision) -> list[Incident]:
+        """What failed in the resolving run that followed a sync that was given up."""
+        last = group.last
+        if last.reads or not group.syncs or last.status is not FAILURE:
             return []
-        return [*self._failed(last)]
-
-    def _resolving_failed(self) -> list[Incident]:
-        last = self._group.resolves[-1] if self._group and self._group.resolves else None
-        if last is None or last.status is not FAILURE:
-            return []
-        if last.failure == names.HELD:
+        if last.held:
             return self._held() or []
-        return [*self._failed(last)] if self._nothing_follows() else []
+        return [*self._failed(last)] if isinstance(decision, Nothing) else []
 
     def _failed(self, run: RunFacts, *follows: str) -> Iterator[Incident]:
         """An incident for each step that failed; one if the process was killed and no step failed.

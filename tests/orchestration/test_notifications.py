@@ -12,8 +12,8 @@ import time_machine
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.errors import CredentialsRejected, DirectoryError, Unreachable
 from opensense_okta.orchestration import names
+from opensense_okta.orchestration.attempts import DELAYS
 from opensense_okta.orchestration.notifications import build_notice_sensor, notify_after_run
-from opensense_okta.orchestration.retries import DELAYS
 from opensense_okta.publishing.notifications.state import exclusive
 from opensense_okta.simulator.okta.faults import make_fault
 from opensense_okta.storage.lake import Lake
@@ -214,9 +214,10 @@ class TestAFailedDay:
         assert "resolved next" not in message
 
     def test_is_told_of_a_killed_process_too(self, daemon: Daemon) -> None:
-        day_over = timedelta(hours=21, minutes=59)
-        daemon.clock.shift(day_over)
-        fail(daemon.instance, record_run(daemon.instance, "acme", more_tags=BY_SCHEDULE), {})
+        killed = record_run(daemon.instance, "acme", more_tags=BY_SCHEDULE)
+        two_hours_after_the_day = hours(24)
+        daemon.clock.shift(two_hours_after_the_day)
+        fail(daemon.instance, killed, {})
         assert "The process of the run ended before the sync was done." in daemon.message()
 
     def test_is_told_without_the_text_of_what_was_not_foreseen(self, daemon: Daemon) -> None:

@@ -11,8 +11,7 @@ import time_machine
 
 from opensense_okta.config.models import Organization
 from opensense_okta.orchestration import names
-from opensense_okta.orchestration.lock import organization_lock
-from opensense_okta.orchestration.retries import (
+from opensense_okta.orchestration.attempts import (
     DELAYS,
     MAX_ATTEMPTS,
     Decision,
@@ -20,15 +19,24 @@ from opensense_okta.orchestration.retries import (
     Resolve,
     Retry,
     Wait,
-    build_retry_sensor,
     decide,
 )
-from opensense_okta.orchestration.runs import RunFacts
-from tests.support.run_records import fail, launch, record_run, start, succeed
+from opensense_okta.orchestration.lock import organization_lock
+from opensense_okta.orchestration.retries import build_retry_sensor
+from opensense_okta.orchestration.runs import Asset, RunFacts
+from tests.support.run_records import (
+    fail,
+    launch,
+    record_materialize,
+    record_run,
+    start,
+    succeed,
+)
 
 DAY = date(2026, 11, 23)
 ZONE = ZoneInfo("America/New_York")
 DAY_ENDS = datetime(2026, 11, 24, tzinfo=ZONE)
+TWO_HOURS_LATER = DAY_ENDS + timedelta(hours=2)
 TWO = datetime(2026, 11, 23, 2, 0, tzinfo=ZONE)  # when the day's sync started and soon failed
 
 STARTED, SUCCESS, FAILURE, CANCELED = (
@@ -44,6 +52,21 @@ UNFINISHED = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
+
+
+RAW = frozenset(
+    ("acme", directory, table)
+    for directory in ("okta", "hr")
+    for table in ("raw_users", "raw_groups", "memberships")
+)
+PUBLISHED = frozenset({("acme", "resolved_directory"), ("acme", "report")})
+RESOLVED_TABLES = frozenset({("acme", "accounts"), ("acme", "people"), ("acme", "changes")})
+ASSETS = {
+    "sync": RAW | RESOLVED_TABLES | PUBLISHED,
+    "resolve": RESOLVED_TABLES | PUBLISHED,
+    "approve": PUBLISHED,
+    "other": frozenset[Asset](),
+}
 
 
 def minutes(number: float) -> timedelta:
@@ -71,6 +94,7 @@ def run(
         ended=at,
         failure=failure if status is FAILURE else None,
         retry_at=retry_at,
+        assets=ASSETS[job],
     )
 
 
@@ -107,7 +131,7 @@ class TestTheSync:
             (
                 run(FAILURE, names.HELD),
                 (
-                    "guards or data checks hold 2026-11-23 back: it is not retried, the next day is"
+                    "guards or data checks hold 2026-11-23 back: it is not retried, the next sync is"
                     " judged again"
                 ),
             ),
@@ -172,8 +196,14 @@ class TestGivingUp:
                 "the error is permanent (credentials, a scope or the configuration)",
             ),
             (LAST_ATTEMPT, "all 6 attempts failed"),
-            (run(at=DAY_ENDS - minutes(0.5)), "the day ends before the next attempt"),
-            (run(retry_at=DAY_ENDS), "the day ends before the next attempt"),
+            (
+                run(retry_at=TWO_HOURS_LATER),
+                "the time to read the day ends before the next attempt",
+            ),
+            (
+                run(attempt=2, retry_at=TWO_HOURS_LATER),
+                "the time to read the day ends before the next attempt",
+            ),
         ],
     )
     def test_goes_on_with_what_the_other_directories_gave(self, last: RunFacts, why: str) -> None:
@@ -184,9 +214,14 @@ class TestGivingUp:
             tags={names.ORGANIZATION: "acme", names.ATTEMPT_GROUP: "first"},
         )
 
-    def test_a_day_that_is_over_is_never_tried_again(self) -> None:
-        assert isinstance(decided(run(), now=DAY_ENDS - minutes(1)), Retry)
-        assert isinstance(decided(run(), now=DAY_ENDS), Resolve)
+    def test_a_day_that_was_over_two_hours_ago_is_never_tried_again(self) -> None:
+        assert isinstance(decided(run(), now=DAY_ENDS), Retry)
+        assert isinstance(decided(run(), now=TWO_HOURS_LATER - minutes(1)), Retry)
+        assert isinstance(decided(run(), now=TWO_HOURS_LATER), Resolve)
+
+    def test_a_sync_that_was_begun_when_its_day_was_over_is_not_tried_again(self) -> None:
+        late = run(at=DAY_ENDS + minutes(1))
+        assert isinstance(decided(late, now=DAY_ENDS + minutes(2)), Resolve)
 
     @pytest.mark.parametrize("status", UNFINISHED)
     def test_waits_for_the_resolving_run(self, status: dg.DagsterRunStatus) -> None:
@@ -468,7 +503,8 @@ def test_one_skip_message_tells_of_every_organization(
     clock.move_to(TWO + minutes(10))
     succeed(instance, record_run(instance, "acme"))
     assert daemon.words("acme", "globex") == (
-        "acme: 2026-11-23 is done\nglobex: 2026-11-23 has had no sync yet: the schedule starts it"
+        "acme: 2026-11-23 is done\nglobex: 2026-11-23 has had no sync yet: the schedule starts the next"
+        " one at 2026-11-24 02:00 EST"
     )
 
 
@@ -500,14 +536,110 @@ class TestAnOrganizationWhoseRunsCannotBeRead:
         assert "globex: 2026-11-23 has had no sync yet" in str(error.value)
 
 
+HR_TABLES = ["acme/hr/raw_users", "acme/hr/raw_groups", "acme/hr/memberships"]
+
+
+class TestMaterialize:
+    def test_is_tried_again_with_what_was_selected(
+        self, daemon: Daemon, instance: dg.DagsterInstance, clock: time_machine.Traveller
+    ) -> None:
+        checks = [("acme/hr/raw_users", "ids_unique")]
+        config = {"ops": {"acme__read__hr": {"config": {"full": True}}}}
+        clicked = record_materialize(instance, HR_TABLES, checks=checks, run_config=config)
+        fail(instance, clicked, {names.FAILURE: names.TRANSIENT})
+        clock.shift(minutes(1))
+        (request,) = daemon.requests("acme")
+        assert request.job_name == "acme__sync"
+        assert request.partition_key == "2026-11-23"
+        paths = [key.to_user_string() for key in request.asset_selection or ()]
+        assert sorted(paths) == sorted(HR_TABLES)
+        assert request.asset_check_keys == [
+            dg.AssetCheckKey(dg.AssetKey(["acme", "hr", "raw_users"]), "ids_unique")
+        ]
+        assert request.run_config == config
+        retry = launch(instance, request)
+        succeed(instance, retry)
+        assert daemon.words("acme") == "acme: 2026-11-23 is done"
+
+    def test_that_was_killed_before_it_began_is_tried_again_too(
+        self, daemon: Daemon, instance: dg.DagsterInstance, clock: time_machine.Traveller
+    ) -> None:
+        fail(instance, record_materialize(instance, ["acme/report"]), {})
+        clock.shift(minutes(1))
+        (request,) = daemon.requests("acme")
+        assert request.job_name == "acme__resolve"
+        assert request.asset_selection == [dg.AssetKey(["acme", "report"])]
+
+    def test_of_two_organizations_is_tried_again_for_each(
+        self, daemon: Daemon, instance: dg.DagsterInstance, clock: time_machine.Traveller
+    ) -> None:
+        both = record_materialize(instance, ["acme/report", "globex/report"])
+        fail(instance, both, {})
+        clock.shift(minutes(1))
+        jobs_started = [request.job_name for request in daemon.requests("acme", "globex")]
+        assert jobs_started == ["acme__resolve", "globex__resolve"]
+
+    def test_of_thirty_past_days_is_completed_as_resolves(
+        self, daemon: Daemon, instance: dg.DagsterInstance, clock: time_machine.Traveller
+    ) -> None:
+        succeed(instance, record_run(instance, "acme"))
+        days = [str(DAY - timedelta(days=number)) for number in range(1, 20)]
+        for day in days:
+            assets = [*HR_TABLES, "acme/people", "acme/resolved_directory"]
+            run = record_materialize(instance, assets, day=day)
+            if day == days[7]:
+                fail(instance, run, {})  # killed
+            else:
+                succeed(instance, run)
+        clock.shift(minutes(1))
+        (request,) = daemon.requests("acme")
+        assert request.job_name == "acme__resolve"
+        assert request.partition_key == days[7]
+        assert request.asset_selection == [
+            dg.AssetKey(["acme", "people"]),
+            dg.AssetKey(["acme", "resolved_directory"]),
+        ]
+
+    def test_of_what_no_longer_exists_is_not_tried_again(
+        self, daemon: Daemon, instance: dg.DagsterInstance, clock: time_machine.Traveller
+    ) -> None:
+        fail(instance, record_materialize(instance, ["acme/removed/raw_users"]), {})
+        clock.shift(minutes(1))
+        assert daemon.requests("acme") == []
+
+    def test_that_a_person_re_executes_is_the_same_group(
+        self, daemon: Daemon, instance: dg.DagsterInstance, clock: time_machine.Traveller
+    ) -> None:
+        first = record_run(instance, "acme")
+        fail(instance, first, {names.FAILURE: names.TRANSIENT})
+        again = record_run(instance, "acme", more_tags={"dagster/root_run_id": first.run_id})
+        fail(instance, again, {names.FAILURE: names.TRANSIENT})
+        clock.shift(minutes(1))
+        (request,) = daemon.requests("acme")
+        assert request.tags[names.ATTEMPT_GROUP] == first.run_id
+
+
+def test_a_schedule_that_is_off_is_not_promised(daemon: Daemon) -> None:
+    with time_machine.travel(TWO):
+        assert daemon.words("disabled") == (
+            "disabled: 2026-11-23 has had no sync yet: the schedule disabled__daily is off, so no sync"
+            " starts by itself; to start one now: opensense-okta sync disabled"
+        )
+
+
 class TestYesterday:
-    def test_is_never_tried_again_today_but_resolved_with_what_is_there(
+    def test_is_tried_again_for_two_hours_and_then_resolved_with_what_is_there(
         self, daemon: Daemon, instance: dg.DagsterInstance, clock: time_machine.Traveller
     ) -> None:
         clock.move_to(DAY_ENDS - minutes(5))
         late = record_run(instance, "acme")
         clock.move_to(DAY_ENDS + minutes(5))
         fail(instance, late, {names.FAILURE: names.TRANSIENT})
+        clock.shift(minutes(1))
+        (request,) = daemon.requests("acme")
+        assert request.job_name == "acme__sync"
+        assert request.partition_key == "2026-11-23"
+        clock.move_to(TWO_HOURS_LATER)
         (request,) = daemon.requests("acme")
         assert request.job_name == "acme__resolve"
         assert request.partition_key == "2026-11-23"

@@ -1,6 +1,6 @@
 """Runs as Dagster records them, without executing anything: its private helpers, in one place."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import dagster as dg
 from dagster._core.events import DagsterEvent, DagsterEventType
@@ -31,6 +31,32 @@ def record_run(
     return run
 
 
+def record_materialize(
+    instance: dg.DagsterInstance,
+    assets: Collection[str],
+    *,
+    day: str = DAY,
+    status: dg.DagsterRunStatus = dg.DagsterRunStatus.STARTED,
+    checks: Collection[tuple[str, str]] | None = None,
+    run_config: Mapping[str, object] | None = None,
+) -> dg.DagsterRun:
+    """A run as the button *Materialize* starts it: without a tag of ours, of a selection of assets."""
+    run: dg.DagsterRun = create_run_for_test(
+        instance,
+        job_name="__ASSET_JOB",
+        status=status,
+        tags={names.PARTITION: day},
+        run_config=dict(run_config or {}),
+        asset_selection=frozenset(dg.AssetKey(asset.split("/")) for asset in assets),
+        asset_check_selection=None
+        if checks is None
+        else frozenset(
+            dg.AssetCheckKey(dg.AssetKey(asset.split("/")), check) for asset, check in checks
+        ),
+    )
+    return run
+
+
 def launch(instance: dg.DagsterInstance, request: dg.RunRequest) -> dg.DagsterRun:
     """What the daemon does with a sensor's request: nothing, if its run key has had a run."""
     earlier = instance.get_runs(dg.RunsFilter(tags={"dagster/run_key": request.run_key or ""}))
@@ -41,6 +67,9 @@ def launch(instance: dg.DagsterInstance, request: dg.RunRequest) -> dg.DagsterRu
         job_name=request.job_name or "",
         status=dg.DagsterRunStatus.NOT_STARTED,
         tags={**request.tags, "dagster/run_key": request.run_key},
+        asset_selection=None
+        if request.asset_selection is None
+        else frozenset(request.asset_selection),
     )
     return run
 

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.checks import TABLES
-from opensense_okta.directories.read import Run, take_snapshot
+from opensense_okta.directories.read import take_snapshot
 from opensense_okta.directories.snapshot_checks import CHECKS, check_snapshot
 from opensense_okta.orchestration import names
 from opensense_okta.orchestration.approval import Publishing, log_held_back, record_approval
@@ -28,6 +28,7 @@ from opensense_okta.orchestration.assets.specs import (
 )
 from opensense_okta.orchestration.failures import as_dagster_failure
 from opensense_okta.orchestration.resources import LakeResource, Watcher
+from opensense_okta.orchestration.runs import read_run
 from opensense_okta.publishing.exports.export import export_published
 from opensense_okta.publishing.guards.evaluate import GUARD_QUESTIONS, Guard
 from opensense_okta.publishing.judgement import judge_day
@@ -145,16 +146,14 @@ def _directory(
         ],
     )
     def read(context: dg.AssetExecutionContext, config: Reading) -> Results:
-        run_id = context.run.run_id
-        group = names.current_tags(context.run.tags).get(names.ATTEMPT_GROUP, run_id)
+        run = read_run(context.instance, context.run, full=config.full)
         watcher: Watcher = getattr(context.resources, names.PROGRESS)
         with _work(context, organization, directory) as (day, lake):
             lake.sweep(datetime.now(UTC))
-            run = Run(run_id, group, full=config.full)
             listener = watcher.listener(context, directory)
             manifest = take_snapshot(organization, directory, day, lake, run, listener)
         partition = lake.snapshot(directory, day)
-        how_read = metadata.snapshot_metadata(manifest, kept=manifest.run_id != run_id)
+        how_read = metadata.snapshot_metadata(manifest, kept=manifest.run_id != run.id)
         results = check_snapshot(manifest)
         for table in TABLES:
             yield dg.MaterializeResult(
