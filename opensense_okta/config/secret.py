@@ -52,7 +52,7 @@ class Secret(Section):
         return f"environment variable {self.env}" if self.env else f"file {self.file}"
 
     def reveal(self) -> str:
-        """Reads the secret now, and returns it without line breaks at its end.
+        """Reads the secret now, and returns it without a byte order mark and line breaks at its end.
 
         Raises:
             SecretMissing: the place has no value, or only white space.
@@ -63,6 +63,7 @@ class Secret(Section):
         else:
             value, fault = _content(self.file)
             remedy = "put the secret there, readable for the user that runs this."
+        value = value and value.removeprefix("\ufeff")
         if value is None or not value.strip():
             fault = fault if value is None else "is empty"
             raise SecretMissing(f"The secret's {self} {fault}.", remedy=remedy)

@@ -15,10 +15,7 @@ from opensense_okta.config.errors import UserError
 
 NOTHING_LOST = "Nothing of this read is used; the published directory stays as it was."
 
-SET_CLOCK = (
-    "Set this machine's clock: it must agree with the world's to within five minutes"
-    " (chrony or ntpd)."
-)
+SET_CLOCK = "Set this machine's clock (chrony or ntpd): a server may accept only a few seconds of difference."
 
 
 class DirectoryError(UserError):

@@ -720,9 +720,11 @@ def test_a_secret_is_read_when_it_is_asked_for(
     assert okta.api_token.reveal() == "line one\nline two"
     monkeypatch.setenv("ACME", "from the environment\n")
     assert Secret(env="ACME").reveal() == "from the environment"
+    (tmp_path / "secrets/okta").write_bytes(b"\xef\xbb\xbfbehind a byte order mark\r\n")
+    assert okta.api_token.reveal() == "behind a byte order mark"
 
 
-@pytest.mark.parametrize("content", [None, b"", b" \n", b"\xff\xfes3cret"])
+@pytest.mark.parametrize("content", [None, b"", b" \n", b"\xef\xbb\xbf\n", b"\xff\xfes3cret"])
 def test_a_missing_secret_names_its_place_and_never_a_value(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
 ) -> None:

@@ -74,7 +74,7 @@ def client(
 
 
 def credentials(
-    endpoint: str, stored: str | None = None, kid: str | None = None
+    endpoint: str, stored: str | None = None, kid: str | None = None, *, prove: bool = True
 ) -> ClientCredentials:
     """How the app signs in with the key that is stored."""
     token_url = f"{endpoint}/oauth2/v1/token"
@@ -85,4 +85,5 @@ def credentials(
         identity,
         okta_token_errors.token_error,
         okta_token_errors.token_lost,
+        prove=prove,
     )

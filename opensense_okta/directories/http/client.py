@@ -52,13 +52,18 @@ Response = httpx.Response
 
 @dataclass(frozen=True)
 class Answer:
-    """A complete HTTP response."""
+    """A complete HTTP response.
+
+    Attributes:
+        scheme: of the request's Authorization header, such as `Bearer`; empty if it had none.
+    """
 
     url: str
     status: int
     headers: Headers
     body: bytes
     links: Mapping[str, str]
+    scheme: str = ""
 
     def header(self, name: str) -> str:
         """A header's value, or an empty string."""
@@ -223,8 +228,14 @@ async def connect(origin: str, auth: Auth, protocol: Protocol) -> AsyncIterator[
 def answer_of(response: Response) -> Answer:
     """The Answer of a response that was read completely."""
     links = {name: link["url"] for name, link in response.links.items() if name and "url" in link}
+    request = response.request
     return Answer(
-        str(response.request.url), response.status_code, response.headers, response.content, links
+        str(request.url),
+        response.status_code,
+        response.headers,
+        response.content,
+        links,
+        request.headers.get("authorization", "").partition(" ")[0],
     )
 
 

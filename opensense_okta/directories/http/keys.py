@@ -63,6 +63,7 @@ def read_key(text: str, kid: str | None = None) -> SigningKey:
     Raises:
         CredentialsRejected: there is no usable key. The message never quotes the key.
     """
+    text = text.lstrip("\ufeff")  # of a file that an editor on Windows wrote
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SecurityWarning)  # weak keys are refused below
         key, own_kid = _jwk(text) if text.lstrip().startswith("{") else (_pem(text), None)

@@ -5,8 +5,9 @@ same flow serves every request, page and retry.
 
 - A token is fetched for the first request, renewed before it expires, and renewed once if the API refuses it.
 - Each attempt at the token endpoint has a new assertion, because a refused attempt uses it up, too.
-- DPoP is used if the server requires it: tokens are then bound to a key of this process, and each request has
-  its own proof.
+- DPoP: tokens are bound to a key of this process, and each request has its own proof. A proof goes with each
+  token request, or with those after the server has required it; whether the token is bound is in its type.
+- Proofs and assertions are dated some seconds back, because a server may tolerate no time in the future.
 """
 
 import asyncio
@@ -37,8 +38,11 @@ from opensense_okta.directories.json_text import MALFORMED
 RENEW_BEFORE = 300.0  # seconds before a token expires
 RENEW_AT_MOST = 0.2  # of the lifetime of short-lived tokens
 ASSERTION_LIFE = 300  # seconds; Okta allows an hour (docs/okta-api.md, "Service app")
-SKEW_TOLERATED = 2.0  # seconds between the server's clock and ours; a time in the future is refused
+SKEW_TOLERATED = 2.0  # seconds between the server's clock and ours
+BACKDATED = 5  # seconds; more than the skew that is tolerated and the rounding of Date headers
 ATTEMPTS = 4  # at the token endpoint: plain, with DPoP, with its nonce, with the clock corrected
+MORE_ATTEMPTS: Mapping[str, int] = {"token": 1, "proof": 1, "nonce": 3}
+"""How often a request to the API is repeated, by what the API refused. A nonce may be for one use only."""
 
 
 class _Token(msgspec.Struct):
@@ -69,19 +73,26 @@ class Grant:
 
 @dataclass
 class Proofs:
-    """DPoP proofs, signed with the key that a token is bound to; the key is never stored."""
+    """DPoP proofs, signed with the key that a token is bound to; the key is never stored.
+
+    Attributes:
+        nonce: the newest that the token endpoint gave.
+        api_nonce: the newest that the API gave (RFC 9449 §9); the two are independent.
+    """
 
     key: SigningKey = field(default_factory=keys.new_key)
     nonce: str | None = None
+    api_nonce: str | None = None
 
     def proof(self, method: str, url: str, when: int, token: str | None = None) -> str:
         """A proof for one request (RFC 9449 §4.2)."""
-        claims: dict[str, object] = {"htm": method, "htu": _bare(url), "iat": when}
+        claims: dict[str, object] = {"htm": method, "htu": _bare(url), "iat": when - BACKDATED}
         claims["jti"] = keys.unique()
         if token is not None:
             claims["ath"] = _digest(token)
-        elif self.nonce is not None:
-            claims["nonce"] = self.nonce
+        nonce = self.nonce if token is None else self.api_nonce
+        if nonce is not None:
+            claims["nonce"] = nonce
         return self.key.sign(claims, typ="dpop+jwt", jwk=self.key.public())
 
 
@@ -95,6 +106,7 @@ class ClientCredentials(Auth):
             called anew for each attempt.
         explain: makes a typed error of the endpoint's answer, its error code and its description.
         lost: whether the API's answer says that the token no longer counts.
+        prove: whether a DPoP proof goes with each token request, also if the server has not required it.
     """
 
     def __init__(
@@ -104,20 +116,23 @@ class ClientCredentials(Auth):
         identity: Callable[[int], Mapping[str, str]],
         explain: Callable[[Answer, str, str], DirectoryError],
         lost: Callable[[Answer], bool],
+        *,
+        prove: bool = False,
     ) -> None:
         self._token_url = token_url
         self._scope = scope
         self._identity = identity
         self._explain = explain
         self._lost = lost
-        self._proofs: Proofs | None = None
+        self._proofs = Proofs() if prove else None
         self._grant: Grant | None = None
         self._skew = 0.0  # seconds that the server's clock is ahead of ours
         self._renewing = asyncio.Lock()
 
     async def async_auth_flow(self, request: Request) -> AsyncGenerator[Request, Response]:
-        """Authorizes a request, and a second time if a new token or proof may help."""
-        for last in (False, True):
+        """Authorizes a request, and again if a new token, proof or nonce may help."""
+        left = dict(MORE_ATTEMPTS)
+        while True:
             async with self._renewing:
                 if self._grant is None or self._grant.stale:
                     fetch = self._fetch()
@@ -131,18 +146,25 @@ class ClientCredentials(Auth):
                 raise RuntimeError("the token endpoint's flow ended without a token")
             self._authorize(request, grant)
             response = yield request
-            if last or response.status_code not in {400, 401, 403}:
+            if self._proofs is not None:
+                self._proofs.api_nonce = _nonce(response) or self._proofs.api_nonce
+            if response.status_code not in {400, 401, 403}:
                 return
             await response.aread()
-            if not self._worth_retrying(answer_of(response), grant):
+            answer = answer_of(response)
+            refused = self._refused_part(answer, grant)
+            if refused is None or not left[refused]:
                 return
+            left[refused] -= 1
+            self._replace(refused, answer, grant)
 
     def _fetch(self) -> Generator[Request, Response, None]:
         """Requests a token; repeats it if another attempt may succeed."""
         for _ in range(ATTEMPTS):
-            answer = answer_of((yield self._token_request()))
+            response = yield self._token_request()
+            answer = answer_of(response)
             if self._proofs is not None:
-                self._proofs.nonce = answer.header("dpop-nonce") or self._proofs.nonce
+                self._proofs.nonce = _nonce(response) or self._proofs.nonce
             if answer.status == 200:
                 self._grant = self._granted(answer)
                 return
@@ -197,16 +219,21 @@ class ClientCredentials(Auth):
             request.method, url, self._now(), token=grant.token
         )
 
-    def _worth_retrying(self, answer: Answer, grant: Grant) -> bool:
-        """Whether the API refused only this token or proof."""
-        if "invalid_dpop_proof" in answer.header("www-authenticate"):
+    def _refused_part(self, answer: Answer, grant: Grant) -> str | None:
+        """What another attempt would replace, as in MORE_ATTEMPTS; None if it would not help."""
+        challenge = answer.header("www-authenticate")
+        if "use_dpop_nonce" in challenge and grant.bound:
+            return "nonce" if answer.header("dpop-nonce") else None
+        if "invalid_dpop_proof" in challenge:
+            return "proof"
+        return "token" if self._lost(answer) else None
+
+    def _replace(self, refused: str, answer: Answer, grant: Grant) -> None:
+        """Makes the next attempt another one; each has a proof of its own in any case."""
+        if refused == "proof":
             self._correct_clock(answer)
-            return True
-        if not self._lost(answer):
-            return False
-        if self._grant is grant:
+        if refused == "token" and self._grant is grant:
             self._grant = None
-        return True
 
     def _now(self) -> int:
         return keys.now() + floor(self._skew)
@@ -236,13 +263,14 @@ def private_key_jwt(
     """
 
     def identity(when: int) -> dict[str, str]:
+        issued = when - BACKDATED
         claims = {
             "iss": client_id,
             "sub": client_id,
             "aud": token_url,
-            "iat": when,
-            "nbf": when,
-            "exp": when + ASSERTION_LIFE,
+            "iat": issued,
+            "nbf": issued,
+            "exp": issued + ASSERTION_LIFE,
             "jti": keys.unique(),
         }
         kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -271,6 +299,11 @@ def _refusal(answer: Answer) -> _Refusal:
         return msgspec.json.decode(answer.body, type=_Refusal)
     except MALFORMED:
         return _Refusal()
+
+
+def _nonce(response: Response) -> str:
+    """The nonce of an answer, or an empty string. A proxy may have doubled it; it has no blanks."""
+    return str(response.headers.get("dpop-nonce", "")).rpartition(" ")[2]
 
 
 def _bare(url: str) -> str:

@@ -24,6 +24,7 @@ SAMPLE = "/api/v1/users?limit=200"
 BUILT_IN = "/api/v1/groups?" + urlencode(
     {"limit": 200, "expand": "stats", "filter": 'type eq "BUILT_IN"'}, quote_via=quote
 )
+
 PROTOCOL = without_waiting(okta.PROTOCOL)
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from opensense_okta.directories import errors
-from opensense_okta.directories.errors import Meaning
+from opensense_okta.directories.errors import SET_CLOCK, Meaning
 from opensense_okta.directories.http.client import Answer, retry_after
 from opensense_okta.directories.http.headers import http_date, numbers, times
 from opensense_okta.directories.http.rate_limit import RateLimitHeaders
@@ -24,6 +24,11 @@ GRANT = (
     "Give the administrator who made the token the Read-Only Administrator role (Security >"
     " Administrators); for an API Services app grant the scopes okta.users.read and okta.groups.read"
     " (Okta API Scopes tab) and the same role (Admin roles tab). Then start the sync again."
+)
+RENEW_APP = (
+    "In Okta's Admin Console look at the app (Applications > the app): it must be active, its public key"
+    " must be the one of `private_key`, and it needs the role Read-Only Administrator (Admin roles tab). Then"
+    " start the sync again."
 )
 CHECK_ENDPOINT = (
     "Check `endpoint` in the organization file: it is the address people sign in at, such as"
@@ -56,15 +61,30 @@ _NO_SCOPE = Meaning(errors.AccessDenied, "The app lacks a scope that this read n
 _NO_PROOF = Meaning(
     errors.CredentialsRejected,
     "Okta does not accept the proof that the token is ours (DPoP)",
-    "Set this machine's clock: it must agree with the world's to within five minutes. Then start the"
-    " sync again.",
+    SET_CLOCK + " Then start the sync again.",
 )
+_NO_NONCE = Meaning(errors.ServerTrouble, "Okta asks for another DPoP nonce again and again", WAIT)
+_SESSION_LOST = Meaning(errors.SessionLost, "Okta lost the session", RENEW)
+_UNAUTHORIZED = Meaning(
+    errors.CredentialsRejected,
+    "Okta does not accept the credentials",
+    RENEW,
+)
+_TOKEN_REFUSED = Meaning(
+    errors.CredentialsRejected, "Okta does not accept the app's access token", RENEW_APP
+)
+_FOR_APPS: Mapping[Meaning, Meaning] = {
+    _REVOKED: _TOKEN_REFUSED,
+    _UNAUTHORIZED: _TOKEN_REFUSED,
+    _SESSION_LOST: Meaning(errors.SessionLost, "Okta lost the session of the app", RENEW_APP),
+}
+"""What an answer means if an API Services app signs in, where that differs from an API token."""
 
 # Only the code is stable, and a status has several meanings: the code comes first.
 _BY_CODE: Mapping[str, Meaning] = {
     "E0000011": _REVOKED,
     "E0000004": _REVOKED,
-    "E0000005": Meaning(errors.SessionLost, "Okta lost the session", RENEW),
+    "E0000005": _SESSION_LOST,
     "E0000006": Meaning(
         errors.AccessDenied, "Okta refuses access: an administrator role is missing", GRANT
     ),
@@ -82,11 +102,7 @@ _BY_CODE: Mapping[str, Meaning] = {
     "E0000215": _RETIRED,
 }
 _BY_STATUS: Mapping[int, Meaning] = {
-    401: Meaning(
-        errors.CredentialsRejected,
-        "Okta does not accept the credentials",
-        RENEW + " An API Services app needs no such token: look whether it is still active.",
-    ),
+    401: _UNAUTHORIZED,
     403: Meaning(errors.AccessDenied, "Okta refuses access", GRANT),
     408: _TROUBLE,
     501: _RETIRED,
@@ -115,6 +131,8 @@ def error(answer: Answer) -> errors.DirectoryError | None:
     if answer.status == 429:
         return _rate_limited(answer, evidence)
     meaning = _WEB_PAGE if html and answer.status < 500 else _meaning(answer, body, evidence)
+    if answer.scheme in {"Bearer", "DPoP"}:
+        meaning = _FOR_APPS.get(meaning, meaning)
     return meaning.because(evidence, retry_after(answer))
 
 
@@ -145,6 +163,8 @@ def allowance(answer: Answer) -> RateLimitHeaders | None:
 def _meaning(answer: Answer, body: _Body, evidence: str) -> Meaning:
     if body.errorCode == "E0000031" and "cursor" in evidence.lower():
         return _LOST_CURSOR  # the same code stands for a bad search expression, too
+    if "use_dpop_nonce" in answer.header("www-authenticate"):
+        return _NO_NONCE
     if "insufficient_scope" in answer.header("www-authenticate"):
         return _NO_SCOPE
     if "DPoP proof" in answer.header("www-authenticate"):

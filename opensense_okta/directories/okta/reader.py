@@ -83,6 +83,7 @@ def authorization(directory: OktaDirectory) -> Auth:
             identity,
             okta_token_errors.token_error,
             okta_token_errors.token_lost,
+            prove=True,  # new apps require it (docs/okta-api.md, "DPoP")
         )
     token = directory.api_token.reveal() if directory.api_token else ""
     if not token.isascii() or not token.isprintable() or " " in token:

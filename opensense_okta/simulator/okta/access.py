@@ -1,11 +1,12 @@
 """Access to the API: SSWS tokens, and access tokens from the org's token endpoint."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from opensense_okta.simulator.messages import Call, Reply
+from opensense_okta.simulator.messages import Call, Headers, Reply
 from opensense_okta.simulator.okta.messages import error
 from opensense_okta.simulator.okta.oauth import (
     ALGORITHMS,
+    ApiNonces,
     Grant,
     ProofError,
     TokenEndpoint,
@@ -22,11 +23,15 @@ class Access:
     Attributes:
         tokens: The valid SSWS tokens; may be changed.
         endpoint: The endpoint that grants access tokens.
+        nonces: The nonces that the API demands; None if it demands none.
     """
 
-    def __init__(self, tokens: Iterable[str], endpoint: TokenEndpoint) -> None:
+    def __init__(
+        self, tokens: Iterable[str], endpoint: TokenEndpoint, nonces: ApiNonces | None = None
+    ) -> None:
         self.tokens = set(tokens)
         self.endpoint = endpoint
+        self.nonces = nonces
 
     def refuse(self, call: Call, scope: str) -> Reply | None:
         """The reply to a caller without access, or None if the call is allowed."""
@@ -37,6 +42,10 @@ class Access:
         if scheme[:4] == "SSWS" and (token or scheme[4:]) in self.tokens:
             return None
         return error("E0000011", headers=[("www-authenticate", "SSWS")])
+
+    def nonce_headers(self) -> Headers:
+        """The header with which an answer of the API gives the next nonce."""
+        return [("dpop-nonce", self.nonces.next())] if self.nonces else []
 
     def _refuse_access_token(self, call: Call, scheme: str, token: str, scope: str) -> Reply | None:
         grant = self.endpoint.grant_of(token)
@@ -57,17 +66,23 @@ class Access:
             return 400, "invalid_request", "The resource request requires a DPoP proof."
         if scheme == "DPoP" and not grant.thumbprint:
             return 401, "invalid_token", "The presented access_token is not DPoP bound."
-        if scheme == "DPoP":
-            try:
-                self._check_proof(call, token, grant)
-            except ProofError as error:
-                return 400, "invalid_dpop_proof", str(error)
+        if scheme == "DPoP" and (problem := self._problem_of_proof(call, token, grant)):
+            return problem
         if scope not in grant.scopes:
             message = "The access token provided does not contain the required scopes."
             return 403, "insufficient_scope", message
         return None
 
-    def _check_proof(self, call: Call, token: str, grant: Grant) -> None:
+    def _problem_of_proof(self, call: Call, token: str, grant: Grant) -> Problem | None:
+        try:
+            claims = self._check_proof(call, token, grant)
+        except ProofError as error:
+            return 400, "invalid_dpop_proof", str(error)
+        if self.nonces and not self.nonces.accept(claims.get("nonce")):
+            return 401, "use_dpop_nonce", "Resource server requires nonce in DPoP proof"
+        return None
+
+    def _check_proof(self, call: Call, token: str, grant: Grant) -> Mapping[str, object]:
         proof, url = call.headers.get("dpop"), f"{call.base_url}{call.path}"
         thumbprint, claims = self.endpoint.proofs.check(proof, call.method, url)
         if claims.get("ath") != token_hash(token):
@@ -76,6 +91,7 @@ class Access:
             )
         if thumbprint != grant.thumbprint:
             raise ProofError("The access_token is not bound to the provided DPoP proof.")
+        return claims
 
 
 def _challenge(call: Call, scheme: str, scope: str, problem: Problem) -> Reply:

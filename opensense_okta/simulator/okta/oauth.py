@@ -144,6 +144,34 @@ class Proofs:
             raise ProofError(f"{_PROOF}is issued more than five minutes in the past.")
 
 
+@dataclass
+class ApiNonces:
+    """The nonces that the API demands in proofs (RFC 9449 §9); Okta's own demands none.
+
+    Attributes:
+        changing: Whether each answer has a new nonce, and each nonce is valid once.
+    """
+
+    changing: bool
+    _valid: set[str] = field(default_factory=set)
+
+    def next(self) -> str:
+        """The nonce for an answer."""
+        if self.changing or not self._valid:
+            nonce = secrets.token_urlsafe(16)
+            self._valid.add(nonce)
+            return nonce
+        return min(self._valid)
+
+    def accept(self, nonce: object) -> bool:
+        """Whether a proof may have this nonce."""
+        if nonce not in self._valid:
+            return False
+        if self.changing:
+            self._valid.discard(str(nonce))
+        return True
+
+
 class TokenEndpoint:
     """Grants access tokens to the registered clients."""
 

@@ -13,7 +13,7 @@ from opensense_okta.simulator.okta.api import Api
 from opensense_okta.simulator.okta.faults import make_fault
 from opensense_okta.simulator.okta.limits import Limits, Meter
 from opensense_okta.simulator.okta.messages import error
-from opensense_okta.simulator.okta.oauth import Client, TokenEndpoint
+from opensense_okta.simulator.okta.oauth import ApiNonces, Client, TokenEndpoint
 from opensense_okta.simulator.simulated_api import SimulatedApi, find_endpoint
 
 TOKEN = "simulator-token"  # noqa: S105 - opens nothing but a simulator
@@ -51,6 +51,7 @@ class Simulator(SimulatedApi):
         latency: float = 0.0,
         clock_skew: float = 0.0,
         token_lifetime: float = 3600.0,
+        nonces: ApiNonces | None = None,
     ) -> None:
         """Serve an org.
 
@@ -63,11 +64,12 @@ class Simulator(SimulatedApi):
             latency: Seconds that every reply takes.
             clock_skew: Seconds by which the org's clock is ahead of this machine's.
             token_lifetime: Seconds until an access token expires.
+            nonces: The nonces that the API demands in DPoP proofs; None as at Okta.
         """
         super().__init__(org, make_fault, faults=faults, latency=latency, clock_skew=clock_skew)
         self.org = org
         self.url = org.base_url
-        self.access = Access(tokens, TokenEndpoint(clients, self.clock, token_lifetime))
+        self.access = Access(tokens, TokenEndpoint(clients, self.clock, token_lifetime), nonces)
         self.meter = Meter(limits or Limits(), self.clock)
         self._endpoints = _endpoints(Api(org), self.access.endpoint)
 
@@ -97,6 +99,7 @@ class Simulator(SimulatedApi):
             reply = error("E0000008")
         else:
             reply = self._read(endpoint, call, ids)
+            reply.headers += self.access.nonce_headers() if endpoint.scope else []
         reply.headers += headers
         return reply
 

@@ -102,6 +102,11 @@ def test_a_process_key_is_new_each_time_and_shows_its_public_half_only() -> None
     assert one.public() != other.public()
 
 
+@pytest.mark.parametrize("stored", [app.pem(app.key()), app.jwk(app.key(), kid="own")])
+def test_a_key_behind_a_byte_order_mark_is_read(stored: str) -> None:
+    assert read_key(f"\ufeff{stored}").public() == read_key(stored).public()
+
+
 TEXT = app.pem(app.key())
 LOCKED = serialization.BestAvailableEncryption(b"a passphrase")
 NO_KEY, NO_JWK = "it is no RSA or EC key in PEM or JWK form", "it is not a JWK"

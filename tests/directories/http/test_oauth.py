@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -32,7 +32,7 @@ from opensense_okta.simulator.okta.faults import (
     TokensExpire,
 )
 from opensense_okta.simulator.okta.limits import Limits
-from opensense_okta.simulator.okta.oauth import token_hash
+from opensense_okta.simulator.okta.oauth import ApiNonces, token_hash
 from opensense_okta.simulator.okta.server import Simulator
 from opensense_okta.simulator.serving import running
 from tests.directories.okta.test_okta_reader import GROUPS, USERS, assert_true
@@ -140,6 +140,10 @@ def auth() -> ClientCredentials:
     return app.credentials(ENDPOINT)
 
 
+NO_NONCE = refused("use_dpop_nonce", dpop_nonce="nonce-1")
+EARLIER = oauth.BACKDATED
+
+
 def test_a_token_is_asked_for_with_a_signed_assertion_as_okta_wants_it(
     auth: ClientCredentials,
 ) -> None:
@@ -149,7 +153,7 @@ def test_a_token_is_asked_for_with_a_signed_assertion_as_okta_wants_it(
     assert token_request.url == TOKEN_URL
     assert token_request.headers["content-type"] == "application/x-www-form-urlencoded"
     assert "authorization" not in token_request.headers
-    assert "dpop" not in token_request.headers
+    assert (token_request.proof["htm"], token_request.proof["htu"]) == ("POST", TOKEN_URL)
     form = dict(token_request.form)
     del form["client_assertion"]
     assert form == {
@@ -164,9 +168,9 @@ def test_a_token_is_asked_for_with_a_signed_assertion_as_okta_wants_it(
         "iss": app.APP,
         "sub": app.APP,
         "aud": TOKEN_URL,
-        "iat": now,
-        "nbf": now,
-        "exp": now + 300,
+        "iat": now - EARLIER,
+        "nbf": now - EARLIER,
+        "exp": now - EARLIER + 300,
     }
     assert listing.headers["authorization"] == "Bearer token-1"
     assert "dpop" not in listing.headers
@@ -192,15 +196,14 @@ def test_the_assertion_names_the_key_where_it_has_a_name(
 
 def test_the_nonce_dance_takes_a_new_assertion_for_each_attempt(auth: ClientCredentials) -> None:
     bound = (200, granted("bound", "DPoP")[1], {"dpop-nonce": "nonce-2"})
-    server = ask(auth, NO_PROOF, refused("use_dpop_nonce", dpop_nonce="nonce-1"), bound, GOOD)
-    plain, proven, with_nonce = server.tokens
-    assert "dpop" not in plain.headers
+    server = ask(auth, NO_NONCE, bound, GOOD)
+    proven, with_nonce = server.tokens
     assert "nonce" not in proven.proof
     assert with_nonce.proof["nonce"] == "nonce-1"
     for proof in (proven.proof, with_nonce.proof):
         assert (proof["htm"], proof["htu"]) == ("POST", TOKEN_URL)
         assert "ath" not in proof
-    assert len({sent.assertion["jti"] for sent in server.tokens}) == 3
+    assert len({sent.assertion["jti"] for sent in server.tokens}) == 2
     (listing,) = server.reads
     assert listing.headers["authorization"] == "DPoP bound"
     assert (listing.proof["htm"], listing.proof["htu"]) == ("GET", f"{ENDPOINT}/api/v1/users")
@@ -213,20 +216,20 @@ def test_the_proofs_key_is_public_only_the_same_and_not_the_clients(
     auth: ClientCredentials,
 ) -> None:
     nonce = refused("use_dpop_nonce", dpop_nonce="nonce")
-    server = ask(auth, NO_PROOF, nonce, granted("bound", "DPoP"), GOOD)
+    server = ask(auth, nonce, granted("bound", "DPoP"), GOOD)
     headers = [sent.proof_header for sent in server.sent if "dpop" in sent.headers]
     assert len(headers) == 3
     for header in headers:
         assert header == headers[0]
         assert (header["typ"], header["alg"]) == ("dpop+jwt", "ES256")
         assert set(header["jwk"]) == {"kty", "crv", "x", "y"}
-    other = ask(app.credentials(ENDPOINT), NO_PROOF, granted("bound", "DPoP"), GOOD)
-    assert other.tokens[1].proof_header["jwk"] != headers[0]["jwk"]
+    other = ask(app.credentials(ENDPOINT), granted("bound", "DPoP"), GOOD)
+    assert other.tokens[0].proof_header["jwk"] != headers[0]["jwk"]
 
 
 def test_a_renewal_uses_the_newest_nonce_and_needs_no_dance(auth: ClientCredentials) -> None:
     bound = (200, granted("one", "DPoP")[1], {"dpop-nonce": "nonce-2"})
-    ask(auth, NO_PROOF, refused("use_dpop_nonce", dpop_nonce="nonce-1"), bound, GOOD)
+    ask(auth, NO_NONCE, bound, GOOD)
     server = ask(auth, LOST, granted("two", "DPoP"), GOOD)
     (renewal,) = server.tokens
     assert renewal.proof["nonce"] == "nonce-2"
@@ -235,7 +238,7 @@ def test_a_renewal_uses_the_newest_nonce_and_needs_no_dance(auth: ClientCredenti
 
 
 def test_a_nonce_that_has_gone_out_of_use_is_replaced(auth: ClientCredentials) -> None:
-    ask(auth, NO_PROOF, refused("use_dpop_nonce", dpop_nonce="1"), granted("a", "DPoP"), GOOD)
+    ask(auth, refused("use_dpop_nonce", dpop_nonce="1"), granted("a", "DPoP"), GOOD)
     fresh = refused("use_dpop_nonce", dpop_nonce="2")
     server = ask(auth, LOST, fresh, granted("b", "DPoP"), GOOD)
     assert [sent.proof["nonce"] for sent in server.tokens] == ["1", "2"]
@@ -303,7 +306,7 @@ def test_other_refusals_renew_nothing(auth: ClientCredentials, answer: Answered)
 def test_a_refused_proof_is_made_anew_once_under_the_same_token(auth: ClientCredentials) -> None:
     challenge = {"www-authenticate": 'DPoP error="invalid_dpop_proof"'}
     refused_proof: Answered = (400, {}, challenge)
-    ask(auth, NO_PROOF, granted("one", "DPoP"), GOOD)
+    ask(auth, granted("one", "DPoP"), GOOD)
     server = ask(auth, refused_proof, refused_proof)
     one, two = server.reads
     assert one.headers["authorization"] == two.headers["authorization"]
@@ -319,22 +322,88 @@ def test_a_clock_that_is_wrong_is_corrected_from_the_date_header(
         date = format_datetime(NOON + timedelta(seconds=ahead), usegmt=True)
         words = "The client_assertion token must be issued before the current time."
         wrong = (401, refused("invalid_client", words)[1], {"date": date})
-        server = ask(auth, wrong, NO_PROOF, granted("bound", "DPoP"), GOOD)
-    now = int(NOON.timestamp())
+        server = ask(auth, wrong, NO_NONCE, granted("bound", "DPoP"), GOOD)
+    now = int(NOON.timestamp()) - EARLIER
     assert [sent.assertion["iat"] - now for sent in server.tokens] == [0, ahead, ahead]
+    assert [sent.proof["iat"] - now for sent in server.tokens] == [0, ahead, ahead]
     assert server.reads[0].proof["iat"] == now + ahead
 
 
 def test_a_clock_that_is_wrong_for_the_api_alone_is_corrected_too(auth: ClientCredentials) -> None:
     with time_machine.travel(NOON, tick=False):
-        ask(auth, NO_PROOF, granted("bound", "DPoP"), GOOD)
+        ask(auth, granted("bound", "DPoP"), GOOD)
         headers = {
             "www-authenticate": 'DPoP error="invalid_dpop_proof"',
             "date": format_datetime(NOON - timedelta(seconds=60), usegmt=True),
         }
         server = ask(auth, (400, {}, headers), GOOD)
-    now = int(NOON.timestamp())
+    now = int(NOON.timestamp()) - EARLIER
     assert [sent.proof["iat"] - now for sent in server.reads] == [0, -60]
+
+
+def test_without_a_proof_dpop_starts_when_the_server_requires_it() -> None:
+    plain = app.credentials(ENDPOINT, prove=False)
+    server = ask(plain, NO_PROOF, NO_NONCE, granted("bound", "DPoP"), GOOD)
+    assert ["dpop" in sent.headers for sent in server.tokens] == [False, True, True]
+    assert server.reads[0].headers["authorization"] == "DPoP bound"
+
+
+# -- nonces of the API (RFC 9449 §9) ----------------------------------------------------------
+
+
+def demand(nonce: str = "") -> Answered:
+    """The API's refusal of a proof without its nonce."""
+    headers = {"dpop-nonce": nonce} if nonce else {}
+    words = 'DPoP error="use_dpop_nonce", error_description="Resource server requires nonce in DPoP proof"'
+    return 401, {}, {"www-authenticate": words, **headers}
+
+
+def test_a_nonce_that_the_api_demands_is_sent_under_the_same_token(auth: ClientCredentials) -> None:
+    server = ask(auth, NO_NONCE, granted("bound", "DPoP"), demand("api-1"), GOOD)
+    assert [sent.proof.get("nonce") for sent in server.tokens] == [None, "nonce-1"]
+    assert [sent.proof.get("nonce") for sent in server.reads] == [None, "api-1"]
+    assert [sent.headers["authorization"] for sent in server.reads] == ["DPoP bound"] * 2
+    assert len({sent.proof["jti"] for sent in server.sent}) == 4
+    assert ask(auth, GOOD).reads[0].proof["nonce"] == "api-1"
+
+
+def test_a_nonce_that_changes_with_each_answer_is_kept(auth: ClientCredentials) -> None:
+    ask(auth, granted("bound", "DPoP"), demand("api-1"), (200, {}, {"dpop-nonce": "api-2, api-2"}))
+    (read_next,) = ask(auth, (200, {}, {"dpop-nonce": "api-3"})).reads
+    assert read_next.proof["nonce"] == "api-2"
+    server = ask(auth, LOST, granted("again", "DPoP"), GOOD)
+    assert "nonce" not in server.tokens[0].proof
+    assert [sent.proof["nonce"] for sent in server.reads] == ["api-3", "api-3"]
+
+
+def test_a_demand_for_nonces_without_end_or_without_a_nonce_is_the_answer(
+    auth: ClientCredentials,
+) -> None:
+    ask(auth, granted("bound", "DPoP"), demand())
+    assert len(ask(auth, *(demand(f"api-{n}") for n in range(4))).reads) == 4
+
+
+def test_a_token_that_is_lost_after_a_demanded_nonce_is_still_renewed(
+    auth: ClientCredentials,
+) -> None:
+    server = ask(
+        auth, granted("a", "DPoP"), demand("1"), LOST, granted("b", "DPoP"), demand("2"), GOOD
+    )
+    assert [sent.proof.get("nonce") for sent in server.reads] == [None, "1", "1", "2"]
+
+
+@pytest.mark.parametrize("behind", [0.5, 1.0, 2.0, 4.0])
+def test_a_server_that_tolerates_no_future_finds_everything_in_its_past(
+    auth: ClientCredentials, behind: float
+) -> None:
+    """Seconds that the server's clock is behind ours; no answer has a date."""
+    with time_machine.travel(NOON, tick=False):
+        server = ask(auth, granted("bound", "DPoP"), GOOD)
+    now = NOON.timestamp() - behind
+    for claims in (server.tokens[0].assertion, server.tokens[0].proof, server.reads[0].proof):
+        assert claims["iat"] <= now
+    assert server.tokens[0].assertion["nbf"] <= now
+    assert server.tokens[0].assertion["exp"] > now + 60
 
 
 @pytest.mark.parametrize(
@@ -452,7 +521,7 @@ def test_every_kind_of_key_reads_the_whole_org(
     ) as okta_:
         found = read(okta_.url, tmp_path, auth=app.credentials(okta_.url, stored))
         assert_true(found, org)
-        assert token_requests(okta_) == ([400, 400, 200] if dpop else [200])
+        assert token_requests(okta_) == [400, 200]  # the nonce; an app may prove without need
         assert found.cost.requests == len(okta_.requests)
         assert found.cost.retries == 0
 
@@ -468,6 +537,18 @@ class Meanwhile(Fault):
         return await answer(call)
 
 
+@dataclass(kw_only=True)
+class WithoutProofs(Fault):
+    """A server that has never heard of DPoP, and does not look at the header."""
+
+    times: int | None = None
+
+    async def reply(self, call: Call, context: FaultContext, answer: Answer) -> SimulatorReply:
+        del context
+        headers = {name: value for name, value in call.headers.items() if name != "dpop"}
+        return await answer(replace(call, headers=headers))
+
+
 LATER_PAGE = r"GET /api/v1/users.*after="
 
 
@@ -481,7 +562,7 @@ def test_tokens_and_nonces_that_end_half_way_cost_a_renewal_and_nothing_else(
 
     found = sign_in(Meanwhile(match=LATER_PAGE, happens=end), SmallPages(limit=7))
     assert_true(found, org)
-    assert token_requests(sim) == [400, 400, 200, 400, 200]
+    assert token_requests(sim) == [400, 200, 400, 200]
     assert found.cost.retries == 0
 
 
@@ -494,13 +575,59 @@ def test_a_nonce_that_was_rotated_once_is_still_good_for_a_renewal(
 
     found = sign_in(Meanwhile(match=LATER_PAGE, happens=end), SmallPages(limit=7))
     assert_true(found, org)
-    assert token_requests(sim) == [400, 400, 200, 200]
+    assert token_requests(sim) == [400, 200, 200]
+
+
+@pytest.mark.parametrize("changing", [False, True])
+def test_an_api_that_demands_nonces_is_read_by_eight_workers(
+    org: Org, tmp_path: Path, changing: bool
+) -> None:
+    nonces = ApiNonces(changing)
+    with running(Simulator(org, clients=[app.client()], limits=UNHURRIED, nonces=nonces)) as okta_:
+        found = read(okta_.url, tmp_path, auth=app.credentials(okta_.url))
+        assert token_requests(okta_) == [400, 200]
+    assert_true(found, org)
+    assert found.cost.retries == 0
+
+
+def test_a_server_without_dpop_gives_a_bearer_token_that_reads_everything(
+    org: Org, tmp_path: Path
+) -> None:
+    with running(Simulator(org, clients=[app.client(dpop=False)], limits=UNHURRIED)) as okta_:
+        okta_.faults.append(WithoutProofs())
+        found = read(okta_.url, tmp_path, auth=app.credentials(okta_.url))
+        assert token_requests(okta_) == [200]
+    assert_true(found, org)
 
 
 def test_a_token_that_never_lasts_fails_with_words(sign_in: SignIn) -> None:
     error = failure(lambda: sign_in(TokensExpire(match="GET", times=None)))
     assert type(error) is errors.CredentialsRejected
-    assert "API Services app" in error.remedy
+    assert "the app's access token" in error.message
+    assert "look at the app (Applications > the app)" in error.remedy
+    assert "api_token" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"), [("E0000004", errors.CredentialsRejected), ("E0000005", errors.SessionLost)]
+)
+def test_a_refusal_that_stays_is_in_the_words_of_an_app(
+    sign_in: SignIn, code: str, kind: type
+) -> None:
+    error = failure(lambda: sign_in(Failure(code=code, match="GET", times=None)))
+    assert type(error) is kind
+    assert "Applications > the app" in error.remedy
+    assert "api_token" not in str(error)
+
+
+def test_a_demand_for_nonces_that_stays_is_no_matter_of_the_clock(sign_in: SignIn) -> None:
+    challenge = {"www-authenticate": 'DPoP error="use_dpop_nonce"', "dpop-nonce": "again"}
+    error = failure(
+        lambda: sign_in(Failure(status=401, match="GET", times=None, headers=challenge))
+    )
+    assert type(error) is errors.ServerTrouble
+    assert "nonce again and again" in error.message
+    assert "clock" not in str(error)
 
 
 def test_a_session_that_is_lost_once_is_found_again(
@@ -508,7 +635,7 @@ def test_a_session_that_is_lost_once_is_found_again(
 ) -> None:
     found = sign_in(Failure(code="E0000005", match=LATER_PAGE), SmallPages(limit=7))
     assert_true(found, org)
-    assert token_requests(sim)[3:] == [200]
+    assert token_requests(sim) == [400, 200, 200]
     assert found.cost.retries == 0
 
 
@@ -525,9 +652,9 @@ def test_tokens_of_a_short_life_are_renewed_as_they_end(org: Org, tmp_path: Path
         okta_.faults.append(SmallPages(limit=4))
         found = read(okta_.url, tmp_path, auth=app.credentials(okta_.url))
         assert_true(found, org)
-        assert token_requests(okta_)[:3] == [400, 400, 200]
-        assert set(token_requests(okta_)[3:]) == {200}
-        assert {served.status for served in okta_.requests[3:]} == {200}
+        assert token_requests(okta_)[:2] == [400, 200]
+        assert set(token_requests(okta_)[2:]) == {200}
+        assert {served.status for served in okta_.requests[2:]} == {200}
 
 
 @pytest.mark.parametrize("skew", [-900.0, -10.0, 10.0, 900.0])
@@ -598,7 +725,7 @@ def test_a_peer_that_sends_a_new_nonce_with_every_answer_is_followed(
     kept = []
     for number in range(3):
         bound = (200, granted(f"t{number}", "DPoP")[1], {"dpop-nonce": f"n{number}"})
-        first = [NO_PROOF] if not number else [LOST]
+        first = [] if not number else [LOST]
         server = ask(auth, *first, bound, GOOD)
         kept.append(server.tokens[-1].proof.get("nonce"))
     assert kept == [None, "n0", "n1"]
