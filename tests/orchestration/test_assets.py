@@ -208,6 +208,12 @@ def test_every_check_shows_its_result_and_whether_it_holds(synced: Synced) -> No
     assert found == {(table, name): (True, severity[holds]) for table, name, holds in asked}
 
 
+def test_every_check_names_its_day(synced: Synced) -> None:
+    assert {check.partition for check in synced.run.checks()} == {
+        synced.run.record.tags["dagster/partition"]
+    }
+
+
 def test_a_check_shows_the_numbers_it_was_judged_by(synced: Synced) -> None:
     (check,) = [each for each in synced.run.checks() if each.check_name == "members_known"]
     members = synced.shows("okta/memberships")["dagster/partition_row_count"]

@@ -107,10 +107,12 @@ def test_all_definitions_are_as_recorded(folder: Path) -> None:
         pytest.fail("\n".join([f"if this is intended: cp {new} {SNAPSHOT}", *difference]))
 
 
-def test_every_check_asks_a_question(folder: Path) -> None:
+def test_every_check_says_what_it_does_and_asks_a_question(folder: Path) -> None:
     graph = load(folder).resolve_asset_graph()
     for check in graph.asset_check_keys:
-        assert (graph.get_check_spec(check).description or "").endswith("?")
+        description = graph.get_check_spec(check).description or ""
+        assert description.startswith(("Blocks publication: ", "Warns: "))
+        assert description.endswith("?")
 
 
 def test_every_job_has_its_organizations_tag_and_runs_in_one_process(folder: Path) -> None:

@@ -19,8 +19,10 @@ from opensense_okta.orchestration.assets.metadata import RULES_EFFECTIVE
 from opensense_okta.orchestration.assets.specs import (
     asset_key,
     changes_spec,
+    check_spec,
     exports_spec,
     external_specs,
+    partitions,
     published_spec,
     raw_specs,
     report_spec,
@@ -30,7 +32,7 @@ from opensense_okta.orchestration.failures import as_dagster_failure
 from opensense_okta.orchestration.resources import LakeResource, Watcher
 from opensense_okta.orchestration.runs import read_run
 from opensense_okta.publishing.exports.export import export_published
-from opensense_okta.publishing.guards.evaluate import GUARD_QUESTIONS, Guard
+from opensense_okta.publishing.guards.evaluate import GUARD_QUESTIONS, WARNING, Guard
 from opensense_okta.publishing.judgement import judge_day
 from opensense_okta.publishing.publish import Held, publish
 from opensense_okta.publishing.published import comparison_targets, published, resolved_day
@@ -65,13 +67,6 @@ def build_assets(
         *exports,
         _report(organization),
     ]
-
-
-def partitions(organization: Organization) -> dg.DailyPartitionsDefinition:
-    """The organization's days, including today."""
-    return dg.DailyPartitionsDefinition(
-        start_date=organization.first_day.isoformat(), timezone=organization.timezone, end_offset=1
-    )
 
 
 def resolving(organization: Organization) -> dg.AssetSelection:
@@ -141,7 +136,13 @@ def _directory(
         f"Reads {directory} once and commits its three tables together.",
         raw_specs(organization, directory, lakes.folder(organization.name)),
         [
-            dg.AssetCheckSpec(check.name, asset=key(check.table), description=check.question)
+            check_spec(
+                organization,
+                check.name,
+                key(check.table),
+                check.question,
+                blocks=check.blocks_publishing,
+            )
             for check in CHECKS[organization.directories[directory].kind]
         ],
     )
@@ -184,13 +185,21 @@ def _resolved(organization: Organization, lakes: LakeResource) -> dg.AssetsDefin
         resolved_specs(organization, lakes.folder(organization.name)),
         [
             *(
-                dg.AssetCheckSpec(check.name, asset=key(check.table), description=check.question)
+                check_spec(
+                    organization,
+                    check.name,
+                    key(check.table),
+                    check.question,
+                    blocks=check.blocks_publishing,
+                )
                 for check in RESOLUTION_CHECKS
             ),
-            dg.AssetCheckSpec(
+            check_spec(
+                organization,
                 RULES_EFFECTIVE,
-                asset=key("provenance"),
-                description="Does every rule of the organization file have an effect?",
+                key("provenance"),
+                "Does every rule of the organization file have an effect?",
+                blocks=False,
             ),
         ],
     )
@@ -228,7 +237,9 @@ def _changes(organization: Organization, lakes: LakeResource) -> dg.AssetsDefini
         "Compares the day with the published directory, and evaluates the guards.",
         [changes_spec(organization, lakes.folder(organization.name))],
         [
-            dg.AssetCheckSpec(guard, asset=key, description=GUARD_QUESTIONS[guard])
+            check_spec(
+                organization, guard, key, GUARD_QUESTIONS[guard], blocks=guard not in WARNING
+            )
             for guard in get_args(Guard)
         ],
     )

@@ -75,13 +75,27 @@ TYPES: Final[Mapping[str, Mapping[str, str]]] = {
 """Columns with DuckDB's types; `accounts` and `people` depend on the organization's attributes."""
 
 COLUMNS: Final[Mapping[str, str]] = {
+    "directory": "The directory's name in the organization file.",
+    "attribute": "The attribute's name.",
+    "value": "The person's value.",
+    "account_id": "The account that the value is from.",
+    "name": "The name.",
+    "description": "The description.",
+    "type": "The directory's type of group.",
+    "created": "When the record was created.",
+    "activated": "When the user was activated.",
+    "status_changed": "When the status changed last.",
+    "last_login": "When the user signed in last.",
+    "last_updated": "When the record was changed last.",
+    "password_changed": "When the password was changed last.",
+    "last_membership_updated": "When a membership of the group was changed last.",
     "id": "The directory's own id of the record.",
     "status": "As the directory writes it.",
     "type_id": "The directory's user type.",
     "profile": "All attributes, as read.",
     "captured_at": "When the page with the record was read.",
     "person_id": "The person's id, the same every day.",
-    "active": "Whether the account or person counts.",
+    "active": "Works here now; only active people are exported.",
     "directories": "The directories in which the person has an account.",
     "accounts": "The person's accounts, as directory/id.",
     "manager": "As the source writes it.",
@@ -122,5 +136,9 @@ def resolved_types(organization: Organization, table: str) -> Mapping[str, str]:
 
 def schema(types: Mapping[str, str]) -> dg.TableSchema:
     """Columns as Dagster shows them, with descriptions."""
-    columns = [dg.TableColumn(name, type_, COLUMNS.get(name)) for name, type_ in types.items()]
-    return dg.TableSchema(columns)
+    return dg.TableSchema(
+        [
+            dg.TableColumn(name, type_, COLUMNS.get(name, f"The attribute {name}."))
+            for name, type_ in types.items()
+        ]
+    )

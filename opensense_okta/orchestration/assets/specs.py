@@ -3,6 +3,7 @@
 The argument `folder` is the organization's folder of the lake.
 """
 
+import warnings
 from collections.abc import Mapping
 from datetime import timedelta
 from importlib.metadata import version
@@ -29,18 +30,29 @@ PERSONAL_DATA: Final = "opensense/personal_data"
 """Tag of assets: whether the data names or identifies people."""
 
 RAW: Final[Mapping[Table, str]] = {
-    "raw_users": "One row per user, as the directory returned it on the partition's day: all statuses,"
-    " the whole profile as JSON.",
-    "raw_groups": "One row per group, as the directory returned it on the partition's day.",
-    "memberships": "One row per user in a group, as the directory returned it on the partition's day.",
+    "raw_users": "{directory}'s users, one row each, as read on the partition's day: all statuses, the whole"
+    " profile as JSON.",
+    "raw_groups": "{directory}'s groups, one row each, as read on the partition's day.",
+    "memberships": "{directory}'s memberships, one row per user in a group, as read on the partition's day.",
 }
+
+NO_GROUPS: Final[Mapping[Table, str]] = {
+    "raw_groups": "Always empty: the organization file names no `groups` or `memberships` of {directory}.",
+    "memberships": "Always empty: the organization file names no `memberships` of {directory}.",
+}
+"""The description of a table that a directory of files does not have."""
+
+EXPLAIN: Final = (
+    " One person's values, and where each is from: `opensense-okta explain {organization} WHO`."
+)
 
 RESOLVED: Final[Mapping[str, str]] = {
     "accounts": "One row per account (a user of a directory), with the common attributes and the person"
     " it belongs to.",
-    "people": "One row per person: everybody who has an account. `active` says who counts.",
+    "people": "One row per person: everybody who has an account. `active` says who works here now; only"
+    f" active people are exported.{EXPLAIN}",
     "provenance": "One row per filled value of a person: the directory and the rule that gave it, and"
-    " the values that lost.",
+    f" the values that lost.{EXPLAIN}",
     "conflicts": "One row per person and disagreement: about a value, or about which accounts are one"
     " person's.",
     "groups": "One row per group of a directory, with the number of people in it.",
@@ -84,6 +96,13 @@ MADE_OF: Final[Mapping[str, tuple[tuple[Table, ...], tuple[str, ...]]]] = {
 """The inputs of each resolved table: raw tables of every directory, and resolved tables."""
 
 
+def partitions(organization: Organization) -> dg.DailyPartitionsDefinition:
+    """The organization's days, including today."""
+    return dg.DailyPartitionsDefinition(
+        start_date=organization.first_day.isoformat(), timezone=organization.timezone, end_offset=1
+    )
+
+
 def asset_key(*parts: str) -> dg.AssetKey:
     """An asset's key: organization, directory if any, table."""
     return dg.AssetKey(list(parts))
@@ -124,13 +143,29 @@ def external_specs(organization: Organization) -> list[dg.AssetSpec]:
     return [*sources, consumer]
 
 
+def check_spec(
+    organization: Organization, name: str, asset: dg.AssetKey, question: str, *, blocks: bool
+) -> dg.AssetCheckSpec:
+    """A check of one day. Its description says first what it does if it does not pass."""
+    effect = "Blocks publication" if blocks else "Warns"
+    with warnings.catch_warnings():
+        # The partition of a check is a preview of Dagster. Without it the UI shows results without their day.
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        return dg.AssetCheckSpec(
+            name,
+            asset=asset,
+            description=f"{effect}: {question}",
+            partitions_def=partitions(organization),
+        )
+
+
 def raw_specs(organization: Organization, directory: str, folder: Path) -> list[dg.AssetSpec]:
     """The three tables that are read from a directory."""
     stale = timedelta(days=organization.resolution.stale_after_days)
     return [
         dg.AssetSpec(
             asset_key(organization.name, directory, table),
-            description=description,
+            description=description.format(directory=directory),
             deps=[source_key(organization, directory)],
             group_name=f"{organization.name}/{directory}",
             kinds={organization.directories[directory].kind, "parquet"},
@@ -146,7 +181,7 @@ def raw_specs(organization: Organization, directory: str, folder: Path) -> list[
                 fail_window=max(stale, LATE), warn_window=OVERDUE
             ),
         )
-        for table, description in RAW.items()
+        for table, description in {**RAW, **_empty_tables(organization, directory)}.items()
     ]
 
 
@@ -162,7 +197,13 @@ def resolved_specs(organization: Organization, folder: Path) -> list[dg.AssetSpe
         ]
         resolved = [asset_key(organization.name, other) for other in resolved_tables]
         specs.append(
-            _table_spec(organization, folder, table, RESOLVED[table], deps=[*raw, *resolved])
+            _table_spec(
+                organization,
+                folder,
+                table,
+                RESOLVED[table].format(organization=organization.name),
+                deps=[*raw, *resolved],
+            )
         )
     return specs
 
@@ -234,6 +275,16 @@ def _table_spec(
             "dagster/uri": (folder / "resolved").as_uri(),
         },
     )
+
+
+def _empty_tables(organization: Organization, name: str) -> dict[Table, str]:
+    """The descriptions of the tables that a directory of files does not have."""
+    directory = organization.directories[name]
+    if not isinstance(directory, CsvDirectory) or directory.memberships:
+        return {}
+    if directory.groups:
+        return {"memberships": NO_GROUPS["memberships"]}
+    return dict(NO_GROUPS)
 
 
 def _source_metadata(directory: OktaDirectory | EntraDirectory | CsvDirectory) -> dict[str, str]:

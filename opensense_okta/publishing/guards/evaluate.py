@@ -12,12 +12,14 @@ from typing import get_args
 import duckdb
 
 from opensense_okta.config.models import Guards, RemovedGuard
+from opensense_okta.config.text import plural
 from opensense_okta.publishing.guards.causes import CauseFinder
 from opensense_okta.publishing.guards.measures import HALF_OF, Loss, Measure, measure
 from opensense_okta.publishing.guards.model import (
     BY_ATTRIBUTE,
     COMPARING,
     GUARD_QUESTIONS,
+    WARNING,
     Cause,
     Guard,
     GuardContext,
@@ -29,6 +31,7 @@ from opensense_okta.storage.sql import Sql
 __all__ = [
     "COMPARING",
     "GUARD_QUESTIONS",
+    "WARNING",
     "Guard",
     "GuardContext",
     "Source",
@@ -167,10 +170,10 @@ def _stale(circumstances: GuardContext) -> Iterator[Verdict]:
         if source.now is None:
             continue
         age = (circumstances.day - source.now).days
-        stale = age > limit
-        says = f"{name}'s snapshot is of {source.now}, {age} days old; it is stale after {limit}."
+        stale, old = age > limit, f"{plural(age, 'day')} old"
+        message = f"{name}'s snapshot is of {source.now}, {old}; it is stale after {limit}."
         if stale:
-            says += f"{worth} Mend its reads: the people in it are as they were."
+            message += f"{worth} Until {name} is read again, its people stay as they were."
         yield Verdict(
             name="directory_stale",
             directory=name,
@@ -178,7 +181,7 @@ def _stale(circumstances: GuardContext) -> Iterator[Verdict]:
             severity="warning",
             count=age,
             limits={"stale_after_days": limit},
-            message=says,
+            message=message,
         )
 
 

@@ -30,6 +30,9 @@ COMPARING: tuple[Guard, ...] = (
 )
 """The guards that compare with the published directory."""
 
+WARNING: tuple[Guard, ...] = ("directory_stale",)
+"""The guards that never hold a day back."""
+
 GUARD_QUESTIONS: Mapping[Guard, str] = {
     "comparison_missing": "Is it known what is published, so that the day can be compared with it?",
     "directory_missing": "Did every directory contribute a snapshot?",

@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from opensense_okta.config.models import Guards
+from opensense_okta.config.text import plural
 from opensense_okta.publishing.guards.evaluate import (
     COMPARING,
     GuardContext,
@@ -525,8 +526,8 @@ def test_a_stale_directory_is_said_and_not_held(
     verdicts = evaluate_guards(connection, Guards(), replace(TODAY, since=None, sources=sources))
     (verdict,) = [v for v in verdicts if v.name == "directory_stale"]
     assert (verdict.outcome, verdict.count) == ("warning" if warns else "passed", age)
-    assert f"{age} days old; it is stale after 3." in verdict.message
-    assert ("Mend its reads" in verdict.message) is warns
+    assert f"{plural(age, 'day')} old; it is stale after 3." in verdict.message
+    assert ("Until okta is read again, its people stay as they were." in verdict.message) is warns
 
 
 def test_the_first_publication_has_nothing_to_be_compared_with() -> None:
