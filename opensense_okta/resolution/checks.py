@@ -85,6 +85,17 @@ RESOLUTION_CHECKS: tuple[Check, ...] = (
         " person's.",
     ),
     Check(
+        "match_keys_filled",
+        "accounts",
+        blocks_publishing=False,
+        question="Do the match keys have real values, and no placeholders such as N/A or 0?",
+        predicate=lambda n: n["accounts_with_placeholders"] == 0,
+        message="Of {accounts:,} accounts, {accounts_with_placeholders:,} have a placeholder, such as N/A or"
+        " 0, in a match key.",
+        failure_hint="A placeholder counts as blank when accounts are matched: it joins nobody. It is"
+        " published as it is written. Leave the field empty in the directory.",
+    ),
+    Check(
         "ambiguous_matches_low",
         "conflicts",
         blocks_publishing=False,

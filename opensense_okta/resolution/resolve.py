@@ -22,7 +22,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from opensense_okta.config.attributes import ACTIVE
 from opensense_okta.config.models import Organization
-from opensense_okta.resolution import ledger, phones, rules
+from opensense_okta.resolution import keys, ledger, phones, rules
 from opensense_okta.resolution.snapshots import SelectedSnapshot, select_snapshots
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake, Manifest, StagedPartition
@@ -142,6 +142,7 @@ def _read(
     lake: Lake,
 ) -> None:
     """Fills the tables of rules, accounts, groups and memberships."""
+    keys.register(sql.connection)
     sql.run("schema.sql")
     rules.fill(sql.connection, organization, snapshots)
     for name, snapshot in snapshots.items():

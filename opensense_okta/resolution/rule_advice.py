@@ -11,7 +11,7 @@ from itertools import product
 
 from opensense_okta.config.models import AttributeRule, Organization
 from opensense_okta.directories.checks import CheckResult
-from opensense_okta.resolution import rules
+from opensense_okta.resolution import keys, rules
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake
@@ -138,6 +138,7 @@ def _count(
     directories = [name for name in organization.directories if name in resolved.sources]
     stale = {name for name, source in resolved.sources.items() if source.stale}
     connection = sql.connection
+    keys.register(connection)
     sql.run("schema.sql")
     for name in VIEWS:
         engine.view(connection, name, lake.resolved(resolved.day).table(resolved, name))

@@ -73,7 +73,14 @@ def fill(
         connection,
         "attributes",
         [
-            (name, position, list(rule.precedence), rule.blank == "wins", bool(rule.merge))
+            (
+                name,
+                position,
+                list(rule.precedence),
+                rule.blank == "wins",
+                bool(rule.merge),
+                name in ("email", "user_name", *organization.resolution.match),
+            )
             for position, (name, rule) in enumerate(attribute_rules)
         ],
     )

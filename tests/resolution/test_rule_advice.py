@@ -286,7 +286,7 @@ def test_facts_are_reported_for_a_few_people_too(lake: Lake) -> None:
     }
     numbers: Fields = {"employee_number": lambda person: str(max(person, 1))}
     fill(lake, "okta", {**numbers, "title": "Poet", "division": "North"}, people=PEOPLE[:3])
-    fill(lake, "hr", {"employee_number": str}, people=PEOPLE[:3])
+    fill(lake, "hr", {"employee_number": lambda person: str(person or 9)}, people=PEOPLE[:3])
 
     assert names_and_subjects(advice_on(acme(rules, "okta", "hr"), lake)) == [
         ("precedence_without_values", "title"),

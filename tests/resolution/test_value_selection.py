@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from opensense_okta import resolution
+from opensense_okta.resolution import keys
 from opensense_okta.storage.lake import Lake
 from tests.support.csv_snapshots import Tables
 from tests.support.random_organizations import Account, SmallOrganization, resolve_in
@@ -187,10 +188,12 @@ def by_value(provenance: Sequence[Row]) -> Mapping[tuple[object, object], Row]:
 def test_the_worked_example_of_the_file_is_what_the_file_does() -> None:
     tables = dict(example_tables(SQL.joinpath(EXAMPLE).read_text(encoding="utf-8")))
     with scratch() as connection:
+        keys.register(connection)
         run(connection, "schema.sql")
         connection.execute(
             "insert into directories values ('okta', 1, '2026-11-23', false), ('hr', 2, '2026-11-23', false);"
-            "insert into attributes values ('active', 0, [], false, false), ('title', 1, [], false, false);"
+            "insert into attributes values ('active', 0, [], false, false, false),"
+            " ('title', 1, [], false, false, false);"
             "insert into attribute_precedence"
             " select position, directory, rank from attributes cross join directories;"
             "create table account_person (account integer, person integer, rank integer);"

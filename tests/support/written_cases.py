@@ -59,6 +59,14 @@ MARKED = (
 )
 """Attributes that say who somebody is."""
 
+# fmt: off
+UNMARKED = {
+    "N/A", "NA", "n/a", "n.a.", "#N/A", "none", "(none)", "null", "nil", "Unknown", "TBD", "TBA",
+    "-", "--", "?", "0", "00", "000-00", "1111", "99999",
+}
+# fmt: on
+"""Values of the cases that are no keys. A mark would make keys of them."""
+
 EXPLAINED = ("id_of", "manager_is", "because")
 """Keys of a person that are no attributes."""
 
@@ -247,8 +255,10 @@ def _marked(case: Case, mark: str) -> Case:
 
 
 def _behind(text: str, mark: str) -> str:
-    """A text with the mark behind its last letter; what is blank stays blank."""
+    """A text with the mark behind its last letter; blanks and placeholders stay as they are."""
     filled = text.rstrip()
+    if filled.strip() in UNMARKED:
+        return text
     return filled + mark + text[len(filled) :] if filled else text
 
 

@@ -7,20 +7,22 @@
 -- set variable directory = 'okta';
 -- set variable active_statuses = ['ACTIVE'];
 --
--- All JSON pointers of the directory are extracted at once: `raw_texts`. Then each attribute takes its text from
+-- All fields of the directory are extracted at once, by their JSON pointers: `raw_texts`. Then each attribute takes its text from
 -- an index of that list. Attributes that need more than one raw text are computed for each account and follow
 -- after the raw texts in the list.
 
-set variable pointers = (
-    select list(distinct pointer order by pointer)
-    from (
-        select pointer from mapping
-        union all
-        select second_pointer from mapping where second_pointer is not null
-    )
+-- The fields of identifiers come last: only these are stripped. A field can be extracted in both ways.
+create or replace temp view fields as
+select is_identifier, unnest([pointer, second_pointer]) as pointer
+from mapping join attributes using (position);
+
+set variable fields = (
+    select list_sort(list(distinct struct_pack(is_identifier, pointer))) from fields where pointer is not null
 );
+set variable pointers = list_transform(getvariable('fields'), lambda field: field.pointer);
+set variable unstripped_count = len(list_filter(getvariable('fields'), lambda field: not field.is_identifier));
 -- One row for each attribute. `choices` are its sources, first choice first. A source is a list of indexes of
--- `pointers`: of one field, of two fields that make one value together, or empty for the record's own id.
+-- `fields`: of one field, of two fields that make one value together, or empty for the record's own id.
 -- Values that are not simply one field are computed. So are lists, because an empty list counts as no value.
 create or replace temp table attribute_sources as
 select
@@ -34,11 +36,13 @@ left join (
             position, choice,
             list_transform(
                 list_filter([pointer, second_pointer], lambda x: x is not null),
-                lambda x: list_position(getvariable('pointers'), x)
+                lambda x: list_position(
+                    getvariable('fields'), struct_pack(is_identifier := is_identifier, pointer := x)
+                )
             ) as fields,
             -- A profile field can be named `id`; if it is blank, the record's own id counts.
             if(pointer = '/id', [fields, []], [fields]) as choices
-        from mapping
+        from mapping join attributes using (position)
     )
     group by position
 ) using (position)
@@ -67,10 +71,14 @@ insert into accounts_read by name
 with users as (
     select
         id, status,
-        -- A value is published as it was written.
+        -- A value is published as it was written; an identifier without white space around it.
         list_transform(
             json_extract_string(coalesce(profile, '{}'), getvariable('pointers')),
-            lambda text: if(is_filled(text), text, null)
+            lambda text, index: case
+                when not is_filled(text) then null
+                when index > getvariable('unstripped_count') then stripped(text)
+                else text
+            end
         ) as raw_texts
     from raw_users
 ),

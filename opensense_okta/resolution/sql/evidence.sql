@@ -1,7 +1,7 @@
 -- Counts of a resolved day, by name: the checks of the day are evaluated on them.
 --
 -- tables resolved_accounts, resolved_people, resolved_conflicts    as stored
--- tables accounts_read, account_person, directories, always_same_rules    see the files before
+-- tables accounts_read, account_person, placeholder_keys, directories, always_same_rules    see the files before
 
 create table accounts_of_people as
 select person_id, unnest(accounts) as account from resolved_people;
@@ -12,6 +12,7 @@ insert into evidence select 'people', count(*) from resolved_people;
 insert into evidence select 'people_active', count(*) from resolved_people where active;
 insert into evidence select 'people_linked', count(*) from resolved_people where len(directories) > 1;
 insert into evidence select 'accounts', count(*) from accounts_read;
+insert into evidence select 'accounts_with_placeholders', count(distinct account) from placeholder_keys;
 insert into evidence select 'directories', count(*) from directories;
 
 insert into evidence select 'people_without_account', count(*) from resolved_people where len(accounts) = 0;

@@ -25,6 +25,14 @@ from (
 )
 where value is not null;
 
+-- Placeholders are no keys: they count as blank.
+create table placeholder_keys as
+from account_keys where is_placeholder(value);
+
+delete from account_keys
+using placeholder_keys p
+where account_keys.account = p.account and account_keys.strength = p.strength and account_keys.value = p.value;
+
 -- The person of each account. `rank` is that of the account's directory.
 create table account_person as
 with always_same as (

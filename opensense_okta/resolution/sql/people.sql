@@ -21,17 +21,19 @@ with key_attributes as (
     select position, merges from attributes where attribute in ('user_name', 'email', 'employee_number')
 ),
 all_keys as (
-    select person, rank, id as key from accounts_read join account_person using (account)
+    select person, rank, true as is_id, id as key from accounts_read join account_person using (account)
     union all
     select
-        person, rank,
+        person, rank, false,
         unnest(if(
             merges, list_transform(as_list(texts[position]), lambda x: normalized(x)), [normalized(texts[position])]
         ))
     from accounts_read join account_person using (account) cross join key_attributes
     where texts[position] is not null
 )
-from all_keys semi join manager_lookup_keys using (key);
+select person, rank, key
+from all_keys semi join manager_lookup_keys using (key)
+where is_id or not is_placeholder(key);
 
 create table managers as
 with same_directory as (

@@ -1,7 +1,7 @@
 -- What the rules of an organization are evaluated by: counts of a resolved day, without names of people.
 --
 -- views accounts, people, provenance, conflicts, groups    of the day
--- macro normalized                                         see schema.sql
+-- macros normalized, is_placeholder                        see schema.sql
 -- set variable match = ['employee_number', 'email'];
 -- set variable account_rules = '[{"rule": "always_same", "number": 1, "directory": "okta", "id": "00u1"}]';
 
@@ -48,7 +48,7 @@ create table repeated_keys as
 select directory, key, count(*) as keys, count(*) filter (where people > 1) as repeated
 from (
     select directory, key, value, count(distinct person_id) as people
-    from key_values where value is not null group by directory, key, value
+    from key_values where not is_placeholder(value) group by directory, key, value
 )
 group by directory, key;
 

@@ -14,27 +14,48 @@ create macro is_filled(text) as case
     when text >= '!' and text < chr(127) then true -- the first character is a visible one of ASCII
     else regexp_matches(text, '[^\s\x0B\x1C-\x1F\x{85}\p{Z}]')
 end;
-create macro stripped(text) as nullif(
-    regexp_replace(text, '^[\s\x0B\x1C-\x1F\x{85}\p{Z}]+|[\s\x0B\x1C-\x1F\x{85}\p{Z}]+$', '', 'g'), ''
-);
+create macro stripped(text) as case
+    when text >= '!' and text < chr(127) and text[-1] >= '!' and text[-1] < chr(127) then text
+    else nullif(
+        regexp_replace(text, '^[\s\x0B\x1C-\x1F\x{85}\p{Z}]+|[\s\x0B\x1C-\x1F\x{85}\p{Z}]+$', '', 'g'), ''
+    )
+end;
 -- Two texts that differ in white space, invisible characters or Unicode form only are equal when cleaned. Match
--- keys that differ in case only are equal, too: they are compared when normalized.
+-- keys that differ in case or in compatible characters only are equal, too: they are compared when normalized.
+-- Python's function `folded` does that (keys.py), because DuckDB has no NFKC. It is called for few texts.
 create macro cleaned(text) as case
     when regexp_full_match(text, '[!-~]+( [!-~]+)*') then text -- nearly all texts: nothing to clean
     else nfc_normalize(regexp_replace(
         stripped(regexp_replace(text, '\p{Cf}', '', 'g')), '[\s\x0B\x1C-\x1F\x{85}\p{Z}]+', ' ', 'g'
     ))
 end;
-create macro normalized(text) as nfc_normalize(lower(cleaned(text)));
+create macro normalized(text) as case
+    when regexp_full_match(text, '[!-~]+( [!-~]+)*') then lower(text)
+    else folded(cleaned(text))
+end;
+-- Placeholders are written where a value is missing. They are no match keys. These are placeholders: a word
+-- of this list, also in brackets or with `#`; zeros and signs only; one digit, three times or more.
+create macro is_placeholder(key) as case
+    when strpos(key, '@') > 1 then false -- most addresses
+    when key[1] between '1' and '9' then len(key) > 2 and replace(key, key[1], '') = ''
+    else regexp_full_match(key, '[0\p{P}\p{S}\p{Z}]+')
+        or len(key) <= 20 and regexp_replace(key, '^[\p{P}\p{S}]+|[\p{P}\p{S}]+$', '', 'g') in (
+            'n/a', 'na', 'n.a', 'n-a', 'n\a', 'none', 'null', 'nil', 'nan', 'unknown', 'undefined', 'missing',
+            'blank', 'empty', 'tbd', 'tba', 'tbc', 'not available', 'not applicable', 'not assigned',
+            'to be determined', 'to be announced', 'xxx', 'xxxx'
+        )
+end;
 
 -- The directories in the order of the organization file. `as_of` is the date of the data. `stale_last`: the
 -- data is stale, and the rules give it the lowest precedence.
 create table directories (directory varchar, rank integer, as_of date, stale_last boolean);
 
 -- The attributes that people can have, and the rule of each. `listed_directories` are those that the rule's
--- `precedence` names. `active` has position 0, the others have 1, 2, 3 …
+-- `precedence` names. `active` has position 0, the others have 1, 2, 3 … The identifiers are e-mail, user name
+-- and the match keys: white space around them is dropped.
 create table attributes (
-    attribute varchar, position integer, listed_directories varchar[], blank_wins boolean, merges boolean
+    attribute varchar, position integer, listed_directories varchar[], blank_wins boolean, merges boolean,
+    is_identifier boolean
 );
 -- The precedence of each directory for each attribute: 1 is the highest.
 create table attribute_precedence (position integer, directory varchar, precedence integer);
