@@ -15,6 +15,7 @@ from opensense_okta.cli.exit_code import ExitCode
 from opensense_okta.cli.terminal import PlainWatcher, print_table, terminal
 from opensense_okta.config.environment import dagster_home
 from opensense_okta.config.models import Organization
+from opensense_okta.config.text import as_words
 from opensense_okta.orchestration.in_process import JobRun, run_approval, send_notifications
 from opensense_okta.publishing.approval import (
     NotApproved,
@@ -26,7 +27,7 @@ from opensense_okta.publishing.approval import (
     verify_numbers,
 )
 from opensense_okta.publishing.exports.state import export_pending
-from opensense_okta.publishing.guards.evaluate import examples
+from opensense_okta.publishing.guards.evaluate import Verdict, examples
 from opensense_okta.publishing.judgement import Judgement, compared
 from opensense_okta.publishing.published import NotResolved, describe, published, resolved_day
 from opensense_okta.storage.lake import Lake
@@ -131,14 +132,19 @@ def _show(organization: Organization, lake: Lake, judgement: Judgement) -> None:
             f"  {difference.added:,} people added, {difference.removed:,} removed,"
             f" {difference.changed:,} changed."
         )
-        for unproven in judgement.unproven:
-            directory = f"{unproven.directory}: " if unproven.directory else ""
-            click.echo(f"\n  {directory}{unproven.name}: {unproven.text}")
+        for reason in judgement.reasons:
+            click.echo(f"  {reason}")
         for verdict in judgement.tripped:
-            click.echo(f"\n  {verdict.name}: {verdict.message}")
             rows = examples(connection, verdict)
             if rows:
+                click.echo(f"\n  Examples of {_subject(verdict)}:")
                 print_table(list(rows[0]), (list(row.values()) for row in rows))
+
+
+def _subject(verdict: Verdict) -> str:
+    """What the examples of a verdict are examples of."""
+    parts = (as_words(verdict.name), verdict.directory, verdict.attribute)
+    return ", ".join(part for part in parts if part)
 
 
 def _agreed(judgement: Judgement) -> bool:
@@ -179,7 +185,7 @@ def _outcome(organization: Organization, lake: Lake, day: date, run: JobRun) -> 
         yield f"{organization.name}, {day}: published{by}: {lake.database}"
     else:
         yield f"{organization.name}, {day}: not published. {_published_day(lake)}"
-    yield from (f"  {failure}" for failure in run.failures)
+    yield from (f"  {line}" for failure in run.failures for line in failure.splitlines())
     yield f"  Run {run.run_id} in Dagster's UI (make ui)"
 
 

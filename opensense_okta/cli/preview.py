@@ -85,6 +85,7 @@ def as_document(organization: Organization, changes: Preview) -> dict[str, objec
         "people_counted": dict(changes.kinds),
         "attributes": [attribute.model_dump() for attribute in changes.attributes],
         "held": changes.findings.held,
+        "held_because": changes.findings.reasons,
         "guards_compared_with": str(changes.replaces) if changes.replaces else None,
         "unproven": [
             {"directory": result.directory, "check": result.name, "says": result.text}
@@ -187,7 +188,7 @@ def _verdicts(changes: Preview) -> Iterator[str]:
     )
     if changes.findings.held:
         yield f"  It would be held back{against}:"
-        yield from (f"    - {reason}" for reason in changes.findings.reasons)
+        yield from (f"    {reason}" for reason in changes.findings.reasons)
     else:
         yield f"  No guard would hold it back{against}."
     if changes.replaces and changes.replaces > changes.day:

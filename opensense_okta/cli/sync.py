@@ -16,6 +16,7 @@ from opensense_okta.directories.checks import CheckResult
 from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.directories.snapshot_checks import check_snapshot
 from opensense_okta.orchestration.in_process import JobRun, run_sync, send_notifications
+from opensense_okta.publishing.judgement import stored_judgement
 from opensense_okta.publishing.published import Published, published
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage.lake import Lake
@@ -35,6 +36,7 @@ class Report:
         resolve: The run that resolved stored snapshots after a read failed, if there was one.
         snapshots: The manifest of each directory's snapshot of the day.
         resolved: The manifest of the resolved day.
+        held_because: Why the day is held back, a line for each cause.
         published: The published day.
         lake: The organization's lake.
         notices: A line for each notification that was sent.
@@ -46,6 +48,7 @@ class Report:
     resolve: JobRun | None
     snapshots: dict[str, SnapshotManifest]
     resolved: ResolvedManifest | None
+    held_because: list[str]
     published: Published | None
     lake: Lake
     notices: list[str]
@@ -56,6 +59,11 @@ class Report:
         if not self.sync.failures:
             return ExitCode.DONE
         return ExitCode.HELD_BACK if self.sync.held else ExitCode.FAILED
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """Why the runs failed, one text for each step."""
+        return self.sync.failures + (self.resolve.failures if self.resolve else ())
 
     @property
     def is_published(self) -> bool:
@@ -111,8 +119,7 @@ def format_report(report: Report) -> list[str]:
         outcome = "interrupted"
     return [
         f"{report.organization.name}, {report.day}: {outcome}.",
-        *(f"  {failure}" for failure in report.sync.failures),
-        *(f"  {failure}" for failure in (report.resolve.failures if report.resolve else ())),
+        *(f"  {line}" for failure in report.failures for line in failure.splitlines()),
         *(_read(name, manifest, report) for name, manifest in report.snapshots.items()),
         *_warnings(report),
         *_changed(report),
@@ -131,7 +138,8 @@ def as_document(report: Report) -> dict[str, object]:
         "status": STATUS[report.status],
         "run_id": report.sync.run_id,
         "resolve_run_id": report.resolve.run_id if report.resolve else None,
-        "failures": [*report.sync.failures, *(report.resolve.failures if report.resolve else ())],
+        "failures": list(report.failures),
+        "held_because": report.held_because,
         "directories": {
             name: {
                 "rows": dict(manifest.rows),
@@ -169,6 +177,7 @@ def _report(
         name: lake.snapshot(name, day).manifest(SnapshotManifest)
         for name in organization.directories
     }
+    judgement = stored_judgement(lake, day) if (resolve or sync).held else None
     return Report(
         organization=organization,
         day=day,
@@ -176,6 +185,7 @@ def _report(
         resolve=resolve,
         snapshots={name: manifest for name, manifest in stored.items() if manifest},
         resolved=lake.resolved(day).manifest(ResolvedManifest),
+        held_because=judgement.reasons if judgement else [],
         published=published(lake),
         lake=lake,
         notices=notices,

@@ -19,8 +19,6 @@ from opensense_okta.publishing.approval import (
     NotApproved,
     Outcome,
     approve_day,
-    format_numbers,
-    numbers,
     review_day,
 )
 from opensense_okta.publishing.judgement import Judgement
@@ -71,9 +69,9 @@ def build_approve(organization: Organization) -> dg.Definitions:
         # Without a name the job fails, so that a click in the UI alone does not approve a day.
         config=approval_config(organization.name, {"by": ""}),
         tags={names.ORGANIZATION: organization.name},
-        description=f"Lets one held day of {organization.name} through. Choose the day, and fill in `by`,"
-        " who approves, and the number of each guard that holds it, such as `removed: 412`:"
-        " `approve_with` of resolved_directory has them. It holds for that day as it is now, alone.",
+        description=f"Lets one held day of {organization.name} through. Open the launchpad (the"
+        " arrow beside *Materialize*), choose the day, and paste the configuration that `approve_with` of"
+        " resolved_directory shows, with your name. It holds for that day as it is now, alone.",
     )
     return dg.Definitions(jobs=[job])
 
@@ -128,9 +126,6 @@ def log_held_back(context: dg.AssetExecutionContext, lake: Lake, judgement: Judg
         dg.AssetObservation(
             context.asset_key,
             partition=str(judgement.day),
-            metadata={
-                **metadata.published_metadata(lake, judgement),
-                "approve_with": dg.MetadataValue.text(format_numbers(numbers(judgement))),
-            },
+            metadata=metadata.published_metadata(lake, judgement),
         )
     )

@@ -8,6 +8,7 @@ import dagster as dg
 from opensense_okta.config.errors import UserError
 from opensense_okta.directories.errors import DirectoryError
 from opensense_okta.orchestration import names
+from opensense_okta.orchestration.assets.metadata import approval_block
 from opensense_okta.publishing.exports.errors import ExportFailed
 from opensense_okta.publishing.publish import Held
 from opensense_okta.publishing.published import NotResolved
@@ -38,7 +39,8 @@ def as_dagster_failure(context: dg.AssetExecutionContext, place: str) -> Iterato
         raise _failure(error) from error
     except Held as held:
         _tag(context, names.HELD)
-        raise _failure(held) from held
+        block = approval_block(place.partition("/")[0], held.judgement)
+        raise _failure(held, approve_with=block) from held
     except (NothingToResolve, StaleDirectory, NotResolved) as error:
         _tag(context, names.PERMANENT)
         raise dg.Failure(str(error), allow_retries=False) from error
@@ -56,9 +58,11 @@ def as_dagster_failure(context: dg.AssetExecutionContext, place: str) -> Iterato
         raise dg.DagsterExecutionInterruptedError from error
 
 
-def _failure(error: DirectoryError | Held | ExportFailed) -> dg.Failure:
+def _failure(
+    error: DirectoryError | Held | ExportFailed, **more: dg.MarkdownMetadataValue
+) -> dg.Failure:
     metadata = {"cause": error.message, "meaning": error.impact, "remedy": error.remedy}
-    return dg.Failure(str(error), metadata, allow_retries=False)
+    return dg.Failure(str(error), {**metadata, **more}, allow_retries=False)
 
 
 def _tag(context: dg.AssetExecutionContext, failure: str) -> None:

@@ -19,6 +19,7 @@ from opensense_okta.config.models import Organization
 from opensense_okta.directories.checks import CheckResult
 from opensense_okta.directories.snapshot_checks import check_snapshot
 from opensense_okta.publishing.guards import evaluate as guards
+from opensense_okta.publishing.guards import explanation
 from opensense_okta.publishing.guards.evaluate import GuardContext, Verdict
 from opensense_okta.publishing.guards.evaluate import Source as GuardedSource
 from opensense_okta.publishing.published import (
@@ -81,14 +82,8 @@ class Findings(BaseModel):
 
     @property
     def reasons(self) -> list[str]:
-        """Why it is held, each in a sentence or two."""
-        unproven = [
-            f"{result.directory}: {result.name}: {result.text}"
-            if result.directory
-            else f"{result.name}: {result.text}"
-            for result in self.unproven
-        ]
-        return [*unproven, *(verdict.message for verdict in self.tripped)]
+        """Why it is held: a line for each cause, the largest loss first."""
+        return explanation.reasons(self.unproven, self.verdicts)
 
 
 class Judgement(Findings):

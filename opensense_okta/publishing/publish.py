@@ -41,7 +41,7 @@ STORAGE_VERSION = "v1.0.0"
 
 
 class Held(UserError):
-    """The day is not published; the last good directory stays.
+    """The day is not published; the last good directory stays. `str` gives at most five lines.
 
     Attributes:
         judgement: why it is held back.
@@ -52,12 +52,16 @@ class Held(UserError):
         self.judgement = judgement
         self.last = last
         super().__init__(
-            f"{organization}: {judgement.day} is held back. {' '.join(judgement.reasons)}",
+            "\n".join([f"{organization}: {judgement.day} is held back.", *judgement.reasons]),
             impact=_stays(judgement),
             remedy="If this is a mistake, correct it in the directory or in the organization file and start"
             f" the sync again: `opensense-okta sync {organization}`. If it is intended, approve this one"
             f" day: {approval_instructions(organization, judgement)}",
         )
+
+    def __str__(self) -> str:
+        headline, *reasons = self.message.splitlines()
+        return "\n".join([f"{headline} {self.impact}", *reasons, f"What to do: {self.remedy}"])
 
 
 def _stays(judgement: Judgement) -> str:

@@ -240,8 +240,8 @@ def test_the_guards_say_what_they_would_of_the_other_rules(desk: Desk) -> None:
     ended = desk.preview("--rules", desk.rules("{desk: desk, title: department}"))
     assert ended.status == 0
     assert (
-        "It would be held back, compared with the published directory of 2026-11-22: - title:"
-        " 3 of 4 values of active people"
+        "It would be held back, compared with the published directory of 2026-11-22:"
+        " title: 3 of 4 values of active people"
     ) in ended.words
 
 

@@ -183,7 +183,8 @@ def test_a_sync_that_is_held_ends_with_3_and_says_why(desk: Desk) -> None:
     ended = desk.sync()
     assert ended.status == 3
     assert ended.out.startswith(
-        "acme, 2026-11-23: held back.\n  acme: 2026-11-23 is held back. okta: everyone_group_listed:"
+        "acme, 2026-11-23: held back.\n  acme: 2026-11-23 is held back. Nothing is published yet.\n"
+        "  okta: everyone_group_listed:"
     )
     assert ended.line("Published") == "Published nothing yet"
     assert desk.run(ended.line("Run").split()[1]).status is dg.DagsterRunStatus.FAILURE
@@ -221,10 +222,12 @@ def test_a_sync_that_a_guard_holds_keeps_what_is_published_and_says_how_to_go_on
     ended = desk.sync(as_json=True)
     assert (ended.status, ended.document["status"]) == (3, "held")
     (failure,) = ended.document["failures"]
-    assert "people" in failure
-    assert "are gone" in failure
-    assert "The directory of 2026-11-22, which it was compared with, stays published." in failure
-    assert "`opensense-okta approve acme --date 2026-11-23 --by YOUR_NAME`" in failure
+    headline, reason, remedy = failure.splitlines()
+    assert re.match(r"okta: \d+ of \d+ active people .* are gone", reason)
+    assert "memberships" in reason
+    assert ended.document["held_because"] == [reason]
+    assert "The directory of 2026-11-22, which it was compared with, stays published." in headline
+    assert "`opensense-okta approve acme --date 2026-11-23 --by YOUR_NAME`" in remedy
     assert ended.document["published"]["day"] == "2026-11-22"
     assert ended.document["resolve_run_id"] is None  # there is nothing to be mended by itself
     assert desk.lake.database.read_bytes() == before
@@ -270,7 +273,8 @@ def test_one_directory_that_fails_does_not_keep_the_others_from_being_resolved(
     assert ended.line("Resolved").startswith(f"Resolved {users} people")
     # A directory that is in the rules and was never read is for a person to look at.
     assert (
-        "acme: 2026-11-23 is held back. hr is in the rules, and has never been read." in ended.out
+        "acme: 2026-11-23 is held back. Nothing is published yet.\n"
+        "  hr is in the rules, and has never been read." in ended.out
     )
     assert ended.line("Published") == "Published nothing yet"
 

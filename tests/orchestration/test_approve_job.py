@@ -1,6 +1,8 @@
 """The jobs beside the daily one: letting a held day through, and removing what is old."""
 
+import re
 import shutil
+from collections.abc import Mapping
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,7 @@ from typing import Any
 import dagster as dg
 import duckdb
 import pytest
+from ruamel.yaml import YAML
 
 from opensense_okta.orchestration import names
 from opensense_okta.publishing.approval import APPROVAL, approvals
@@ -73,6 +76,15 @@ def observed(run: Run) -> dict[str, object]:
     )
     assert (found.asset_key, found.partition) == (DIRECTORY, str(DAY))
     return {name: value.value for name, value in found.metadata.items()}
+
+
+def numbers_in(shown: Mapping[str, object]) -> dict[str, int]:
+    """The numbers of the configuration that approves the day, as it is shown."""
+    block = re.fullmatch(r"```yaml\n(.*)\n```", str(shown["approve_with"]), re.DOTALL)
+    assert block
+    config = YAML(typ="safe").load(block[1])["ops"]["acme__resolved_directory"]["config"]
+    assert config.pop("by") == "YOUR NAME"
+    return dict(config)
 
 
 # Approving.
@@ -143,7 +155,7 @@ def test_a_button_pressed_without_filling_anything_in_approves_nothing(held: Com
 
 def test_a_refusal_shows_the_numbers_that_it_takes(held: Company) -> None:
     shown = observed(approve(held, by="Eve"))
-    assert shown["approve_with"] == "removed 2, removed_memberships 2"
+    assert numbers_in(shown) == {"removed": 2, "removed_memberships": 2}
     assert shown["published_day"] == str(YESTERDAY)
     assert shown["held_day"] == str(DAY)
 
@@ -151,7 +163,14 @@ def test_a_refusal_shows_the_numbers_that_it_takes(held: Company) -> None:
 def test_a_sync_that_is_held_shows_them_too(held: Company) -> None:
     run = held.run("resolve")
     assert run.failure == names.HELD
-    assert observed(run)["approve_with"] == "removed 2, removed_memberships 2"
+    assert numbers_in(observed(run)) == {"removed": 2, "removed_memberships": 2}
+
+
+def test_what_is_shown_can_be_pasted_as_the_configuration_that_approves(held: Company) -> None:
+    block = str(observed(held.run("resolve"))["approve_with"])
+    run = held.run("approve", config=YAML(typ="safe").load(block.strip("`").removeprefix("yaml")))
+    assert run.succeeded
+    assert people(held) == 2
 
 
 def test_a_day_that_is_not_held_needs_no_numbers(held: Company) -> None:

@@ -396,7 +396,7 @@ def test_a_day_that_is_held_says_so_and_the_published_directory_stays(
     assert run.failure == names.HELD
     shown = {name: str(value.value) for name, value in failure.metadata.items()}
     assert shown["cause"].startswith(
-        "acme: 2026-11-23 is held back. okta: everyone_group_listed: Groups named Everyone, built in: 0."
+        "acme: 2026-11-23 is held back.\nokta: everyone_group_listed: Groups named Everyone, built in: 0."
         " Who does not see it has a restricted administrator role. 1 of 1 active people (100.0 %) are"
         " gone (1) or inactive (0): all of them."
     )
@@ -422,13 +422,24 @@ def test_a_day_that_is_held_says_so_and_the_published_directory_stays(
     assert not {"acme/resolved_directory", "acme/report"} & run.metadata().keys()
 
 
+APPROVE_WITH = """\
+```yaml
+ops:
+  acme__resolved_directory:
+    config:
+      by: "YOUR NAME"
+      removed: 1
+      removed_memberships: 1
+```"""
+
+
 def test_a_day_that_is_held_shows_why_and_what_approving_it_takes(
     acme_of_yesterday: Company,
 ) -> None:
     (noted,) = acme_of_yesterday.run().observations()["acme/resolved_directory"]
     assert (noted["published_day"], noted["held_day"]) == (str(YESTERDAY), str(DAY))
-    assert noted["held_because"].startswith("- 1 of 1 active people (100.0 %) are gone")
-    assert noted["approve_with"] == "removed 1, removed_memberships 1"
+    assert noted["held_because"].startswith("- okta: 1 of 1 active people (100.0 %) are gone")
+    assert noted["approve_with"] == APPROVE_WITH
 
 
 def test_materializing_what_is_published_alone_cannot_get_around(acme: Company) -> None:

@@ -1,5 +1,6 @@
 """What Dagster shows of materialized assets and of checks: numbers, and no personal data."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,8 +9,11 @@ import duckdb
 
 from opensense_okta.directories.checks import CheckResult
 from opensense_okta.directories.snapshot import SnapshotManifest
+from opensense_okta.orchestration import names
 from opensense_okta.orchestration.assets.columns import schema
+from opensense_okta.publishing.approval import numbers
 from opensense_okta.publishing.exports.export import ExportResult
+from opensense_okta.publishing.guards.explanation import reasons
 from opensense_okta.publishing.judgement import Judgement
 from opensense_okta.publishing.publish import Publication, approval_instructions, published_since
 from opensense_okta.publishing.published import describe, published
@@ -138,10 +142,19 @@ def published_metadata(lake: Lake, held: Judgement | None = None) -> dict[str, d
         if last.approved_by:
             shown["approved_by"] = dg.MetadataValue.text(last.approved_by)
     if held is not None:
-        reasons = "\n".join(f"- {reason}" for reason in held.reasons)
         shown["held_day"] = dg.MetadataValue.text(str(held.day))
-        shown["held_because"] = dg.MetadataValue.md(reasons)
+        shown["held_because"] = dg.MetadataValue.md("\n".join(f"- {why}" for why in held.reasons))
+        shown["approve_with"] = approval_block(lake.organization, held)
     return shown
+
+
+def approval_block(organization: str, judgement: Judgement) -> dg.MarkdownMetadataValue:
+    """The configuration that approves a day, to paste into the launchpad of the job `…__approve`."""
+    older = judgement.replaces is not None and judgement.replaces.day > judgement.day
+    config = {"by": "YOUR NAME", **({"even_if_older": True} if older else {}), **numbers(judgement)}
+    values = "\n".join(f"      {name}: {json.dumps(value)}" for name, value in config.items())
+    block = f"ops:\n  {names.publish_op(organization)}:\n    config:\n{values}"
+    return dg.MetadataValue.md(f"```yaml\n{block}\n```")
 
 
 def check_result(result: CheckResult, asset: dg.AssetKey) -> dg.AssetCheckResult:
@@ -177,16 +190,17 @@ def guard_result(judgement: Judgement, guard: str, asset: dg.AssetKey) -> dg.Ass
     failed = [verdict for verdict in verdicts if not verdict.passed]
     errors = [verdict for verdict in failed if verdict.outcome == "error"]
     shown = errors or failed or verdicts
-    message = " ".join(verdict.message for verdict in shown) or "There is nothing to evaluate."
+    lines = reasons([], verdicts) if errors else [verdict.message for verdict in shown]
     if errors:
         instructions = approval_instructions(asset.path[0], judgement)
-        message += f" If this is intended, approve this day: {instructions}"
+        lines.append(f"If this is intended, approve this day: {instructions}")
+    message = "\n".join(f"- {line}" if len(lines) > 1 else line for line in lines)
     return check_result(
         CheckResult(
             name=guard,
             passed=not failed,
             severity="error" if errors else "warning",
-            message=message,
+            message=message or "There is nothing to evaluate.",
             numbers={"count": max((verdict.count for verdict in shown), default=0)},
         ),
         asset,

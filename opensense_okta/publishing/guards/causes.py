@@ -1,6 +1,6 @@
 """The likely cause of a loss: a missing directory, a changed scope or rule, or another loss."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from opensense_okta.publishing.guards.measures import Measure
@@ -19,10 +19,27 @@ UNKNOWN: Mapping[Guard, str] = {
 
 
 @dataclass(frozen=True)
+class LikelyCause:
+    """The likely cause of a loss, in words, and the directories where it is, if that is known."""
+
+    kind: Cause
+    words: str
+    directories: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a cause was found by: the part of its sentence, and the directories where it was found."""
+
+    words: str
+    directories: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class CauseFinder:
     """Finds the likely cause of a loss in the table `CAUSES`.
 
-    The methods of the table return their evidence; empty or false: the row does not apply. `loss` is
+    The methods of the table return their evidence; None: the row does not apply. `loss` is
     None for a decrease of correlation.
 
     Attributes:
@@ -34,15 +51,16 @@ class CauseFinder:
     held: tuple[Measure, ...]
     losses: tuple[Measure, ...]
 
-    def cause(self, guard: Guard, loss: Measure | None) -> tuple[Cause, str]:
-        """The likely cause of a loss, or of a decrease of correlation (`loss` is None), and its text."""
+    def cause(self, guard: Guard, loss: Measure | None) -> LikelyCause:
+        """The likely cause of a loss, or of a decrease of correlation (`loss` is None)."""
         for cause, evidence_of, sentence in CAUSES:
             evidence = evidence_of(self, guard, loss)
             if evidence:
-                return cause, sentence.format(evidence, since=self.circumstances.since)
-        return "unknown", UNKNOWN[guard]
+                words = sentence.format(evidence.words, since=self.circumstances.since)
+                return LikelyCause(cause, words, evidence.directories)
+        return LikelyCause("unknown", UNKNOWN[guard])
 
-    def missing_directories(self, guard: Guard, loss: Measure | None) -> str:
+    def missing_directories(self, guard: Guard, loss: Measure | None) -> Evidence | None:
         """Directories that were not read, or that the rules no longer have, and that explain the loss."""
         sources = self.circumstances.sources
         missing = [name for name, source in sources.items() if source.before and source.missing]
@@ -54,67 +72,68 @@ class CauseFinder:
             f"{unread} was published on {since}, and was not read" if unread else "",
             f"the rules no longer have {removed}" if removed else "",
         ]
-        return "; ".join(filter(None, texts))
+        return Evidence("; ".join(filter(None, texts)), tuple(gone)) if gone else None
 
-    def changed_scopes(self, guard: Guard, loss: Measure | None) -> str:
+    def changed_scopes(self, guard: Guard, loss: Measure | None) -> Evidence | None:
         """Directories whose scope has changed, and that explain the loss."""
         # Accounts out of scope are missing; the values of the other accounts do not change.
         if loss and loss.directory and guard in BY_ATTRIBUTE:
-            return ""
-        return ", ".join(self._behind(guard, loss, self.circumstances.scope_changed))
+            return None
+        behind = self._behind(guard, loss, self.circumstances.scope_changed)
+        return Evidence(", ".join(behind), tuple(behind)) if behind else None
 
-    def removed_attribute(self, _guard: Guard, loss: Measure | None) -> str:
+    def removed_attribute(self, _guard: Guard, loss: Measure | None) -> Evidence | None:
         """The attribute, if the rules no longer have it."""
-        return str(loss.attribute) if loss and not loss.known else ""
+        return Evidence(str(loss.attribute)) if loss and not loss.known else None
 
-    def changed_rules(self, guard: Guard, loss: Measure | None) -> bool:
-        """Whether the rules have changed, and no lost account explains the loss."""
+    def changed_rules(self, guard: Guard, loss: Measure | None) -> Evidence | None:
+        """That the rules have changed, if no lost account explains the loss."""
         # Rules decide how accounts are used, not whether they exist.
         of_accounts = loss is not None and guard == "removed" and bool(loss.directory)
         explained = guard.startswith("removed") and any(
             held.guard == "removed" and held.directory for held in self.held
         )
-        return self.circumstances.rules_changed and not of_accounts and not explained
+        changed = self.circumstances.rules_changed and not of_accounts and not explained
+        return Evidence("") if changed else None
 
-    def changed_match_keys(self, guard: Guard, _loss: Measure | None) -> str:
+    def changed_match_keys(self, guard: Guard, _loss: Measure | None) -> Evidence | None:
         """Attributes of directories that changed, for a decrease of correlation."""
         if guard != "correlation":
-            return ""
-        changed = {
-            f"{held.directory}'s {held.attribute}"
-            for held in self.held
-            if held.directory and held.attribute
-        }
-        return ", ".join(sorted(changed))
+            return None
+        changed = [held for held in self.held if held.directory and held.attribute]
+        keys = sorted({f"{held.directory}'s {held.attribute}" for held in changed})
+        return Evidence(", ".join(keys), _directories(changed)) if keys else None
 
-    def lost_members(self, guard: Guard, loss: Measure | None) -> str:
-        """Losses of people or accounts that explain the loss of their memberships."""
-        if guard != "removed_memberships":
-            return ""
-        return self._beyond("removed", loss.directory if loss else None)
+    def lost_members(self, guard: Guard, loss: Measure | None) -> Evidence | None:
+        """Losses of accounts, if most of the lost memberships were these accounts'."""
+        if guard != "removed_memberships" or loss is None or 2 * loss.by_removed < loss.count:
+            return None
+        memberships = self._own(guard, None)
+        affected = {own.directory for own in memberships if own.by_removed}
+        removed = self._own("removed", loss.directory)
+        return _beyond(own for own in removed if own.directory in affected or not memberships)
 
-    def losses_of_directories(self, guard: Guard, loss: Measure | None) -> str:
+    def losses_of_directories(self, guard: Guard, loss: Measure | None) -> Evidence | None:
         """The same losses in directories, if they exceed their limits."""
         if loss is None or loss.directory:
-            return ""
-        return self._beyond(guard, None, loss.attribute)
+            return None
+        return _beyond(self._own(guard, None, loss.attribute))
 
-    def one_directory(self, guard: Guard, loss: Measure | None) -> str:
+    def one_directory(self, guard: Guard, loss: Measure | None) -> Evidence | None:
         """The loss of the one directory that has nearly all of it."""
         if loss is None or loss.directory:
-            return ""
+            return None
         own = self._own(guard, None, loss.attribute)
         most = max(own, key=lambda other: other.count, default=None)
         total = sum(other.count for other in own)
         nearly_all = most and len(own) > 1 and most.count >= NEARLY_ALL * total > 0
-        return most.found if most and nearly_all else ""
+        return _evidence([most]) if most and nearly_all else None
 
-    def lost_accounts(self, guard: Guard, loss: Measure | None) -> str:
+    def lost_accounts(self, guard: Guard, loss: Measure | None) -> Evidence | None:
         """Directories that lost accounts, and with them the values that only these had."""
         if guard != "correlation" and (guard not in BY_ATTRIBUTE or (loss and loss.directory)):
-            return ""
-        gone = (held for held in self.held if held.guard == "removed" and held.directory)
-        return "; ".join(held.found for held in gone)
+            return None
+        return _evidence([held for held in self.held if held.guard == "removed" and held.directory])
 
     def _behind(self, guard: Guard, loss: Measure | None, names: Iterable[str]) -> list[str]:
         """Those of the directories that explain a loss: it is their own, or nearly all of the loss of people.
@@ -146,15 +165,24 @@ class CauseFinder:
             and (other.guard, other.attribute) == (guard, attribute)
         ]
 
-    def _beyond(self, guard: Guard, directory: str | None, attribute: str | None = None) -> str:
-        """The losses of `_own` that exceed their limits."""
-        beyond = (other for other in self._own(guard, directory, attribute) if other.exceeds)
-        return "; ".join(other.found for other in beyond)
+
+def _beyond(losses: Iterable[Measure]) -> Evidence | None:
+    """The losses that exceed their limits."""
+    return _evidence([loss for loss in losses if loss.exceeds])
 
 
-Evidence = Callable[[CauseFinder, Guard, Measure | None], str | bool]
+def _evidence(losses: Sequence[Measure]) -> Evidence | None:
+    found = "; ".join(loss.found for loss in losses)
+    return Evidence(found, _directories(losses)) if losses else None
 
-CAUSES: tuple[tuple[Cause, Evidence, str], ...] = (
+
+def _directories(losses: Iterable[Measure]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(loss.directory for loss in losses if loss.directory))
+
+
+Finder = Callable[[CauseFinder, Guard, Measure | None], Evidence | None]
+
+CAUSES: tuple[tuple[Cause, Finder, str], ...] = (
     ("directory_missing", CauseFinder.missing_directories, "{}."),
     (
         "scope_changed",

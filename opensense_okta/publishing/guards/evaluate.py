@@ -7,13 +7,13 @@ Verdicts are for events and manifests; only `examples` returns names of people.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import get_args
+from typing import TypedDict, get_args
 
 import duckdb
 
 from opensense_okta.config.models import Guards, RemovedGuard
 from opensense_okta.config.text import plural
-from opensense_okta.publishing.guards.causes import CauseFinder
+from opensense_okta.publishing.guards.causes import CauseFinder, LikelyCause
 from opensense_okta.publishing.guards.measures import HALF_OF, Loss, Measure, measure
 from opensense_okta.publishing.guards.model import (
     BY_ATTRIBUTE,
@@ -202,13 +202,12 @@ def _judged(losses: Iterable[Measure], case: CauseFinder) -> Iterator[Verdict]:
 
 
 def _held(loss: Measure, case: CauseFinder) -> Verdict:
-    cause, words = case.cause(loss.guard, loss)
+    cause = case.cause(loss.guard, loss)
     return _verdict(
         loss,
         attribute=loss.attribute,
-        passed=False,
         cause=cause,
-        message=f"{loss.found}: {loss.exceeds}. {loss.held_beyond} Likely cause: {words}",
+        message=f"{loss.found}: {loss.exceeds}. {loss.held_beyond} Likely cause: {cause.words}",
     )
 
 
@@ -225,21 +224,37 @@ def _verdict(
     *,
     message: str,
     attribute: str | None = None,
-    passed: bool = True,
-    cause: Cause | None = None,
+    cause: LikelyCause | None = None,
 ) -> Verdict:
+    """The verdict on a loss; without a cause the loss is within its limits."""
     return Verdict(
         name=loss.guard,
         directory=loss.directory,
         attribute=attribute,
-        passed=passed,
+        passed=cause is None,
         count=loss.count,
         of=loss.of,
         percent=round(loss.percent, 2),
         limits=loss.limits,
-        cause=cause,
         message=message,
+        found=loss.found,
+        exceeds=loss.exceeds,
+        **_explained(cause),
     )
+
+
+class _Explained(TypedDict):
+    """The fields of a verdict that say why."""
+
+    cause: Cause | None
+    because: str
+    directories: tuple[str, ...]
+
+
+def _explained(cause: LikelyCause | None) -> _Explained:
+    if cause is None:
+        return {"cause": None, "because": "", "directories": ()}
+    return {"cause": cause.kind, "because": cause.words, "directories": cause.directories}
 
 
 # Correlation: whether people are still matched across directories.
@@ -290,12 +305,12 @@ def _correlation(links: _Links, limit: RemovedGuard, case: CauseFinder) -> Itera
 
 
 def _linked(links: _Links, case: CauseFinder) -> Verdict:
-    cause, words = case.cause("correlation", None) if links.fell else (None, "")
-    says = (
+    cause = case.cause("correlation", None) if links.fell else None
+    found = (
         f"{links.linked_after:,} of {links.people_after:,} active people ({links.after:.1f} %) have several"
-        f" accounts; {links.linked_before:,} of {links.people_before:,} ({links.before:.1f} %) had."
-        f" The limits are {LINKED} people together with {POINTS} points of 100."
+        f" accounts; {links.linked_before:,} of {links.people_before:,} ({links.before:.1f} %) had"
     )
+    says = f"{found}. The limits are {LINKED} people together with {POINTS} points of 100."
     return Verdict(
         name="correlation",
         passed=not links.fell,
@@ -303,15 +318,22 @@ def _linked(links: _Links, case: CauseFinder) -> Verdict:
         of=links.linked_before,
         percent=round(max(links.before - links.after, 0), 2),
         limits={"count": LINKED, "points": POINTS},
-        cause=cause,
-        message=f"{says} Likely cause: {words}" if links.fell else says,
+        message=f"{says} Likely cause: {cause.words}" if cause else says,
+        found=found,
+        **_explained(cause),
     )
 
 
 def _merged(links: _Links, limit: RemovedGuard, case: CauseFinder) -> Verdict:
-    cause, words = case.cause("correlation", None)
-    if cause == "unknown":
+    cause = case.cause("correlation", None)
+    if cause.kind == "unknown":
         words = "accounts of a directory have other people's values in what they are matched by."
+        cause = LikelyCause("unknown", words)
+    found = (
+        f"{links.merged:,} of {links.people_before:,} active people ({links.merged_percent:.1f} %)"
+        " became one with another"
+    )
+    exceeds = f"more than {limit.count:,} and more than {limit.percent:g} %"
     return Verdict(
         name="correlation",
         passed=False,
@@ -319,8 +341,8 @@ def _merged(links: _Links, limit: RemovedGuard, case: CauseFinder) -> Verdict:
         of=links.people_before,
         percent=round(links.merged_percent, 2),
         limits={"count": limit.count, "percent": limit.percent},
-        cause=cause,
-        message=f"{links.merged:,} of {links.people_before:,} active people ({links.merged_percent:.1f} %)"
-        f" became one with another: more than {limit.count:,} and more than {limit.percent:g} %."
-        f" Likely cause: {words}",
+        message=f"{found}: {exceeds}. Likely cause: {cause.words}",
+        found=found,
+        exceeds=exceeds,
+        **_explained(cause),
     )

@@ -16,6 +16,7 @@ class Loss(BaseModel):
 
     Attributes:
         gone: the part of `count` that does not exist any more; the rest is inactive.
+        by_removed: the lost memberships whose person has no active account left in the group's directory.
         staying: people, or accounts of the directory, that are active on both days.
         known: whether the attribute still exists.
     """
@@ -28,6 +29,7 @@ class Loss(BaseModel):
     count: int
     of: int
     gone: int
+    by_removed: int
     staying: int
     known: bool
 

@@ -59,6 +59,11 @@ class Verdict(CheckResult):
         count, of, percent: the loss, the number before, and their ratio in percent.
         limits: the limits, by their names in the organization file.
         cause: the likely cause; None if the guard passed.
+        found: the loss, as the beginning of a sentence; empty if there is none, or if an older version
+            stored the verdict.
+        exceeds: the limit that it exceeds, in words; empty if it exceeds none.
+        because: the likely cause in words.
+        directories: the directories where the cause is, if it is known to be in some.
     """
 
     name: Guard = Field(validation_alias=AliasChoices("name", "guard"))
@@ -68,6 +73,10 @@ class Verdict(CheckResult):
     percent: float = 0.0
     limits: Mapping[str, float] = {}
     cause: Cause | None = None
+    found: str = ""
+    exceeds: str = ""
+    because: str = ""
+    directories: tuple[str, ...] = ()
 
     @model_validator(mode="before")
     @classmethod

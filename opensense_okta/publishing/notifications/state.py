@@ -144,7 +144,7 @@ def held_back(organization: str, judgement: Judgement, last: Published | None) -
         kind="held",
         key=f"held {' '.join(sorted(tripped))}",
         day=judgement.day,
-        what=" ".join(judgement.reasons),
+        what="\n".join(judgement.reasons),
         remedy=held.remedy,
     )
 

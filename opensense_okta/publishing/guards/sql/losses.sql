@@ -7,8 +7,23 @@
 -- One statement for each kind of measure: one statement for all would need too much memory.
 create or replace temp table guard_measures (
     guard varchar, directory varchar, attribute varchar,
-    count bigint default 0, "of" bigint, gone bigint default 0
+    count bigint default 0, "of" bigint, gone bigint default 0, by_removed bigint default 0
 );
+
+create or replace temp view memberships_gone as
+select person_id, before as group_id
+from changes
+where change = 'removed' and attribute = 'membership';
+
+create or replace temp view group_directories as
+select group_id, unnest(list_distinct(list_transform(sources, lambda s: split_part(s, '/', 1)))) as directory
+from old_groups;
+
+-- The directories in which a person has an account that is active on both days.
+create or replace temp view directories_staying as
+select distinct person_id, directory
+from old_accounts
+semi join accounts_staying using (directory, id);
 
 -- A merged person is not removed while the person with the new id is active.
 insert into guard_measures by name
@@ -37,33 +52,41 @@ group by directory;
 insert into guard_measures by name
 select
     'removed_memberships' as guard,
-    (select count(*) from changes where change = 'removed' and attribute = 'membership') as count,
+    (from memberships_gone select count(*)) as count,
     count(*) as "of"
 from old_memberships;
 
 -- A membership belongs to each directory that both its group and its person come from. These may be
 -- several, because groups of the same name may be merged.
 insert into guard_measures by name
-with sources as (
-    select group_id, unnest(list_distinct(list_transform(sources, lambda s: split_part(s, '/', 1)))) as directory
-    from old_groups
-),
-gone as (
-    select person_id, before as group_id, true as gone
-    from changes
-    where change = 'removed' and attribute = 'membership'
-)
 select
     'removed_memberships' as guard,
     directory,
-    count(gone) as count,
-    count(*) as "of"
-from old_memberships
-join sources using (group_id)
+    count(gone.group_id) as count,
+    count(*) as "of",
+    count(gone.group_id) filter (where staying.person_id is null) as by_removed
+from old_memberships m
+join group_directories using (group_id)
 join old_people p using (person_id)
-left join gone using (person_id, group_id)
+left join memberships_gone gone using (person_id, group_id)
+left join directories_staying staying using (person_id, directory)
 where list_contains(p.directories, directory)
 group by directory;
+
+-- Of all memberships: those whose person has no account left in a directory that the group comes from.
+update guard_measures
+set by_removed = (
+    from memberships_gone
+    anti join (
+        select gone.person_id, gone.group_id
+        from memberships_gone gone
+        left join group_directories g using (group_id)
+        join directories_staying s
+            on s.person_id = gone.person_id and s.directory = coalesce(g.directory, s.directory)
+    ) using (person_id, group_id)
+    select count(*)
+)
+where guard = 'removed_memberships' and directory is null;
 
 create or replace temp table people_staying as
 select person_id
