@@ -28,6 +28,7 @@ SLOW_MODULES = frozenset(
         "orchestration/test_assets.py",
         "orchestration/test_jobs.py",
         "orchestration/test_notifications.py",
+        "orchestration/test_selections.py",
         "publishing/exports/test_export_sftp.py",
         "publishing/exports/test_exports.py",
         "publishing/test_explain.py",

@@ -106,6 +106,25 @@ def take_snapshot(
         return manifest
 
 
+def stored_snapshot(
+    organization: Organization, directory: str, day: date, lake: Lake
+) -> SnapshotManifest:
+    """The stored snapshot of the day; nothing is read.
+
+    Raises:
+        PastDay: there is none.
+    """
+    with _with_subject(f"{organization.name}/{directory}"):
+        stored = lake.snapshot(directory, day).manifest(SnapshotManifest)
+        if stored is None:
+            raise PastDay(
+                f"There is no snapshot of {day}, and checks alone read nothing.",
+                impact="Nothing that is stored was touched.",
+                remedy="Materialize the tables of the directory.",
+            )
+        return stored
+
+
 def settings_digest(settings: Directory) -> str:
     """A digest of the source and the scope of a read."""
     source_scope = kind_of(settings).source_scope(settings)

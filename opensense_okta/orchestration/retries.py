@@ -38,6 +38,9 @@ from opensense_okta.orchestration.runs import facts_by_day, recent_runs
 LOOK_BACK: Final = timedelta(days=2)
 """Runs that ended longer ago are not retried any more. All attempts take less than a day."""
 
+INTERVAL: Final = 60
+"""How often the sensor is evaluated, in seconds."""
+
 SENSOR_DAEMON: Final = "SENSOR"
 """The part of Dagster's daemon that evaluates sensors, as its heartbeats name it."""
 
@@ -67,7 +70,7 @@ def build_retry_sensor(
         name=names.RETRIES,
         description="Retries runs that failed with a transient error, with growing delays.",
         jobs=list(jobs.jobs or []),
-        minimum_interval_seconds=60,
+        minimum_interval_seconds=INTERVAL,
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
     def retries(context: dg.SensorEvaluationContext) -> dg.SensorResult:

@@ -1,6 +1,6 @@
 """The assets of one organization: the tables of each directory, the resolved tables, what is published."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import Any, get_args
@@ -9,8 +9,9 @@ import dagster as dg
 from pydantic import Field
 
 from opensense_okta.config.models import Organization
-from opensense_okta.directories.checks import TABLES
-from opensense_okta.directories.read import take_snapshot
+from opensense_okta.directories.checks import TABLES, CheckResult
+from opensense_okta.directories.read import stored_snapshot, take_snapshot
+from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.directories.snapshot_checks import CHECKS, check_snapshot
 from opensense_okta.orchestration import names
 from opensense_okta.orchestration.approval import Publishing, log_held_back, record_approval
@@ -39,7 +40,7 @@ from opensense_okta.publishing.published import comparison_targets, published, r
 from opensense_okta.publishing.report.report import write_report
 from opensense_okta.resolution.checks import RESOLUTION_CHECKS, check_resolved_day
 from opensense_okta.resolution.resolve import TABLES as RESOLVED_TABLES
-from opensense_okta.resolution.resolve import resolve
+from opensense_okta.resolution.resolve import ResolvedManifest, resolve
 from opensense_okta.resolution.rule_advice import advise
 from opensense_okta.storage.lake import Lake
 
@@ -89,8 +90,13 @@ def _step(
     The resources are required by key, because the key of the lock has the organization's name, and Dagster
     accepts either keys or typed parameters, not both. Each organization has its own lock: a run that
     materializes assets of several takes all of them.
+
+    A step of several tables can be selected in part, because the UI offers each table. It still makes all
+    of them: `_selected` reports the others beside the run's own. Dagster refuses backfills of steps that
+    cannot be selected in part where their tables have different numbers of inputs in the backfill.
     """
     return dg.multi_asset(
+        can_subset=len(specs) > 1,
         name=op,
         description=description,
         specs=specs,
@@ -124,6 +130,29 @@ def _work(
         yield date.fromisoformat(context.partition_key), lakes.of(organization.name)
 
 
+def _selected(context: dg.AssetExecutionContext, results: Results) -> Results:
+    """Passes on what the run selected; a table that was made with it is reported all the same."""
+    checks = context.selected_asset_check_keys
+    for result in results:
+        if isinstance(result, dg.AssetCheckResult):
+            if dg.AssetCheckKey(_key(result), result.check_name or "") in checks:
+                yield result
+        elif result.asset_key in context.selected_asset_keys:
+            yield result
+        elif context.selected_asset_keys:
+            context.log_event(
+                dg.AssetMaterialization(
+                    _key(result), partition=context.partition_key, metadata=result.metadata
+                )
+            )
+
+
+def _key(result: dg.MaterializeResult[None] | dg.AssetCheckResult) -> dg.AssetKey:
+    if result.asset_key is None:
+        raise ValueError("a result of a step with several tables names its table")
+    return result.asset_key
+
+
 def _directory(
     organization: Organization, directory: str, lakes: LakeResource
 ) -> dg.AssetsDefinition:
@@ -151,11 +180,16 @@ def _directory(
         watcher: Watcher = getattr(context.resources, names.PROGRESS)
         with _work(context, organization, directory) as (day, lake):
             lake.sweep(datetime.now(UTC))
-            listener = watcher.listener(context, directory)
-            manifest = take_snapshot(organization, directory, day, lake, run, listener)
-        partition = lake.snapshot(directory, day)
-        how_read = metadata.snapshot_metadata(manifest, kept=manifest.run_id != run.id)
-        results = check_snapshot(manifest)
+            if context.selected_asset_keys:
+                listener = watcher.listener(context, directory)
+                manifest = take_snapshot(organization, directory, day, lake, run, listener)
+            else:  # checks alone
+                manifest = stored_snapshot(organization, directory, day, lake)
+        yield from _selected(context, results(lake, manifest, kept=manifest.run_id != run.id))
+
+    def results(lake: Lake, manifest: SnapshotManifest, *, kept: bool) -> Results:
+        partition = lake.snapshot(directory, manifest.day)
+        how_read = metadata.snapshot_metadata(manifest, kept=kept)
         for table in TABLES:
             yield dg.MaterializeResult(
                 asset_key=key(table),
@@ -164,12 +198,9 @@ def _directory(
                     **how_read,
                     "set_aside": manifest.set_aside[table],
                 },
-                check_results=[
-                    metadata.check_result(result, key(table))
-                    for result in results
-                    if result.subject == table
-                ],
             )
+        for result in check_snapshot(manifest):
+            yield metadata.check_result(result, key(result.subject))
 
     return read
 
@@ -183,30 +214,21 @@ def _resolved(organization: Organization, lakes: LakeResource) -> dg.AssetsDefin
         names.resolve_op(organization.name),
         "Resolves the newest snapshots up to the day into people, by the organization's rules.",
         resolved_specs(organization, lakes.folder(organization.name)),
-        [
-            *(
-                check_spec(
-                    organization,
-                    check.name,
-                    key(check.table),
-                    check.question,
-                    blocks=check.blocks_publishing,
-                )
-                for check in RESOLUTION_CHECKS
-            ),
-            check_spec(
-                organization,
-                RULES_EFFECTIVE,
-                key("provenance"),
-                "Does every rule of the organization file have an effect?",
-                blocks=False,
-            ),
-        ],
+        [*_resolution_checks(organization)],
     )
     def resolved(context: dg.AssetExecutionContext) -> Results:
         with _work(context, organization) as (day, lake):
-            manifest = resolve(organization, day, lake)
+            if context.selected_asset_keys:
+                manifest = resolve(organization, day, lake)
+            else:  # checks alone
+                manifest = resolved_day(lake, day)
             before = comparison_targets(lake, day).before
+        checked = check_resolved_day(manifest, before.manifest(lake) if before else None)
+        yield from _selected(context, results(lake, day, manifest, checked))
+
+    def results(
+        lake: Lake, day: date, manifest: ResolvedManifest, checked: Iterable[CheckResult]
+    ) -> Results:
         sources = {
             f"snapshot_of_{directory}": str(source.day)
             for directory, source in manifest.sources.items()
@@ -221,11 +243,26 @@ def _resolved(organization: Organization, lakes: LakeResource) -> dg.AssetsDefin
                     "rules": manifest.rules,
                 },
             )
-        for result in check_resolved_day(manifest, before.manifest(lake) if before else None):
+        for result in checked:
             yield metadata.check_result(result, key(result.subject))
         yield metadata.advice_result(advise(organization, lake, manifest), key("provenance"))
 
     return resolved
+
+
+def _resolution_checks(organization: Organization) -> Iterator[dg.AssetCheckSpec]:
+    for check in RESOLUTION_CHECKS:
+        key = asset_key(organization.name, check.table)
+        yield check_spec(
+            organization, check.name, key, check.question, blocks=check.blocks_publishing
+        )
+    yield check_spec(
+        organization,
+        RULES_EFFECTIVE,
+        asset_key(organization.name, "provenance"),
+        "Does every rule of the organization file have an effect?",
+        blocks=False,
+    )
 
 
 def _changes(organization: Organization, lakes: LakeResource) -> dg.AssetsDefinition:
