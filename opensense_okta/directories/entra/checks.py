@@ -35,6 +35,15 @@ CHECKS: tuple[Check, ...] = (
         failure_hint="If they have members, the app lacks the permission Member.Read.Hidden.",
     ),
     Check(
+        "guests_and_mailboxes_counted",
+        "raw_users",
+        blocks_publishing=False,
+        question="Are guests, shared mailboxes and rooms counted?",
+        predicate=lambda _n: True,
+        message="{guests:,} guests and {mailboxes:,} shared mailboxes or rooms are among {users:,} users.",
+        failure_hint="",
+    ),
+    Check(
         "statuses_known",
         "raw_users",
         blocks_publishing=False,

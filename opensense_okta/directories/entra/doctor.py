@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+from opensense_okta.config.attributes import pointer_to
 from opensense_okta.config.directory_models import EntraDirectory
 from opensense_okta.config.secret import SecretMissing
 from opensense_okta.directories.checks import CheckResult
@@ -15,7 +16,7 @@ from opensense_okta.directories.diagnosis import (
 )
 from opensense_okta.directories.entra import errors as entra_errors
 from opensense_okta.directories.entra import reader as entra
-from opensense_okta.directories.entra.records import read_members, read_page
+from opensense_okta.directories.entra.records import read_members, read_page, sample
 from opensense_okta.directories.errors import DirectoryError, Gone
 from opensense_okta.directories.http.client import Answer, Api, connect
 from opensense_okta.directories.http.keys import read_certificate
@@ -55,11 +56,8 @@ async def _read(api: Api, directory: EntraDirectory) -> AsyncIterator[CheckResul
     yield examine_clock(answer, "Microsoft Graph")
     for credentials in _credentials(directory):
         yield credentials
-    yield (
-        CheckResult.make("sample", "passed", f"{len(users.ids)} users on the first page.")
-        if users.ids
-        else CheckResult.make("sample", "error", "Graph lists no users at all.", entra_errors.GRANT)
-    )
+    for result in _sample(directory, users):
+        yield result
     _, groups = await _page(api, entra.GROUPS)
     for group in groups.ids[:1]:
         with suppress(Gone):  # it was deleted since it was listed
@@ -72,6 +70,32 @@ async def _read(api: Api, directory: EntraDirectory) -> AsyncIterator[CheckResul
         f" {directory.requests_per_second:g} calls a second (requests_per_second); the smallest tenants"
         f" allow an app about {SMALLEST_TENANT}.",
     )
+
+
+def _sample(directory: EntraDirectory, records: Records) -> list[CheckResult]:
+    """What the first page of users shows."""
+    users = sample(records)
+    if not users.users:
+        says = "Graph lists no users at all."
+        return [CheckResult.make("sample", "error", says, entra_errors.GRANT)]
+    if 2 * users.without_status > users.users:
+        return [result_of(entra_errors.unreadable_users(users.without_status, users.users))]
+    says = (
+        f"{users.users} users on the first page; {users.guests} are guests and {users.mailboxes} shared"
+        " mailboxes or rooms."
+    )
+    listed = CheckResult.make("sample", "passed", says)
+    if not users.only_in_login or pointer_to(directory, "email") != "/mail":
+        return [listed]
+    says = (
+        f"{users.only_in_login} of {users.users} users on the first page have no `mail`, but a"
+        " userPrincipalName in the form of an address."
+    )
+    remedy = (
+        "They have no email here. If people sign in with their e-mail addresses, set `email:"
+        " userPrincipalName` under `attributes` of the directory."
+    )
+    return [listed, CheckResult.make("addresses", "warning", says, remedy)]
 
 
 async def _page(api: Api, url: str, *, members: bool = False) -> tuple[Answer, Records]:

@@ -124,6 +124,15 @@ def error(answer: Answer) -> errors.DirectoryError | None:
     return meaning.because(evidence, retry_after(answer))
 
 
+def unreadable_users(without_status: int, listed: int) -> errors.AccessDenied:
+    """The error for a listing of users that shows ids, but not whether the accounts are enabled."""
+    return errors.AccessDenied(
+        f"Microsoft Graph lists users without their properties: {without_status:,} of {listed:,} do not say"
+        " whether the account is enabled.",
+        remedy="The app lacks the permission User.Read.All. " + GRANT,
+    )
+
+
 def busy(answer: Answer) -> bool:
     """Whether fewer requests should run at once.
 

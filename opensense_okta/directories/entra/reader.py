@@ -203,7 +203,13 @@ class Reader:
             email=pointer_to(self._directory, "email"),
             statuses_gone=["DISABLED"],  # rooms and shared mailboxes among them
         )
-        evidence = self._sql.rows("evidence.sql", tuple[str, int], users_counted=self._counted)
+        evidence = self._sql.rows(
+            "evidence.sql",
+            tuple[str, int],
+            users_counted=self._counted,
+            given_name=pointer_to(self._directory, "given_name"),
+            family_name=pointer_to(self._directory, "family_name"),
+        )
         return dict(evidence)
 
     async def _read_users(self, pages: Pages, budget: RateLimiter) -> None:
@@ -217,9 +223,14 @@ class Reader:
                 + entra_errors.GRANT,
             )
         self._counted = await self._count(pages.api, budget)
-        self._sql.run(
-            "users.sql", users_records=str(self._checkpoint.path("users")), users_listing=url
+        listed, without_status = self._sql.row(
+            "users.sql",
+            tuple[int, int],
+            users_records=str(self._checkpoint.path("users")),
+            users_listing=url,
         )
+        if 2 * without_status > listed:
+            raise entra_errors.unreadable_users(without_status, listed)
 
     async def _count(self, api: Api, budget: RateLimiter) -> int:
         """The number of users by the tenant's own count; 0 if it is not available."""

@@ -1,7 +1,9 @@
 """Pages of Microsoft Graph as records (docs/entra-api.md, "Paging" and "Members")."""
 
 import json
+import re
 from contextlib import suppress
+from dataclasses import dataclass
 
 import msgspec
 
@@ -11,7 +13,64 @@ from opensense_okta.directories.json_text import MALFORMED, members
 from opensense_okta.directories.records import Records, are_plain, read_records
 
 USER = "user"
+_ADDRESS = re.compile(r"[^@\s#]+@[^@\s]+\.[^@\s]+")
+_INITIAL_DOMAINS = (".onmicrosoft.com", ".onmicrosoft.us", ".onmschina.cn")
 _OF_GRAPH = "#microsoft.graph."
+
+
+@dataclass(frozen=True)
+class UserSample:
+    """Counts of some users, by what their properties say.
+
+    Attributes:
+        users: how many there are.
+        without_status: those that do not say whether the account is enabled.
+        guests: those that were invited from another company.
+        mailboxes: shared mailboxes and rooms: nobody signs in, and they have no person's names.
+        only_in_login: enabled members without `mail`, with an address as `userPrincipalName`.
+    """
+
+    users: int
+    without_status: int
+    guests: int
+    mailboxes: int
+    only_in_login: int
+
+
+class _User(msgspec.Struct, rename="camel"):
+    account_enabled: object = None
+    user_type: object = None
+    mail: object = None
+    user_principal_name: object = None
+    given_name: object = None
+    surname: object = None
+
+    @property
+    def guest(self) -> bool:
+        return str(self.user_type).lower() == "guest"
+
+    @property
+    def mailbox(self) -> bool:
+        named = self.given_name or self.surname
+        return self.account_enabled is False and bool(self.mail) and not named and not self.guest
+
+    @property
+    def only_in_login(self) -> bool:
+        login = str(self.user_principal_name or "")
+        own = _ADDRESS.fullmatch(login) and not login.lower().endswith(_INITIAL_DOMAINS)
+        return self.account_enabled is True and not self.mail and bool(own) and not self.guest
+
+
+def sample(records: Records) -> UserSample:
+    """Counts of the users of a page."""
+    users = [msgspec.json.decode(row, type=_User) for row in records.rows]
+    return UserSample(
+        users=len(users),
+        without_status=sum(user.account_enabled is None for user in users),
+        guests=sum(user.guest for user in users),
+        mailboxes=sum(user.mailbox for user in users),
+        only_in_login=sum(user.only_in_login for user in users),
+    )
 
 
 class _Page(msgspec.Struct):

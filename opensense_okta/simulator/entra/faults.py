@@ -160,6 +160,20 @@ class EmptyPage(ChangedPage):
 
 
 @dataclass(kw_only=True)
+class UnreadableUsers(ChangedPage):
+    """Users show only their id, as without the permission User.Read.All."""
+
+    match: str = USERS
+    times: int | None = None
+
+    def change_page(self, call: Call, page: dict[str, Any]) -> None:
+        """Set all other properties to null."""
+        del call
+        for row in page["value"]:
+            row.update({name: None for name in row if name != "id"})
+
+
+@dataclass(kw_only=True)
 class UnreadableMembers(ChangedPage):
     """Members of one type show only their type and id, as without the permission to read them."""
 
@@ -261,6 +275,7 @@ KINDS: Mapping[str, type[Fault]] = {
     "lost-value": LostValue,
     "empty": Empty,
     "empty-page": EmptyPage,
+    "unreadable-users": UnreadableUsers,
     "unreadable-members": UnreadableMembers,
     "lost-members": LostMembers,
     "strange-records": StrangeRecords,

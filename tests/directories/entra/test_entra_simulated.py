@@ -76,6 +76,10 @@ def test_everything_is_read_as_it_is(entra: Simulator, tmp_path: Path) -> None:
         "members_nested": nested,
         "members_other": len(truth.others) - nested,
         "members_unreadable": 0,
+        "guests": sum(user["userType"] == "Guest" for user in truth.users),
+        "mailboxes": sum(
+            not user["accountEnabled"] and "givenName" not in user for user in truth.users
+        ),
         "statuses_unknown": 0,
     }
     assert {name: found.evidence[name] for name in counted} == counted
@@ -157,6 +161,7 @@ def test_one_odd_record_costs_no_other(
         (make_fault("lost-value", times=None), errors.ServerTrouble, True),
         (make_fault("expired-page", times=None), errors.CursorLost, True),
         (make_fault("denied"), errors.AccessDenied, False),
+        (make_fault("unreadable-users"), errors.AccessDenied, False),
         (make_fault("redirect", times=None), errors.UntrustedLink, False),
         (make_fault("throttled", seconds=900.0, times=None), errors.RateLimited, True),
         (make_fault("unavailable", times=None), errors.ServerTrouble, True),

@@ -127,7 +127,7 @@ def test_zero_users_leave_the_snapshot_before_as_it_was(
 @pytest.mark.parametrize(
     ("users", "complaint"),
     [
-        ([user(n, accountEnabled=None) for n in range(5)], {"statuses_known"}),
+        ([user(n, accountEnabled=None if n < 2 else True) for n in range(5)], {"statuses_known"}),
         ([user(1, mail=None), user(2, mail="nobody")], {"emails_well_formed", "size_stable"}),
         ([user(n, accountEnabled=False, mail=None) for n in range(5)], set()),
         ([user(n, userPrincipalName="") for n in range(5)], {"logins_present"}),
@@ -141,6 +141,41 @@ def test_what_is_odd_about_users_is_told(
     tenant.users[:] = users
     tenant.members.clear()
     assert complaints(take(1)) == complaint
+
+
+def test_guests_and_shared_mailboxes_are_counted(take: Take, tenant: Tenant) -> None:
+    nameless = {"accountEnabled": False, "givenName": None, "surname": " "}
+    tenant.users[:] = [
+        user(1),
+        user(2, userType="Guest"),
+        user(3, userType="guest", **nameless),
+        user(4, **nameless),
+        user(5, **nameless),
+        user(6, **{**nameless, "mail": None}),  # a service account
+        user(7, accountEnabled=False),  # somebody who left
+    ]
+    tenant.members.clear()
+    manifest = take()
+    assert (manifest.evidence["guests"], manifest.evidence["mailboxes"]) == (2, 2)
+    says = {result.name: result.message for result in check_snapshot(manifest)}
+    assert says["guests_and_mailboxes_counted"] == (
+        "2 guests and 2 shared mailboxes or rooms are among 7 users."
+    )
+    assert complaints(manifest) == set()
+
+
+def test_a_listing_without_the_permission_is_refused_at_the_first_sync(
+    take: Take, tenant: Tenant, lake: Lake
+) -> None:
+    for record in tenant.users:
+        record.update({name: None for name in record if name != "id"})
+    error = failure(take)
+    assert type(error) is errors.AccessDenied
+    assert error.subject == "acme/entra"
+    assert "5 of 5 do not say whether the account is enabled" in error.message
+    assert "User.Read.All" in error.remedy
+    assert "user-1" not in str(error)
+    assert lake.snapshot("entra", TODAY).manifest(SnapshotManifest) is None
 
 
 def test_a_count_far_from_the_listing_is_told(take: Take, tenant: Tenant) -> None:
@@ -195,6 +230,47 @@ def test_a_mapped_field_that_nobody_has_is_told(take: Take, tenant: Tenant, lake
     assert bad(found) == {"attributes": "warning"}
     assert "pronouns (onPremisesExtensionAttributes/extensionAttribute1)" in found[-1].message
     assert "boss" not in found[-1].message
+
+
+def test_the_doctor_counts_guests_and_shared_mailboxes(
+    take: Take, tenant: Tenant, lake: Lake
+) -> None:
+    take()
+    tenant.users[0].update(accountEnabled=False, givenName=None, surname=None)
+    tenant.users[1].update(userType="Guest", mail=None, userPrincipalName="b_x.com#EXT#@acme.com")
+    tenant.users[2].update(mail=None, userPrincipalName="c@acme.onmicrosoft.com")
+    found = findings(tenant, lake)
+    assert bad(found) == {}
+    (listed,) = [one.message for one in found if one.name == "sample"]
+    assert listed == ("5 users on the first page; 1 are guests and 1 shared mailboxes or rooms.")
+
+
+def test_the_doctor_hints_at_addresses_that_are_only_in_the_sign_in_name(
+    take: Take, tenant: Tenant, lake: Lake
+) -> None:
+    take()
+    for record in tenant.users[:2]:
+        record["mail"] = None
+    found = findings(tenant, lake)
+    assert bad(found) == {"addresses": "warning"}
+    (hint,) = [one for one in found if one.name == "addresses"]
+    assert "2 of 5 users" in hint.message
+    assert "`email: userPrincipalName`" in hint.hint
+    assert "acme.com" not in hint.text
+    mapped = {"attributes": {"email": "userPrincipalName"}}
+    assert "addresses" not in bad(findings(tenant, lake, **mapped))
+
+
+def test_the_doctor_misses_the_permission_to_read_users(
+    take: Take, tenant: Tenant, lake: Lake
+) -> None:
+    take()
+    for record in tenant.users:
+        record.update({name: None for name in record if name != "id"})
+    found = findings(tenant, lake)
+    assert [(one.name, one.outcome) for one in found if "User.Read.All" in one.hint] == [
+        ("role", "error")
+    ]
 
 
 NO_TOKEN = {"error": "invalid_client", "error_codes": [7000222], "error_description": "AADSTS"}

@@ -5,6 +5,9 @@
 -- tables users_youngest, groups_youngest, groups_gone, members_read, members_found    of the read
 -- set variable users_counted = 893;                by the tenant itself; 0: it does not say
 -- set variable scope_groups = ['Staff*'];          NULL: all groups
+-- set variable email = '/mail';                    JSON pointers to where a profile keeps them
+-- set variable given_name = '/givenName';
+-- set variable family_name = '/surname';
 
 -- All listed users, in scope or not.
 insert into evidence select 'users_listed', count(*) from users_youngest;
@@ -34,6 +37,18 @@ select 'groups_hidden', count(*)
 from raw_groups
 where json_extract_string(profile, '$.visibility') = 'HiddenMembership'
 and id not in (select group_id from members_read);
+
+insert into evidence select 'guests', count(*) from raw_users where lower(type_id) = 'guest';
+
+-- Nobody signs in to a shared mailbox or a room, and it has no person's names (docs/entra-api.md, "Users").
+insert into evidence
+select 'mailboxes', count(*)
+from raw_users
+where status = 'DISABLED'
+and coalesce(lower(type_id), '') <> 'guest'
+and trim(coalesce(json_extract_string(profile, getvariable('email')), '')) <> ''
+and trim(coalesce(json_extract_string(profile, getvariable('given_name')), '')) = ''
+and trim(coalesce(json_extract_string(profile, getvariable('family_name')), '')) = '';
 
 insert into evidence select 'statuses_unknown', count(*) from raw_users where status = 'UNKNOWN';
 

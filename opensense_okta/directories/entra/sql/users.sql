@@ -20,4 +20,11 @@ semi join last_attempts using (listing, attempt)
 where listing = getvariable('users_listing');
 
 create or replace temp table users_youngest as
-select id, max(page) as page from users_read group by id;
+select
+    id,
+    max(page) as page,
+    bool_or(json_extract_string(record, '$.accountEnabled') is not null) as status_known
+from users_read
+group by id;
+
+select count(*) as listed, count(*) filter (not status_known) as without_status from users_youngest;
