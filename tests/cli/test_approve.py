@@ -24,6 +24,7 @@ from opensense_okta.storage.lake import Lake
 from tests.support.company import DAY, NOON
 from tests.support.events import keep_events_in_memory
 from tests.support.home import make_home
+from tests.support.lakes import once
 from tests.support.stored import group, organization, store, user
 
 YESTERDAY = DAY - timedelta(days=1)
@@ -79,21 +80,25 @@ def read(
     lake: Lake, *names: str, day: date = DAY, title: str | None = "Clerk", **evidence: int
 ) -> None:
     """A day with these people, read and resolved."""
-    store(
-        lake,
-        [user(name, {"displayName": name, "title": title}) for name in names],
-        [group("g1", "Everyone")],
-        [("g1", name) for name in names],
-        day=day,
-        evidence=evidence,
-    )
-    resolve(organization(), day, lake)
+
+    def done() -> None:
+        store(
+            lake,
+            [user(name, {"displayName": name, "title": title}) for name in names],
+            [group("g1", "Everyone")],
+            [("g1", name) for name in names],
+            day=day,
+            evidence=evidence,
+        )
+        resolve(organization(), day, lake)
+
+    once(lake, ("read", names, day, title, repr(evidence)), done)
 
 
 def put_out(lake: Lake, *names: str, day: date = YESTERDAY) -> None:
     """A day with these people, published."""
     read(lake, *names, day=day)
-    publish(organization(), lake, day)
+    once(lake, ("publish", day), lambda: publish(organization(), lake, day))
 
 
 @pytest.fixture(scope="module")

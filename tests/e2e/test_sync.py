@@ -130,14 +130,6 @@ def test_a_wrong_token_ends_with_1_says_what_to_do_and_leaves_what_is_published(
     assert "0" * 42 not in ended.stdout + ended.stderr
 
 
-def test_an_unknown_organization_ends_with_2(place: Place) -> None:
-    ended = place.run("sync", "acne")
-    assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr == (
-        f"There is no organization file {place.home}/organizations/acne.yaml. Did you mean acme?\n"
-    )
-
-
 @pytest.mark.usefixtures("first")
 def test_a_killed_sync_blocks_nobody_and_is_ended_by_the_next_which_shows_bars_on_a_terminal(
     place: Place,

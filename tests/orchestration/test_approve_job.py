@@ -21,6 +21,7 @@ from opensense_okta.publishing.published import resolved_day
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
 from tests.support.company import DAY, Company, Run, a_company, an_organization, definitions_of
+from tests.support.lakes import once
 from tests.support.stored import group, organization, store, user
 
 YESTERDAY = DAY - timedelta(days=1)
@@ -30,9 +31,13 @@ DIRECTORY = dg.AssetKey(["acme", "resolved_directory"])
 def prepare(lake: Lake, *names: str, days_ago: int = 0) -> None:
     """A day with these people, read and resolved."""
     day = DAY - timedelta(days=days_ago)
-    users = [user(name, {"displayName": name}) for name in names]
-    store(lake, users, [group("g1", "Everyone")], [("g1", name) for name in names], day=day)
-    resolve(organization(), day, lake)
+
+    def done() -> None:
+        users = [user(name, {"displayName": name}) for name in names]
+        store(lake, users, [group("g1", "Everyone")], [("g1", name) for name in names], day=day)
+        resolve(organization(), day, lake)
+
+    once(lake, ("prepare", names, day), done)
 
 
 @pytest.fixture(scope="module")

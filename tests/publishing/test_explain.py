@@ -21,6 +21,7 @@ from opensense_okta.publishing.publish import publish
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
 from tests.support.csv_snapshots import Record, account, store
+from tests.support.lakes import once
 from tests.support.stored import DAY
 
 YESTERDAY, TOMORROW = DAY - timedelta(days=1), DAY + timedelta(days=1)
@@ -94,9 +95,13 @@ def put_out(
     staff: Sequence[str] = (),
 ) -> None:
     """Publishes a day."""
-    snapshot(lake, day, hr, shop, staff=staff)
-    resolve(acme(), day, lake)
-    publish(acme(), lake, day)
+
+    def done() -> None:
+        snapshot(lake, day, hr, shop, staff=staff)
+        resolve(acme(), day, lake)
+        publish(acme(), lake, day)
+
+    once(lake, ("put out", day, repr((hr, shop, staff))), done)
 
 
 def standing(lake: Lake) -> StoredDay:

@@ -16,6 +16,7 @@ from opensense_okta.publishing.frames import PublishedDirectory
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
 from tests.support.approved import publish_approved
+from tests.support.lakes import once
 from tests.support.stored import DAY, company, group, store, user
 
 FIRST = DAY - timedelta(days=1)
@@ -40,9 +41,13 @@ def publish_day(lake: Lake, day: date, title: str) -> None:
         user("cy", {"email": "cy@acme.com", "title": "Clerk"}, status="DEPROVISIONED"),
     ]
     everyone = group("g1", "Everyone")
-    store(lake, users, [everyone], [("g1", "ada"), ("g1", "bob")], day=day)
-    resolve(ACME, day, lake)
-    publish_approved(ACME, lake, day)
+
+    def done() -> None:
+        store(lake, users, [everyone], [("g1", "ada"), ("g1", "bob")], day=day)
+        resolve(ACME, day, lake)
+        publish_approved(ACME, lake, day)
+
+    once(lake, ("publish", day, title), done)
 
 
 @pytest.fixture(scope="module")

@@ -109,7 +109,6 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
         cwd=REPOSITORY,
     ).stdout
     found = [line.split("\t") for line in told.splitlines()]

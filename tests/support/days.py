@@ -171,12 +171,15 @@ def a_company(
     latency: float = 0.0,
     clock_skew: float = 0.0,
     limits: Limits = UNHURRIED,
+    port: int = 0,
     **settings: Any,  # noqa: ANN401 - as the file has them
 ) -> Iterator[Company]:
     """acme, its Okta listening on loopback."""
     with (
         mock.patch.dict(os.environ, {"ACME_TOKEN": TOKEN}),
-        running(Simulator(org, limits=limits, latency=latency, clock_skew=clock_skew)) as okta,
+        running(
+            Simulator(org, limits=limits, latency=latency, clock_skew=clock_skew), port=port
+        ) as okta,
     ):
         yield Company(okta, Lake(root, "acme"), settings)
 

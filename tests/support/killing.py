@@ -51,15 +51,19 @@ def put_out(lake: Lake, day: date) -> None:
 def kill_at(step: int, lake: Lake) -> None:
     """Lets this process be killed at the step, and say on stdout what it was about to do.
 
-    The same change of the same file, again and again, is one step.
+    Each rename and each run of SQL is a step; of the other changes each kind is one, as what they leave
+    on disk is there when the next rename is killed.
     """
     steps: set[str] = set()
 
     def hook(event: str, arguments: tuple[object, ...]) -> None:
         about_to = _step(event, arguments, lake)
-        if about_to is None or about_to in steps:
+        if about_to is None:
             return
-        steps.add(about_to)
+        kind = about_to if about_to.startswith(("os.rename ", "run ")) else event
+        if kind in steps:
+            return
+        steps.add(kind)
         if len(steps) == step:
             os.write(1, f"{lake.folder.parent}\t{about_to}\n".encode())
             os.kill(os.getpid(), signal.SIGKILL)

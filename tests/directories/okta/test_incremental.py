@@ -1,8 +1,9 @@
 """Which members are read, which are carried over, and that both give the truth."""
 
 import math
+import shutil
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -38,17 +39,21 @@ def an_org(**options: bool) -> Org:
     return Org.create(users=60, groups=14, memberships=150, day=DAY, rates=LIVELY, **options)
 
 
-@pytest.fixture
-def acme(tmp_path: Path) -> Iterator[Company]:
-    """acme, read in full on the first day."""
-    with started(tmp_path) as company:
-        yield company
-
-
-@contextmanager
-def started(root: Path) -> Iterator[Company]:
+@pytest.fixture(scope="module")
+def first_day(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
+    """A lake with the first day, read in full, and the port on which Okta listened."""
+    root = tmp_path_factory.mktemp("first-day")
     with a_company(root, an_org()) as company:
         assert company.take().mode == "full"
+        return root, int(company.okta.url.rpartition(":")[2])
+
+
+@pytest.fixture
+def acme(first_day: tuple[Path, int], tmp_path: Path) -> Iterator[Company]:
+    """acme, read in full on the first day."""
+    root, port = first_day
+    shutil.copytree(root, tmp_path / "data")
+    with a_company(tmp_path / "data", an_org(), port=port) as company:
         yield company
 
 
@@ -62,9 +67,9 @@ def a_group(acme: Company) -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("with_deprovisioned", "days"), [(False, 30), (True, 10)], ids=["present", "all"]
+    ("with_deprovisioned", "days"), [(False, 15), (True, 8)], ids=["present", "all"]
 )
-def test_every_day_of_a_lively_month_is_read_to_the_row(
+def test_every_day_of_two_lively_weeks_is_read_to_the_row(
     tmp_path: Path, *, with_deprovisioned: bool, days: int
 ) -> None:
     org = an_org(everyone_has_deprovisioned=with_deprovisioned)
@@ -249,9 +254,8 @@ def how(snapshot: SnapshotManifest) -> tuple[str, int]:
             {"full_read_days": 3},
             [("full", 0), ("incremental", 1), ("incremental", 2), ("full", 0), ("incremental", 1)],
         ),
-        ({"full_read_days": 1}, [("full", 0)] * 5),
-        ({"memberships": "full"}, [("full", 0)] * 5),
-        ({}, [("full", 0), *[("incremental", days) for days in range(1, 5)]]),
+        ({"full_read_days": 1}, [("full", 0)] * 3),
+        ({"memberships": "full"}, [("full", 0)] * 3),
     ],
     ids=str,
 )
