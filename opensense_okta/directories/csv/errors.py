@@ -7,7 +7,12 @@ similar one: if a file has no header line, a person's data is in the place of th
 from collections.abc import Sequence
 
 from opensense_okta.config.text import nearest
-from opensense_okta.directories.errors import DirectoryError, IncompleteListing, Unreachable
+from opensense_okta.directories.errors import (
+    AnswerTooLarge,
+    DirectoryError,
+    IncompleteListing,
+    Unreachable,
+)
 
 EXPORT = "Correct the export, or ask whoever makes the file; then start the sync again."
 WAIT = (
@@ -52,6 +57,23 @@ def unencrypted(location: str, key: str) -> FileTrouble:
     return FileTrouble(
         f"{location} is not encrypted.",
         remedy=f"Correct `{key}`: use https: or sftp:. Plain http: and ftp: are only possible on loopback.",
+    )
+
+
+def unencrypted_redirect(host: str) -> FileTrouble:
+    """A web server that sends the reader to an address without encryption."""
+    return FileTrouble(
+        f"{host} redirects to an address that is not encrypted.",
+        remedy="Ask the owner of the server for an address that stays encrypted (https:).",
+    )
+
+
+def too_large(name: str, limit: int) -> AnswerTooLarge:
+    """A file that is larger than the limit, unpacked."""
+    return AnswerTooLarge(
+        f"{name} has more than {limit // 1_000_000} MB.",
+        remedy="Export only people and the columns that are mapped, or several files: a pattern such as"
+        " people-*.csv reads them all, each up to this size.",
     )
 
 

@@ -12,10 +12,13 @@ import fsspec  # type: ignore[import-untyped]  # it ships no types
 from fsspec.implementations.sftp import SFTPFileSystem  # type: ignore[import-untyped]  # neither
 
 from opensense_okta.directories.csv import errors as csv_errors
+from opensense_okta.directories.csv.web import WebFiles, web_error
 from opensense_okta.directories.errors import DirectoryError, Unreachable
+from opensense_okta.directories.http.transport import LARGEST_ANSWER
 from opensense_okta.storage.sftp import SshError, connect, find_server, path_of
 
 CHUNK = 1 << 20  # bytes read at once
+LARGEST_FILE = LARGEST_ANSWER  # bytes, unpacked; a million people with 25 columns have about 250 MB
 HIDDEN = (".", "~$")
 """Prefixes of the names of hidden files, and of the lock files of Word and Excel."""
 
@@ -52,21 +55,28 @@ class File:
             self.system.invalidate_cache()
             size = self.system.info(self.path).get("size")
         except Exception as error:  # noqa: BLE001 - each file system has errors of its own
-            raise _unreachable(self.name, error) from None
+            raise _unreachable(self.name, error, self.system) from None
+        if isinstance(size, int) and size > LARGEST_FILE:
+            raise csv_errors.too_large(self.name, LARGEST_FILE)
         return Stamp(size if isinstance(size, int) else None, self._modified())
 
     def chunks(self) -> Iterator[bytes]:
         """Its bytes.
 
         Raises:
+            AnswerTooLarge: it is larger than a file of a directory can be.
             Unreachable: the file system does not answer, or denies access.
         """
+        size = 0
         try:
             with self.system.open(self.path, "rb") as file:
                 while chunk := file.read(CHUNK):
+                    size += len(chunk)
+                    if size > LARGEST_FILE:
+                        raise csv_errors.too_large(self.name, LARGEST_FILE)
                     yield chunk
         except Exception as error:  # noqa: BLE001 - each file system has errors of its own
-            raise _unreachable(self.name, error) from None
+            raise _unreachable(self.name, error, self.system) from None
 
     def _modified(self) -> datetime | None:
         try:
@@ -105,7 +115,7 @@ def find_files(location: str, key: str) -> list[File]:
         found = _found(system, path, pattern=pattern)
         readable = [path for path, kind in sorted(found.items()) if _is_file(system, path, kind)]
     except Exception as error:  # noqa: BLE001 - each file system has errors of its own
-        raise _unreachable(shown, error) from None
+        raise _unreachable(shown, error, system) from None
     if not found:
         raise csv_errors.missing(shown, key, pattern=pattern)
     if not readable:
@@ -165,8 +175,10 @@ def _name(system: Any, path: str) -> str:  # noqa: ANN401 - fsspec has no types
     return path if "file" in protocols else without_secrets(str(system.unstrip_protocol(path)))
 
 
-def _unreachable(name: str, error: Exception) -> DirectoryError:
+def _unreachable(name: str, error: Exception, system: object = None) -> DirectoryError:
     """The error to report. A file system's own message may contain an address with a password."""
+    if (known := web_error(system, error)) is not None:
+        return known
     if isinstance(error, SshError):
         remedy = error.remedy[0].upper() + error.remedy[1:]
         return Unreachable(error.message, remedy=remedy, transient=error.transient)
@@ -206,6 +218,8 @@ class KnownServer(SFTPFileSystem):  # type: ignore[misc]  # fsspec has no types
 
 
 def register() -> None:
-    """Makes fsspec use `KnownServer` for `sftp:` and `ssh:` addresses."""
+    """Makes fsspec use `KnownServer` for `sftp:` and `ssh:` addresses, and `WebFiles` for the web's."""
     for protocol in KnownServer.protocol:
         fsspec.register_implementation(protocol, KnownServer, clobber=True)
+    for protocol in ("http", "https"):
+        fsspec.register_implementation(protocol, WebFiles, clobber=True)

@@ -17,6 +17,7 @@ from opensense_okta.config.file_url import is_loopback
 from opensense_okta.directories.errors import ProxyTrouble
 
 DEFAULT_PORTS: Mapping[str, int] = {"http": 80, "https": 443}
+REFUSED, BLOCKED = 407, 403  # statuses of a proxy
 _HOST = re.compile(r"[\w.-]+")
 _EXEMPT = re.compile(r"\*|<local>|(?:[\w.*-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 _SEPARATORS = re.compile(r"[,\s]+")
@@ -52,6 +53,34 @@ def proxy_for(url: str, environment: Mapping[str, str] = os.environ) -> Proxy | 
         if value:
             return None if _is_exempt(target, environment) else _proxy(variable, value)
     return None
+
+
+def proxy_refused(proxy: Proxy | None, status: int | None) -> ProxyTrouble:
+    """What the proxy's answer means; its own words are not quoted.
+
+    Args:
+        proxy: the proxy; None if it is not known.
+        status: of its answer; None if it could not be reached.
+    """
+    variable = proxy.variable if proxy else "HTTPS_PROXY"
+    named = f"The proxy that the environment variable {variable} names"
+    if status == REFUSED:
+        return ProxyTrouble(
+            f"{named} does not accept its user and password (407).",
+            remedy=f"Set {variable} with the user and password that the proxy knows, as"
+            " http://USER:PASSWORD@HOST:PORT.",
+        )
+    if status == BLOCKED:
+        return ProxyTrouble(
+            f"{named} refuses the connection (403).",
+            remedy="Ask the administrators of the proxy to allow the host of the directory, or add the host"
+            " to NO_PROXY.",
+        )
+    return ProxyTrouble(
+        f"{named} makes no connection ({status or 'it cannot be reached'}).",
+        remedy=f"It is retried automatically; if it continues, check {variable} and the proxy.",
+        transient=True,
+    )
 
 
 def _variable(name: str, environment: Mapping[str, str]) -> tuple[str, str]:

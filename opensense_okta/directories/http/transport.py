@@ -11,15 +11,14 @@ from collections.abc import AsyncIterator, Iterator
 
 import httpx
 
-from opensense_okta.directories.errors import AnswerTooLarge, ProxyTrouble, ServerTrouble
-from opensense_okta.directories.http.proxy import Proxy, proxy_for
+from opensense_okta.directories.errors import AnswerTooLarge, ServerTrouble
+from opensense_okta.directories.http.proxy import Proxy, proxy_for, proxy_refused
 
 LARGEST_ANSWER = (
     256_000_000  # bytes, unpacked; pages of 1000 users with long profiles have about 10 MB
 )
 PIECE = 1 << 16  # bytes, unpacked
 ENCODINGS = "gzip, deflate"
-REFUSED, BLOCKED = 407, 403  # statuses of a proxy
 
 
 class Transport(httpx.AsyncBaseTransport):
@@ -45,7 +44,8 @@ class Transport(httpx.AsyncBaseTransport):
         try:
             response = await self._via(proxy).handle_async_request(request)
         except httpx.ProxyError as error:
-            raise _refused(proxy, error) from None
+            status = re.match(r"[1-5][0-9]{2}\b", str(error))
+            raise proxy_refused(proxy, int(status[0]) if status else None) from None
         packing = response.headers.pop("content-encoding", "identity").strip().lower()
         host = request.url.host
         return httpx.Response(
@@ -165,28 +165,3 @@ class Unpacker:
                 raise
             self._inflate = zlib.decompressobj(-zlib.MAX_WBITS)  # deflate without a header
             return self._inflate.decompress(block, PIECE)
-
-
-def _refused(proxy: Proxy | None, error: httpx.ProxyError) -> ProxyTrouble:
-    """What the proxy's answer means; its own words are not quoted."""
-    variable = proxy.variable if proxy else "HTTPS_PROXY"
-    named = f"The proxy that the environment variable {variable} names"
-    status = re.match(r"[1-5][0-9]{2}\b", str(error))
-    code = int(status[0]) if status else 0
-    if code == REFUSED:
-        return ProxyTrouble(
-            f"{named} does not accept its user and password (407).",
-            remedy=f"Set {variable} with the user and password that the proxy knows, as"
-            " http://USER:PASSWORD@HOST:PORT.",
-        )
-    if code == BLOCKED:
-        return ProxyTrouble(
-            f"{named} refuses the connection (403).",
-            remedy="Ask the administrators of the proxy to allow the host of the directory, or add the host"
-            " to NO_PROXY.",
-        )
-    return ProxyTrouble(
-        f"{named} makes no connection ({code or type(error).__name__}).",
-        remedy=f"It is retried automatically; if it continues, check {variable} and the proxy.",
-        transient=True,
-    )

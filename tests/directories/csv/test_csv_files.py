@@ -1,16 +1,28 @@
 """Files that lie elsewhere: on an SSH server, on a web server, in an archive."""
 
+import gzip
 import os
 import shutil
+import traceback
+import tracemalloc
 import zipfile
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from opensense_okta.config.secret import SecretMissing
-from opensense_okta.directories.errors import DirectoryError, Unreachable
+from opensense_okta.directories.csv import files
+from opensense_okta.directories.errors import (
+    AnswerTooLarge,
+    DirectoryError,
+    ProxyTrouble,
+    Unreachable,
+)
 from tests.directories.csv.test_csv_reader import failure, read
+from tests.directories.http.test_answers import bomb
+from tests.support.proxies import a_proxy
 from tests.support.replay import Reply, serving
 from tests.support.ssh_server import SshServer, new_key, serve
 
@@ -191,3 +203,131 @@ def test_an_address_in_the_environment_must_be_encrypted(
     assert "me@" not in str(error)
     assert "hunter2" not in str(error)
     assert not error.transient
+
+
+# -- proxies, redirects and sizes of files ----------------------------------------------------
+
+HR = "https://acme.invalid/hr/people.csv"
+PASSWORD = "hunter2"
+
+
+def test_a_file_is_read_through_a_tunnel_that_hides_its_address(
+    monkeypatch: pytest.MonkeyPatch, certificate: Path
+) -> None:
+    with (
+        serving(lambda _target: Reply(200, CONTENT.encode()), certificate=certificate) as peer,
+        a_proxy(target=int(peer.url.rpartition(":")[2])) as proxy,
+    ):
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        monkeypatch.setenv("HR_URL", f"{HR}?sig=1")
+        monkeypatch.setenv("HTTPS_PROXY", f"http://ann:{PASSWORD}@127.0.0.1:{proxy.port}")
+        assert read({"env": "HR_URL"}).profiles == ADA
+    assert {head.partition(b"\r\n")[0] for head in proxy.heads} == {
+        b"CONNECT acme.invalid:443 HTTP/1.1"
+    }
+    assert all(b"Basic " + b64encode(f"ann:{PASSWORD}".encode()) in head for head in proxy.heads)
+    assert b"sig" not in b"".join(proxy.heads)
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "transient"),
+    [
+        ("407 Proxy Authentication Required", "does not accept its user and password", False),
+        ("403 Forbidden", "refuses the connection (403)", False),
+        ("502 Bad Gateway", "makes no connection (502)", True),
+    ],
+)
+def test_what_a_proxy_answers_for_a_file_is_said_with_its_variable(
+    monkeypatch: pytest.MonkeyPatch, status: str, words: str, transient: bool
+) -> None:
+    with a_proxy(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode()) as proxy:
+        monkeypatch.setenv("https_proxy", f"http://ann:{PASSWORD}@127.0.0.1:{proxy.port}")
+        error = failure(HR)
+    assert type(error) is ProxyTrouble
+    assert error.transient == transient
+    assert "https_proxy" in error.message
+    assert words in error.message
+    assert PASSWORD not in "".join(traceback.format_exception(error))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [f"socks5://ann:{PASSWORD}@p:1", f"http://ann:{PASSWORD}/x@p:1", f"http://ann:{PASSWORD}@p:x"],
+)
+@pytest.mark.parametrize("location", [HR, f"zip://people.csv::{HR}"])
+def test_a_proxy_variable_that_cannot_be_used_is_named_for_files_too(
+    monkeypatch: pytest.MonkeyPatch, value: str, location: str
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", value)
+    error = failure(location)
+    assert type(error) is ProxyTrouble
+    assert "ALL_PROXY" in error.message
+    assert PASSWORD not in "".join(traceback.format_exception(error))
+
+
+def test_a_proxy_of_files_that_is_away_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", f"http://ann:{PASSWORD}@127.0.0.1:1")
+    error = failure(HR)
+    assert type(error) is ProxyTrouble
+    assert error.transient
+    assert "HTTPS_PROXY names makes no connection (it cannot be reached)" in error.message
+
+
+def test_a_file_on_loopback_has_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(lambda _target: Reply(200, CONTENT.encode())) as peer:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, "socks5://127.0.0.1:1")
+        assert read(f"{peer.url}/people.csv").profiles == ADA
+
+
+def test_a_redirect_to_an_unencrypted_address_is_not_followed() -> None:
+    to = (("location", "http://hr.invalid/people.csv?sig=hunter2"),)
+    with serving(lambda _target: Reply(302, b"", to)) as peer:
+        error = failure(f"{peer.url}/people.csv")
+    assert "redirects to an address that is not encrypted" in error.message
+    assert "hunter2" not in "".join(traceback.format_exception(error))
+
+
+def test_a_redirect_that_stays_safe_is_followed() -> None:
+    def answer(target: str) -> Reply:
+        if target == "/people.csv":
+            return Reply(307, b"", (("location", "/new/people.csv"),))
+        return Reply(200, CONTENT.encode())
+
+    with serving(answer) as peer:
+        assert read(f"{peer.url}/people.csv").profiles == ADA
+
+
+@pytest.mark.parametrize("place", ["file", "web", "packed", "archive"])
+def test_a_file_that_is_too_large_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str
+) -> None:
+    monkeypatch.setattr(files, "LARGEST_FILE", 1_000_000)
+    content = CONTENT.encode() + b"2,Bob\n" * 200_000
+    (tmp_path / "people.csv").write_bytes(content)
+    with zipfile.ZipFile(tmp_path / "hr.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("people.csv", content)
+    packed = Reply(200, gzip.compress(content), (("content-encoding", "gzip"),))
+    reply = packed if place == "packed" else Reply(200, content)
+    with serving(lambda _target: reply) as peer:
+        location = {
+            "file": f"{tmp_path}/people.csv",
+            "archive": f"zip://people.csv::{tmp_path}/hr.zip",
+        }.get(place, f"{peer.url}/people.csv")
+        error = failure(location)
+    assert type(error) is AnswerTooLarge
+    assert "people.csv has more than 1 MB" in error.message
+    assert "people-*.csv" in error.remedy
+    assert not error.transient
+
+
+def test_a_packed_file_of_gigabytes_takes_no_memory() -> None:
+    zeros = Reply(200, bomb(), (("content-encoding", "gzip"),))
+    with serving(lambda _target: zeros) as peer:
+        tracemalloc.start()
+        try:
+            failure(f"{peer.url}/people.csv")
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert peak < 150_000_000

@@ -1,4 +1,4 @@
-"""What the tests of HTTP share."""
+"""What the tests of directories share."""
 
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
