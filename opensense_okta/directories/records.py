@@ -164,7 +164,7 @@ def _decoded(part: bytes, body: bytes) -> tuple[bytes, object]:
 def _no_array(body: bytes) -> ServerTrouble:
     return ServerTrouble(
         f"The answer is not a JSON array but {_glimpse(body)}.",
-        remedy="It is retried automatically; if it continues, look for a proxy that changes answers.",
+        remedy="If it continues, look for a proxy that changes answers.",
     )
 
 

@@ -1,7 +1,8 @@
 """Passes expected errors to people, as a failure's text, and to the retry sensor, as tags of the run."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 import dagster as dg
 
@@ -18,12 +19,18 @@ DUCKDB_INTERRUPTED = "Query interrupted"  # the whole message if an interrupt en
 
 
 @contextmanager
-def as_dagster_failure(context: dg.AssetExecutionContext, place: str) -> Iterator[None]:
+def as_dagster_failure(
+    context: dg.AssetExecutionContext,
+    place: str,
+    follow_up: Callable[[datetime | None], str] = lambda _retry_at: "",
+) -> Iterator[None]:
     """Turns expected errors into failures with a remedy, and tags the run with the reason.
 
     Args:
         context: the context of the step.
         place: the organization, or organization/directory, for errors that do not name it.
+        follow_up: says what follows if the error is transient; it gets when a retry is useful at the
+            earliest, where that is known.
 
     Raises:
         Failure: the step failed with an expected error.
@@ -33,10 +40,10 @@ def as_dagster_failure(context: dg.AssetExecutionContext, place: str) -> Iterato
         yield
     except (DirectoryError, ExportFailed) as error:
         _tag(context, names.TRANSIENT if error.transient else names.PERMANENT)
-        retry_at = getattr(error, "retry_at", None)
-        if retry_at is not None:
-            _add(context, names.RETRY_AT, retry_at.isoformat())
-        raise _failure(error) from error
+        if error.retry_at is not None:
+            _add(context, names.RETRY_AT, error.retry_at.isoformat())
+        follows = follow_up(error.retry_at) if error.transient else ""
+        raise _failure(error, follows) from error
     except Held as held:
         _tag(context, names.HELD)
         block = approval_block(place.partition("/")[0], held.judgement)
@@ -59,10 +66,12 @@ def as_dagster_failure(context: dg.AssetExecutionContext, place: str) -> Iterato
 
 
 def _failure(
-    error: DirectoryError | Held | ExportFailed, **more: dg.MarkdownMetadataValue
+    error: DirectoryError | Held | ExportFailed,
+    follows: str = "",
+    **more: dg.MarkdownMetadataValue,
 ) -> dg.Failure:
     metadata = {"cause": error.message, "meaning": error.impact, "remedy": error.remedy}
-    return dg.Failure(str(error), {**metadata, **more}, allow_retries=False)
+    return dg.Failure(f"{error} {follows}".strip(), {**metadata, **more}, allow_retries=False)
 
 
 def _tag(context: dg.AssetExecutionContext, failure: str) -> None:

@@ -17,7 +17,7 @@ run is recorded, both requests have the same run key, and Dagster starts one run
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -32,8 +32,15 @@ from opensense_okta.orchestration.attempts import (
     Retry,
     Selection,
     decide,
+    decide_for_group,
 )
-from opensense_okta.orchestration.runs import facts_by_day, recent_runs
+from opensense_okta.orchestration.runs import (
+    FAILURE,
+    facts_by_day,
+    open_groups,
+    recent_runs,
+    runs_of,
+)
 
 LOOK_BACK: Final = timedelta(days=2)
 """Runs that ended longer ago are not retried any more. All attempts take less than a day."""
@@ -199,6 +206,48 @@ def switches(instance: dg.DagsterInstance) -> dict[str, bool]:
         for state in instance.all_instigator_state()
         if state.status.value in words
     }
+
+
+def describe_follow_up(
+    instance: dg.DagsterInstance,
+    organization: Organization,
+    day: date,
+    run_id: str,
+    retry_at: datetime | None,
+) -> str:
+    """Says what follows a run that fails now with a transient error: what the sensor will decide.
+
+    Args:
+        instance: Dagster's instance.
+        organization: the organization.
+        day: the run's day.
+        run_id: the run, which has not ended.
+        retry_at: when the API accepts requests again, where that is known.
+    """
+    now = datetime.now(UTC)
+    if not retries_are_on(instance, now):
+        return (
+            f"It is not retried: Dagster's daemon does not run with the sensor `{names.RETRIES}` on. To"
+            f" start it again: {_by_hand(organization, day, now)}."
+        )
+    runs = [
+        replace(run, status=FAILURE, failure=names.TRANSIENT, ended=now, retry_at=retry_at)
+        if run.run_id == run_id
+        else run
+        for run in runs_of(instance, organization, day)
+    ]
+    ends = organization.end_of(day).astimezone(organization.zone)
+    for group in open_groups(runs):
+        if any(run.run_id == run_id for run in group.runs):
+            decision = decide_for_group(organization.name, day, group, now=now, day_ends=ends)
+            return f"{decision.words[0].upper()}{decision.words[1:]}."
+    return "It is not retried: a newer run makes the same."
+
+
+def _by_hand(organization: Organization, day: date, now: datetime) -> str:
+    if day == organization.today(now):
+        return f"opensense-okta sync {organization.name}"
+    return f"the job {names.resolve_job(organization.name)} for {day}"
 
 
 def describe_next_sync(

@@ -1,10 +1,13 @@
 """Runs as Dagster records them, without executing anything: its private helpers, in one place."""
 
+import time
 from collections.abc import Collection, Mapping
 
 import dagster as dg
 from dagster._core.events import DagsterEvent, DagsterEventType
 from dagster._core.test_utils import create_run_for_test
+from dagster._daemon.daemon import SensorDaemon
+from dagster._daemon.types import DaemonHeartbeat
 
 from opensense_okta.orchestration import names
 
@@ -55,6 +58,12 @@ def record_materialize(
         ),
     )
     return run
+
+
+def beat(instance: dg.DagsterInstance) -> None:
+    """Dagster's daemon is alive."""
+    heartbeat = DaemonHeartbeat(time.time(), SensorDaemon.daemon_type(), "daemon", [])
+    instance.add_daemon_heartbeat(heartbeat)
 
 
 def launch(instance: dg.DagsterInstance, request: dg.RunRequest) -> dg.DagsterRun:

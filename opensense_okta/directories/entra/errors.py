@@ -37,7 +37,7 @@ CHECK_ATTRIBUTES = (
     " opensense_okta, or report it with the request id."
 )
 WAIT = (
-    "It is retried automatically; if it continues for an hour, see https://status.cloud.microsoft and the"
+    "If it continues for an hour, see https://status.cloud.microsoft and the"
     " Service health page of the admin center."
 )
 TELL_US = (
@@ -167,7 +167,7 @@ def _rate_limited(answer: Answer, evidence: str) -> errors.RateLimited:
     retry_at = retry_after(answer) or datetime.now(UTC) + timedelta(seconds=BUDGET_RENEWED)
     return errors.RateLimited(
         f"Microsoft Graph's budget for this tenant is used up ({evidence}).",
-        remedy="It is retried automatically. If it happens often, another program may read this tenant with"
+        remedy="If it happens often, another program may read this tenant with"
         " the same app: an app of its own has a budget of its own.",
         retry_at=retry_at,
     )

@@ -170,5 +170,5 @@ def _named(member: _Member) -> str:
 def _trouble(what: str) -> ServerTrouble:
     return ServerTrouble(
         f"Microsoft Graph sent {what}.",
-        remedy="It is retried automatically; if it continues, look for a proxy that changes answers.",
+        remedy="If it continues, look for a proxy that changes answers.",
     )

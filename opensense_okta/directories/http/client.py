@@ -345,7 +345,7 @@ def _unreachable(origin: str, setting: str, error: Exception) -> DirectoryError:
     )
     return Unreachable(
         f"{origin} could not be reached or broke off ({type(error).__name__}{_reason(error)}).",
-        remedy=f"It is retried automatically. If it continues: check `{setting}`, DNS, the firewall and"
+        remedy=f"If it continues: check `{setting}`, DNS, the firewall and"
         f" {named} from this machine.",
     )
 

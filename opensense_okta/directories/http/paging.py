@@ -95,8 +95,7 @@ class Pages:
                 raise IncompleteListing(
                     f"The pages of {listing.url.partition('?')[0]} run in a circle: a next link came"
                     " twice.",
-                    remedy="It is retried automatically; if it continues, report it to the provider of the"
-                    " API.",
+                    remedy="If it continues, report it to the provider of the API.",
                     transient=True,
                 )
             seen.add(following)

@@ -78,7 +78,7 @@ def proxy_refused(proxy: Proxy | None, status: int | None) -> ProxyTrouble:
         )
     return ProxyTrouble(
         f"{named} makes no connection ({status or 'it cannot be reached'}).",
-        remedy=f"It is retried automatically; if it continues, check {variable} and the proxy.",
+        remedy=f"If it continues, check {variable} and the proxy.",
         transient=True,
     )
 

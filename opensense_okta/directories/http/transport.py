@@ -122,7 +122,7 @@ class _Bounded(httpx.AsyncByteStream):
     def _cannot_unpack(self, why: str) -> ServerTrouble:
         return ServerTrouble(
             f"{self._host} sent an answer that cannot be unpacked: {why}.",
-            remedy="It is retried automatically; if it continues, look for a proxy in between.",
+            remedy="If it continues, look for a proxy in between.",
         )
 
 

@@ -34,7 +34,7 @@ CHECK_ENDPOINT = (
     "Check `endpoint` in the organization file: it is the address people sign in at, such as"
     " https://acme.okta.com, without -admin and without a path."
 )
-WAIT = "It is retried automatically; if it continues for an hour, see https://status.okta.com."
+WAIT = "If it continues for an hour, see https://status.okta.com."
 TELL_US = (
     "A retry does not help. Update opensense_okta; if it continues, report it with the request id."
 )
@@ -181,7 +181,7 @@ def _rate_limited(answer: Answer, evidence: str) -> errors.RateLimited:
     retry_at = retry_after(answer) or datetime.now(UTC) + timedelta(seconds=seconds)
     return errors.RateLimited(
         f"Okta's rate limit is used up ({evidence}).",
-        remedy="It is retried automatically when the limit is reset. If it happens often, lower"
+        remedy="If it happens often, lower"
         " `rate_limit_share` or ask who else uses the API: Reports > Rate Limits.",
         retry_at=retry_at,
     )

@@ -103,7 +103,7 @@ def token_error(answer: Answer, code: str, description: str) -> errors.Directory
     if not code or answer.status == 429 or answer.status >= 500:
         return error(answer) or errors.ServerTrouble(
             f"The token endpoint answered with no token ({said(answer)}).",
-            remedy="It is retried automatically; if it continues, look for a proxy in between.",
+            remedy="If it continues, look for a proxy in between.",
         )
     meaning = _by_description(description) or _BY_ERROR.get(code)
     request = answer.header("x-okta-request-id")

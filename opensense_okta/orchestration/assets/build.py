@@ -31,6 +31,7 @@ from opensense_okta.orchestration.assets.specs import (
 )
 from opensense_okta.orchestration.failures import as_dagster_failure
 from opensense_okta.orchestration.resources import LakeResource, Watcher
+from opensense_okta.orchestration.retries import describe_follow_up
 from opensense_okta.orchestration.runs import read_run
 from opensense_okta.publishing.exports.export import export_published
 from opensense_okta.publishing.guards.evaluate import GUARD_QUESTIONS, WARNING, Guard
@@ -126,8 +127,13 @@ def _work(
         )
     lakes: LakeResource = getattr(context.resources, names.LAKE)
     place = f"{organization.name}/{directory}" if directory else organization.name
-    with as_dagster_failure(context, place):
-        yield date.fromisoformat(context.partition_key), lakes.of(organization.name)
+    day = date.fromisoformat(context.partition_key)
+
+    def follow_up(retry_at: datetime | None) -> str:
+        return describe_follow_up(context.instance, organization, day, context.run.run_id, retry_at)
+
+    with as_dagster_failure(context, place, follow_up):
+        yield day, lakes.of(organization.name)
 
 
 def _selected(context: dg.AssetExecutionContext, results: Results) -> Results:

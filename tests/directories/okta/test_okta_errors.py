@@ -23,10 +23,10 @@ PROOF: Errors = (errors.CredentialsRejected, False, "clock")
 UPDATE: Errors = (errors.RequestRefused, False, "Update opensense_okta")
 GONE: Errors = (errors.Gone, False, "report it")
 SESSION: Errors = (errors.SessionLost, True, "create a token")
-CURSOR: Errors = (errors.CursorLost, True, "retried automatically")
-TROUBLE: Errors = (errors.ServerTrouble, True, "retried automatically")
+CURSOR: Errors = (errors.CursorLost, True, "If it continues")
+TROUBLE: Errors = (errors.ServerTrouble, True, "If it continues")
 LIMITED: Errors = (errors.RateLimited, True, "lower `rate_limit_share`")
-CROWDED: Errors = (errors.RateLimited, True, "retried automatically")
+CROWDED: Errors = (errors.RateLimited, True, "If it ")
 
 HTML = (("content-type", "text/html; charset=UTF-8"),)
 PAGE = b"<html><head><title>Okta - Sign In</title></head></html>"

@@ -24,9 +24,9 @@ METHOD: Errors = (errors.CredentialsRejected, False, "Public key / Private key")
 HOST: Errors = (errors.CredentialsRejected, False, "Check `endpoint`")
 GRANT: Errors = (errors.AccessDenied, False, "okta.users.read and okta.groups.read")
 ADDRESS: Errors = (errors.WrongAddress, False, "Check `endpoint`")
-USED: Errors = (errors.ServerTrouble, True, "retried automatically")
-TROUBLE: Errors = (errors.ServerTrouble, True, "retried automatically")
-LIMITED: Errors = (errors.RateLimited, True, "retried automatically")
+USED: Errors = (errors.ServerTrouble, True, "If it continues")
+TROUBLE: Errors = (errors.ServerTrouble, True, "If it continues")
+LIMITED: Errors = (errors.RateLimited, True, "If it happens often")
 
 HTML = (("content-type", "text/html; charset=UTF-8"),)
 PAGE = b"<html><head><title>Okta - Sign In</title></head></html>"
