@@ -17,11 +17,17 @@ TESTS = Path(__file__).parent
 SLOW_MODULES = frozenset(
     {
         "cli/test_approve.py",
+        "cli/test_preview_command.py",
         "cli/test_sync_command.py",
+        "directories/csv/test_csv_properties.py",
         "directories/csv/test_csv_snapshots.py",
+        "directories/entra/test_entra_reader.py",
+        "directories/entra/test_entra_simulated.py",
         "directories/entra/test_entra_snapshots.py",
         "directories/okta/test_incremental.py",
         "directories/okta/test_okta_faults.py",
+        "directories/okta/test_okta_reader.py",
+        "directories/okta/test_recordings.py",
         "directories/okta/test_scope.py",
         "directories/test_resume.py",
         "orchestration/test_approve_job.py",
@@ -32,11 +38,16 @@ SLOW_MODULES = frozenset(
         "publishing/exports/test_export_sftp.py",
         "publishing/exports/test_exports.py",
         "publishing/test_explain.py",
+        "publishing/test_frames.py",
         "publishing/test_history.py",
+        "publishing/test_judgement.py",
         "publishing/test_publish.py",
         "publishing/test_retention.py",
+        "resolution/test_cases.py",
         "resolution/test_people.py",
         "resolution/test_properties.py",
+        "resolution/test_rule_advice.py",
+        "resolution/test_value_selection.py",
     }
 )
 """Modules in which most tests sync, read, resolve or publish whole days. `make check` leaves them out."""

@@ -13,7 +13,7 @@ from opensense_okta.config.models import Organization, Resolution
 from opensense_okta.config.yaml_file import OrganizationFileError, read_document
 
 anything_goes = settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 

@@ -29,8 +29,8 @@ FIRST, SECOND, THIRD = (DAY - timedelta(days=ago) for ago in (2, 1, 0))
 
 # Resolving takes its time however small the day is, so the examples are few; and the smallest of them
 # would be looked for in minutes, where they are small anyway.
-once = settings(max_examples=10, deadline=None, phases=[Phase.reuse, Phase.generate])
-twice = settings(once, max_examples=4)
+once = settings(max_examples=6, deadline=None, phases=[Phase.reuse, Phase.generate])
+twice = settings(once, max_examples=3)
 many_times = settings(once, max_examples=2)
 
 
