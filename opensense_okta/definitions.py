@@ -7,6 +7,7 @@ from opensense_okta.config.load import load_organizations
 from opensense_okta.orchestration.definitions import build_definitions
 from opensense_okta.orchestration.resources import LakeResource
 from opensense_okta.storage.organization_files import keep_valid_files, last_valid_files
+from opensense_okta.storage.private_files import repair_home
 
 
 @dg.definitions
@@ -16,6 +17,7 @@ def defs() -> dg.Definitions:
     While a file has mistakes, its last valid version counts.
     """
     set_private_umask()
+    repair_home()
     folder, root = organizations_folder(), data_root()
     organizations = load_organizations(folder)
     keep_valid_files(organizations, folder, root)

@@ -51,6 +51,14 @@ class Secret(Section):
     def __str__(self) -> str:
         return f"environment variable {self.env}" if self.env else f"file {self.file}"
 
+    @property
+    def exposed(self) -> bool:
+        """Whether it is a file that other users of the machine can read or write."""
+        try:
+            return self.file is not None and bool(self.file.stat().st_mode & 0o077)
+        except OSError:
+            return False  # `reveal` names the fault
+
     def reveal(self) -> str:
         """Reads the secret now, and returns it without a byte order mark and line breaks at its end.
 

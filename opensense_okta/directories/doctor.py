@@ -1,11 +1,14 @@
 """Checks credentials, permissions, rate limits, files and the last snapshot before a sync."""
 
 import asyncio
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from shlex import quote
 
 from opensense_okta.config.attributes import mapping, pointer
 from opensense_okta.config.directory_models import Directory
 from opensense_okta.config.models import Organization
+from opensense_okta.config.secret import Secret
 from opensense_okta.directories.checks import CheckResult
 from opensense_okta.directories.kinds import kind_of
 from opensense_okta.directories.read import settings_digest
@@ -24,11 +27,27 @@ def examine(organization: Organization, lake: Lake) -> dict[str, list[CheckResul
     for name, settings in organization.directories.items():
         stored = newest_snapshot(lake, name, organization.today(datetime.now(UTC)))
         found[name] = [
+            *_exposed_secrets(value for _, value in settings),
             *asyncio.run(_examined(settings, organization.resolution.stale_after_days)),
             *_last_snapshot(organization, settings, stored),
             *(_attributes(settings, name, stored, lake) if stored else ()),
         ]
-    return {**found, organization.name: [_next_sync(organization)]}
+    of_all = [*_exposed_secrets(organization.notify), _next_sync(organization)]
+    return {**found, organization.name: of_all}
+
+
+def _exposed_secrets(values: Iterable[object]) -> list[CheckResult]:
+    """A result for each file of a secret that other users can read."""
+    return [
+        CheckResult.make(
+            "secret file",
+            "warning",
+            f"other users of this machine can read or change the secret's {secret}.",
+            f"Run `chmod 600 {quote(str(secret.file))}`. Replace the secret if somebody may have read it.",
+        )
+        for secret in values
+        if isinstance(secret, Secret) and secret.exposed
+    ]
 
 
 async def _examined(settings: Directory, stale_after_days: int) -> list[CheckResult]:

@@ -14,8 +14,10 @@ from click.testing import CliRunner, Result
 
 from opensense_okta.cli.main import main
 from opensense_okta.config.models import Organization
+from opensense_okta.config.secret import Secret
 from opensense_okta.directories.checks import CheckResult
 from opensense_okta.directories.doctor import examine
+from opensense_okta.resolution.doctor import examine_organization
 from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.faults import Fault
 from opensense_okta.simulator.okta.faults import Empty, RestrictedAdmin, make_fault
@@ -357,3 +359,31 @@ def test_an_unknown_organization_is_wrong_use(acme: Company, tmp_path: Path) -> 
         os.umask(umask)
     assert shown.exit_code == 2
     assert "Did you mean acme?" in shown.output
+
+
+def test_secrets_and_files_that_other_users_can_read_are_named(
+    acme: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    (home / "history").mkdir(parents=True)
+    key = tmp_path / "token"
+    key.write_text(TOKEN)
+    for path, mode in ((home, 0o755), (home / "history", 0o700), (key, 0o640)):
+        path.chmod(mode)
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    plain = acme.organization()
+    okta = plain.directories["okta"].model_copy(
+        update={"api_token": Secret.model_validate({"file": key})}
+    )
+    organization = plain.model_copy(update={"directories": {"okta": okta}})
+    results = [result for _, result in examine_organization(organization, acme.lake)]
+    (secret,) = [result for result in results if result.name == "secret file"]
+    assert secret.outcome == "warning"
+    assert f"file {key}" in secret.message
+    assert f"chmod 600 {key}" in secret.hint
+    (files,) = [result for result in results if result.name == "private files"]
+    assert files.message == (f"other users of this machine can read 1 file, such as {home}.")
+    key.chmod(0o600)
+    home.chmod(0o700)
+    names = {result.name for _, result in examine_organization(organization, acme.lake)}
+    assert not names & {"secret file", "private files"}

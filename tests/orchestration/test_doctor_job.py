@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -16,6 +17,13 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
     with a_company(tmp_path_factory.mktemp("data")) as company:
         assert company.run().succeeded
         yield company
+
+
+@pytest.fixture(autouse=True)
+def _private_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of the repository can be read by others."""
+    tmp_path.chmod(0o700)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Dagster's instance of this project."""
