@@ -1,10 +1,14 @@
-"""The environment variables: where data is stored, and how much memory DuckDB takes."""
+"""The environment variables: where data is stored, how long logs are, and how much memory DuckDB takes."""
 
 import os
 import re
 from pathlib import Path
+from typing import Final
 
 from opensense_okta.config.errors import UserError
+
+FEWEST_RUN_DAYS: Final = 3
+"""Retries and notifications decide from the runs of the last two days."""
 
 
 class EnvironmentMistake(UserError):
@@ -77,3 +81,20 @@ def memory_limit() -> int:
     number, unit, binary = size.groups()
     step = 1024 if binary else 1000
     return int(float(number) * step ** (" KMGT".index(unit)))
+
+
+def run_days() -> int:
+    """How many days the logs of runs are kept: `OPENSENSE_RUN_DAYS`, at least three.
+
+    Raises:
+        EnvironmentMistake: it is no such number.
+    """
+    given = os.environ.get("OPENSENSE_RUN_DAYS") or "90"
+    if not re.fullmatch(r"[0-9]{1,5}", given) or int(given) < FEWEST_RUN_DAYS:
+        raise EnvironmentMistake(
+            f"OPENSENSE_RUN_DAYS={given} is no number of days from {FEWEST_RUN_DAYS} on: retries and"
+            " notifications use the runs of the last two days.",
+            impact="No log of a run is deleted.",
+            remedy="write the number of days that logs of runs are kept, such as 90.",
+        )
+    return int(given)

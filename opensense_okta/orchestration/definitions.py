@@ -23,6 +23,7 @@ from opensense_okta.orchestration.jobs import (
 from opensense_okta.orchestration.notifications import build_notice_sensor
 from opensense_okta.orchestration.resources import LakeResource, LogWatcher, Watcher, build_lock
 from opensense_okta.orchestration.retries import build_retry_sensor
+from opensense_okta.orchestration.run_logs import build_run_logs
 
 
 def build_definitions(
@@ -52,6 +53,7 @@ def build_definitions(
     jobs = dg.Definitions.merge(*(build_jobs(organization) for organization in valid.values()))
     return dg.Definitions.merge(
         jobs,
+        build_run_logs(lakes),
         *(_organization(organization, lakes) for organization in valid.values()),
         dg.Definitions(
             assets=[

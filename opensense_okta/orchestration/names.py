@@ -89,6 +89,12 @@ def retention_job(organization: str) -> str:
     return f"{organization}__retention"
 
 
+RUN_LOGS_JOB: Final = "delete_run_logs"
+"""The job that deletes the logs of old runs, of all organizations."""
+
+RUN_LOGS_SCHEDULE: Final = "delete_run_logs_daily"
+
+
 def sync_schedule(organization: str) -> str:
     """The schedule of the sync."""
     return f"{organization}__daily"
@@ -140,6 +146,9 @@ def doctor_op(organization: str) -> str:
 def retention_op(organization: str) -> str:
     """Deletes what has expired."""
     return f"{organization}__delete_expired"
+
+
+RUN_LOGS_OP: Final = "delete_old_run_logs"
 
 
 def failed_part(organization: str, op: str) -> str:

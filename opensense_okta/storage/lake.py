@@ -230,5 +230,11 @@ def days_in(folder: Path, file: str = "") -> list[date]:
     )
 
 
+def stored_days(folder: Path) -> set[date]:
+    """The days of which a lake has a snapshot or resolved tables; empty if there is no such folder."""
+    folders = [folder / "resolved", *folder.glob("snapshots/directory=*")]
+    return {day for days in folders for day in days_in(days)}
+
+
 def _last_touched(path: Path) -> float:
     return max((inner.stat().st_mtime for inner in [path, *path.rglob("*")]), default=0.0)
