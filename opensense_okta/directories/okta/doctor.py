@@ -91,9 +91,11 @@ def _rate_limits(directory: OktaDirectory, answers: dict[str, Answer]) -> list[C
     for bucket, answer in answers.items():
         allowance = okta_errors.allowance(answer)
         if allowance is None:
-            findings.append(
-                CheckResult.make("rate limit", "passed", f"{bucket}: Okta reports no limits.")
+            says = (
+                f"{bucket}: Okta reports no limits; we make at most {directory.requests_per_second:g} calls a"
+                " second (requests_per_second)."
             )
+            findings.append(CheckResult.make("rate limit", "passed", says))
             continue
         ours = int(allowance.limit * directory.rate_limit_share)
         says = (

@@ -152,6 +152,25 @@ class JoinedLinks(Fault):
 
 
 @dataclass(kw_only=True)
+class OddLimits(Fault):
+    """The rate-limit headers come so many times, as by a proxy, or with another reset time."""
+
+    match: str = API
+    times: int | None = None
+    copies: int = 2
+    reset: str = ""
+
+    def change_reply(self, call: Call, reply: Reply) -> Reply:
+        """Repeat or change the headers."""
+        del call
+        limits = [header for header in reply.headers if header[0].startswith("x-rate-limit")]
+        others = [header for header in reply.headers if header not in limits]
+        if self.reset:
+            limits = [(name, self.reset if "reset" in name else value) for name, value in limits]
+        return replace(reply, headers=[*others, *limits * self.copies])
+
+
+@dataclass(kw_only=True)
 class SmallPages(Fault):
     """Pages are smaller than requested."""
 
@@ -320,6 +339,7 @@ KINDS: Mapping[str, type[Fault]] = {
     "foreign-next": ForeignNext,
     "lost-links": LostLinks,
     "joined-links": JoinedLinks,
+    "odd-limits": OddLimits,
     "small-pages": SmallPages,
     "empty-last-page": EmptyLastPage,
     "group-vanishes": GroupVanishes,
@@ -344,6 +364,8 @@ PRESETS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
         {"status": 502, "body": HTML, "content_type": "text/html; charset=UTF-8"},
     ),
     "gateway-timeout": ("failure", {"status": 504}),
+    "doubled-limits": ("odd-limits", {}),
+    "no-limits": ("odd-limits", {"copies": 0}),
     "retry-after": ("failure", {"code": "E0000010", "headers": {"retry-after": "1"}}),
     "unknown-org": (
         "failure",

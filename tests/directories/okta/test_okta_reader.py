@@ -39,6 +39,7 @@ from opensense_okta.simulator.okta.faults import (
     GroupVanishes,
     JoinedLinks,
     LostLinks,
+    OddLimits,
     RateLimited,
     RepeatedCursor,
     RestrictedAdmin,
@@ -597,6 +598,31 @@ def test_one_odd_record_costs_no_other_and_is_counted(
     assert_true(found, org)
     assert found.set_aside == {"raw_users": 0, "raw_groups": 0, "memberships": 0, table: 1}
     assert not [target for target in targets(okta, "odd") if "odd" in target]
+
+
+def test_limits_that_come_twice_pace_like_those_that_come_once(take: Take, org: Org) -> None:
+    found = take(OddLimits(), SmallPages(limit=2))
+    assert_true(found, org)
+    assert found.cost.headroom == pytest.approx(1, abs=0.01)
+    assert sum(found.slept) < found.cost.requests / 100  # by the limits, not by the ceiling
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        OddLimits(copies=0),
+        *(OddLimits(copies=1, reset=value) for value in ("nan", "inf", "-1", "soon", "9" * 30)),
+        OddLimits(copies=2, reset="nan"),
+    ],
+    ids=str,
+)
+def test_without_usable_limits_ten_requests_a_second_are_sent(
+    take: Take, org: Org, odd: OddLimits
+) -> None:
+    found = take(odd, SmallPages(limit=2))
+    assert_true(found, org)
+    assert sum(found.slept) >= (found.cost.requests - 12) / 10
+    assert found.cost.headroom is None
 
 
 def test_a_page_may_hold_more_than_was_asked_for(answered: Answered, peer: Peer) -> None:
