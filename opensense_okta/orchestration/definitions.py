@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 
@@ -10,7 +9,7 @@ import dagster as dg
 
 from opensense_okta.config.models import DEFAULT_OWNERS, Organization
 from opensense_okta.config.yaml_file import OrganizationFileError
-from opensense_okta.orchestration import lock, names
+from opensense_okta.orchestration import names
 from opensense_okta.orchestration.approval import build_approve
 from opensense_okta.orchestration.assets.build import build_assets
 from opensense_okta.orchestration.jobs import (
@@ -87,14 +86,9 @@ def _sensors(
     def locks(name: str) -> Path:
         return lakes.of(name).locks
 
-    def sweep(name: str) -> None:
-        with lock.idle(locks(name)) as idle:
-            if idle:
-                lakes.of(name).sweep(datetime.now(UTC))
-
     if not organizations:
         return []
-    retries = build_retry_sensor(organizations, locks, jobs, sweep)
+    retries = build_retry_sensor(organizations, locks, jobs)
     if not any(organization.notify for organization in organizations.values()):
         return [retries]
     return [retries, build_notice_sensor(organizations, lakes.of)]

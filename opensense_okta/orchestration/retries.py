@@ -59,7 +59,6 @@ def build_retry_sensor(
     organizations: Mapping[str, Organization],
     locks: Callable[[str], Path],
     jobs: dg.Definitions,
-    sweep: Callable[[str], object] = lambda _organization: None,
 ) -> dg.SensorDefinition:
     """The sensor that retries the failed runs of every organization.
 
@@ -70,7 +69,6 @@ def build_retry_sensor(
         organizations: all organizations by name.
         locks: returns the folder of an organization's locks.
         jobs: definitions with the sync and the resolving job of every organization.
-        sweep: called for each organization at each evaluation: deletes leftovers.
     """
 
     @dg.sensor(
@@ -81,7 +79,7 @@ def build_retry_sensor(
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
     def retries(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        results = [*_evaluate(context, organizations, locks, sweep)]
+        results = [*_evaluate(context, organizations, locks)]
         if requests := [request for result in results for request in result.requests]:
             return dg.SensorResult(run_requests=requests)
         words = "\n".join(result.words for result in results) or "there is no organization yet"
@@ -105,14 +103,12 @@ def _evaluate(
     context: dg.SensorEvaluationContext,
     organizations: Mapping[str, Organization],
     locks: Callable[[str], Path],
-    sweep: Callable[[str], object],
 ) -> Iterator[_Result]:
     """Decides for each organization; an error becomes a result, so that the others are evaluated."""
     now, failed = datetime.now(UTC), {}
     for name in organizations:
         try:
             lock.end_orphaned_runs_when_idle(context.instance, locks(name), name)
-            sweep(name)
         except Exception as error:  # noqa: BLE001  # whatever it is, the others are evaluated
             failed[name] = _failed(context, name, error)
     records, switched = recent_runs(context.instance, now - LOOK_BACK), switches(context.instance)

@@ -547,3 +547,10 @@ def test_a_sync_removes_what_a_killed_one_left_behind_days_ago(acme: Company) ->
     with acme.on(DAY + timedelta(days=2)):
         assert acme.run(day=DAY + timedelta(days=2)).succeeded
     assert not leftover.folder.exists()
+
+
+def test_a_sync_deletes_what_killed_processes_left(acme: Company) -> None:
+    leftover = acme.lake.resolved(DAY).draft().folder
+    os.utime(leftover, (0, 0))
+    assert acme.run().succeeded
+    assert not leftover.exists()

@@ -201,6 +201,20 @@ def test_one_sensor_over_all_organizations(folder: Path) -> None:
     ]
 
 
+def test_a_tick_of_the_sensor_leaves_the_stored_days_alone(folder: Path) -> None:
+    leftover = folder / "data" / "acme" / "resolved" / "date=2026-11-20" / "killed"
+    leftover.mkdir(parents=True)
+    os.utime(leftover, (0, 0))
+    repository = load(folder).get_repository_def()
+    with (
+        dg.DagsterInstance.ephemeral() as instance,
+        dg.build_sensor_context(instance=instance, repository_def=repository) as context,
+    ):
+        tick = repository.get_sensor_def("retries").evaluate_tick(context)
+    assert (tick.skip_message or "").startswith("acme: ")
+    assert leftover.exists()
+
+
 def test_two_organizations_share_nothing_but_the_sensor(folder: Path) -> None:
     (folder / "globex.yaml").write_text(ACME)
     both = keys(load(folder))
