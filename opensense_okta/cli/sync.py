@@ -12,12 +12,14 @@ from opensense_okta.cli.exit_code import ExitCode
 from opensense_okta.cli.terminal import terminal, watching
 from opensense_okta.config.environment import dagster_home
 from opensense_okta.config.models import Organization
+from opensense_okta.config.text import as_words
 from opensense_okta.directories.checks import CheckResult
 from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.directories.snapshot_checks import check_snapshot
 from opensense_okta.orchestration.in_process import JobRun, run_sync, send_notifications
 from opensense_okta.publishing.judgement import stored_judgement
-from opensense_okta.publishing.published import Published, published
+from opensense_okta.publishing.published import Published, comparison_targets, published
+from opensense_okta.resolution.checks import check_resolved_day
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage.lake import Lake
 
@@ -36,6 +38,7 @@ class Report:
         resolve: The run that resolved stored snapshots after a read failed, if there was one.
         snapshots: The manifest of each directory's snapshot of the day.
         resolved: The manifest of the resolved day.
+        resolved_checks: The results of the checks of the resolved day; none if the day was not resolved now.
         held_because: Why the day is held back, a line for each cause.
         published: The published day.
         lake: The organization's lake.
@@ -48,6 +51,7 @@ class Report:
     resolve: JobRun | None
     snapshots: dict[str, SnapshotManifest]
     resolved: ResolvedManifest | None
+    resolved_checks: list[CheckResult]
     held_because: list[str]
     published: Published | None
     lake: Lake
@@ -121,8 +125,9 @@ def format_report(report: Report) -> list[str]:
         f"{report.organization.name}, {report.day}: {outcome}.",
         *(f"  {line}" for failure in report.failures for line in failure.splitlines()),
         *(_read(name, manifest, report) for name, manifest in report.snapshots.items()),
-        *_warnings(report),
+        *_set_aside(report),
         *_changed(report),
+        *_warnings(report),
         *_published(report),
         *(f"  Notices    {notice}" for notice in report.notices),
         _next(report),
@@ -154,6 +159,7 @@ def as_document(report: Report) -> dict[str, object]:
             for name, manifest in report.snapshots.items()
         },
         "resolved": dict(report.resolved.rows) if report.resolved else None,
+        "resolved_checks": [_check(result) for result in report.resolved_checks],
         "published": published_day.model_dump(mode="json", exclude={"resolved"})
         if published_day
         else None,
@@ -178,13 +184,16 @@ def _report(
         for name in organization.directories
     }
     judgement = stored_judgement(lake, day) if (resolve or sync).held else None
+    resolved = lake.resolved(day).manifest(ResolvedManifest)
+    resolved_now = not sync.failures or sync.held or resolve is not None
     return Report(
         organization=organization,
         day=day,
         sync=sync,
         resolve=resolve,
         snapshots={name: manifest for name, manifest in stored.items() if manifest},
-        resolved=lake.resolved(day).manifest(ResolvedManifest),
+        resolved=resolved,
+        resolved_checks=_resolved_checks(lake, resolved) if resolved and resolved_now else [],
         held_because=judgement.reasons if judgement else [],
         published=published(lake),
         lake=lake,
@@ -218,13 +227,40 @@ def _check(result: CheckResult) -> dict[str, object]:
     }
 
 
+def _resolved_checks(lake: Lake, resolved: ResolvedManifest) -> list[CheckResult]:
+    before = comparison_targets(lake, resolved.day).before
+    return check_resolved_day(resolved, before.manifest(lake) if before else None)
+
+
+def _set_aside(report: Report) -> list[str]:
+    """A line for each directory with records that were not read, though too few to hold the day back."""
+    lines = []
+    for directory, manifest in report.snapshots.items():
+        counts = [
+            f"{count:,} of {as_words(table)}"
+            for table, count in manifest.set_aside.items()
+            if count
+        ]
+        if counts:
+            why = "they are no objects, or have no id"
+            lines.append(f"  Set aside  {directory}: {', '.join(counts)}: {why}")
+    return lines
+
+
 def _warnings(report: Report) -> list[str]:
-    return [
-        f"  Look at    {directory}: {finding.text}"
+    """The checks to look at; those that hold the day back are among the reasons for that."""
+    snapshots = [
+        f"  Look at    {directory}: {result.text}"
         for directory, manifest in report.snapshots.items()
-        for finding in check_snapshot(manifest)
-        if finding.outcome == "warning"
+        for result in check_snapshot(manifest)
+        if result.outcome == "warning"
     ]
+    resolved = [
+        f"  Look at    {result.subject}: {result.text}"
+        for result in report.resolved_checks
+        if result.outcome == "warning"
+    ]
+    return snapshots + resolved
 
 
 def _changed(report: Report) -> list[str]:
@@ -252,9 +288,12 @@ def _changed(report: Report) -> list[str]:
     last = report.published
     difference = last.difference if report.is_published and last else None
     if last is not None and last.base is not None and difference is not None:
+        # Rare, and worth a look: a merged person has another person's signature.
+        moved = {"merged": difference.merged, "split": difference.split}
+        others = "".join(f", {count:,} {change}" for change, count in moved.items() if count)
         lines.append(
             f"  Changed    {difference.added:,} people added, {difference.removed:,} removed,"
-            f" {difference.changed:,} changed since the directory of {last.base.day}"
+            f" {difference.changed:,} changed{others} since the directory of {last.base.day}"
         )
     return lines
 

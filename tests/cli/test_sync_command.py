@@ -153,8 +153,10 @@ def test_json_is_one_document_and_nothing_else(desk: Desk) -> None:
         "run_id",
         "resolve_run_id",
         "failures",
+        "held_because",
         "directories",
         "resolved",
+        "resolved_checks",
         "published",
         "database",
         "notices",
@@ -170,6 +172,9 @@ def test_json_is_one_document_and_nothing_else(desk: Desk) -> None:
     assert okta["cost"]["requests"] == len(desk.okta.requests)
     assert all(check["passed"] for check in okta["checks"])
     assert (document["status"], document["failures"]) == ("done", [])
+    assert document["held_because"] == []
+    assert {check["table"] for check in document["resolved_checks"]} >= {"people", "accounts"}
+    assert all(check["passed"] for check in document["resolved_checks"])
     assert document["published"]["day"] == "2026-11-23"
     assert document["database"] == str(desk.lake.database)
     assert document["next_sync"] == "2026-11-24T02:00:00+00:00"
@@ -257,6 +262,39 @@ def test_several_directories_are_one_and_their_conflicts_are_counted(
     resolved = ended.line("Resolved")
     assert resolved.startswith(f"Resolved {users + 1} people from {users + 2} accounts, ")
     assert ended.line("Conflicts").startswith("Conflicts 1: directories disagree on a value")
+
+
+def test_checks_of_the_resolved_day_and_merged_and_split_people_are_reported(
+    desk: Desk, tmp_path: Path
+) -> None:
+    (first, second, *_), file = desk.okta.org.users.values(), tmp_path / "people.csv"
+    numbers = [user["profile"]["employeeNumber"] for user in (first, second)]
+    address = first["profile"]["email"]
+    desk.okta.org.update_profile(second["id"], {"email": address})
+    write_organization(desk.home, desk.okta.url, more=HR.format(path=file))
+    with time_machine.travel(NOON - timedelta(days=1)):
+        file.write_text(f"employee_number,title\n{numbers[0]},Queen\nE-0,Founder\n")
+        ended = desk.sync()
+    assert re.search(
+        r"^  Look at +people: Of .*, 2 share their e-mail address", ended.out, re.MULTILINE
+    )
+    file.write_text(f"employee_number,title\n{numbers[0]},Queen\nE-0,Founder\n{numbers[1]},King\n")
+    desk.okta.org.update_profile(first["id"], {"employeeNumber": "E-0"})
+    ended = desk.sync(as_json=True)
+    checks = {check["name"]: check for check in ended.document["resolved_checks"]}
+    assert not checks["emails_unique"]["passed"]
+    assert checks["emails_unique"]["numbers"]["emails_shared"] == 2
+    difference = ended.document["published"]["difference"]
+    assert difference["merged"] + difference["split"] > 0
+    changed = desk.sync().line("Changed")
+    assert f"{difference['merged']} merged" in changed or f"{difference['split']} split" in changed
+
+
+def test_records_that_were_set_aside_are_counted(desk: Desk) -> None:
+    desk.okta.faults.append(make_fault("strange-records", times=1))
+    ended = desk.sync()
+    assert ended.line("Set aside").startswith("Set aside okta: ")
+    assert ended.line("Set aside").endswith(": they are no objects, or have no id")
 
 
 def test_one_directory_that_fails_does_not_keep_the_others_from_being_resolved(
