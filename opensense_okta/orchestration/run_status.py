@@ -130,7 +130,7 @@ class _Day:
         if last.status is not FAILURE:
             return None
         if last.held:
-            return self._held()
+            return self._held(last)
         decision = self._decision(group)
         if self._retried and not isinstance(decision, Nothing | Resolve):
             return None
@@ -195,7 +195,7 @@ class _Day:
         ends = organization.end_of(self._day)
         return decide_for_group(organization.name, self._day, group, now=self._now, day_ends=ends)
 
-    def _held(self) -> list[Incident] | None:
+    def _held(self, run: RunFacts) -> list[Incident] | None:
         judgement = stored_judgement(self._lake, self._day)
         if judgement is None:
             return None
@@ -203,7 +203,9 @@ class _Day:
         publications = (last, read_publication(self._lake, self._day))
         if judgement.resolved in {publication.id for publication in publications if publication}:
             return []
-        return [held_back(self._organization.name, judgement, last)] if judgement.held else None
+        if not judgement.held:
+            return None
+        return [held_back(self._organization.name, judgement, last, run_id=run.run_id)]
 
     def _resolving_failed(self, group: AttemptGroup, decision: Decision) -> list[Incident]:
         """What failed in the resolving run that followed a sync that was given up."""
@@ -211,7 +213,7 @@ class _Day:
         if last.reads or not group.syncs or last.status is not FAILURE:
             return []
         if last.held:
-            return self._held() or []
+            return self._held(last) or []
         return [*self._failed(last)] if isinstance(decision, Nothing) else []
 
     def _failed(self, run: RunFacts, *follows: str) -> Iterator[Incident]:

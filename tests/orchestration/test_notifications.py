@@ -164,7 +164,7 @@ class TestAFailedDay:
             ),
             "Published is the directory of 2026-11-22 (1 day old).",
             "What to do: create another one.",
-            f"Run {run_id} in Dagster's UI.",
+            f"The run in Dagster's UI: /runs/{run_id}",
         ]
 
     def test_is_told_once_and_the_same_failure_of_the_next_day_is_not(self, daemon: Daemon) -> None:
@@ -237,6 +237,7 @@ class TestAHeldDay:
         message = daemon.message()
         assert "412 of 1,000 active people are gone or inactive." in message
         assert "opensense-okta approve acme --date 2026-11-23" in message
+        assert "The run in Dagster's UI: /runs/" in message
 
     def test_is_not_told_again_when_the_next_is_held_by_the_same_guards(
         self, daemon: Daemon

@@ -133,7 +133,9 @@ class Outbox:
         return self.messages[delivered - 1].then if delivered else self.before
 
 
-def held_back(organization: str, judgement: Judgement, last: Published | None) -> Incident:
+def held_back(
+    organization: str, judgement: Judgement, last: Published | None, run_id: str | None = None
+) -> Incident:
     """The incident of a day that is held back. Its key names the guards and checks, without numbers."""
     held = Held(organization, judgement, last)
     tripped = {
@@ -146,6 +148,7 @@ def held_back(organization: str, judgement: Judgement, last: Published | None) -
         day=judgement.day,
         what="\n".join(judgement.reasons),
         remedy=held.remedy,
+        run_id=run_id,
     )
 
 
@@ -260,7 +263,11 @@ def _troubled(
                     *([trouble.means] if trouble.means else []),
                     stands,
                     *([f"What to do: {trouble.remedy}"] if trouble.remedy else []),
-                    *([f"Run {trouble.run_id} in Dagster's UI."] if trouble.run_id else []),
+                    *(
+                        [f"The run in Dagster's UI: /runs/{trouble.run_id}"]
+                        if trouble.run_id
+                        else []
+                    ),
                 ]
             ),
             kind=trouble.kind,

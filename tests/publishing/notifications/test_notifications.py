@@ -151,7 +151,7 @@ class TestAMessage:
             "Nothing is used.",
             "Published is the directory of 2026-11-22 (1 day old).",
             "What to do: mend it.",
-            "Run r1 in Dagster's UI.",
+            "The run in Dagster's UI: /runs/r1",
         ]
 
     @pytest.mark.parametrize(
