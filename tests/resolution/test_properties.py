@@ -101,7 +101,10 @@ def every_filled_value_is_one_that_an_account_of_the_person_has(
         if attribute == "active":
             assert row["value"] == str(person["active"]).lower()
         else:
-            assert row["value"] == person[attribute] == written[name].values[attribute]
+            value = written[name].values[attribute]
+            if attribute == "email":  # published without the white space around it
+                value = value.strip()
+            assert row["value"] == person[attribute] == value
     assert sorted(explained) == sorted(
         (str(row["person_id"]), name)
         for row in made["people"]
