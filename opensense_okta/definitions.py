@@ -1,9 +1,12 @@
 """Dagster's entry point: the definitions of all organizations."""
 
+import logging
+
 import dagster as dg
 
 from opensense_okta.config.environment import data_root, organizations_folder, set_private_umask
 from opensense_okta.config.load import load_organizations
+from opensense_okta.config.models import Organization
 from opensense_okta.orchestration.definitions import build_definitions
 from opensense_okta.orchestration.resources import LakeResource
 from opensense_okta.storage.organization_files import keep_valid_files, last_valid_files
@@ -20,6 +23,9 @@ def defs() -> dg.Definitions:
     repair_home()
     folder, root = organizations_folder(), data_root()
     organizations = load_organizations(folder)
+    for name, organization in organizations.items():
+        if isinstance(organization, Organization) and organization.schedule_warning:
+            logging.getLogger(__name__).warning("%s: %s", name, organization.schedule_warning)
     keep_valid_files(organizations, folder, root)
     last_valid = last_valid_files(organizations, folder, root)
     return build_definitions(organizations, LakeResource(root=str(root)), last_valid=last_valid)

@@ -260,6 +260,17 @@ class Organization(Section):
         """The first moment of the next local day, in UTC."""
         return datetime.combine(day + timedelta(days=1), time.min, self.zone).astimezone(UTC)
 
+    @property
+    def schedule_warning(self) -> str:
+        """A sentence if the schedule ticks in the last hour before midnight; else empty."""
+        minute, hour, *_ = self.schedule.split()
+        if int(hour) < 23:
+            return ""
+        return (
+            f"the schedule starts the sync at {hour}:{minute:0>2}, in the last hour before midnight. Two"
+            " hours after midnight neither the sync nor a retry can read the day any more."
+        )
+
     def next_sync(self, after: datetime) -> datetime:
         """When the first sync after a moment starts, in the organization's time zone.
 

@@ -32,7 +32,11 @@ def examine(organization: Organization, lake: Lake) -> dict[str, list[CheckResul
             *_last_snapshot(organization, settings, stored),
             *(_attributes(settings, name, stored, lake) if stored else ()),
         ]
-    of_all = [*_exposed_secrets(organization.notify), _next_sync(organization)]
+    of_all = [
+        *_exposed_secrets(organization.notify),
+        _next_sync(organization),
+        *_schedule(organization),
+    ]
     return {**found, organization.name: of_all}
 
 
@@ -123,6 +127,12 @@ def _late(organization: Organization) -> str:
         f"The sync is late: see the sensor `retries` in Dagster. The next one starts at"
         f" {when:%Y-%m-%d %H:%M %Z}; to start one by hand: opensense-okta sync {organization.name}"
     )
+
+
+def _schedule(organization: Organization) -> list[CheckResult]:
+    warning = organization.schedule_warning
+    remedy = "Set `schedule` to an earlier time, or to one after midnight."
+    return [CheckResult.make("schedule", "warning", warning, remedy)] if warning else []
 
 
 def _next_sync(organization: Organization) -> CheckResult:

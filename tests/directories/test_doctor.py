@@ -280,6 +280,21 @@ def test_whether_the_next_sync_comes_by_itself_is_told(
         assert next_sync.message == "2026-11-24 02:00 UTC, while Dagster runs."
 
 
+@pytest.mark.parametrize(
+    ("schedule", "warned"), [("55 23 * * *", True), ("0 23 * * *", True), ("59 22 * * *", False)]
+)
+def test_a_schedule_shortly_before_midnight_is_warned_of(
+    acme: Company, schedule: str, *, warned: bool
+) -> None:
+    organization = acme.organization().model_copy(update={"schedule": schedule})
+    found = {result.name: result for result in examine(organization, acme.lake)["acme"]}
+    assert ("schedule" in found) is warned
+    if warned:
+        assert found["schedule"].outcome == "warning"
+        assert "in the last hour before midnight" in found["schedule"].message
+        assert "after midnight" in (found["schedule"].hint or "")
+
+
 # -- the command -----------------------------------------------------------------------------------
 
 

@@ -398,3 +398,17 @@ def test_the_demos_file_is_right() -> None:
         if isinstance(each, OrganizationFileError)
     }
     assert mistaken == {}
+
+
+def test_a_schedule_shortly_before_midnight_is_warned_of_at_load(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "dagster_home" / "organizations"
+    folder.mkdir(parents=True)
+    (folder / "acme.yaml").write_text(ACME.replace("30 3", "55 23"))
+    (folder / "globex.yaml").write_text(ACME)
+    monkeypatch.setenv("DAGSTER_HOME", str(folder.parent))
+    monkeypatch.setenv("OPENSENSE_DATA", str(tmp_path / "data"))
+    runpy.run_module(ENTRY_POINT)["defs"]()
+    (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert warning.startswith("acme: the schedule starts the sync at 23:55, in the last hour")
