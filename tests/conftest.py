@@ -33,6 +33,7 @@ SLOW_MODULES = frozenset(
         "orchestration/test_approve_job.py",
         "orchestration/test_assets.py",
         "orchestration/test_jobs.py",
+        "orchestration/test_midnight_runs.py",
         "orchestration/test_notifications.py",
         "orchestration/test_selections.py",
         "publishing/exports/test_export_sftp.py",
