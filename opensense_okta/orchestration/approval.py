@@ -22,6 +22,7 @@ from opensense_okta.publishing.approval import (
     review_day,
 )
 from opensense_okta.publishing.judgement import Judgement
+from opensense_okta.publishing.publish import Publication
 from opensense_okta.storage.lake import Lake
 
 
@@ -126,6 +127,25 @@ def log_held_back(context: dg.AssetExecutionContext, lake: Lake, judgement: Judg
         dg.AssetObservation(
             context.asset_key,
             partition=str(judgement.day),
-            metadata=metadata.published_metadata(lake, judgement),
+            metadata=metadata.published_metadata(lake, judgement.day, judgement),
+        )
+    )
+
+
+def log_not_published(
+    context: dg.AssetExecutionContext, lake: Lake, publication: Publication
+) -> None:
+    """Records on the published directory's page that the day was not published, and why.
+
+    It is no materialization: in Dagster's UI, green means published.
+    """
+    words = str(publication.not_published)
+    context.log.info(words)
+    context.log_event(
+        dg.AssetObservation(
+            context.asset_key,
+            partition=str(publication.day),
+            description=words,
+            metadata={"outcome": words, **metadata.published_metadata(lake, publication.day)},
         )
     )

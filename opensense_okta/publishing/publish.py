@@ -88,16 +88,17 @@ def approval_instructions(organization: str, judgement: Judgement) -> str:
 
 @dataclass(frozen=True)
 class Publication:
-    """The result of publishing: `day` is published now, or the newer day `newer` stays published.
+    """The result of publishing.
 
     Attributes:
+        not_published: why another day stays published, in words; None: `day` is published now.
         difference: from the latest published day before it.
-        rows: of each published table of `main`; none when `newer` stays.
+        rows: of each published table of `main`; none if another day stays.
         approved_by: who approved the day, if it was held back.
     """
 
     day: date
-    newer: date | None = None
+    not_published: str | None = None
     difference: Difference | None = None
     rows: Mapping[str, int] = field(default_factory=dict)
     approved_by: str | None = None
@@ -107,6 +108,8 @@ def publish(
     organization: Organization, lake: Lake, day: date, *, even_if_older: bool = False
 ) -> Publication:
     """Runs the checks and guards of a resolved day and publishes it if they pass.
+
+    A later day without a new read does not replace the published one: it is not as current as it claims.
 
     Args:
         organization: whose.
@@ -119,8 +122,8 @@ def publish(
         NotResolved: the day has not been resolved, or a snapshot was replaced since.
     """
     resolved, last = resolved_day(lake, day), published(lake)
-    if last is not None and last.day > day and not even_if_older:
-        return Publication(day, newer=last.day)
+    if last is not None and (reason := _why_last_stays(last, resolved, even_if_older)):
+        return Publication(day, reason)
     judgement = judge_day(organization, lake, resolved, even_if_older=even_if_older)
     if last is not None and last.id == resolved.id:
         approved_by, since = last.approved_by, published_since(lake, last)
@@ -152,6 +155,19 @@ def publish(
     return Publication(
         day, difference=now.difference, rows=resolved.rows, approved_by=now.approved_by
     )
+
+
+def _why_last_stays(last: Published, resolved: ResolvedManifest, even_if_older: bool) -> str | None:
+    """Why the published day is not replaced, whatever the checks say; None: it may be."""
+    day = resolved.day
+    if last.day > day and not even_if_older:
+        return f"{day} is resolved, and not published: {last.day} is published, and is newer."
+    if last.day < day and all(source.day <= last.day for source in resolved.sources.values()):
+        return (
+            f"{day} is resolved, and not published: no directory was read after {last.day}, which stays"
+            " published."
+        )
+    return None
 
 
 def published_since(lake: Lake, last: Published) -> datetime:

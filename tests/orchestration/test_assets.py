@@ -141,7 +141,6 @@ def test_what_is_published_shows_the_day_the_rows_and_the_place(synced: Synced) 
     database = synced.company.lake.database
     people = synced.shows("people")["dagster/partition_row_count"]
     assert shown["published_day"] == str(DAY)
-    assert shown["replaced"] is True
     assert shown["database"] == str(database)
     assert shown["bytes"] == database.stat().st_size
     assert shown["people_rows"] == people
@@ -195,13 +194,12 @@ def test_exports_show_the_files_they_wrote(tmp_path: Path) -> None:
         shown = company.run().metadata()
         # A day that is not the published one is not exported again.
         company.keep(YESTERDAY)
-        older = company.run("resolve", day=YESTERDAY).metadata()
+        older = company.run("resolve", day=YESTERDAY).metadata().keys()
     files = {record.data["file"]: record.data for record in shown["acme/exports"]["files"].records}
     (people,) = [data for file, data in files.items() if file.endswith("people.csv")]
     assert people["rows"] <= shown["acme/people"]["dagster/partition_row_count"]
     assert people["bytes"] == (company.lake.folder / "exports" / "people.csv").stat().st_size
-    assert older["acme/exports"]["written"] is False
-    assert older["acme/report"]["written"] is False
+    assert not older & {"acme/resolved_directory", "acme/exports", "acme/report"}
 
 
 def test_every_check_shows_its_result_and_whether_it_holds(synced: Synced) -> None:
@@ -215,7 +213,7 @@ def test_every_check_shows_its_result_and_whether_it_holds(synced: Synced) -> No
     asked += [(check.table, check.name, check.blocks_publishing) for check in RESOLUTION_CHECKS]
     # A guard is an error when it holds the day back, a warning when it has a doubt.
     asked += [("changes", guard, False) for guard in get_args(Guard)]
-    asked += [("provenance", "rules_effective", False)]
+    asked += [("provenance", "rules_effective", False), ("resolved_directory", "published", False)]
     severity = {True: dg.AssetCheckSeverity.ERROR, False: dg.AssetCheckSeverity.WARN}
     assert found == {(table, name): (True, severity[holds]) for table, name, holds in asked}
 
@@ -429,11 +427,22 @@ def test_a_day_that_is_held_says_so_and_the_published_directory_stays(
     assert "opensense-okta approve acme --date 2026-11-23 --by YOUR_NAME" in str(
         removed.description
     )
+    state = published_check(run)
+    assert state.severity == dg.AssetCheckSeverity.ERROR
+    assert not state.passed
+    assert (state.description or "").startswith("acme: 2026-11-23 is held back. ")
+    assert "Next: the schedule starts the next one at " in (state.description or "")
     assert acme.lake.database.read_bytes() == before
     # What was judged is stored and shown; what is published is not touched, its report neither.
     assert run.metadata()["acme/changes"]["held"] is True
     assert not {"acme/resolved_directory", "acme/report"} & run.metadata().keys()
     assert_nobody_named(run, acme)
+
+
+def published_check(run: Run) -> dg.AssetCheckEvaluation:
+    """The check that says what is published."""
+    (check,) = [check for check in run.checks() if check.check_name == "published"]
+    return check
 
 
 APPROVE_WITH = """\
@@ -534,17 +543,30 @@ def test_an_older_day_is_resolved_and_published_only_when_a_person_asks_for_it(
     acme.run("resolve")
     run = acme.run("resolve", day=YESTERDAY)
     assert run.succeeded
-    shown = run.metadata()["acme/resolved_directory"]
-    assert (shown["published_day"], shown["replaced"]) == (str(DAY), False)
-    assert any(
-        entry.user_message
-        == "2026-11-22 is resolved. It was not published, because 2026-11-23 already is; a run with"
-        " `even_if_older: true` publishes it all the same."
-        for entry in run.events
+    assert not {"acme/resolved_directory", "acme/report"} & run.metadata().keys()
+    (shown,) = run.observations()["acme/resolved_directory"]
+    assert shown["published_day"] == str(DAY)
+    assert shown["outcome"] == (
+        "2026-11-22 is resolved, and not published: 2026-11-23 is published, and is newer."
     )
+    assert published_check(run).passed  # a newer day is published: there is nothing to do
     config = {"ops": {"acme__resolved_directory": {"config": {"even_if_older": True}}}}
     shown = acme.run("resolve", day=YESTERDAY, config=config).metadata()["acme/resolved_directory"]
-    assert (shown["published_day"], shown["replaced"]) == (str(YESTERDAY), True)
+    assert shown["published_day"] == str(YESTERDAY)
+
+
+def test_a_day_without_a_read_is_not_published_and_not_green(acme: Company) -> None:
+    acme.keep(YESTERDAY)
+    assert acme.run("resolve", day=YESTERDAY).succeeded
+    run = acme.run("resolve", day=DAY)
+    assert run.succeeded
+    assert not {"acme/resolved_directory", "acme/report"} & run.metadata().keys()
+    state = published_check(run)
+    assert (state.passed, state.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert (state.description or "").startswith(
+        "2026-11-23 is resolved, and not published: no directory was read after 2026-11-22, which stays"
+        " published.\n\nPublished is the directory of 2026-11-22, with the data of okta of 2026-11-22."
+    )
 
 
 def test_a_day_beyond_the_partitions_is_refused_before_anything_runs(acme: Company) -> None:

@@ -150,7 +150,9 @@ def test_an_older_day_replaces_nothing_and_so_is_never_held(acme: Lake) -> None:
     assert {(verdict.passed, verdict.message) for verdict in judgement.verdicts} == {
         (True, "Nothing is replaced: the directory of 2026-11-23 is published, and is newer.")
     }
-    assert publish(ACME, acme, YESTERDAY) == Publication(YESTERDAY, newer=DAY)
+    assert publish(ACME, acme, YESTERDAY) == Publication(
+        YESTERDAY, f"{YESTERDAY} is resolved, and not published: {DAY} is published, and is newer."
+    )
 
 
 def test_an_older_day_that_is_asked_for_is_judged_against_the_newer_one(acme: Lake) -> None:

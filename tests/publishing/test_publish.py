@@ -782,7 +782,9 @@ def test_what_was_published_before_that_was_noted_is_as_old_as_its_database(lake
 def test_an_older_day_never_replaces_a_newer_one(lake: Lake) -> None:
     put_out(lake, "new")
     before = lake.database.read_bytes()
-    assert put_out(lake, "old", day=YESTERDAY) == Publication(YESTERDAY, newer=DAY)
+    assert put_out(lake, "old", day=YESTERDAY) == Publication(
+        YESTERDAY, f"{YESTERDAY} is resolved, and not published: {DAY} is published, and is newer."
+    )
     assert lake.database.read_bytes() == before
     assert getattr(published(lake), "day", None) == DAY
 
@@ -791,7 +793,7 @@ def test_an_older_day_replaces_a_newer_one_when_it_is_asked_for(lake: Lake) -> N
     put_out(lake, "new")
     prepare(lake, "old", day=YESTERDAY)
     publication = publish_approved(ACME, lake, YESTERDAY, even_if_older=True)
-    assert publication.newer is None
+    assert publication.not_published is None
     assert names(lake) == ["old"]
     assert getattr(published(lake), "day", None) == YESTERDAY
 

@@ -14,9 +14,14 @@ from opensense_okta.directories.read import stored_snapshot, take_snapshot
 from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.directories.snapshot_checks import CHECKS, check_snapshot
 from opensense_okta.orchestration import names
-from opensense_okta.orchestration.approval import Publishing, log_held_back, record_approval
+from opensense_okta.orchestration.approval import (
+    Publishing,
+    log_held_back,
+    log_not_published,
+    record_approval,
+)
 from opensense_okta.orchestration.assets import metadata
-from opensense_okta.orchestration.assets.metadata import RULES_EFFECTIVE
+from opensense_okta.orchestration.assets.metadata import PUBLISHED, RULES_EFFECTIVE
 from opensense_okta.orchestration.assets.specs import (
     asset_key,
     changes_spec,
@@ -31,7 +36,7 @@ from opensense_okta.orchestration.assets.specs import (
 )
 from opensense_okta.orchestration.failures import as_dagster_failure
 from opensense_okta.orchestration.resources import LakeResource, Watcher
-from opensense_okta.orchestration.retries import describe_follow_up
+from opensense_okta.orchestration.retries import describe_follow_up, describe_next_sync, switches
 from opensense_okta.orchestration.runs import read_run
 from opensense_okta.publishing.exports.export import export_published
 from opensense_okta.publishing.guards.evaluate import GUARD_QUESTIONS, WARNING, Guard
@@ -305,28 +310,43 @@ def _changes(organization: Organization, lakes: LakeResource) -> dg.AssetsDefini
 
 
 def _published(organization: Organization, lakes: LakeResource) -> dg.AssetsDefinition:
+    key = asset_key(organization.name, "resolved_directory")
+
     @_step(
         organization,
         names.publish_op(organization.name),
         "Publishes the day, unless guards or data checks hold it back.",
         [published_spec(organization, lakes.folder(organization.name))],
+        [
+            check_spec(
+                organization,
+                PUBLISHED,
+                key,
+                "Is the day published, with data of that day from every directory?",
+                blocks=False,
+            )
+        ],
     )
-    def resolved_directory(
-        context: dg.AssetExecutionContext, config: Publishing
-    ) -> dg.MaterializeResult[None]:
+    def resolved_directory(context: dg.AssetExecutionContext, config: Publishing) -> Results:
+        def published_check(why_not: Held | str | None) -> dg.AssetCheckResult:
+            switched = switches(context.instance)
+            next_sync = describe_next_sync(organization, datetime.now(UTC), switched)
+            return metadata.published_result(lake, day, key, why_not, next_sync)
+
         with _work(context, organization) as (day, lake):
             record_approval(context, organization, lake, day, config)
             try:
                 publication = publish(organization, lake, day, even_if_older=config.even_if_older)
             except Held as held:
                 log_held_back(context, lake, held.judgement)
+                yield published_check(held)
                 raise
-        if publication.newer is not None:
-            context.log.info(
-                f"{day} is resolved. It was not published, because {publication.newer} already is; a run"
-                " with `even_if_older: true` publishes it all the same."
-            )
-        return dg.MaterializeResult(metadata=metadata.publication_metadata(publication, lake))
+        if publication.not_published:
+            log_not_published(context, lake, publication)
+        else:
+            shown = metadata.publication_metadata(publication, lake)
+            yield dg.MaterializeResult(asset_key=key, metadata=shown)
+        yield published_check(publication.not_published)
 
     return resolved_directory
 

@@ -2,24 +2,31 @@
 
 import json
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 import dagster as dg
 import duckdb
 
-from opensense_okta.directories.checks import CheckResult
+from opensense_okta.directories.checks import CheckResult, Outcome
 from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.orchestration import names
 from opensense_okta.publishing.approval import numbers
 from opensense_okta.publishing.exports.export import ExportResult
 from opensense_okta.publishing.guards.explanation import reasons
 from opensense_okta.publishing.judgement import Judgement
-from opensense_okta.publishing.publish import Publication, approval_instructions, published_since
+from opensense_okta.publishing.publish import (
+    Held,
+    Publication,
+    approval_instructions,
+    published_since,
+)
 from opensense_okta.publishing.published import describe, published
 from opensense_okta.storage.lake import Lake
 
 SEVERITY = {"warning": dg.AssetCheckSeverity.WARN, "error": dg.AssetCheckSeverity.ERROR}
 RULES_EFFECTIVE = "rules_effective"  # the check of the rules
+PUBLISHED = "published"  # the check of the published directory
 
 
 def table_metadata(path: Path) -> dict[str, dg.MetadataValue]:
@@ -97,8 +104,7 @@ def publication_metadata(publication: Publication, lake: Lake) -> dict[str, dg.M
         }
     )
     return {
-        **published_metadata(lake),
-        "replaced": dg.MetadataValue.bool(publication.newer is None),
+        **published_metadata(lake, publication.day),
         "bytes": dg.MetadataValue.int(lake.database.stat().st_size),
         **{f"{table}_rows": dg.MetadataValue.int(n) for table, n in publication.rows.items()},
         **changed,
@@ -124,8 +130,10 @@ def exports_metadata(results: Sequence[ExportResult]) -> dict[str, dg.MetadataVa
     return {"files": dg.MetadataValue.table(files, schema)}
 
 
-def published_metadata(lake: Lake, held: Judgement | None = None) -> dict[str, dg.MetadataValue]:
-    """The published day, since when, and the day that is held back, if any."""
+def published_metadata(
+    lake: Lake, day: date, held: Judgement | None = None
+) -> dict[str, dg.MetadataValue]:
+    """The published day and since when, for the page of a day; and why that day is held back, if it is."""
     last = published(lake)
     shown: dict[str, dg.MetadataValue] = {}
     if last is not None:
@@ -134,7 +142,7 @@ def published_metadata(lake: Lake, held: Judgement | None = None) -> dict[str, d
             "published_since": dg.MetadataValue.timestamp(published_since(lake, last)),
             "database": dg.MetadataValue.path(str(lake.database)),
         }
-        if last.approved_by:
+        if last.approved_by and last.day == day:
             shown["approved_by"] = dg.MetadataValue.text(last.approved_by)
     if held is not None:
         shown["held_day"] = dg.MetadataValue.text(str(held.day))
@@ -150,6 +158,35 @@ def approval_block(organization: str, judgement: Judgement) -> dg.MarkdownMetada
     values = "\n".join(f"      {name}: {json.dumps(value)}" for name, value in config.items())
     block = f"ops:\n  {names.publish_op(organization)}:\n    config:\n{values}"
     return dg.MetadataValue.md(f"```yaml\n{block}\n```")
+
+
+def published_result(
+    lake: Lake, day: date, asset: dg.AssetKey, why_not: Held | str | None, next_sync: str
+) -> dg.AssetCheckResult:
+    """What is published after the step, in words: the day, the age of its data, and what follows.
+
+    Args:
+        lake: of the organization.
+        day: of the run.
+        asset: the published directory.
+        why_not: why the day is not published: it is held back, or a sentence; None: it is published.
+        next_sync: what starts the next sync, in words.
+    """
+    last = published(lake)
+    sources = last.resolved.sources if last else {}
+    older = {name: source.as_of for name, source in sources.items() if source.as_of < day}
+    ages = ", ".join(f"{name} of {source.as_of}" for name, source in sources.items())
+    lines = [
+        str(why_not) if why_not else f"{day} is published.",
+        *([f"Published is the directory of {last.day}, with the data of {ages}."] if last else []),
+        f"Next: {next_sync}.",
+    ]
+    outcome: Outcome = "passed"
+    if isinstance(why_not, Held):
+        outcome = "error"
+    elif last is None or last.day < day or (last.day == day and older):
+        outcome = "warning"
+    return check_result(CheckResult.make(PUBLISHED, outcome, "\n\n".join(lines)), asset)
 
 
 def check_result(result: CheckResult, asset: dg.AssetKey) -> dg.AssetCheckResult:

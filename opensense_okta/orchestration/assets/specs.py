@@ -215,9 +215,10 @@ def changes_spec(organization: Organization, folder: Path) -> dg.AssetSpec:
 
 
 def published_spec(organization: Organization, folder: Path) -> dg.AssetSpec:
-    """The published directory."""
+    """The published directory. It is skippable: a day that is not published does not materialize it."""
     return dg.AssetSpec(
         asset_key(organization.name, "resolved_directory"),
+        skippable=True,
         description=PUBLISHED,
         deps=[asset_key(organization.name, table) for table in (*RESOLVED_TABLES, "changes")],
         group_name=organization.name,
