@@ -182,7 +182,8 @@ SHARED: tuple[Check, ...] = (
             blocks_publishing=True,
             question="Could the records be understood?",
             predicate=lambda n: n["set_aside"] <= tolerated(n["rows"]),
-            message="{set_aside:,} records beside {rows:,} were set aside: not an object, or without an id.",
+            message="{set_aside:,} records beside {rows:,} were set aside: not an object with a usable id,"
+            " a key twice, or nested too deeply.",
             failure_hint="More than a few mean that the API's answers have changed.",
         )
         for table in TABLES

@@ -498,7 +498,8 @@ HOLDING = [
     *(
         Unproven(
             "records_understood",
-            "11 records beside 100 were set aside: not an object, or without an id. More than a few"
+            "11 records beside 100 were set aside: not an object with a usable id, a key twice, or nested too"
+            " deeply. More than a few"
             " mean that the API's answers have changed.",
             rows={table: 100},
             set_aside={table: 11},
