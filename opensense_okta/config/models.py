@@ -183,7 +183,7 @@ class Retention(Section):
     """How long data is kept that the published directory does not need. Without it, forever."""
 
     days: AtLeastOne | None = None
-    """The number of days that resolved days are kept."""
+    """The number of days that resolved days, reports and dated exports in the lake are kept."""
 
     snapshots: AtLeastOne | None = None
     """The number of days with snapshots that are kept of each directory."""

@@ -108,6 +108,8 @@ def build_retention(organization: Organization) -> dg.JobDefinition:
             {
                 "resolved_days_removed": len(removed.days),
                 "snapshots_removed": sum(len(days) for days in removed.snapshots.values()),
+                "exports_removed": len(removed.exports),
+                "reports_removed": len(removed.reports),
                 "bytes_removed": removed.bytes,
                 "leftovers_swept": removed.swept,
             }
@@ -151,6 +153,8 @@ def format_removed(organization: Organization, removed: Removed) -> str:
         f"Resolved days, kept {days}: {_listed(removed.days)}.",
         *(f"Snapshots of {name}: {_listed(old)}." for name, old in removed.snapshots.items()),
         f"Snapshots kept of each directory: {kept}.",
+        f"Dated exports in the lake: {_listed(removed.exports)}.",
+        f"Reports: {_listed(removed.reports)}.",
         f"Leftovers of killed processes: {removed.swept}.",
     ]
     return "\n".join(lines)

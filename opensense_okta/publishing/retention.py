@@ -1,18 +1,23 @@
-"""Deletes old resolved days and old snapshots, as the organization's `retention` says.
+"""Deletes old resolved days, snapshots, dated exports and reports, as the organization's `retention` says.
 
 Whatever the rules say, these are kept: the published tables, the tables of the day they were compared
-with, the snapshots they were resolved from, and the newest snapshot of each directory, on which the
-next read is based. Retention never deletes the identity ledger, exports, the stored state of exports,
-or reports. Table `people_history` is built from the stored days, so it begins with the oldest of them.
+with, the snapshots they were resolved from, and the newest snapshot of each directory of the organization
+file, on which the next read is based. The exports and reports of these days stay, too, and the last
+delivered export. Retention never deletes the identity ledger, the stored state of exports, or exports
+outside of the lake. Table `people_history` is built from the stored days, so it begins with the oldest of
+them.
 """
 
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from opensense_okta.config.models import Organization
+from opensense_okta.publishing.exports.dated import dated_exports, delete_export
+from opensense_okta.publishing.exports.state import last_export
 from opensense_okta.publishing.published import published
 from opensense_okta.storage.lake import MANIFEST, PUBLISHED, Lake, days_in
 
@@ -24,18 +29,22 @@ class Removed:
     Attributes:
         days: the resolved days, oldest first.
         snapshots: the days of each directory's snapshots, oldest first.
-        bytes: the size of both.
+        exports: the days of dated exports, oldest first.
+        reports: the days of reports, oldest first.
+        bytes: the size of them all.
         swept: files and folders that no manifest refers to any more.
     """
 
     days: tuple[date, ...] = ()
     snapshots: Mapping[str, tuple[date, ...]] = field(default_factory=dict)
+    exports: tuple[date, ...] = ()
+    reports: tuple[date, ...] = ()
     bytes: int = 0
     swept: int = 0
 
 
 def delete_expired(organization: Organization, lake: Lake, now: datetime) -> Removed:
-    """Deletes days and snapshots that have expired, and unreferenced files in the lake.
+    """Deletes what has expired, and unreferenced files in the lake.
 
     The caller must hold the organization's lock. If the process is killed, each day is either complete
     or deleted.
@@ -45,53 +54,90 @@ def delete_expired(organization: Organization, lake: Lake, now: datetime) -> Rem
         lake: the lake of the organization.
         now: the current time, with its time zone.
     """
-    days = _old_days(organization, lake, now)
-    snapshots = _old_snapshots(organization, lake)
+    before = _first_day(organization, now)
+    last = published(lake)
+    needed = {ref.day for ref in (last, last.base if last else None) if ref}
+
+    def expired(day: date) -> bool:
+        return before is not None and day < before and day not in needed
+
+    # Folders are listed, not manifests: a killed process may have left a day without a manifest.
+    days = [day for day in days_in(lake.folder / "resolved") if expired(day)]
+    snapshots = _old_snapshots(organization, lake, before)
+    exports = {day: files for day, files in _exports(organization, lake).items() if expired(day)}
+    reports = {day: file for day, file in _reports(lake).items() if expired(day)}
     folders = [
         *(lake.resolved(day).folder for day in days),
         *(lake.snapshot(name, day).folder for name, old in snapshots.items() for day in old),
     ]
-    size = sum(_size(folder) for folder in folders)
+    files = [*reports.values(), *(file for of_day in exports.values() for file in of_day)]
+    size = sum(map(_size, folders)) + sum(file.stat().st_size for file in files if file.is_file())
     for folder in folders:
         # Without these files the day does not exist, so no process reads an incomplete day.
         (folder / PUBLISHED).unlink(missing_ok=True)
         (folder / MANIFEST).unlink(missing_ok=True)
         shutil.rmtree(folder)
-    return Removed(tuple(days), snapshots, size, lake.sweep(now))
+    for day, of_day in exports.items():
+        delete_export(lake, day, of_day)
+    for report in reports.values():
+        report.unlink(missing_ok=True)
+    return Removed(
+        days=tuple(days),
+        snapshots=snapshots,
+        exports=tuple(sorted(exports)),
+        reports=tuple(sorted(reports)),
+        bytes=size,
+        swept=lake.sweep(now),
+    )
 
 
-def _old_days(organization: Organization, lake: Lake, now: datetime) -> list[date]:
-    kept_days = organization.retention.days
-    if kept_days is None:
-        return []
-    last = published(lake)
-    needed = {ref.day for ref in (last, last.base if last else None) if ref}
-    first_kept = organization.today(now) - timedelta(days=kept_days)
-    # Folders are listed, not manifests: a killed process may have left a day without a manifest.
-    stored = days_in(lake.folder / "resolved")
-    return [day for day in stored if day < first_kept and day not in needed]
+def _first_day(organization: Organization, now: datetime) -> date | None:
+    """The first day that `retention.days` keeps; None: it keeps all."""
+    kept = organization.retention.days
+    return None if kept is None else organization.today(now) - timedelta(days=kept)
 
 
-def _old_snapshots(organization: Organization, lake: Lake) -> dict[str, tuple[date, ...]]:
-    kept = organization.retention.snapshots
-    if kept is None:
-        return {}
-    last = published(lake)
+def _old_snapshots(
+    organization: Organization, lake: Lake, before: date | None
+) -> dict[str, tuple[date, ...]]:
+    """The expired snapshots of each directory, also of those that the organization file no longer has.
+
+    A directory of the file keeps the newest days that it has snapshots of. Of another one nothing new is
+    read: it keeps what is in the newest days of all directories, and no older than resolved days.
+    """
+    folders = {
+        folder.name.removeprefix("directory="): folder
+        for folder in sorted(lake.folder.glob("snapshots/directory=*"))
+    }
+    complete = {directory: lake.snapshot_days(directory) for directory in folders}
+    all_days = sorted({day for days in complete.values() for day in days})
+    last, kept = published(lake), organization.retention.snapshots
     used = last.resolved.sources if last else {}
-    found: dict[str, tuple[date, ...]] = {}
-    for folder in sorted(lake.folder.glob("snapshots/directory=*")):
-        directory = folder.name.removeprefix("directory=")
+    expired: dict[str, tuple[date, ...]] = {}
+    for directory, folder in folders.items():
+        configured = directory in organization.directories
+        newest = (complete[directory] if configured else all_days)[-kept:] if kept else []
+        limits = [*newest[:1], *([] if configured or before is None else [before])]
         needed = {used[directory].day} if directory in used else set()
-        whole = lake.snapshot_days(directory)
-        first_kept = whole[-kept:][:1]
-        old = tuple(
-            day
-            for day in days_in(folder)
-            if first_kept and day < first_kept[0] and day not in needed
-        )
-        if old:
-            found[directory] = old
-    return found
+        old = [day for day in days_in(folder) if limits and day < max(limits)]
+        if old := [day for day in old if day not in needed]:
+            expired[directory] = tuple(old)
+    return expired
+
+
+def _exports(organization: Organization, lake: Lake) -> dict[date, list[Path]]:
+    """The dated exports in the lake, without the last one that was delivered."""
+    last = last_export(lake)
+    exports = dated_exports(organization, lake)
+    return {day: files for day, files in exports.items() if last is None or day != last.told.day}
+
+
+def _reports(lake: Lake) -> dict[date, Path]:
+    reports = {}
+    for file in (lake.folder / "reports").glob("date=*.html"):
+        with suppress(ValueError):  # not a report of ours
+            reports[date.fromisoformat(file.stem.removeprefix("date="))] = file
+    return reports
 
 
 def _size(folder: Path) -> int:

@@ -9,12 +9,14 @@ import duckdb
 import pytest
 
 from opensense_okta.config.models import Organization, Retention
+from opensense_okta.publishing.exports.export import export_published
 from opensense_okta.publishing.publish import Held, publish
 from opensense_okta.publishing.published import published
+from opensense_okta.publishing.report.report import write_report
 from opensense_okta.publishing.retention import Removed, delete_expired
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
-from tests.support.stored import DAY, group, organization, store, user
+from tests.support.stored import DAY, OKTA, company, group, organization, store, user
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -59,18 +61,25 @@ def kept(four_days: Path, tmp_path: Path) -> Lake:
     return Lake(tmp_path / "kept", "acme")
 
 
-def keeping(days: int | None, snapshots: int | None) -> Organization:
+def keeping(
+    days: int | None, snapshots: int | None, of: Organization | None = None
+) -> Organization:
     """acme, which keeps so much."""
-    return organization().model_copy(
+    return (of or organization()).model_copy(
         update={"retention": Retention(days=days, snapshots=snapshots)}
     )
 
 
 def cleared(
-    lake: Lake, days: int | None = None, snapshots: int | None = None, *, later: int = 0
+    lake: Lake,
+    days: int | None = None,
+    snapshots: int | None = None,
+    *,
+    later: int = 0,
+    of: Organization | None = None,
 ) -> Removed:
     """What retention removes on the day, or so many days later."""
-    return delete_expired(keeping(days, snapshots), lake, NOON + timedelta(days=later))
+    return delete_expired(keeping(days, snapshots, of), lake, NOON + timedelta(days=later))
 
 
 def test_nothing_goes_where_the_file_says_nothing(kept: Lake) -> None:
@@ -95,9 +104,35 @@ def test_the_newest_snapshots_of_each_directory_stay_by_their_number(lake: Lake)
     read(lake, ago(9, 7, 2), directory="okta")
     read(lake, ago(30, 20), directory="hr")
     read(lake, ago(40), directory="entra")
-    assert cleared(lake, snapshots=2).snapshots == {"okta": ago(9)}
-    assert cleared(lake, snapshots=1).snapshots == {"hr": ago(30), "okta": ago(7)}
+    three = company(dict.fromkeys(["okta", "hr", "entra"], OKTA))
+    assert cleared(lake, snapshots=2, of=three).snapshots == {"okta": ago(9)}
+    assert cleared(lake, snapshots=1, of=three).snapshots == {"hr": ago(30), "okta": ago(7)}
     assert lake.snapshot_days("entra") == list(ago(40))
+
+
+def test_a_directory_that_the_file_no_longer_has_keeps_the_newest_days_of_all(lake: Lake) -> None:
+    read(lake, ago(3, 1), directory="okta")
+    read(lake, ago(40, 4, 2), directory="hr")
+    assert cleared(lake, snapshots=5).snapshots == {}
+    assert cleared(lake, snapshots=3).snapshots == {"hr": ago(40, 4)}
+    assert cleared(lake, snapshots=1).snapshots == {"hr": ago(2), "okta": ago(3)}
+    assert lake.snapshot_days("hr") == []
+
+
+def test_a_directory_that_the_file_no_longer_has_keeps_nothing_older_than_its_days(
+    lake: Lake,
+) -> None:
+    read(lake, ago(40, 4), directory="okta")
+    read(lake, ago(40, 4), directory="hr")
+    assert cleared(lake, days=39).snapshots == {"hr": ago(40)}
+    assert lake.snapshot_days("okta") == list(ago(40, 4))
+
+
+def test_the_published_day_keeps_its_snapshot_of_a_directory_that_was_removed(kept: Lake) -> None:
+    read(kept, [DAY + timedelta(days=28)], directory="entra")
+    without_okta = company({"entra": OKTA})
+    assert cleared(kept, 1, 1, later=30, of=without_okta).snapshots == {"okta": ago(3, 2, 1)}
+    assert kept.snapshot_days("okta") == [DAY]
 
 
 def test_what_is_removed_is_counted(kept: Lake) -> None:
@@ -165,6 +200,97 @@ def test_history_reaches_back_as_far_as_days_are_kept(kept: Lake) -> None:
     with duckdb.connect(str(kept.database), read_only=True) as connection:
         begins = connection.execute("select min(valid_from) from people_history").fetchall()
     assert begins == [ago(2)]
+
+
+# Exports and reports.
+
+
+def exporting(path: str) -> Organization:
+    """acme, which exports to that path."""
+    return company({"okta": OKTA}, publish={"csv": {"path": path}})
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
+    )
+
+
+def export_days(lake: Lake, to: Organization, *days: date) -> None:
+    """The days are read, published and exported."""
+    for day in days:
+        read(lake, [day])
+        resolve(to, day, lake)
+        publish(to, lake, day)
+        export_published(to, lake, day)
+
+
+@pytest.mark.parametrize(
+    "path", ["exports/{date}/people.csv", "exports/people-{date}.csv", "to/{date}/a[1]/{date}.csv"]
+)
+def test_dated_exports_go_with_their_days(lake: Lake, path: str) -> None:
+    acme, first = exporting(path), path.partition("/")[0]
+    export_days(lake, acme, *ago(3, 2, 1))
+    before = files(lake.folder / first)
+    assert len(before) == 12
+    removed = cleared(lake, days=1, of=acme)
+    assert removed.exports == ago(3)  # the day before yesterday is what yesterday was compared with
+    assert files(lake.folder / first) == [name for name in before if str(ago(3)[0]) not in name]
+    assert not list(lake.folder.glob(f"{first}/{ago(3)[0]}*"))
+    assert cleared(lake, days=1, of=acme) == Removed()
+
+
+def test_the_last_export_stays_however_old_it_is(lake: Lake) -> None:
+    acme = exporting("exports/{date}/people.csv")
+    export_days(lake, acme, *ago(3))
+    for day in ago(2, 1, 0):
+        put_out(lake, day)
+    assert cleared(lake, days=1, later=30, of=acme).exports == ()
+    assert (lake.folder / "exports" / str(ago(3)[0]) / "people.csv").exists()
+
+
+def test_only_the_files_of_an_export_go(lake: Lake) -> None:
+    acme = exporting("exports/{date}/people.csv")
+    export_days(lake, acme, *ago(3, 2, 1))
+    others = [
+        lake.folder / "exports" / str(ago(3)[0]) / "notes.txt",
+        lake.folder / "exports" / "2026-99-99" / "people.csv",
+    ]
+    for other in others:
+        other.parent.mkdir(exist_ok=True)
+        other.touch()
+    assert cleared(lake, days=1, of=acme).exports == ago(3)
+    assert files(others[0].parent) == ["notes.txt"]
+    assert others[1].exists()
+
+
+@pytest.mark.parametrize(
+    "url", ["{folder}/{{date}}/people.csv", "file://{folder}/{{date}}/people.csv"]
+)
+def test_exports_elsewhere_stay(lake: Lake, tmp_path: Path, url: str) -> None:
+    folder = tmp_path / "elsewhere"
+    acme = exporting(url.format(folder=folder))
+    export_days(lake, acme, *ago(3, 2, 1))
+    before = files(folder)
+    assert cleared(lake, days=1, of=acme).exports == ()
+    assert files(folder) == before != []
+
+
+def test_exports_behind_a_link_stay(lake: Lake, tmp_path: Path) -> None:
+    acme = exporting("exports/{date}/people.csv")
+    (tmp_path / "elsewhere").mkdir()
+    (lake.folder / "exports").symlink_to(tmp_path / "elsewhere")
+    export_days(lake, acme, *ago(3, 2, 1))
+    assert cleared(lake, days=1, of=acme).exports == ()
+    assert len(files(tmp_path / "elsewhere")) == 12
+
+
+def test_reports_go_with_their_days(kept: Lake) -> None:
+    for day in ago(3, 2, 1, 0):
+        write_report(organization(), kept, day)
+    assert cleared(kept, days=1).reports == ago(3, 2)
+    assert files(kept.folder / "reports") == [f"date={day}.html" for day in ago(1, 0)]
+    assert cleared(kept, days=1, later=30).reports == ()  # of the published day, and the one before
 
 
 # Killed in between.

@@ -53,6 +53,16 @@ def _refuse_unknown(key: str, named: Sequence[str], known: Sequence[str]) -> Non
         )
 
 
+def file_names(full: Path) -> dict[str, Path]:
+    """All files of an export by kind, the CSV of all people first."""
+    return {
+        "people": full,
+        "changes": full.with_name(f"{full.stem}.changes{full.suffix}"),
+        "parquet": full.with_suffix(".parquet"),
+        "checksums": full.with_name(f"{full.name}.sha256"),
+    }
+
+
 def write_files(
     lake: Lake,
     full: Path,
@@ -76,9 +86,7 @@ def write_files(
         ExportFailed: the files could not be made.
     """
     folder = full.parent
-    changes = full.with_name(f"{full.stem}.changes{full.suffix}")
-    parquet = full.with_suffix(".parquet")
-    checksums = full.with_name(f"{full.name}.sha256")
+    _, changes, parquet, checksums = file_names(full).values()
     try:
         with engine.start(folder) as connection:
             sql = Sql(connection, __package__)
