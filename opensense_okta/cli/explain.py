@@ -42,6 +42,8 @@ MATCH_KINDS = {
     "duplicate_in_directory": "several accounts of one directory have the same {key}, so it joins none",
     "ambiguous_match": "the {key} matches several accounts of one directory, so it joined no accounts",
     "contradictory_match": "the {key} is the same, but a stronger key differs, so they were not joined",
+    "reused_key": "the {key} was handed on to a new account with another name, so they were not joined",
+    "kept_together": "the {key} joined these accounts before, and the identity ledger keeps them together",
     "bridged_match": "joining by {key} would join accounts that must stay separate, so they were not joined",
 }
 WHO_HELP = (
@@ -257,9 +259,12 @@ def _conflict(conflict: Conflict) -> str:
         return printable(f"{conflict.attribute}: {by_account}")
     accounts = detail.get("accounts")
     evidence = [
-        f"{account} ({', '.join(f'{key} {value}' for key, value in keys.items())})"
+        f"{account} ({', '.join(f'{key} {value}' for key, value in keys.items()) or 'no key'})"
         for account, keys in (accounts if isinstance(accounts, dict) else {}).items()
     ]
+    vanished = detail.get("vanished")
+    if isinstance(vanished, dict):
+        evidence += [f"formerly {account} ({name})" for account, name in vanished.items()]
     why = MATCH_KINDS.get(conflict.kind, conflict.kind).format(key=detail.get("key"))
     return printable(f"{conflict.kind.replace('_', ' ')}: {why}: {', '.join(evidence)}")
 

@@ -83,6 +83,7 @@ def as_document(organization: Organization, changes: Preview) -> dict[str, objec
         "difference": changes.difference.model_dump(),
         "people": [person.model_dump() for person in changes.people],
         "people_counted": dict(changes.kinds),
+        "kept_together": changes.kept_together,
         "attributes": [attribute.model_dump() for attribute in changes.attributes],
         "held": changes.findings.held,
         "held_because": changes.findings.reasons,
@@ -165,6 +166,12 @@ def _heading(organization: Organization, changes: Preview) -> Iterator[str]:
         f" {total.groups_added:,} groups added, {total.groups_removed:,} removed;"
         f" {total.memberships_added:,} memberships added, {total.memberships_removed:,} removed."
     )
+    if changes.kept_together:
+        people = plural(changes.kept_together, "person", "people")
+        yield (
+            f"  The identity ledger keeps {people} together with accounts that no key joins any more:"
+            " `conflicts` has kept_together."
+        )
     if not changes.kinds and not changes.attributes:
         yield "  No signature would change."
 

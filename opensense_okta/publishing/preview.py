@@ -112,6 +112,7 @@ class Preview:
         difference: the numbers for all people and all attributes.
         people: by impact, for each kind at most the requested number.
         kinds: the number of people of each kind.
+        kept_together: the number of people whose accounts the identity ledger keeps together.
         attributes: the most changed attribute first.
         replaces: the published day, with which the guards compare; None: nothing is published.
         findings: the results of the checks and guards that publishing the day would have.
@@ -124,6 +125,7 @@ class Preview:
     difference: Difference
     people: Sequence[PersonChange]
     kinds: Mapping[str, int]
+    kept_together: int
     attributes: Sequence[AttributeChange]
     replaces: date | None
     findings: Findings
@@ -196,6 +198,7 @@ def preview(
         difference=difference,
         people=describe,
         kinds=kinds,
+        kept_together=resolved.evidence["people_kept_together"],
         attributes=counted,
         replaces=replaces.day if replaces else None,
         findings=found,

@@ -29,7 +29,7 @@ from opensense_okta.publishing.published import (
 )
 from opensense_okta.resolution import ledger
 from opensense_okta.resolution.changes import Difference
-from opensense_okta.resolution.resolve import TABLES, ResolvedManifest
+from opensense_okta.resolution.resolve import LINKS, TABLES, ResolvedManifest
 from opensense_okta.storage import engine
 from opensense_okta.storage.files import atomic_replace, make_private_dir
 from opensense_okta.storage.lake import Lake
@@ -197,8 +197,9 @@ def _write_ledger(lake: Lake, resolved: ResolvedManifest) -> None:
     path = lake.ledger(resolved.day)
     make_private_dir(path.parent)
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    accounts = lake.resolved(resolved.day).table(resolved, "accounts")
-    ledger.write(lake, resolved.day, accounts, unfinished)
+    shelf = lake.resolved(resolved.day)
+    accounts, links = (shelf.table(resolved, name) for name in ("accounts", LINKS))
+    ledger.write(lake, resolved.day, accounts, links, unfinished)
     atomic_replace(unfinished, path)
 
 

@@ -1,7 +1,9 @@
-"""The identity ledger: the person of each account, by published day. It is resolution's only memory.
+"""The identity ledger, by published day: the person of each account. It is resolution's only memory.
 
-Each published day adds one file. It has a row for each account that is new or now belongs to another
-person, so the newest row of an account counts. Resolving a day reads only the files of earlier days.
+It also has the key that joined the account with the other accounts of its person, and the account's name.
+Each published day adds one file. It has a row for each account that is new or of which something changed, so
+the newest row of an account counts. Resolving a day reads only the files of earlier days. Version 0.1 wrote
+neither key nor name: its rows keep ids, but they keep nobody together.
 """
 
 from datetime import date
@@ -20,21 +22,28 @@ def load(connection: duckdb.DuckDBPyConnection, lake: Lake, day: date) -> date |
     before = [published for published in lake.ledger_days() if published < day]
     if before:
         files = [str(lake.ledger(published)) for published in before]
-        connection.read_parquet(files).insert_into("ledger")
+        connection.read_parquet(files, union_by_name=True).create_view("ledger_files", replace=True)
+        connection.execute("insert into ledger by name from ledger_files")
     return max(before, default=None)
 
 
-def write(lake: Lake, day: date, accounts: Path, unfinished: Path) -> None:
+def write(lake: Lake, day: date, accounts: Path, links: Path, unfinished: Path) -> None:
     """Writes the day's rows to a file, which the caller then moves into the ledger.
 
     Args:
         lake: of the organization.
         day: the day that is published.
         accounts: file of the resolved day's table `accounts`.
+        links: file of the day's `account_links`; version 0.1 wrote none.
         unfinished: the file to write.
     """
     with engine.start(lake.folder) as connection:
+        sql = Sql(connection, __package__)
         load(connection, lake, day)
         engine.view(connection, "accounts", accounts)
-        Sql(connection, __package__).run("new_ledger_rows.sql", day=str(day))
+        if links.exists():
+            engine.view(connection, "account_links", links)
+        else:
+            sql.run("no_links.sql")
+        sql.run("new_ledger_rows.sql", day=str(day))
         engine.store(connection, "new_ledger_rows", unfinished)

@@ -1,6 +1,7 @@
 """Resolves one day: makes tables of people from the newest snapshots not after it, under today's rules.
 
-1. Correlation decides which accounts are one person (`match_keys.sql`, `correlate.sql`).
+1. Correlation decides which accounts are one person (`match_keys.sql`, `shared_values.sql`,
+   `join_links.sql`). The identity ledger keeps accounts together that were one person (`kept_links.sql`).
 2. The identity ledger decides which id the person has (`id_candidates.sql`, `person_ids.sql`).
 3. Precedence decides which values the person has (`account_combinations.sql`, `people.sql`).
 """
@@ -35,6 +36,9 @@ BATCH_SIZE = 3
 """Accounts per person in a larger batch: half the time of one at a time, three times the memory."""
 
 TABLES = ("accounts", "people", "provenance", "conflicts", "groups", "memberships")
+
+LINKS = "account_links"
+"""The file beside the tables that only the identity ledger reads."""
 
 
 class Source(BaseModel):
@@ -158,10 +162,25 @@ def _read(
 
 
 def _correlate(sql: Sql, match: Sequence[str]) -> None:
-    """Finds the accounts of each person, key by key, and the person's id."""
+    """Finds the accounts of each person, and the person's id.
+
+    The keys join accounts from strong to weak. Then the ledger keeps together what was linked by a key.
+    """
+    strengths = range(1, len(match) + 1)
     sql.run("match_keys.sql", match=list(match))
-    for strength in range(1, len(match) + 1):
-        sql.run("correlate.sql", strength=strength)
+    sql.run("ledger_accounts.sql")
+    for strength in strengths:
+        sql.run("shared_values.sql", strength=strength)
+        sql.run("ambiguous_values.sql")
+        sql.run("join_links.sql")
+        sql.run("link_conflicts.sql")
+        sql.run("joined_persons.sql")
+    if sql.row("recorded_apart.sql", int):
+        for strength in strengths:
+            sql.run("kept_links.sql", strength=strength)
+            sql.run("join_links.sql")
+            sql.run("kept_together.sql")
+            sql.run("joined_persons.sql")
     sql.run("id_candidates.sql")
     while sql.row("assigned_ids.sql", int):
         pass
@@ -222,4 +241,5 @@ def _store(sql: Sql, draft: StagedPartition) -> Mapping[str, int]:
         }
         phones.store(connection, parsing.result())
     sql.run("conflicts.sql")
+    engine.store(connection, LINKS, draft.table(LINKS))
     return {**rows, "conflicts": engine.store(connection, "conflicts", draft.table("conflicts"))}

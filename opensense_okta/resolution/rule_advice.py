@@ -142,13 +142,14 @@ def _count(
     sql.run("schema.sql")
     for name in VIEWS:
         engine.view(connection, name, lake.resolved(resolved.day).table(resolved, name))
+    lists = [name for name, rule in resolution.attributes.items() if rule.merge]
     sql.run(
         "rule_statistics.sql",
         match=list(resolution.match),
+        lists=lists,
         account_rules=_named_accounts(organization, directories),
     )
     blank_wins = [name for name, rule in resolution.attributes.items() if rule.blank == "wins"]
-    lists = [name for name, rule in resolution.attributes.items() if rule.merge]
     return _ResolvedDay(
         organization,
         directories,

@@ -262,7 +262,7 @@ def test_a_value_says_where_it_is_from_by_which_rule_and_against_what(company: L
         ["al", "ad", "lady"],
         "hr/1",
         "union",
-        [("hr", "al;ad"), ("shop", "lady;al")],
+        [],
     )
 
 

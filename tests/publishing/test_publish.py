@@ -409,12 +409,17 @@ def test_publishing_writes_who_is_who_into_the_ledger(lake: Lake) -> None:
     publish_approved(BOTH, lake, YESTERDAY)  # a directory that was never read holds the day
     who = people_of(lake, day=YESTERDAY)["hr/h1"]
     first = {"directory": "hr", "id": "h1", "person_id": who, "day": YESTERDAY}
+    first |= {"linked_by": None, "name": None}
     assert rows_of(lake.ledger(YESTERDAY)) == [first]
     in_hr(lake, DAY, and_okta=True)
     publish_approved(BOTH, lake, DAY)
-    # Only what was not known yet is added.
-    added = {"directory": "okta", "id": "o1", "person_id": who, "day": DAY}
-    assert rows_of(lake.ledger(DAY)) == [added]
+    # Only what is new is added: an account, and the key that links it to the other one.
+    linked = {"person_id": who, "day": DAY, "linked_by": "email", "name": None}
+    added = [{"directory": "hr", "id": "h1", **linked}, {"directory": "okta", "id": "o1", **linked}]
+    assert rows_of(lake.ledger(DAY)) == added
+    in_hr(lake, TOMORROW, and_okta=True)
+    publish_approved(BOTH, lake, TOMORROW)
+    assert rows_of(lake.ledger(TOMORROW)) == []
     assert rows_of(lake.ledger(YESTERDAY)) == [first]
     assert lake.ledger(DAY).parent.stat().st_mode & 0o777 == 0o700
 

@@ -47,7 +47,7 @@ reasons as (
         bool_or(f.precedence < w.precedence and f.stale_last and not w.stale_last) as stale_lost,
         coalesce(
             list({directory: f.directory, value: f.text} order by not f.is_eligible, f.number)
-                filter (w.merges or f.number <> w.number),
+                filter (not w.merges and f.number <> w.number),
             []
         ) as losing,
         flatten(list(f.items order by f.number)) as items

@@ -132,8 +132,9 @@ def test_their_values_are(outcome: Outcome) -> None:
 def test_their_ids_follow_from(outcome: Outcome) -> None:
     for accounts, expected in outcome.case.people.items():
         anchor = accounts.split()[0]
-        first = f"{expected.get('id_of', anchor)}{mark_of(outcome.case)}"
-        assert outcome.id_of(anchor) == sha256(first.encode()).hexdigest()[:32]
+        first, _, number = str(expected.get("id_of", anchor)).partition(" ")
+        source = "\n".join(filter(None, [f"{first}{mark_of(outcome.case)}", number]))
+        assert outcome.id_of(anchor) == sha256(source.encode()).hexdigest()[:32]
 
 
 @all_that(lambda case: any("because" in expected for expected in case.people.values()))

@@ -187,42 +187,147 @@ def expected_people(world: SmallOrganization) -> tuple[set[frozenset[str]], set[
     match = world.rules["match"]
     assert isinstance(match, Sequence)
     for position, key in enumerate(match):
-        stronger = match[:position]
-        groups = [
-            _without_separated(group, accounts, apart)
-            for group in _grouped(accounts, lambda a: accounts[a].key(key)).values()  # noqa: B023 - now
-        ]
+        step = _Step(accounts, people, apart, match[:position])
+        named = _grouped(accounts, lambda name: accounts[name].key(key))  # noqa: B023 - now
         clear = []
-        for group in groups:
-            kind = _doubled(group, people)
-            if kind:
-                conflicts |= {(kind, name) for name in group}
-            else:
-                clear.append(group)
-        after = dict(people)
-        _join(after, (pair for group in clear for pair in combinations(group, 2)))
-        for joined in set(after.values()):
-            before = {people[name] for name in joined}
-            if len(before) == 1:
-                continue
-            contradicting = {
-                name
-                for group in clear
-                for a, b in combinations([n for n in group if n in joined], 2)
-                if people[a] != people[b] and _differ(people[a], people[b], stronger, accounts)
-                for name in (a, b)
-            }
-            doubled = any(a.partition("/")[0] == b.partition("/")[0] for a, b in _across(before))
-            differing = any(_differ(a, b, stronger, accounts) for a, b in combinations(before, 2))
-            separated = any({a, b} in apart for a, b in _across(before))
-            if not (doubled or differing or separated):
-                people |= dict.fromkeys(joined, joined)
-                continue
-            conflicts |= {("contradictory_match", name) for name in contradicting}
-            others = {p for p in before if not p & contradicting}
-            if len(before) > 2 or doubled or differing:  # else it is just what `never_same` says
-                conflicts |= {("bridged_match", name) for person in others for name in person}
+        for group in named.values():
+            found, identifying = step.of_value(_without_separated(group, accounts, apart))
+            conflicts |= found
+            clear.append(identifying)
+        joined, found = step.of_links(clear)
+        conflicts |= found
+        _join(people, joined)
     return set(people.values()), {(kind, n) for kind, name in conflicts for n in people[name]}
+
+
+Person = frozenset[str]
+Found = set[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class _Step:
+    """What one key decides; `people` are those that the stronger keys made."""
+
+    accounts: Mapping[str, Account]
+    people: Mapping[str, Person]
+    apart: list[set[str]]
+    stronger: Sequence[str]
+
+    def of_value(self, group: list[str]) -> tuple[Found, list[str]]:
+        """The conflicts of the accounts with one value, and the accounts that the value can join."""
+        persons = {
+            directory: {self.people[name] for name in names}
+            for directory, names in _grouped(group, _directory).items()
+        }
+        repeated = {d: found for d, found in persons.items() if len(found) > 1}
+        ignored = {
+            person
+            for found in repeated.values()
+            if any(map(self._active, found))
+            for person in found
+            if not self._active(person)
+        }
+        ambiguous = {
+            d: found - ignored for d, found in repeated.items() if len(found - ignored) > 1
+        }
+        choices = {
+            (person, d): [other for other in found if not self._separations(person, other)]
+            for d, found in ambiguous.items()
+            for person in {self.people[name] for name in group} - ignored
+            if d not in [_directory(name) for name in person]
+        }
+        conflicts: Found = set()
+        if any(choices.values()):
+            conflicts = {("ambiguous_match", name) for name in group}
+        else:
+            doubled = {person for found in repeated.values() for person in found}
+            conflicts = {
+                ("duplicate_in_directory", name) for name in group if self.people[name] in doubled
+            }
+        for (person, d), possible in choices.items():
+            for other in ambiguous[str(d)] if not possible else ():
+                if "key" in self._separations(person, other):
+                    conflicts |= {
+                        ("contradictory_match", n)
+                        for n in group
+                        if self.people[n] in (person, other)
+                    }
+        if ambiguous:
+            return conflicts, []
+        return conflicts, [name for name in group if self.people[name] not in ignored]
+
+    def of_links(self, clear: list[list[str]]) -> tuple[list[tuple[str, str]], Found]:
+        """The pairs of accounts that are joined, and why others are not."""
+        pairs = [
+            (a, b)
+            for group in clear
+            for a, b in combinations(group, 2)
+            if self.people[a] != self.people[b]
+        ]
+        joined: list[tuple[str, str]] = []
+        conflicts: Found = set()
+        for component in self._connected(pairs):
+            inside = [pair for pair in pairs if self.people[pair[0]] in component]
+            possible = [pair for pair in inside if not self._of_pair(pair)]
+            bridged: set[Person] = set()
+            contradicting: set[str] = set()
+            if not any(self._separations(p, q) for p, q in combinations(component, 2)):
+                joined += inside
+                continue
+            for pair in inside:
+                if "key" in self._of_pair(pair):
+                    contradicting |= {*pair}
+                elif "directory" in self._of_pair(pair):
+                    bridged |= {self.people[name] for name in pair}
+            for part in self._connected(possible):
+                opponents = {
+                    p: {q for q in part if q != p and self._separations(p, q)} for p in part
+                }
+                if any(opponents.values()):
+                    bridged |= part
+                joined += [
+                    (a, b)
+                    for a, b in possible
+                    if self.people[a] in part
+                    and opponents[self.people[a]] == opponents[self.people[b]]
+                ]
+            conflicts |= {("contradictory_match", name) for name in contradicting}
+            conflicts |= {
+                ("bridged_match", n)
+                for person in bridged
+                if not person & contradicting
+                for n in person
+            }
+        return joined, conflicts
+
+    def _active(self, person: Person) -> bool:
+        return any(self.accounts[name].active for name in person)
+
+    def _of_pair(self, pair: tuple[str, str]) -> set[str]:
+        return self._separations(self.people[pair[0]], self.people[pair[1]])
+
+    def _separations(self, one: Person, other: Person) -> set[str]:
+        """Why two persons must stay separate."""
+        reasons = set()
+        if _differ(one, other, self.stronger, self.accounts):
+            reasons.add("key")
+        if {*map(_directory, one)} & {*map(_directory, other)}:
+            reasons.add("directory")
+        if any({a, b} in self.apart for a in one for b in other):
+            reasons.add("rule")
+        return reasons
+
+    def _connected(self, pairs: Sequence[tuple[str, str]]) -> list[set[Person]]:
+        sets: dict[Person, set[Person]] = {person: {person} for person in self.people.values()}
+        for a, b in pairs:
+            union = sets[self.people[a]] | sets[self.people[b]]
+            sets |= dict.fromkeys(union, union)
+        found = {id(together): together for together in sets.values() if len(together) > 1}
+        return list(found.values())
+
+
+def _directory(name: str) -> str:
+    return name.partition("/")[0]
 
 
 def _pairs(lists: object) -> list[set[str]]:
@@ -258,19 +363,6 @@ def _without_separated(
     return left
 
 
-def _doubled(group: Sequence[str], people: Mapping[str, frozenset[str]]) -> str | None:
-    """The kind of conflict, where a directory has the accounts of two persons in a group."""
-    kinds = set()
-    for directory, names in _grouped(group, lambda name: name.partition("/")[0]).items():
-        if len({people[name] for name in names}) > 1:
-            everybody = all(
-                any(account.startswith(f"{directory}/") for account in people[name])
-                for name in group
-            )
-            kinds.add("duplicate_in_directory" if everybody else "ambiguous_match")
-    return min(kinds, default=None)  # that it could be either weighs more
-
-
 def _differ(
     a: Iterable[str], b: Iterable[str], keys: Sequence[str], accounts: Mapping[str, Account]
 ) -> bool:
@@ -281,11 +373,6 @@ def _differ(
         for mine in {accounts[name].key(key) for name in a} - {None}
         for yours in {accounts[name].key(key) for name in b} - {None}
     )
-
-
-def _across(persons: Iterable[frozenset[str]]) -> Iterable[tuple[str, str]]:
-    """All pairs of accounts of two different persons."""
-    return ((a, b) for p, q in combinations(persons, 2) for a in p for b in q)
 
 
 def details_without_accounts(rows: Sequence[Row]) -> list[tuple[object, ...]]:

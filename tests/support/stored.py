@@ -11,7 +11,7 @@ from opensense_okta.config.models import Organization
 from opensense_okta.directories.checks import Table
 from opensense_okta.directories.snapshot import Cost, SnapshotManifest
 from opensense_okta.resolution import ledger
-from opensense_okta.resolution.resolve import ResolvedManifest
+from opensense_okta.resolution.resolve import LINKS, ResolvedManifest
 from opensense_okta.storage.files import atomic_write
 from opensense_okta.storage.lake import MANIFEST, Lake
 from tests.support.scratch import scratch
@@ -185,10 +185,17 @@ def resolved_file(lake: Lake, table: str, *, day: date = DAY) -> Path:
     return shelf.table(manifest, table)
 
 
-def record_identities(lake: Lake, day: date) -> None:
-    """Adds a resolved day to the identity ledger, as publishing it does."""
+def record_identities(lake: Lake, day: date, *, of_0_1: bool = False) -> None:
+    """Adds a resolved day to the identity ledger, as publishing it does; or as version 0.1 did."""
     lake.ledger(day).parent.mkdir(exist_ok=True)
-    ledger.write(lake, day, resolved_file(lake, "accounts", day=day), lake.ledger(day))
+    written = lake.ledger(day).with_suffix(".new")
+    accounts, links = (resolved_file(lake, name, day=day) for name in ("accounts", LINKS))
+    ledger.write(lake, day, accounts, links, written)
+    with scratch() as connection:
+        rows = connection.read_parquet(str(written))
+        columns = "directory, id, person_id, day" if of_0_1 else "*"
+        rows.select(columns).write_parquet(str(lake.ledger(day)))
+    written.unlink()
 
 
 def rows_of(path: Path) -> list[Row]:

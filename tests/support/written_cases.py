@@ -107,6 +107,8 @@ class Case(_Part):
         mapped: a directory's `attributes` in the organization file.
         groups: by `directory/id`.
         rules: the section `resolution` of the organization file.
+        rules_before: the same on the days before, if it was another one.
+        ledger_of_0_1: whether version 0.1 published the days before.
         people: all, by their accounts, the anchor first. Of each: values of attributes; `id_of`, the
             account that the person's id follows from, when it is not the anchor; `manager_is`, an
             account of the manager; `because`, where values came from.
@@ -123,6 +125,8 @@ class Case(_Part):
     mapped: Mapping[str, Mapping[str, str]] = {}
     groups: Mapping[str, Group] = {}
     rules: Mapping[str, object] = {}
+    rules_before: Mapping[str, object] | None = None
+    ledger_of_0_1: bool = False
     people: Mapping[str, Mapping[str, Value | Because]] = {}
     conflicts: tuple[Conflict, ...] = ()
     members: Mapping[str, tuple[str, ...]] | None = None
@@ -154,6 +158,8 @@ def organizations(cases: Sequence[Case]) -> dict[str, list[Case]]:
             case.age,
             [name for name, accounts in case.directories.items() if isinstance(accounts, str)],
             case.unpublished,
+            case.title if case.rules_before is not None else None,
+            case.ledger_of_0_1,
             case.fails,
         ]
         together.setdefault(json.dumps(common, sort_keys=True), []).append(case)
@@ -187,13 +193,16 @@ def as_one(cases: Sequence[Case]) -> Case:
 def set_up(case: Case, lake: Lake) -> Organization:
     """Stores a case's snapshots, publishes its days before, and returns its organization."""
     organization = _organization(case, lake)
+    before = organization
+    if case.rules_before is not None:
+        before = _organization(case.model_copy(update={"rules": case.rules_before}), lake)
     for days_ago, directories in zip(range(len(case.earlier), 0, -1), case.earlier, strict=True):
         day = DAY - timedelta(days=days_ago)
         for name, accounts in directories.items():
             store(lake, name, day, _rows(accounts))
-        resolve(organization, day, lake)
+        resolve(before, day, lake)
         if not case.unpublished:
-            record_identities(lake, day)
+            record_identities(lake, day, of_0_1=case.ledger_of_0_1)
     for name, written in case.directories.items():
         if isinstance(written, str):
             continue
@@ -234,11 +243,15 @@ def _marked(case: Case, mark: str) -> Case:
         )
         for name, group in case.groups.items()
     }
-    by_hand = {
-        key: [[_behind(name, mark) for name in accounts] for accounts in _lists(case, key)]
-        for key in ("always_same", "never_same")
-        if key in case.rules
-    }
+
+    def rules(written: Mapping[str, object]) -> Mapping[str, object]:
+        by_hand = {
+            key: [[_behind(name, mark) for name in accounts] for accounts in _lists(written, key)]
+            for key in ("always_same", "never_same")
+            if key in written
+        }
+        return {**written, **by_hand}
+
     return case.model_copy(
         update={
             "directories": {
@@ -249,7 +262,8 @@ def _marked(case: Case, mark: str) -> Case:
                 for day in case.earlier
             ),
             "groups": groups,
-            "rules": {**case.rules, **by_hand},
+            "rules": rules(case.rules),
+            "rules_before": None if case.rules_before is None else rules(case.rules_before),
         }
     )
 
@@ -281,14 +295,14 @@ def _united(
     return united
 
 
-def _lists(case: Case, key: str) -> list[list[str]]:
-    lists = case.rules.get(key, [])
+def _lists(rules: Mapping[str, object], key: str) -> list[list[str]]:
+    lists = rules.get(key, [])
     assert isinstance(lists, list)
     return lists
 
 
 def _all(cases: Sequence[Case], key: str) -> list[list[str]]:
-    return [accounts for case in cases for accounts in _lists(case, key)]
+    return [accounts for case in cases for accounts in _lists(case.rules, key)]
 
 
 def _organization(case: Case, lake: Lake) -> Organization:

@@ -7,22 +7,20 @@
 -- set variable directory = 'okta';
 -- set variable active_statuses = ['ACTIVE'];
 --
--- All fields of the directory are extracted at once, by their JSON pointers: `raw_texts`. Then each attribute takes its text from
+-- All JSON pointers of the directory are extracted at once: `raw_texts`. Then each attribute takes its text from
 -- an index of that list. Attributes that need more than one raw text are computed for each account and follow
 -- after the raw texts in the list.
 
--- The fields of identifiers come last: only these are stripped. A field can be extracted in both ways.
-create or replace temp view fields as
-select is_identifier, unnest([pointer, second_pointer]) as pointer
-from mapping join attributes using (position);
-
-set variable fields = (
-    select list_sort(list(distinct struct_pack(is_identifier, pointer))) from fields where pointer is not null
+set variable pointers = (
+    select list(distinct pointer order by pointer)
+    from (
+        select pointer from mapping
+        union all
+        select second_pointer from mapping where second_pointer is not null
+    )
 );
-set variable pointers = list_transform(getvariable('fields'), lambda field: field.pointer);
-set variable unstripped_count = len(list_filter(getvariable('fields'), lambda field: not field.is_identifier));
 -- One row for each attribute. `choices` are its sources, first choice first. A source is a list of indexes of
--- `fields`: of one field, of two fields that make one value together, or empty for the record's own id.
+-- `pointers`: of one field, of two fields that make one value together, or empty for the record's own id.
 -- Values that are not simply one field are computed. So are lists, because an empty list counts as no value.
 create or replace temp table attribute_sources as
 select
@@ -36,13 +34,11 @@ left join (
             position, choice,
             list_transform(
                 list_filter([pointer, second_pointer], lambda x: x is not null),
-                lambda x: list_position(
-                    getvariable('fields'), struct_pack(is_identifier := is_identifier, pointer := x)
-                )
+                lambda x: list_position(getvariable('pointers'), x)
             ) as fields,
             -- A profile field can be named `id`; if it is blank, the record's own id counts.
             if(pointer = '/id', [fields, []], [fields]) as choices
-        from mapping join attributes using (position)
+        from mapping
     )
     group by position
 ) using (position)
@@ -71,14 +67,10 @@ insert into accounts_read by name
 with users as (
     select
         id, status,
-        -- A value is published as it was written; an identifier without white space around it.
+        -- A value is published as it was written, but for the identifiers; see below.
         list_transform(
             json_extract_string(coalesce(profile, '{}'), getvariable('pointers')),
-            lambda text, index: case
-                when not is_filled(text) then null
-                when index > getvariable('unstripped_count') then stripped(text)
-                else text
-            end
+            lambda text: if(is_filled(text), text, null)
         ) as raw_texts
     from raw_users
 ),
@@ -103,6 +95,19 @@ select
     ) as texts
 from users
 join numbered using (id);
+
+-- Identifiers are stripped. Nearly all are already.
+set variable identifiers = (select list(position) from attributes where is_identifier and position > 0);
+
+update accounts_read
+set texts = list_transform(
+    texts, lambda text, index: if(list_contains(getvariable('identifiers'), index), stripped(text), text)
+)
+where directory = getvariable('directory')
+and regexp_matches(
+    array_to_string(list_select(texts, getvariable('identifiers')), chr(10)),
+    '(?m)^[\s\x0B\x1C-\x1F\x{85}\p{Z}]|[\s\x0B\x1C-\x1F\x{85}\p{Z}]$'
+);
 
 -- An id that occurs twice is one account. The snapshot's own check prevents publishing such a day.
 delete from accounts_read

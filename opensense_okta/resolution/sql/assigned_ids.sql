@@ -5,11 +5,11 @@
 -- table assigned_ids              person, person_id: rows are added to it
 
 create or replace temp table round_assignments as
-with best_person as ( -- one person became two: the one with the account recorded first keeps the id
+with best_person as ( -- one person became two: an active one keeps the id, else the one with the account recorded first
     select
         person_id,
-        arg_min(person, row(since, anchor)) as person,
-        arg_min(anchor, row(since, anchor)) as anchor
+        arg_min(person, row(not is_active, since, anchor)) as person,
+        arg_min(anchor, row(not is_active, since, anchor)) as anchor
     from id_candidates
     anti join assigned_ids using (person)
     where person_id not in (select person_id from assigned_ids)

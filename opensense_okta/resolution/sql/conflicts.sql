@@ -49,13 +49,20 @@ keys_by_account as (
 )
 select
     kind, strength, evidence_group,
-    map_from_entries(
-        list_sort(list(struct_pack(key := directory || '/' || id, value := keys)))
-    ) as accounts
+    map_from_entries(list_sort(list(struct_pack(
+        key := directory || '/' || id, value := coalesce(keys, map([]::varchar[], []::json[]))
+    )))) as accounts
 from (select distinct kind, strength, evidence_group, account from match_conflicts)
 join accounts_read using (account)
-join keys_by_account using (account)
+left join keys_by_account using (account) -- an account that is kept can have lost its keys
 group by kind, strength, evidence_group;
+
+-- The accounts that had an address before it was handed on, with their names.
+create view vanished_holders as
+select
+    strength, evidence_group,
+    map_from_entries(list_sort(list(distinct struct_pack(key := vanished, value := name)))) as vanished
+from reused_keys group by strength, evidence_group;
 
 create view conflicts as
 select
@@ -69,15 +76,20 @@ union all
 select
     person_id, kind,
     attribute,
-    to_json({key: attribute, accounts: accounts}) as detail
+    if(
+        kind = 'reused_key',
+        to_json({key: attribute, accounts: accounts, vanished: vanished}),
+        to_json({key: attribute, accounts: accounts})
+    ) as detail
 from (
     select
         kind, strength, evidence_group,
         unnest(list_distinct(list(person) filter (is_reported))) as person
     from match_conflicts join account_person using (account)
     group by kind, strength, evidence_group
-    having count(distinct person) > 1 -- else a weaker key joined them
+    having count(distinct person) > 1 or kind = 'kept_together' -- else a weaker key joined them
 )
 join match_evidence using (kind, strength, evidence_group)
+left join vanished_holders using (strength, evidence_group)
 join match_keys using (strength)
 join person_ids using (person);

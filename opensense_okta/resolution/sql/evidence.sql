@@ -46,8 +46,12 @@ from (
 );
 
 insert into evidence select 'conflicts_' || kind, count(*) from resolved_conflicts group by kind;
-insert into evidence select 'people_in_conflict', count(distinct person_id) from resolved_conflicts;
 insert into evidence
-select 'people_in_doubt', count(distinct person_id) from resolved_conflicts where kind <> 'value';
+select 'people_in_conflict', count(distinct person_id) from resolved_conflicts where kind <> 'kept_together';
+insert into evidence
+select 'people_in_doubt', count(distinct person_id)
+from resolved_conflicts where kind not in ('value', 'kept_together');
+insert into evidence
+select 'people_kept_together', count(distinct person_id) from resolved_conflicts where kind = 'kept_together';
 
 from evidence;

@@ -1,13 +1,30 @@
--- The rows that a published day adds to the ledger: accounts that are new, or now belong to another person.
+-- The rows that a published day adds to the ledger: accounts that are new, or of which something changed.
 --
--- table ledger      what was published before the day
--- table accounts    of the resolved day
+-- table ledger                      what was published before the day
+-- tables accounts, account_links    of the resolved day
 -- set variable day = '2026-11-23';
 create or replace temp view new_ledger_rows as
-select a.directory, a.id, a.person_id, getvariable('day')::date as day
-from accounts a
-left join (
-    select directory, id, arg_max(person_id, day) as person_id from ledger group by directory, id
-) known using (directory, id)
-where known.person_id is distinct from a.person_id
-order by a.directory, a.id;
+with current as (
+    select
+        directory, id, person_id, linked_by,
+        case when given_name is null and family_name is null then display_name::varchar
+            else concat_ws(' ', given_name::varchar, family_name::varchar)
+        end as name
+    from accounts left join account_links using (directory, id)
+),
+known as (
+    select directory, id, unnest(arg_max(struct_pack(person_id, linked_by, name), day)), true as is_known
+    from ledger group by directory, id
+),
+-- A link stays recorded while the other accounts of the person are away.
+compared as (
+    select
+        c.directory, c.id, c.person_id, c.name,
+        coalesce(c.linked_by, if(k.person_id = c.person_id, k.linked_by, null)) as linked_by,
+        struct_pack(p := k.person_id, l := k.linked_by, n := k.name) as before
+    from current c left join known k using (directory, id)
+)
+select directory, id, person_id, getvariable('day')::date as day, linked_by, name
+from compared
+where struct_pack(p := person_id, l := linked_by, n := name) is distinct from before
+order by directory, id;

@@ -148,9 +148,9 @@ select
         )) then 'stale_last'
         else precedence_rules[winner]
     end as rule,
-    -- No value of a merged list loses: here are the values of each directory.
+    -- No value of a merged list loses.
     list_filter(
-        list_zip(directories, texts), lambda x, index: x[2] is not null and (merges or index <> winner)
+        list_zip(directories, texts), lambda x, index: x[2] is not null and not merges and index <> winner
     )::struct(directory directory_name, value varchar)[] as losing,
     days[winner] as as_of
 from selected_values

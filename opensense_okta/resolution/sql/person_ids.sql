@@ -1,6 +1,6 @@
 -- The id of each person: the assigned one, else a new one that follows from the person's anchor account.
 --
--- tables accounts_read, account_person, ledger_accounts, assigned_ids    see the files before
+-- tables accounts_read, account_person, match_keys, ledger_accounts, assigned_ids    see the files before
 
 -- Ids of today's persons, and of accounts in the ledger that no directory has today.
 create table ids_in_use as
@@ -24,3 +24,10 @@ new_ids as ( -- if the first one is in use, the next numbers follow
 select person, person_id from assigned_ids
 union all
 select person, arg_min(person_id, number) from new_ids anti join ids_in_use using (person_id) group by person;
+
+-- The key that joined each account with others, for the identity ledger.
+create view account_links as
+select directory, id, attribute as linked_by
+from accounts_read
+join account_person using (account)
+join match_keys on strength = linked_by;

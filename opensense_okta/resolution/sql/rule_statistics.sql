@@ -3,6 +3,7 @@
 -- views accounts, people, provenance, conflicts, groups    of the day
 -- macros normalized, is_placeholder                        see schema.sql
 -- set variable match = ['employee_number', 'email'];
+-- set variable lists = ['aliases'];          attributes with `merge: union`
 -- set variable account_rules = '[{"rule": "always_same", "number": 1, "directory": "okta", "id": "00u1"}]';
 
 -- The number of accounts of each directory that have each attribute.
@@ -13,17 +14,31 @@ unpivot (
 )
 on columns(* exclude (directory, accounts)) into name attribute value filled;
 
--- How often a value of each directory won, and how often others had a value, too.
+-- The directories that have values in a person's merged lists. (Column `user_name` is there because there can be
+-- no list.)
+create table list_directories as
+select person_id, attribute, list(distinct a.directory) as directories
+from (
+    unpivot (
+        select
+            person_id, directory,
+            to_json(columns(lambda c: c = 'user_name' or list_contains(getvariable('lists'), c)))
+        from accounts
+    )
+    on columns(* exclude (person_id, directory)) into name attribute value written
+) a
+join provenance p using (person_id, attribute)
+where rule = 'union' and list_has_any(from_json(written, '["VARCHAR"]'), from_json(p.value, '["VARCHAR"]'))
+group by person_id, attribute;
+
+-- How often a value of each directory won, and how often others had a value, too. Every directory that has values
+-- in a merged list wins.
 create table won_values as
 select attribute, directory, count(*) as won, count(*) filter (where contested) as contested
 from (
-    select
-        attribute, len(losing) > 0 as contested,
-        -- Every directory that has values in a merged list wins.
-        unnest(if(
-            rule = 'union', list_distinct(list_transform(losing, lambda x: x.directory)), [directory]
-        )) as directory
-    from provenance
+    select attribute, len(losing) > 0 as contested, directory from provenance where rule <> 'union'
+    union all
+    select attribute, len(directories) > 1, unnest(directories) from list_directories
 )
 group by attribute, directory;
 

@@ -15,7 +15,7 @@ create macro is_filled(text) as case
     else regexp_matches(text, '[^\s\x0B\x1C-\x1F\x{85}\p{Z}]')
 end;
 create macro stripped(text) as case
-    when text >= '!' and text < chr(127) and text[-1] >= '!' and text[-1] < chr(127) then text
+    when regexp_full_match(text, '[!-~]+( [!-~]+)*') then text -- nearly all texts
     else nullif(
         regexp_replace(text, '^[\s\x0B\x1C-\x1F\x{85}\p{Z}]+|[\s\x0B\x1C-\x1F\x{85}\p{Z}]+$', '', 'g'), ''
     )
@@ -95,6 +95,19 @@ create macro union_of_lists(texts) as list_transform(
         to_json(list_filter(items, lambda item, index: list_position(items, item) = index))::varchar
     end
 )[1];
+
+-- An account's name; NULL if it has none. Names never join accounts, but they can keep them apart.
+create macro account_name(texts) as coalesce(
+    nullif(concat_ws(
+        ' ',
+        texts[(select position from attributes where attribute = 'given_name')],
+        texts[(select position from attributes where attribute = 'family_name')]
+    ), ''),
+    texts[(select position from attributes where attribute = 'display_name')]
+);
+-- Two names agree if one has all words of the other. An unknown name agrees with every name.
+create macro names_agree(x, y) as list_has_all(x, y) or list_has_all(y, x);
+create macro names_share_a_word(x, y) as len(x) = 0 or len(y) = 0 or list_has_any(x, y);
 
 -- The values of each person: `texts` of the first account, then those of the second one, and so on. Accounts
 -- are sorted by number. See people_values.sql.
