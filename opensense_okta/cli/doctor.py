@@ -7,7 +7,7 @@ import click
 from opensense_okta.cli.exit_code import ExitCode
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.checks import CheckResult
-from opensense_okta.resolution.doctor import examine_organization
+from opensense_okta.publishing.doctor import examine_organization
 from opensense_okta.storage.lake import Lake
 
 LEVELS = {"passed": "ok", "warning": "warn", "error": "fail"}

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from opensense_okta.directories.checks import Table
 from opensense_okta.storage.lake import Lake, Manifest
+from opensense_okta.storage.state_files import IfDamaged
 
 
 class Cost(BaseModel):
@@ -51,6 +52,12 @@ class SnapshotManifest(Manifest):
         evidence: counts for the checks.
     """
 
+    IF_DAMAGED: ClassVar = IfDamaged(
+        "It is as if the directory had no snapshot of that day: a day uses the snapshot before.",
+        "start the sync if the day is today, which reads it again; else restore the file from a backup, or"
+        " delete the folder of the day.",
+    )
+
     organization: str
     directory: str
     kind: str
@@ -70,8 +77,21 @@ class SnapshotManifest(Manifest):
 
 
 def newest_snapshot(lake: Lake, directory: str, day: date) -> SnapshotManifest | None:
-    """The directory's newest snapshot not after the day, or None."""
+    """The directory's newest snapshot not after the day that can be read, or None."""
     for stored in reversed(lake.snapshot_days(directory)):
+        manifest = None
         if stored <= day:
-            return lake.snapshot(directory, stored).manifest(SnapshotManifest)
+            manifest = lake.snapshot(directory, stored).manifest(SnapshotManifest)
+        if manifest is not None:
+            return manifest
     return None
+
+
+def manifest_files(lake: Lake, directory: str) -> list[tuple[date, str]]:
+    """The days of the directory's manifests that can be read, with the paths of the files."""
+    partitions = {day: lake.snapshot(directory, day) for day in lake.snapshot_days(directory)}
+    return [
+        (day, str(partition.manifest_file))
+        for day, partition in partitions.items()
+        if partition.manifest(SnapshotManifest) is not None
+    ]

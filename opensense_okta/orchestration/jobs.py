@@ -8,8 +8,8 @@ from opensense_okta.config.models import Organization
 from opensense_okta.orchestration import names
 from opensense_okta.orchestration.assets.build import resolving
 from opensense_okta.orchestration.resources import LakeResource
+from opensense_okta.publishing.doctor import examine_organization
 from opensense_okta.publishing.retention import Removed, delete_expired
-from opensense_okta.resolution.doctor import examine_organization
 
 
 def build_jobs(organization: Organization) -> dg.Definitions:

@@ -18,6 +18,7 @@ from typing import Final
 
 import dagster as dg
 
+from opensense_okta.config.errors import UserError
 from opensense_okta.config.models import Organization
 from opensense_okta.orchestration import names
 from opensense_okta.orchestration.run_status import status_of
@@ -29,6 +30,7 @@ from opensense_okta.publishing.notifications.state import (
     pending,
     save,
     stored_state,
+    unreadable,
 )
 from opensense_okta.storage.lake import Lake
 
@@ -145,9 +147,12 @@ class _Sender:
             state = stored_state(lake)
             watched = state.looked is not None and self._now - state.looked < DOWN_AFTER
             retried = watched or self._daemon
-            status = status_of(
-                self._instance, organization, lake, self._now, watched=watched, retried=retried
-            )
+            try:
+                status = status_of(
+                    self._instance, organization, lake, self._now, watched=watched, retried=retried
+                )
+            except (UserError, OSError) as error:
+                status = unreadable(organization.today(self._now), error)
             outboxes = pending(lake, organization.notify, state, status, self._now)
             return _Observation(name, lake, state, outboxes)
         except Exception as error:  # noqa: BLE001  # whatever the error is, the others are evaluated

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
 
@@ -19,7 +19,7 @@ from opensense_okta.publishing.guards.evaluate import Verdict
 from opensense_okta.publishing.judgement import Judgement, judge_day, stored_judgement
 from opensense_okta.publishing.published import published, resolved_day
 from opensense_okta.storage.lake import Lake
-from opensense_okta.storage.state_files import read_state, write_state
+from opensense_okta.storage.state_files import IfDamaged, usable_state, write_state
 
 APPROVAL = "approval.json"
 LONGEST_NAME = 200  # characters of a name that approves
@@ -58,6 +58,10 @@ class Approvals(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True)
+    IF_DAMAGED: ClassVar = IfDamaged(
+        "It approves nothing: if the day is held back, it stays so.",
+        "approve the day again: `opensense-okta approve` writes the file.",
+    )
 
     approvals: tuple[Approval, ...]
 
@@ -206,8 +210,11 @@ def approval_of(lake: Lake, judgement: Judgement) -> Approval | None:
 
 
 def approvals(lake: Lake, day: date) -> tuple[Approval, ...]:
-    """All approvals of a day, oldest first, also those of an earlier resolution of the day."""
-    stored = read_state(_file(lake, day), Approvals)
+    """All approvals of a day, oldest first, also those of an earlier resolution of the day.
+
+    A damaged file approves nothing.
+    """
+    stored = usable_state(_file(lake, day), Approvals)
     return stored.approvals if stored else ()
 
 

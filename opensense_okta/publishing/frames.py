@@ -17,7 +17,7 @@ from opensense_okta.config.environment import data_root
 from opensense_okta.config.errors import UserError
 from opensense_okta.config.text import did_you_mean
 from opensense_okta.directories.checks import TABLES as RAW_TABLES
-from opensense_okta.directories.snapshot import SnapshotManifest
+from opensense_okta.directories.snapshot import SnapshotManifest, manifest_files
 from opensense_okta.publishing import history
 from opensense_okta.publishing.published import (
     Published,
@@ -153,9 +153,9 @@ class PublishedDirectory:
         for table in (*TABLES, "changes"):
             engine.view(connection, table, self._file(table))
         manifests = [
-            str(self._lake.snapshot(directory, day).manifest_file)
+            path
             for directory in resolved.sources
-            for day in self._lake.snapshot_days(directory)
+            for day, path in manifest_files(self._lake, directory)
             if day <= self.day
         ]
         Sql(connection, __package__).run("syncs.sql", manifests=manifests)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from typing import ClassVar
 
 import duckdb
 from pydantic import BaseModel, ConfigDict, field_validator
@@ -38,7 +39,7 @@ from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage import engine
 from opensense_okta.storage.files import atomic_replace
 from opensense_okta.storage.lake import Lake
-from opensense_okta.storage.state_files import read_state, write_state
+from opensense_okta.storage.state_files import IfDamaged, usable_state, write_state
 
 COMPARED = ("people", "accounts", "groups", "memberships")
 JUDGEMENT = "judgement.json"
@@ -100,6 +101,11 @@ class Judgement(Findings):
         difference: from `base`.
     """
 
+    IF_DAMAGED: ClassVar = IfDamaged(
+        "The day is judged again; an approval of it counts if the result is the same.",
+        "nothing: the next sync or resolve of that day writes it.",
+    )
+
     day: date
     resolved: str
     base: PublishedRef | None
@@ -115,8 +121,8 @@ class Judgement(Findings):
 
 
 def stored_judgement(lake: Lake, day: date) -> Judgement | None:
-    """What was last found of a day, or None."""
-    return read_state(lake.resolved(day).folder / JUDGEMENT, Judgement)
+    """What was last found of a day; None: nothing, or the file is damaged."""
+    return usable_state(lake.resolved(day).folder / JUDGEMENT, Judgement)
 
 
 def judge_day(

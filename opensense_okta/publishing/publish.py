@@ -15,6 +15,7 @@ from pathlib import Path
 from opensense_okta.config.errors import UserError
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.checks import TABLES as RAW_TABLES
+from opensense_okta.directories.snapshot import manifest_files
 from opensense_okta.publishing import history
 from opensense_okta.publishing.approval import check_approval
 from opensense_okta.publishing.judgement import Judgement, judge_day
@@ -23,6 +24,8 @@ from opensense_okta.publishing.published import (
     Published,
     describe,
     published,
+    published_days,
+    read_publication,
     record_publication,
     resolved_day,
     sources,
@@ -203,6 +206,28 @@ def _write_ledger(lake: Lake, resolved: ResolvedManifest) -> None:
     atomic_replace(unfinished, path)
 
 
+def restore_ledger(lake: Lake) -> list[date]:
+    """Writes lost and damaged files of the ledger again, from the tables of their published days.
+
+    Without them people would get new ids, and the guards would count the old ids as removed.
+
+    Returns:
+        The days whose file was written.
+
+    Raises:
+        TableDamaged: a day's tables are no longer stored.
+    """
+    days = sorted({*published_days(lake), *lake.ledger_days()})
+    with engine.start(lake.folder) as connection:
+        damaged = [day for day in days if not engine.is_readable(connection, lake.ledger(day))]
+    for day in damaged:
+        mark = read_publication(lake, day)
+        if mark is None or not lake.resolved(day).table(mark, "accounts").exists():
+            raise engine.TableDamaged(lake.ledger(day))
+        _write_ledger(lake, mark.resolved)
+    return damaged
+
+
 @contextmanager
 def _built(lake: Lake, resolved: ResolvedManifest, since: datetime) -> Iterator[Path]:
     """A finished private database beside the published one; removed if it is not moved into place."""
@@ -225,9 +250,7 @@ def _build(lake: Lake, resolved: ResolvedManifest, since: datetime, path: Path) 
         for table in (*TABLES, "changes"):
             engine.view(connection, f"new_{table}", partition.table(resolved, table))
         manifests = [
-            str(lake.snapshot(directory, day).manifest_file)
-            for directory in resolved.sources
-            for day in lake.snapshot_days(directory)
+            file for directory in resolved.sources for _, file in manifest_files(lake, directory)
         ]
         sql = Sql(connection, __package__)
         sql.run("syncs.sql", manifests=manifests)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
@@ -20,8 +21,13 @@ from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.publishing.database import PublicationRow, publication_row
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import ResolvedManifest
-from opensense_okta.storage.lake import PUBLISHED, Lake, Manifest, days_in
-from opensense_okta.storage.state_files import StateFileDamaged, read_state, write_state
+from opensense_okta.storage.lake import PUBLISHED, Lake, Manifest
+from opensense_okta.storage.state_files import (
+    IfDamaged,
+    StateFileDamaged,
+    usable_state,
+    write_state,
+)
 
 UNKNOWN_RULES = ""
 """The digest of the rules of a publication of which only the database is left."""
@@ -72,6 +78,11 @@ class Published(Manifest):
         since: when it was published first; None: version 0.1 did not store it.
     """
 
+    IF_DAMAGED: ClassVar = IfDamaged(
+        "It is as if the day had not been published: its changes are missing in `people_history`.",
+        "restore the file from a backup. That of the published day is written by the next sync.",
+    )
+
     day: date
     file: int
     resolved: ResolvedManifest
@@ -89,6 +100,10 @@ class Publications(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True)
+    IF_DAMAGED: ClassVar = IfDamaged(
+        "The published day is read from the database instead.",
+        "nothing: the next day that is published writes it.",
+    )
 
     newest_first: tuple[Published, ...]
 
@@ -117,10 +132,7 @@ def published(lake: Lake) -> Published | None:
 
 def _candidates(lake: Lake) -> tuple[Published, ...]:
     """The publications in `published.json`; none if it is missing or damaged."""
-    try:
-        publications = read_state(lake.published, Publications)
-    except StateFileDamaged:
-        return ()
+    publications = usable_state(lake.published, Publications)
     return publications.newest_first if publications else ()
 
 
@@ -208,16 +220,14 @@ def record_publication(lake: Lake, one: Published) -> None:
 
 
 def read_publication(lake: Lake, day: date) -> Published | None:
-    """The publication of a day; None: there is none, or its mark is damaged."""
-    try:
-        return read_state(lake.resolved(day).folder / PUBLISHED, Published)
-    except StateFileDamaged:
-        return None
+    """The publication of a day; None: there is none, or its mark is damaged or of another day."""
+    mark = usable_state(lake.resolved(day).folder / PUBLISHED, Published)
+    return mark if mark and mark.day == day else None
 
 
 def published_days(lake: Lake) -> list[date]:
     """The days that have been published, oldest first."""
-    return days_in(lake.folder / "resolved", PUBLISHED)
+    return lake.published_days()
 
 
 @dataclass(frozen=True)
@@ -298,8 +308,8 @@ def sources(lake: Lake, resolved: ResolvedManifest) -> dict[str, SnapshotManifes
         if manifest is None or manifest.id != source.id:
             raise NotResolved(
                 f"{lake.organization}/{directory}: the snapshot of {source.day} that {resolved.day} was"
-                f" resolved from has been replaced. Start the job {lake.organization}__resolve for"
-                f" {resolved.day}."
+                f" resolved from has been replaced, or cannot be read. Start the job"
+                f" {lake.organization}__resolve for {resolved.day}."
             )
         manifests[directory] = manifest
     return manifests

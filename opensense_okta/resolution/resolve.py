@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from itertools import count
+from typing import ClassVar
 
 import duckdb
 from duckdb import (
@@ -28,6 +29,7 @@ from opensense_okta.resolution.snapshots import SelectedSnapshot, select_snapsho
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake, Manifest, StagedPartition
 from opensense_okta.storage.sql import Sql
+from opensense_okta.storage.state_files import IfDamaged
 
 EXTRA_MEMORY = 1 / 3
 """The share of the memory limit that tables may use for values to be collected in larger batches."""
@@ -69,6 +71,11 @@ class ResolvedManifest(Manifest):
         rows: the number of rows of each table.
         evidence: the counts that the checks of the day are evaluated on, by name.
     """
+
+    IF_DAMAGED: ClassVar = IfDamaged(
+        "It is as if the day had not been resolved.",
+        "start the job ORG__resolve for that day, which resolves it again.",
+    )
 
     organization: str
     day: date

@@ -1,6 +1,7 @@
 """DuckDB, the engine of every step. Its memory is limited."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,14 +10,55 @@ from tempfile import TemporaryDirectory
 import duckdb
 
 from opensense_okta.config.environment import EnvironmentMistake, memory_limit
+from opensense_okta.config.errors import UserError
 
 BYTES_PER_THREAD = 100_000_000  # memory for each thread
 COMPRESSION = "compression zstd, compression_level 1"  # higher levels cost time and save nothing
 ROWS_PER_GROUP = 16_384  # of Parquet; a group is held in memory while it is written
 
+UNREADABLE = (
+    "too small to be a Parquet",
+    "No magic bytes",
+    "No files found that match",
+    "Failed to read Parquet",
+    "TProtocolException",
+    "Permission denied",
+)
+"""Parts of DuckDB's messages about Parquet files that it cannot read."""
+
 
 class MemoryTooSmall(EnvironmentMistake):
     """A query needs more memory than the limit, or more disk space than is free."""
+
+
+class TableDamaged(UserError):
+    """A Parquet file of the lake cannot be read: it is missing, cut off, or another user's."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        super().__init__(
+            f"{file} cannot be read: the table is damaged, missing, or another user's file.",
+            impact="Nothing was published by this; the published directory stays.",
+            remedy=_table_remedy(file),
+        )
+
+
+def _table_remedy(file: Path) -> str:
+    if file.parent.name == "identities":
+        return (
+            "restore the file from a backup of the lake. If there is none, move it away: then accounts that"
+            " it alone has get new person ids."
+        )
+    day = file.parent.parent
+    if "resolved" in day.parts:
+        return (
+            f"restore the file from a backup of the lake; else delete {file.parent} and start the job"
+            " ORG__resolve for that day, which makes the tables again."
+        )
+    return (
+        "start the sync again if the day is today, which reads it again. Else restore the file from a backup"
+        f" of the lake, or delete {day}: then the snapshot before is used."
+    )
 
 
 @contextmanager
@@ -27,6 +69,7 @@ def start(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
     Raises:
         MemoryTooSmall: a query needs more memory.
+        TableDamaged: a Parquet file cannot be read.
     """
     with TemporaryDirectory(prefix=".spill-", dir=spill) as spilled:
         limit = memory_limit()
@@ -51,8 +94,29 @@ def start(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
                 remedy="set OPENSENSE_MEMORY_LIMIT (800MB unless set) higher, and check that the lake's disk"
                 " has space for what does not fit into memory.",
             ) from error
+        except duckdb.Error as error:
+            damaged = _damaged_table(str(error))
+            if damaged is None:
+                raise
+            raise TableDamaged(damaged) from error
         finally:
             connection.close()
+
+
+def is_readable(connection: duckdb.DuckDBPyConnection, file: Path) -> bool:
+    """Whether a file is a complete Parquet file."""
+    try:
+        connection.read_parquet(str(file))
+    except duckdb.Error:
+        return False
+    return True
+
+
+def _damaged_table(message: str) -> Path | None:
+    """The Parquet file that DuckDB could not read, if its message names one."""
+    named = re.search(r"(/[^'\"]+\.parquet)", message)
+    unreadable = any(words in message for words in UNREADABLE)
+    return Path(named.group(1)) if named and unreadable else None
 
 
 def memory_in_use(connection: duckdb.DuckDBPyConnection) -> float:

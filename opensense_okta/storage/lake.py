@@ -27,7 +27,12 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from opensense_okta.storage.files import make_private_dir, sync_to_disk
-from opensense_okta.storage.state_files import read_state, read_text, write_state
+from opensense_okta.storage.state_files import (
+    StateFileDamaged,
+    read_text,
+    usable_state,
+    write_state,
+)
 
 MANIFEST = "manifest.json"
 PUBLISHED = "published.json"  # beside the published tables of a day
@@ -115,8 +120,15 @@ class Partition:
         return [StagedPartition(folder.name, folder) for folder in folders]
 
     def manifest(self, kind: type[M]) -> M | None:
-        """The manifest of the day, or None if nothing was committed."""
-        return read_state(self.manifest_file, kind)
+        """The manifest of the day; None: nothing was committed, or the manifest is damaged.
+
+        One that names another day, or tables that are not there, is a copy that was put here.
+        """
+        manifest = usable_state(self.manifest_file, kind)
+        if manifest is None or not (self.folder / manifest.id).is_dir():
+            return None
+        own_day = day_of(self.folder.name)
+        return manifest if getattr(manifest, "day", own_day) == own_day else None
 
     def table(self, manifest: Manifest, name: str) -> Path:
         """The file of one of the tables that the manifest names."""
@@ -150,6 +162,10 @@ class Lake:
         """The days that have been resolved, oldest first."""
         return days_in(self.folder / "resolved", MANIFEST)
 
+    def published_days(self) -> list[date]:
+        """The stored days that have been published, oldest first."""
+        return days_in(self.folder / "resolved", PUBLISHED)
+
     def ledger(self, day: date) -> Path:
         """The file of the identity ledger that a published day added."""
         return self.folder / "identities" / f"date={day}.parquet"
@@ -177,7 +193,7 @@ class Lake:
         """Removes pages older than an hour, and unreferenced files older than a day.
 
         The snapshots and tables of the published directory stay, even if its day was read again and
-        the new read is held back.
+        the new read is held back. Where a document that names tables is damaged, its tables stay.
 
         Returns:
             The number of files and folders that were removed.
@@ -197,14 +213,34 @@ class Lake:
     def _unnamed(self) -> Iterator[Path]:
         for folder in (self.folder, self.folder / "reports", self.folder / "identities"):
             yield from folder.glob(".*")
-        standing = _ids(self.published)
+        try:
+            standing = _strict_ids(self.published)
+        except StateFileDamaged:
+            return
         for day in [*self.folder.glob("snapshots/*/date=*"), *self.folder.glob("resolved/date=*")]:
-            named = KEPT | standing | _ids(day / MANIFEST) | _ids(day / PUBLISHED)
+            if day_of(day.name) is None:
+                continue
+            try:
+                named = KEPT | standing | _strict_ids(day / MANIFEST) | _strict_ids(day / PUBLISHED)
+            except StateFileDamaged:
+                continue
             yield from (path for path in day.iterdir() if path.name not in named)
 
 
 def _ids(file: Path) -> set[str]:
-    """All ids in a state file: its own, and those of what it was made from."""
+    """All ids in a state file; none if it is damaged."""
+    try:
+        return _strict_ids(file)
+    except StateFileDamaged:
+        return set()
+
+
+def _strict_ids(file: Path) -> set[str]:
+    """All ids in a state file: its own, and those of what it was made from.
+
+    Raises:
+        StateFileDamaged: the file cannot be read.
+    """
     found: set[str] = set()
 
     def note(pairs: list[tuple[str, object]]) -> None:
@@ -217,17 +253,27 @@ def _ids(file: Path) -> set[str]:
 
 
 def days_in(folder: Path, file: str = "") -> list[date]:
-    """The days of the files and folders `date=2026-11-23…` in a folder, oldest first.
+    """The days of the files and folders `date=2026-11-23` in a folder, oldest first.
+
+    Others, such as `date=2026-11-23 (copy)`, are no days.
 
     Args:
         folder: the folder to list; it may be missing.
         file: if given, only folders that contain a file of this name count.
     """
     paths = folder.glob(f"date=*/{file}" if file else "date=*")
-    names = (path.relative_to(folder).parts[0] for path in paths)
-    return sorted(
-        date.fromisoformat(name.removeprefix("date=").removesuffix(".parquet")) for name in names
-    )
+    days = (day_of(path.relative_to(folder).parts[0]) for path in paths)
+    return sorted({day for day in days if day is not None})
+
+
+def day_of(name: str) -> date | None:
+    """The day of `date=2026-11-23` or `date=2026-11-23.parquet`; None: it is another name."""
+    text = name.removeprefix("date=").removesuffix(".parquet")
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if str(day) == text else None  # 20261123 is a day, too
 
 
 def stored_days(folder: Path) -> set[date]:

@@ -325,6 +325,7 @@ def test_the_command_prints_a_line_for_each_finding(acme: Company, tmp_path: Pat
     assert [line.split(": ")[0] for line in lines] == [
         *(f"ok    okta  {name}" for name in WELL),
         "ok    acme  next sync",
+        "ok    acme  state files",
     ]
 
 

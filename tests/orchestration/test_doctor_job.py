@@ -61,6 +61,7 @@ def test_the_job_succeeds_and_logs_a_line_for_each_finding(synced: Company) -> N
         "attributes",
         "next sync",
         "rules",
+        "state files",
     ]
     assert lines(run, "ERROR") == []
 

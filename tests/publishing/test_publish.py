@@ -31,6 +31,7 @@ from opensense_okta.publishing.published import (
 )
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import resolve
+from opensense_okta.storage.engine import TableDamaged
 from opensense_okta.storage.lake import Lake
 from tests.support.approved import publish_approved
 from tests.support.lakes import copied, once
@@ -836,7 +837,7 @@ def test_what_cannot_be_built_leaves_nothing_behind(lake: Lake) -> None:
     put_out(lake, "a", day=YESTERDAY)
     prepare(lake, "a", "b")
     next(lake.snapshot("okta", DAY).folder.glob("*/raw_users.parquet")).write_bytes(b"broken")
-    with pytest.raises(duckdb.Error):
+    with pytest.raises(TableDamaged, match=r"raw_users.parquet cannot be read"):
         publish(ACME, lake, DAY)
     assert names(lake) == ["a"]
     assert sorted(path.name for path in lake.folder.iterdir()) == [

@@ -38,10 +38,11 @@ from opensense_okta.orchestration.failures import as_dagster_failure
 from opensense_okta.orchestration.resources import LakeResource, Watcher
 from opensense_okta.orchestration.retries import describe_follow_up, describe_next_sync, switches
 from opensense_okta.orchestration.runs import read_run
+from opensense_okta.publishing.doctor import damaged_documents
 from opensense_okta.publishing.exports.export import export_published
 from opensense_okta.publishing.guards.evaluate import GUARD_QUESTIONS, WARNING, Guard
 from opensense_okta.publishing.judgement import judge_day
-from opensense_okta.publishing.publish import Held, publish
+from opensense_okta.publishing.publish import Held, publish, restore_ledger
 from opensense_okta.publishing.published import comparison_targets, published, resolved_day
 from opensense_okta.publishing.report.report import write_report
 from opensense_okta.resolution.checks import RESOLUTION_CHECKS, check_resolved_day
@@ -230,6 +231,7 @@ def _resolved(organization: Organization, lakes: LakeResource) -> dg.AssetsDefin
     def resolved(context: dg.AssetExecutionContext) -> Results:
         with _work(context, organization) as (day, lake):
             if context.selected_asset_keys:
+                _repair(context, lake)
                 manifest = resolve(organization, day, lake)
             else:  # checks alone
                 manifest = resolved_day(lake, day)
@@ -259,6 +261,14 @@ def _resolved(organization: Organization, lakes: LakeResource) -> dg.AssetsDefin
         yield metadata.advice_result(advise(organization, lake, manifest), key("provenance"))
 
     return resolved
+
+
+def _repair(context: dg.AssetExecutionContext, lake: Lake) -> None:
+    """Names the damaged files of the lake, and writes those of the ledger again."""
+    for problem in damaged_documents(lake):
+        context.log.warning(str(problem))
+    for day in restore_ledger(lake):
+        context.log.warning(f"The identity ledger of {day} was lost. It is written again.")
 
 
 def _resolution_checks(organization: Organization) -> Iterator[dg.AssetCheckSpec]:

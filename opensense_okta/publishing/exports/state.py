@@ -7,6 +7,7 @@ the day may be published again, or deleted by retention, before the next export 
 import shutil
 from datetime import date
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -14,7 +15,7 @@ from opensense_okta.config.export_path import EXPORTED
 from opensense_okta.config.models import Organization
 from opensense_okta.publishing.published import published
 from opensense_okta.storage.lake import Lake
-from opensense_okta.storage.state_files import read_state, write_state
+from opensense_okta.storage.state_files import IfDamaged, usable_state, write_state
 
 STATE = "exported.json"
 PEOPLE = "people.parquet"
@@ -38,6 +39,11 @@ class ExportState(BaseModel):
     """The last delivered export, and the export of an earlier day that its changes refer to."""
 
     model_config = ConfigDict(frozen=True)
+    IF_DAMAGED: ClassVar = IfDamaged(
+        "The next export is complete, and its change file has everyone as added.",
+        "nothing, if the readers of the change file accept that; else restore the file from a backup before"
+        " the next sync.",
+    )
 
     told: DeliveredExport
     before: DeliveredExport | None
@@ -49,8 +55,8 @@ def people_folder(lake: Lake, published_id: str) -> Path:
 
 
 def last_export(lake: Lake) -> ExportState | None:
-    """The state after the last delivered export; None: there was none."""
-    return read_state(lake.folder / STATE, ExportState)
+    """The state after the last delivered export; None: there was none, or the file is damaged."""
+    return usable_state(lake.folder / STATE, ExportState)
 
 
 def record_export(lake: Lake, state: ExportState) -> None:

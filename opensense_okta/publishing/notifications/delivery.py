@@ -27,6 +27,7 @@ _LEVELS: Final = {
     "failed": "failure",
     "held": "warning",
     "late": "warning",
+    "unreadable": "failure",
     "normal": "success",
 }
 

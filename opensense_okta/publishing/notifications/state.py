@@ -13,20 +13,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
 from filelock import FileLock, Timeout
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from opensense_okta.config.errors import UserError
 from opensense_okta.config.secret import Secret
 from opensense_okta.config.text import plural
 from opensense_okta.publishing.judgement import Judgement
 from opensense_okta.publishing.publish import Held
 from opensense_okta.publishing.published import Published, published
 from opensense_okta.storage.lake import Lake
-from opensense_okta.storage.state_files import read_state, write_state
+from opensense_okta.storage.state_files import IfDamaged, usable_state, write_state
 
-Kind = Literal["failed", "held", "late"]
+Kind = Literal["failed", "held", "late", "unreadable"]
 
 REMINDER: Final = timedelta(days=7)
 """When an incident that continues is sent again. A daily message would be filtered by its readers."""
@@ -35,6 +36,7 @@ _SUBJECTS: Final[Mapping[Kind, str]] = {
     "failed": "the sync of {day} failed",
     "held": "{day} is held back",
     "late": "{day} is late",
+    "unreadable": "its stored data cannot be read",
 }
 
 
@@ -93,6 +95,10 @@ class NotificationState(BaseModel):
     """What each target was notified of, by the incident's key, and when Dagster's daemon last looked."""
 
     model_config = ConfigDict(frozen=True)
+    IF_DAMAGED: ClassVar = IfDamaged(
+        "What is wrong now is sent once more to every target.",
+        "nothing: the next notification writes it.",
+    )
 
     looked: AwareDatetime | None = None
     targets: Mapping[str, Mapping[str, Notified]] = {}
@@ -152,6 +158,18 @@ def held_back(
     )
 
 
+def unreadable(today: date, error: UserError | OSError) -> Status:
+    """The status of an organization whose stored data cannot be read."""
+    key = f"unreadable {type(error).__name__}"
+    if isinstance(error, UserError):
+        what, means, remedy = error.message, error.impact, error.remedy
+    else:
+        what = f"{error.filename} cannot be read ({error.strerror})."
+        means, remedy = "", "check that the user of Dagster's processes may read the lake."
+    incident = Incident("unreadable", key, today, what, means, remedy)
+    return Status(today, (incident,), complete=False)
+
+
 @contextmanager
 def exclusive(lake: Lake, timeout: timedelta) -> Iterator[bool]:
     """Locks the organization's notifications; False: another process held the lock until the timeout.
@@ -178,7 +196,7 @@ def exclusive(lake: Lake, timeout: timedelta) -> Iterator[bool]:
 
 def stored_state(lake: Lake) -> NotificationState:
     """What the organization's targets were notified of."""
-    return read_state(_file(lake), NotificationState) or NotificationState()
+    return usable_state(state_file(lake), NotificationState) or NotificationState()
 
 
 def pending(
@@ -193,7 +211,7 @@ def pending(
         news: what is wrong with the organization now.
         now: the time, with its time zone.
     """
-    stands = _published(published(lake), news.today)
+    stands = _published_day(lake, news.today)
     return [
         _outbox(
             lake.organization, target, number, known.targets.get(str(target), {}), news, stands, now
@@ -215,10 +233,11 @@ def save(lake: Lake, posts: Iterable[tuple[Outbox, int]], looked: datetime | Non
     after = NotificationState(
         looked=looked, targets={name: told for name, told in targets.items() if told}
     )
-    write_state(_file(lake), after)
+    write_state(state_file(lake), after)
 
 
-def _file(lake: Lake) -> Path:
+def state_file(lake: Lake) -> Path:
+    """The file of what was sent."""
     return lake.folder / "notices.json"
 
 
@@ -283,6 +302,13 @@ def _all_well(organization: str, known: Mapping[str, Notified], stands: str) -> 
         kind="normal",
         then={},
     )
+
+
+def _published_day(lake: Lake, today: date) -> str:
+    try:
+        return _published(published(lake), today)
+    except UserError:
+        return "What is published cannot be read."
 
 
 def _published(last: Published | None, today: date) -> str:

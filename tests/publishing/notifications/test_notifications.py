@@ -18,9 +18,11 @@ from opensense_okta.publishing.notifications.state import (
     pending,
     save,
     stored_state,
+    unreadable,
 )
 from opensense_okta.publishing.published import published
 from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.state_files import StateFileTooNew
 from tests.support.noticeboard import DAY, SECRET, Noticeboard, a_noticeboard, judgement, put_out
 
 THREE = datetime(2026, 11, 23, 3, tzinfo=UTC)
@@ -77,6 +79,20 @@ def look(
 
 FAILED = "acme: the sync of 2026-11-23 failed"
 NORMAL = "acme: back to normal"
+
+
+def test_an_organization_whose_data_cannot_be_read_is_told_once(
+    lake: Lake, board: Noticeboard
+) -> None:
+    lake.published.write_text('{"format": 3}')
+    with pytest.raises(StateFileTooNew) as raised:
+        published(lake)
+    for _ in range(2):
+        look(lake, unreadable(DAY, raised.value))
+    assert board.news() == ["acme: its stored data cannot be read"]
+    lake.published.unlink()
+    look(lake, unreadable(DAY, PermissionError(13, "Permission denied", str(lake.folder))))
+    assert board.news() == ["acme: its stored data cannot be read"]
 
 
 class TestOneCause:

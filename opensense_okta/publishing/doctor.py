@@ -1,0 +1,88 @@
+"""The checks of `opensense-okta doctor`: what the next sync needs, the rules, and the files of the lake."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from opensense_okta.config.errors import UserError
+from opensense_okta.config.models import Organization
+from opensense_okta.directories.checks import CheckResult
+from opensense_okta.directories.snapshot import SnapshotManifest
+from opensense_okta.publishing.approval import APPROVAL, Approvals
+from opensense_okta.publishing.database import publication_row
+from opensense_okta.publishing.exports import state as exports
+from opensense_okta.publishing.judgement import JUDGEMENT, Judgement
+from opensense_okta.publishing.notifications import state as notifications
+from opensense_okta.publishing.published import Publications, Published, lost_publication
+from opensense_okta.resolution import doctor
+from opensense_okta.resolution.resolve import ResolvedManifest
+from opensense_okta.storage import engine
+from opensense_okta.storage.lake import MANIFEST, PUBLISHED, Lake, days_in
+from opensense_okta.storage.state_files import read_state
+
+STATE_FILES = "state files"
+OF_A_DAY = (
+    (MANIFEST, ResolvedManifest),
+    (JUDGEMENT, Judgement),
+    (APPROVAL, Approvals),
+    (PUBLISHED, Published),
+)
+
+
+def examine_organization(organization: Organization, lake: Lake) -> list[tuple[str, CheckResult]]:
+    """Each result, with the name of its directory or of the organization."""
+    results = doctor.examine_organization(organization, lake)
+    return [*results, *((organization.name, result) for result in examine_state_files(lake))]
+
+
+def examine_state_files(lake: Lake) -> list[CheckResult]:
+    """A result for each document of the lake that cannot be read; one if all can."""
+    problems = [*damaged_documents(lake), *_damaged_ledger(lake)]
+    if not problems:
+        return [CheckResult.make(STATE_FILES, "passed", "every document of the lake can be read.")]
+    results = []
+    for problem in problems:
+        says = f"{problem.message} {problem.impact}"
+        remedy = f"What to do: {problem.remedy}"
+        results.append(CheckResult.make(STATE_FILES, "warning", says, remedy))
+    return results
+
+
+def damaged_documents(lake: Lake) -> Iterator[UserError]:
+    """An error for each document of the lake that cannot be read."""
+    for path, model in _documents(lake):
+        try:
+            read_state(path, model)
+        except UserError as error:
+            yield error
+    try:
+        publication_row(lake.database)
+    except UserError as error:
+        yield error
+    lost = lost_publication(lake)
+    if lost:
+        yield UserError(
+            f"It is not known what is published: {lost}.",
+            impact="The next day is held back, because there is nothing to compare it with.",
+            remedy=f"restore {lake.database} and {lake.published} from a backup, or approve the next day.",
+        )
+
+
+def _damaged_ledger(lake: Lake) -> Iterator[UserError]:
+    with engine.start(lake.folder) as connection:
+        for file in map(lake.ledger, lake.ledger_days()):
+            if not engine.is_readable(connection, file):
+                yield engine.TableDamaged(file)
+
+
+def _documents(lake: Lake) -> Iterator[tuple[Path, type[BaseModel]]]:
+    for folder in sorted(lake.folder.glob("snapshots/directory=*")):
+        for day in days_in(folder):
+            yield folder / f"date={day}" / MANIFEST, SnapshotManifest
+    for day in days_in(lake.folder / "resolved"):
+        for name, model in OF_A_DAY:
+            yield lake.resolved(day).folder / name, model
+    yield lake.published, Publications
+    yield lake.folder / exports.STATE, exports.ExportState
+    yield notifications.state_file(lake), notifications.NotificationState

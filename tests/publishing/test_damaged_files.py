@@ -1,0 +1,306 @@
+"""Each kind of file of the lake, damaged in each way: what is published, what is said, how it heals."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from opensense_okta.config.errors import UserError
+from opensense_okta.config.models import Organization
+from opensense_okta.publishing.approval import approve_day, numbers
+from opensense_okta.publishing.doctor import examine_state_files
+from opensense_okta.publishing.exports.export import export_published
+from opensense_okta.publishing.judgement import judge_day
+from opensense_okta.publishing.notifications.state import save
+from opensense_okta.publishing.publish import Held, publish, restore_ledger
+from opensense_okta.publishing.published import resolved_day
+from opensense_okta.publishing.retention import delete_expired
+from opensense_okta.resolution.resolve import resolve
+from opensense_okta.storage.lake import Lake
+from tests.support.stored import DAY, OKTA, company, group, store, user
+
+pytestmark = pytest.mark.slow
+
+YESTERDAY, TOMORROW = DAY - timedelta(days=1), DAY + timedelta(days=1)
+ALL, FEW = 60, 20
+ACME = company({"okta": OKTA}, publish={"csv": {"path": "exports/people.csv"}})
+
+
+def read(lake: Lake, users: int, day: date) -> None:
+    everyone = [user(f"u{n}", {"displayName": f"person {n}"}) for n in range(users)]
+    store(lake, everyone, [group("g1", "Everyone")], [], day=day)
+
+
+def sync(lake: Lake, day: date, organization: Organization = ACME) -> None:
+    """What a run does once the directory is read."""
+    restore_ledger(lake)
+    resolve(organization, day, lake)
+    publish(organization, lake, day)
+    export_published(organization, lake, day)
+
+
+@pytest.fixture(scope="module")
+def synced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two days are published with everyone. A third with a few is held back and approved."""
+    lake = Lake(tmp_path_factory.mktemp("synced") / "data", "acme")
+    for day in (YESTERDAY, DAY):
+        read(lake, ALL, day)
+        sync(lake, day)
+        if day == YESTERDAY:
+            shutil.copytree(lake.folder, lake.folder.parent / "yesterday")
+    save(lake, [], None)
+    read(lake, FEW, TOMORROW)
+    resolve(ACME, TOMORROW, lake)
+    judgement = judge_day(ACME, lake, resolved_day(lake, TOMORROW))
+    approve_day(ACME, lake, TOMORROW, by="Ada", numbers_seen=numbers(judgement))
+    return lake.folder.parent
+
+
+@pytest.fixture
+def lake(synced: Path, tmp_path: Path) -> Lake:
+    shutil.copytree(synced, tmp_path / "data")
+    return Lake(tmp_path / "data", "acme")
+
+
+def people(lake: Lake) -> int:
+    """How many people the readers of the database see."""
+    with duckdb.connect(str(lake.database), read_only=True) as connection:
+        ((counted,),) = connection.execute("select count(*) from people").fetchall()
+    return int(counted)
+
+
+def outcome(lake: Lake) -> str:
+    """What the next run does: the number of published people, `held`, or the class of the error."""
+    try:
+        sync(lake, TOMORROW)
+    except Held as held:
+        return "held: nothing to compare with" if held.judgement.incomparable else "held"
+    except UserError as error:
+        return type(error).__name__
+    return str(people(lake))
+
+
+# How files are damaged.
+
+
+def missing(file: Path) -> None:
+    file.unlink()
+
+
+def empty(file: Path) -> None:
+    file.write_bytes(b"")
+
+
+def cut(file: Path) -> None:
+    content = file.read_bytes()
+    file.write_bytes(content[: len(content) // 2])
+
+
+def garbage(file: Path) -> None:
+    file.write_bytes(b"\x00\xff{garbage" * 1000)
+
+
+DAMAGE: tuple[Callable[[Path], None], ...] = (missing, empty, cut, garbage)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of file, and what the next run does without it.
+
+    Attributes:
+        file: below the folder of the organization; `*` is the id of the tables.
+        then: what the next run does.
+        old: what it does with the file of a day earlier.
+        heal: what a person does as the remedy says; None: the next run has healed it.
+        said: whether doctor names the damaged file.
+    """
+
+    file: str
+    then: str = str(FEW)
+    old: str = str(FEW)
+    earlier: str = ""
+    heal: Callable[[Lake], None] | None = None
+    said: bool = True
+
+
+def approve(lake: Lake) -> None:
+    judgement = judge_day(ACME, lake, resolved_day(lake, TOMORROW))
+    approve_day(ACME, lake, TOMORROW, by="Ada", numbers_seen=numbers(judgement))
+
+
+def resolve_day_again(lake: Lake) -> None:
+    shutil.rmtree(next(lake.resolved(DAY).folder.glob("*/accounts.parquet")).parent)
+    resolve(ACME, DAY, lake)
+
+
+def read_again(lake: Lake) -> None:
+    read(lake, FEW, TOMORROW)
+
+
+def at(folder: str, day: date, name: str) -> str:
+    return f"{folder}/date={day}/{name}"
+
+
+SNAPSHOTS = "snapshots/directory=okta"
+KINDS: Mapping[str, Kind] = {
+    "manifest of the day's snapshot": Kind(
+        at(SNAPSHOTS, TOMORROW, "manifest.json"),
+        then=str(ALL),  # as if the directory had not been read that day
+        old=str(ALL),
+        earlier=at(SNAPSHOTS, YESTERDAY, "manifest.json"),
+    ),
+    "manifest of an earlier snapshot": Kind(
+        at(SNAPSHOTS, DAY, "manifest.json"), earlier=at(SNAPSHOTS, YESTERDAY, "manifest.json")
+    ),
+    "manifest of the resolved day": Kind(
+        at("resolved", TOMORROW, "manifest.json"), earlier=at("resolved", DAY, "manifest.json")
+    ),
+    "judgement": Kind(
+        at("resolved", TOMORROW, "judgement.json"), earlier=at("resolved", DAY, "judgement.json")
+    ),
+    "approval": Kind(at("resolved", TOMORROW, "approval.json"), then="held", heal=approve),
+    "mark of the published day": Kind(
+        at("resolved", DAY, "published.json"), earlier=at("resolved", YESTERDAY, "published.json")
+    ),
+    "mark of an earlier day": Kind(at("resolved", YESTERDAY, "published.json")),
+    "published.json": Kind("published.json", earlier="published.json"),
+    "database": Kind("directory.duckdb", old="held", earlier="directory.duckdb", heal=approve),
+    "state of exports": Kind("exported.json", earlier="exported.json"),
+    "state of notifications": Kind("notices.json"),
+    "ledger": Kind(f"identities/date={YESTERDAY}.parquet"),
+    "ledger of the published day": Kind(
+        f"identities/date={DAY}.parquet", earlier=f"identities/date={YESTERDAY}.parquet"
+    ),
+    "table of the published day": Kind(
+        at("resolved", DAY, "*/people.parquet"),
+        then="TableDamaged",
+        heal=resolve_day_again,
+        said=False,
+    ),
+    "table of the day's snapshot": Kind(
+        at(SNAPSHOTS, TOMORROW, "*/raw_users.parquet"),
+        then="TableDamaged",
+        heal=read_again,
+        said=False,
+    ),
+}
+LOST_TABLE = {"table of the published day": "NotResolved"}
+CASES = [(kind, damage) for kind in KINDS for damage in DAMAGE]
+
+
+def the_file(lake: Lake, kind: Kind) -> Path:
+    (file,) = lake.folder.glob(kind.file)
+    return file
+
+
+def said(lake: Lake) -> str:
+    return "\n".join(result.text for result in examine_state_files(lake))
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"), CASES, ids=[f"{damage.__name__}, {kind}" for kind, damage in CASES]
+)
+def test_a_damaged_file_replaces_no_directory_unchecked(
+    lake: Lake, name: str, damage: Callable[[Path], None]
+) -> None:
+    kind, readable = KINDS[name], name != "database"
+    file = the_file(lake, kind)
+    damage(file)
+    if kind.said and damage is not missing:
+        assert str(file) in said(lake)
+        assert "What to do: " in said(lake)
+    then = LOST_TABLE.get(name, kind.then) if damage is missing else kind.then
+    assert outcome(lake) == then
+    if kind.then in {str(FEW), str(ALL)}:
+        return
+    assert people(lake) == ALL if readable else True  # the last good directory stays
+    assert kind.heal is not None
+    kind.heal(lake)
+    if kind.heal is not approve and outcome(lake) == "held":  # other tables, another judgement
+        approve(lake)
+    assert outcome(lake) == str(FEW)
+
+
+@pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if kind.earlier])
+def test_an_old_copy_of_a_file_misleads_nobody(lake: Lake, name: str) -> None:
+    kind = KINDS[name]
+    old = "directory.duckdb", "published.json", "exported.json"
+    root = lake.folder.parent / "yesterday" if kind.earlier in old else lake.folder
+    shutil.copy2(root / kind.earlier, the_file(lake, kind))
+    assert outcome(lake) == kind.old
+    if kind.old == "held":
+        approve(lake)
+        assert outcome(lake) == str(FEW)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_copy_beside_a_file_is_ignored(lake: Lake, name: str) -> None:
+    file = the_file(lake, KINDS[name])
+    shutil.copy2(file, file.with_name(f"{file.stem} (copy){file.suffix}"))
+    assert outcome(lake) == str(FEW)
+    assert said(lake) == "every document of the lake can be read."
+
+
+@pytest.mark.parametrize("copy", ["date=foo", f"date={TOMORROW} (copy)", "date=20261125"])
+def test_folders_that_are_no_day_are_ignored(lake: Lake, copy: str) -> None:
+    for folder in (lake.resolved(TOMORROW).folder, lake.snapshot("okta", TOMORROW).folder):
+        shutil.copytree(folder, folder.with_name(copy))
+    ledger = lake.ledger(DAY)
+    shutil.copy2(ledger, ledger.with_name(f"{copy}.parquet"))
+    assert outcome(lake) == str(FEW)
+    assert said(lake) == "every document of the lake can be read."
+    kept = ACME.model_copy(update={"retention": ACME.retention.model_copy(update={"days": 1})})
+    delete_expired(
+        kept, lake, datetime.combine(TOMORROW + timedelta(days=30), time(12), tzinfo=UTC)
+    )
+    assert lake.resolved(TOMORROW).folder.with_name(copy).exists()
+
+
+# Files of another user.
+
+
+NOBODY = 65534
+
+
+@pytest.fixture
+def everyones(synced: Path) -> Iterator[Lake]:
+    """The lake, owned by another user than root, below folders that everyone may enter."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        pytest.skip("only root can act as another user")
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(synced, f"{folder}/data")
+        for path in [Path(folder), *Path(folder).rglob("*")]:
+            os.chown(path, NOBODY, NOBODY)
+        yield Lake(Path(folder) / "data", "acme")
+
+
+def as_nobody(lake: Lake) -> str:
+    """`outcome`, as the owner of the lake."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            os.setegid(NOBODY)
+            os.seteuid(NOBODY)
+            text = outcome(lake)
+        except BaseException as error:  # noqa: BLE001 - reported to the test
+            text = repr(error)
+        os.write(writer, text.encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    return os.read(reader, 10_000).decode()
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_file_of_another_user_is_as_a_damaged_one(everyones: Lake, name: str) -> None:
+    kind = KINDS[name]
+    file = the_file(everyones, kind)
+    os.chown(file, 0, 0)
+    file.chmod(0o600)
+    assert as_nobody(everyones) == kind.then
