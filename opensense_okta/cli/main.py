@@ -29,6 +29,13 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except UserError as error:
             raise UsageError(str(error)) from None
+        except Exception as error:
+            from opensense_okta.storage.file_errors import storage_refusal  # noqa: PLC0415
+
+            refused = storage_refusal(error)
+            if refused is None:
+                raise
+            raise click.ClickException(str(refused)) from None
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

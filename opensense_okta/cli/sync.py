@@ -17,10 +17,12 @@ from opensense_okta.directories.checks import CheckResult
 from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.directories.snapshot_checks import check_snapshot
 from opensense_okta.orchestration.in_process import JobRun, run_sync, send_notifications
+from opensense_okta.orchestration.notifications import notify_of_refusal
 from opensense_okta.publishing.judgement import stored_judgement
 from opensense_okta.publishing.published import Published, comparison_targets, published
 from opensense_okta.resolution.checks import check_resolved_day
 from opensense_okta.resolution.resolve import ResolvedManifest
+from opensense_okta.storage.file_errors import storage_refusal
 from opensense_okta.storage.lake import Lake
 
 STATUS = {ExitCode.DONE: "done", ExitCode.FAILED: "failed", ExitCode.HELD_BACK: "held"}
@@ -89,6 +91,7 @@ def sync_now(name: str, day_given: str | None, *, as_json: bool, full: bool = Fa
 
     Raises:
         UsageError: The organization or the day cannot be synced.
+        ClickException: Dagster's storage cannot be written, so there is no run.
     """
     os.environ["DAGSTER_HOME"] = str(dagster_home())
     organization = organization_of(name)
@@ -103,7 +106,14 @@ def sync_now(name: str, day_given: str | None, *, as_json: bool, full: bool = Fa
             message = f"{name}: the sync failed, continuing with the stored snapshots"
             console.print(message, markup=False, highlight=False)
 
-        sync, resolve = run_sync(organization, day, lake, watcher, on_failure, full=full)
+        try:
+            sync, resolve = run_sync(organization, day, lake, watcher, on_failure, full=full)
+        except Exception as error:
+            refused = storage_refusal(error)
+            if refused is None:
+                raise
+            lines = [str(refused), *notify_of_refusal(organization, lake, day, refused)]
+            raise click.ClickException("\n".join(lines)) from None
     report = _report(organization, day, lake, sync, resolve, send_notifications(organization, lake))
     if as_json:
         click.echo(json.dumps(as_document(report), indent=2))

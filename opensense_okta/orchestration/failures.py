@@ -1,7 +1,7 @@
 """Passes expected errors to people, as a failure's text, and to the retry sensor, as tags of the run."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 
 import dagster as dg
@@ -14,6 +14,7 @@ from opensense_okta.publishing.exports.errors import ExportFailed
 from opensense_okta.publishing.publish import Held
 from opensense_okta.publishing.published import NotResolved
 from opensense_okta.resolution.snapshots import NothingToResolve, StaleDirectory
+from opensense_okta.storage.file_errors import StorageRefused, storage_refusal
 
 DUCKDB_INTERRUPTED = "Query interrupted"  # the whole message if an interrupt ends a query
 
@@ -57,16 +58,29 @@ def as_dagster_failure(
     except BaseExceptionGroup as group:
         # If a task of a read is interrupted, its error is in a group with the errors of the other tasks.
         if group.subgroup((KeyboardInterrupt, dg.DagsterExecutionInterruptedError)) is None:
+            _raise_refused(context, place, group)
             raise
         raise dg.DagsterExecutionInterruptedError from group
-    except RuntimeError as error:
-        if str(error) != DUCKDB_INTERRUPTED:
-            raise
-        raise dg.DagsterExecutionInterruptedError from error
+    except Exception as error:
+        if isinstance(error, RuntimeError) and str(error) == DUCKDB_INTERRUPTED:
+            raise dg.DagsterExecutionInterruptedError from error
+        _raise_refused(context, place, error)
+        raise
+
+
+def _raise_refused(context: dg.AssetExecutionContext, place: str, error: BaseException) -> None:
+    """Raises the failure in words, if the disk is full or rights are missing."""
+    refused = storage_refusal(error)
+    if refused is None:
+        return
+    refused.subject = place
+    with suppress(Exception):  # the disk may be that of Dagster's storage, too
+        _tag(context, names.PERMANENT)
+    raise _failure(refused) from error
 
 
 def _failure(
-    error: DirectoryError | Held | ExportFailed,
+    error: DirectoryError | Held | ExportFailed | StorageRefused,
     follows: str = "",
     **more: dg.MarkdownMetadataValue,
 ) -> dg.Failure:

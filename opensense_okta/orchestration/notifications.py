@@ -11,9 +11,9 @@ a day counts as late from the second evaluation on, when the schedule has caught
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 import dagster as dg
@@ -24,8 +24,10 @@ from opensense_okta.orchestration import names
 from opensense_okta.orchestration.run_status import status_of
 from opensense_okta.publishing.notifications.delivery import DELIVERY_TIMEOUT, Delivery, deliver
 from opensense_okta.publishing.notifications.state import (
+    Incident,
     NotificationState,
     Outbox,
+    Status,
     exclusive,
     pending,
     save,
@@ -84,6 +86,37 @@ def notify_after_run(
     sender = _Sender(instance, lambda _name: lake, _SILENT_LOG, daemon=False)
     sender.send([organization])
     return sender.errors + sender.sent
+
+
+def notify_of_refusal(
+    organization: Organization, lake: Lake, day: date, error: UserError
+) -> list[str]:
+    """Sends that a sync failed whose run Dagster could not record, as on a full disk.
+
+    Neither Dagster's storage nor the lake need be writable: without a lock or a stored state a message may
+    be sent twice.
+
+    Returns:
+        What was sent, and the errors.
+    """
+    incident = Incident(
+        "failed", "failed without a run", day, error.message, error.impact, error.remedy
+    )
+    try:
+        state = stored_state(lake)
+        outboxes = pending(
+            lake,
+            organization.notify,
+            state,
+            Status(day, (incident,), complete=False),
+            datetime.now(UTC),
+        )
+    except (OSError, UserError) as unreadable:
+        return [f"{organization.name}: no notification was sent: {unreadable}"]
+    delivered = list(zip(outboxes, deliver(outboxes), strict=True))
+    with suppress(OSError):
+        save(lake, [(outbox, result.delivered) for outbox, result in delivered], state.looked)
+    return list(_describe(organization.name, delivered))
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import click
 import dagster as dg
 import duckdb
 import pytest
@@ -416,3 +417,25 @@ def test_what_nobody_foresaw_is_named_with_its_step(desk: Desk) -> None:
     assert "\n  acme__read__okta: " in ended.out
     assert "No magic bytes found" in ended.out
     assert "This error was not expected: the run in Dagster's UI has all of it." in ended.out
+
+
+def test_dagsters_storage_that_refuses_is_reported_in_words_and_notified(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = make_home(tmp_path / "other", desk.okta.url)
+    write_organization(home, desk.okta.url, more="notify: [{env: ACME_PAGER}]\n")
+    (home / "history").mkdir()
+    (home / "history" / "runs.db").mkdir()  # SQLite cannot open it, whoever runs this
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    with a_noticeboard() as board:
+        monkeypatch.setenv("ACME_PAGER", board.url)
+        with pytest.raises(click.ClickException) as ended:
+            sync_now("acme", None, as_json=False)
+        assert "unable to open database file" in board.posts[-1]["message"]
+        assert board.news() == ["acme: the sync of 2026-11-23 failed"]
+    assert ended.value.exit_code == 1
+    words = ended.value.format_message()
+    assert "(unable to open database file). Nothing was published by this" in words
+    assert "What to do: run this as" in words
+    assert "sent to target 1 of `notify`: acme: the sync of 2026-11-23 failed" in words
+    assert "Traceback" not in words

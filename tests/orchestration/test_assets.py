@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -21,6 +22,7 @@ from opensense_okta.resolution.checks import RESOLUTION_CHECKS
 from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.okta.faults import make_fault
 from opensense_okta.simulator.okta.server import TOKEN
+from opensense_okta.storage.files import make_private_dir
 from tests.support.company import DAY, NOON, Company, Run, a_company
 
 RESOLVED = ["accounts", "people", "provenance", "conflicts", "groups", "memberships"]
@@ -590,3 +592,24 @@ def test_a_sync_deletes_what_killed_processes_left(acme: Company) -> None:
     os.utime(leftover, (0, 0))
     assert acme.run().succeeded
     assert not leftover.exists()
+
+
+def test_a_full_disk_is_a_failure_in_words_and_not_retried(acme: Company) -> None:
+    acme.keep(DAY)
+    make_private_dir(acme.lake.resolved(DAY).folder)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(acme.lake.resolved(DAY).folder)],
+        check=False,
+        capture_output=True,
+    )
+    if mounted.returncode:
+        pytest.skip("a small file system can be mounted by root only")
+    try:
+        run = acme.run("resolve")
+    finally:
+        subprocess.run(["umount", str(acme.lake.resolved(DAY).folder)], check=True)
+    assert run.failure == names.PERMANENT
+    (failure,) = run.failures()
+    assert "because the disk is full" in str(failure.description)
+    assert "What to do: free space on that disk" in str(failure.description)
+    assert "Traceback" not in str(failure.description)
