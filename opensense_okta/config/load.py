@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from opensense_okta.config.consistency import contradictions
 from opensense_okta.config.environment import EnvironmentMistake
 from opensense_okta.config.models import RENAMED, Organization
+from opensense_okta.config.secret import Secret
+from opensense_okta.config.values import valid_name
 from opensense_okta.config.yaml_file import (
     Document,
     Finding,
@@ -64,6 +66,17 @@ def load_organization(
     if mistakes or organization is None:
         raise OrganizationFileError(path, mistakes)
     return organization
+
+
+def notify_targets(path: Path) -> tuple[Secret, ...]:
+    """Who is notified by `notify` of a file with mistakes; none if that part cannot be read."""
+    try:
+        valid_name(path.stem)
+        written = read_document(path).data.get("notify", ())
+        context = {"folder": path.absolute().parent}
+        return TypeAdapter(tuple[Secret, ...]).validate_python(written, context=context)
+    except (OrganizationFileError, ValueError):
+        return ()
 
 
 def _validated(

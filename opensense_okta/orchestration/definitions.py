@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 import dagster as dg
 
+from opensense_okta.config.load import notify_targets
 from opensense_okta.config.models import DEFAULT_OWNERS, Organization
 from opensense_okta.config.yaml_file import OrganizationFileError
 from opensense_okta.orchestration import names
@@ -59,7 +60,7 @@ def build_definitions(
                 _mistaken(name, error, number, is_synced=name in valid)
                 for number, (name, error) in enumerate(mistakes.items(), start=1)
             ],
-            sensors=_sensors(valid, lakes, jobs),
+            sensors=_sensors(valid, mistakes, lakes, jobs),
             resources={names.LAKE: lakes, names.PROGRESS: watcher or LogWatcher()},
             executor=dg.in_process_executor,
         ),
@@ -79,19 +80,24 @@ def _organization(organization: Organization, lakes: LakeResource) -> dg.Definit
 
 
 def _sensors(
-    organizations: Mapping[str, Organization], lakes: LakeResource, jobs: dg.Definitions
+    organizations: Mapping[str, Organization],
+    mistakes: Mapping[str, OrganizationFileError],
+    lakes: LakeResource,
+    jobs: dg.Definitions,
 ) -> Sequence[dg.SensorDefinition]:
     """The retry sensor, and the one that sends notifications if an organization wants them."""
 
     def locks(name: str) -> Path:
         return lakes.of(name).locks
 
-    if not organizations:
+    if not organizations and not mistakes:
         return []
-    retries = build_retry_sensor(organizations, locks, jobs)
-    if not any(organization.notify for organization in organizations.values()):
+    retries = build_retry_sensor(organizations, locks, jobs, mistakes)
+    targets = [organization.notify for organization in organizations.values()]
+    targets += [notify_targets(error.path) for error in mistakes.values()]
+    if not any(targets):
         return [retries]
-    return [retries, build_notice_sensor(organizations, lakes.of)]
+    return [retries, build_notice_sensor(organizations, lakes.of, mistakes)]
 
 
 def _mistaken(

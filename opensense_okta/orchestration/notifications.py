@@ -12,14 +12,19 @@ a day counts as late from the second evaluation on, when the schedule has caught
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from types import MappingProxyType
 from typing import Final
 
 import dagster as dg
 
 from opensense_okta.config.errors import UserError
+from opensense_okta.config.load import notify_targets
 from opensense_okta.config.models import Organization
+from opensense_okta.config.secret import Secret
+from opensense_okta.config.yaml_file import OrganizationFileError
 from opensense_okta.orchestration import names
 from opensense_okta.orchestration.run_status import status_of
 from opensense_okta.publishing.notifications.delivery import DELIVERY_TIMEOUT, Delivery, deliver
@@ -29,6 +34,7 @@ from opensense_okta.publishing.notifications.state import (
     Outbox,
     Status,
     exclusive,
+    file_mistaken,
     pending,
     save,
     stored_state,
@@ -47,13 +53,17 @@ _SILENT_LOG.addHandler(logging.NullHandler())
 
 
 def build_notice_sensor(
-    organizations: Mapping[str, Organization], lakes: Callable[[str], Lake]
+    organizations: Mapping[str, Organization],
+    lakes: Callable[[str], Lake],
+    mistakes: Mapping[str, OrganizationFileError] = MappingProxyType({}),
 ) -> dg.SensorDefinition:
     """The sensor that sends the notifications of all organizations.
 
     Args:
         organizations: all organizations by name; those without `notify` are skipped.
         lakes: returns the lake of an organization.
+        mistakes: the organizations whose files have mistakes; those with a last valid file are in
+            `organizations`, too.
     """
     notified = [organization for organization in organizations.values() if organization.notify]
 
@@ -65,7 +75,7 @@ def build_notice_sensor(
     )
     def notices(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         sender = _Sender(context.instance, lakes, context.log, daemon=True)
-        sender.send(notified)
+        sender.send(notified, mistakes)
         if sender.errors:
             raise RuntimeError("\n".join(sender.errors + sender.sent))
         return dg.SkipReason("\n".join(sender.sent) or "nothing new to report")
@@ -153,13 +163,29 @@ class _Sender:
         self._daemon = daemon  # evaluates again in ten minutes, and retries failed runs
         self._now = datetime.now(UTC)
 
-    def send(self, organizations: Sequence[Organization]) -> None:
+    def send(
+        self,
+        organizations: Sequence[Organization],
+        mistakes: Mapping[str, OrganizationFileError] = MappingProxyType({}),
+    ) -> None:
         """Delivers all messages at the same time, and records the delivered ones."""
+        synced = {organization.name for organization in organizations}
         with ExitStack() as locks:
+            subjects = [
+                *(
+                    (each.name, each.notify, partial(self._status, each, mistakes.get(each.name)))
+                    for each in organizations
+                ),
+                *(
+                    (name, targets, partial(self._status_of_file, error))
+                    for name, error in mistakes.items()
+                    if name not in synced and (targets := notify_targets(error.path))
+                ),
+            ]
             observations = [
                 observation
-                for organization in organizations
-                if (observation := self._observe(organization, locks))
+                for name, targets, status in subjects
+                if (observation := self._observe(name, targets, status, locks))
             ]
             outboxes = [outbox for observation in observations for outbox in observation.outboxes]
             deliveries = iter(deliver(outboxes))
@@ -167,9 +193,14 @@ class _Sender:
                 delivered = [(outbox, next(deliveries)) for outbox in observation.outboxes]
                 self._record(observation, delivered)
 
-    def _observe(self, organization: Organization, locks: ExitStack) -> _Observation | None:
+    def _observe(
+        self,
+        name: str,
+        targets: tuple[Secret, ...],
+        status: Callable[[Lake, NotificationState], Status],
+        locks: ExitStack,
+    ) -> _Observation | None:
         """Evaluates one organization; an error is recorded, so that the others are evaluated."""
-        name = organization.name
         try:
             lake = self._lakes(name)
             # A command waits: the other process may have read the runs before this one had ended.
@@ -178,19 +209,38 @@ class _Sender:
                 self.sent.append(f"{name}: another process is sending its notifications")
                 return None
             state = stored_state(lake)
-            watched = state.looked is not None and self._now - state.looked < DOWN_AFTER
-            retried = watched or self._daemon
-            try:
-                status = status_of(
-                    self._instance, organization, lake, self._now, watched=watched, retried=retried
-                )
-            except (UserError, OSError) as error:
-                status = unreadable(organization.today(self._now), error)
-            outboxes = pending(lake, organization.notify, state, status, self._now)
+            outboxes = pending(lake, targets, state, status(lake, state), self._now)
             return _Observation(name, lake, state, outboxes)
         except Exception as error:  # noqa: BLE001  # whatever the error is, the others are evaluated
             self._fail(f"{name}: the status of its day could not be read", error)
             return None
+
+    def _status(
+        self,
+        organization: Organization,
+        mistakes: OrganizationFileError | None,
+        lake: Lake,
+        state: NotificationState,
+    ) -> Status:
+        watched = state.looked is not None and self._now - state.looked < DOWN_AFTER
+        retried = watched or self._daemon
+        try:
+            status = status_of(
+                self._instance, organization, lake, self._now, watched=watched, retried=retried
+            )
+        except (UserError, OSError) as error:
+            status = unreadable(organization.today(self._now), error)
+        if mistakes is None:
+            return status
+        incident = file_mistaken(mistakes, status.today, is_synced=True)
+        return replace(status, troubles=(incident, *status.troubles))
+
+    def _status_of_file(
+        self, mistakes: OrganizationFileError, _lake: Lake, _state: NotificationState
+    ) -> Status:
+        """The status of an organization of which nothing but its file with mistakes is known."""
+        today = self._now.date()
+        return Status(today, (file_mistaken(mistakes, today, is_synced=False),), complete=False)
 
     def _record(
         self, observation: _Observation, deliveries: Sequence[tuple[Outbox, Delivery]]

@@ -20,11 +20,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import dagster as dg
 
 from opensense_okta.config.models import Organization
+from opensense_okta.config.yaml_file import OrganizationFileError
 from opensense_okta.orchestration import lock, names
 from opensense_okta.orchestration.attempts import (
     Nothing,
@@ -59,14 +61,18 @@ def build_retry_sensor(
     organizations: Mapping[str, Organization],
     locks: Callable[[str], Path],
     jobs: dg.Definitions,
+    mistakes: Mapping[str, OrganizationFileError] = MappingProxyType({}),
 ) -> dg.SensorDefinition:
     """The sensor that retries the failed runs of every organization.
 
     A disabled organization is included: its schedule is off, but a run that a person starts is retried
-    like any other.
+    like any other. The sensor is always there, so it also reports the files that cannot be used: an
+    evaluation fails as long as an organization is not synced because of its file.
 
     Args:
         organizations: all organizations by name.
+        mistakes: the organizations whose files have mistakes; those with a last valid file are in
+            `organizations`, too.
         locks: returns the folder of an organization's locks.
         jobs: definitions with the sync and the resolving job of every organization.
     """
@@ -79,7 +85,13 @@ def build_retry_sensor(
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
     def retries(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        results = [*_evaluate(context, organizations, locks)]
+        results = [
+            *_evaluate(context, organizations, locks),
+            *(
+                _file_result(error, is_synced=name in organizations)
+                for name, error in mistakes.items()
+            ),
+        ]
         if requests := [request for result in results for request in result.requests]:
             return dg.SensorResult(run_requests=requests)
         words = "\n".join(result.words for result in results) or "there is no organization yet"
@@ -97,6 +109,13 @@ class _Result:
     words: str
     requests: Sequence[dg.RunRequest] = ()
     failed: bool = False
+
+
+def _file_result(error: OrganizationFileError, *, is_synced: bool) -> _Result:
+    """The result for a file with mistakes."""
+    impact = "its last valid version counts" if is_synced else "nothing is synced"
+    words = f"{error.path.name} has mistakes; {impact}:\n{error}"
+    return _Result(words, failed=not is_synced)
 
 
 def _evaluate(

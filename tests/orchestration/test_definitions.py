@@ -215,6 +215,37 @@ def test_a_tick_of_the_sensor_leaves_the_stored_days_alone(folder: Path) -> None
     assert leftover.exists()
 
 
+def tick_of_retries(definitions: dg.Definitions) -> str:
+    """What one evaluation of the sensor says."""
+    repository = definitions.get_repository_def()
+    with (
+        dg.DagsterInstance.ephemeral() as instance,
+        dg.build_sensor_context(instance=instance, repository_def=repository) as context,
+    ):
+        return repository.get_sensor_def("retries").evaluate_tick(context).skip_message or ""
+
+
+def test_the_sensor_fails_while_a_file_keeps_an_organization_from_being_synced(
+    folder: Path,
+) -> None:
+    (folder / "acme.yaml").write_text("timezone: UTCC")
+    with pytest.raises(
+        RuntimeError, match=r"(?s)acme.yaml has mistakes; nothing is synced.*:1: timezone"
+    ):
+        tick_of_retries(load(folder))
+
+
+def test_the_sensor_says_that_the_last_valid_file_counts(folder: Path) -> None:
+    valid = load_organizations(folder)["acme"]
+    assert isinstance(valid, Organization)
+    (folder / "acme.yaml").write_text("timezone: UTCC")
+    lakes = LakeResource(root=str(folder / "data"))
+    words = tick_of_retries(
+        build_definitions(load_organizations(folder), lakes, last_valid={"acme": valid})
+    )
+    assert "acme.yaml has mistakes; its last valid version counts:\nacme.yaml:1: timezone" in words
+
+
 def test_two_organizations_share_nothing_but_the_sensor(folder: Path) -> None:
     (folder / "globex.yaml").write_text(ACME)
     both = keys(load(folder))

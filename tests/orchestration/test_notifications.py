@@ -9,7 +9,9 @@ import dagster as dg
 import pytest
 import time_machine
 
+from opensense_okta.config.load import load_organizations
 from opensense_okta.config.models import Organization
+from opensense_okta.config.yaml_file import OrganizationFileError
 from opensense_okta.directories.errors import CredentialsRejected, DirectoryError, Unreachable
 from opensense_okta.orchestration import names
 from opensense_okta.orchestration.attempts import DELAYS
@@ -76,13 +78,15 @@ class Daemon:
         self.board = board
         self.clock = clock
         self.organizations = [company()]
+        self.mistakes: Mapping[str, OrganizationFileError] = {}
 
     def lake(self, name: str = "acme") -> Lake:
         return Lake(self.root, name)
 
     def words(self) -> str:
         """What one evaluation says of itself."""
-        sensor = build_notice_sensor({each.name: each for each in self.organizations}, self.lake)
+        organizations = {each.name: each for each in self.organizations}
+        sensor = build_notice_sensor(organizations, self.lake, self.mistakes)
         return evaluate(sensor, self.instance)
 
     def tells(self) -> list[str]:
@@ -567,6 +571,46 @@ def test_what_goes_wrong_in_real_syncs_and_its_end_are_told(
         assert well["title"] == NORMAL
         assert "Published is the directory of 2026-11-23 (today's)." in well["message"]
         assert all(SECRET not in path.read_text(errors="replace") for path in files(tmp_path))
+
+
+class TestAFileWithMistakes:
+    def test_is_reported_while_its_last_valid_version_counts(self, daemon: Daemon) -> None:
+        daemon.mistakes = mistakes_of(daemon.root, "timezone: Mars/Olympus")
+        assert daemon.message().splitlines() == [
+            "acme.yaml:1: timezone must be an IANA time zone such as America/New_York",
+            "acme.yaml:1: first_day is missing; it is required",
+            "acme.yaml:1: directories is missing; it is required",
+            "The last valid version of the file counts until then.",
+            "Published is the directory of 2026-11-22 (1 day old).",
+            "What to do: correct acme.yaml, then reload the definitions in Dagster's UI.",
+        ]
+        assert daemon.tells() == []  # it is reported once
+        daemon.mistakes = {}
+        daemon.sync()
+        assert daemon.tells() == [NORMAL]
+
+    def test_is_reported_without_a_valid_version_if_notify_can_be_read(
+        self, daemon: Daemon
+    ) -> None:
+        daemon.organizations = []
+        daemon.mistakes = mistakes_of(daemon.root, "notify: [{env: ACME_PAGER}]")
+        assert "Nothing is synced until then" in daemon.message()
+        assert daemon.tells() == []
+
+    def test_without_a_target_reports_to_nobody(self, daemon: Daemon) -> None:
+        daemon.organizations = []
+        daemon.mistakes = mistakes_of(daemon.root, "notify: [{env: 1}]")
+        assert daemon.tells() == []
+
+
+def mistakes_of(folder: Path, text: str) -> dict[str, OrganizationFileError]:
+    """The mistakes of acme's file with this text."""
+    organizations = folder / "organizations"
+    organizations.mkdir(exist_ok=True)
+    (organizations / "acme.yaml").write_text(text)
+    error = load_organizations(organizations)["acme"]
+    assert isinstance(error, OrganizationFileError)
+    return {"acme": error}
 
 
 def evaluate(sensor: dg.SensorDefinition, instance: dg.DagsterInstance) -> str:

@@ -28,6 +28,7 @@ _LEVELS: Final = {
     "held": "warning",
     "late": "warning",
     "unreadable": "failure",
+    "file": "failure",
     "normal": "success",
 }
 

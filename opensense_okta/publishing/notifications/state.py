@@ -8,6 +8,7 @@ A target is stored under the place of its secret (`environment variable ACME_PAG
 URL, which is a secret.
 """
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,13 +22,14 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from opensense_okta.config.errors import UserError
 from opensense_okta.config.secret import Secret
 from opensense_okta.config.text import plural
+from opensense_okta.config.yaml_file import OrganizationFileError
 from opensense_okta.publishing.judgement import Judgement
 from opensense_okta.publishing.publish import Held
 from opensense_okta.publishing.published import Published, published
 from opensense_okta.storage.lake import Lake
 from opensense_okta.storage.state_files import IfDamaged, usable_state, write_state
 
-Kind = Literal["failed", "held", "late", "unreadable"]
+Kind = Literal["failed", "held", "late", "unreadable", "file"]
 
 REMINDER: Final = timedelta(days=7)
 """When an incident that continues is sent again. A daily message would be filtered by its readers."""
@@ -37,6 +39,7 @@ _SUBJECTS: Final[Mapping[Kind, str]] = {
     "held": "{day} is held back",
     "late": "{day} is late",
     "unreadable": "its stored data cannot be read",
+    "file": "the organization file has mistakes",
 }
 
 
@@ -168,6 +171,30 @@ def unreadable(today: date, error: UserError | OSError) -> Status:
         means, remedy = "", "check that the user of Dagster's processes may read the lake."
     incident = Incident("unreadable", key, today, what, means, remedy)
     return Status(today, (incident,), complete=False)
+
+
+def file_mistaken(error: OrganizationFileError, today: date, *, is_synced: bool) -> Incident:
+    """The incident of an organization file with mistakes.
+
+    Args:
+        error: the mistakes.
+        today: the organization's day.
+        is_synced: whether the last valid version of the file counts.
+    """
+    mistakes = "; ".join(sorted(str(mistake) for mistake in error.mistakes))
+    impact = (
+        "The last valid version of the file counts until then."
+        if is_synced
+        else "Nothing is synced until then; the published directory stays as it is."
+    )
+    return Incident(
+        kind="file",
+        key=f"file {hashlib.sha256(mistakes.encode()).hexdigest()[:12]}",
+        day=today,
+        what=str(error),
+        means=impact,
+        remedy=f"correct {error.path.name}, then reload the definitions in Dagster's UI.",
+    )
 
 
 @contextmanager
