@@ -109,6 +109,7 @@ def test_a_day_on_which_nothing_changes_passes(connection: duckdb.DuckDBPyConnec
     assert found.held == set()
     assert all(verdict.passed and not verdict.cause for verdict in found.verdicts)
     assert {verdict.name for verdict in found.verdicts} == {
+        "comparison_missing",
         "directory_missing",
         "directory_stale",
         *COMPARING,
