@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import time_machine
 
 from opensense_okta.directories.read import Run, take_snapshot
 from opensense_okta.directories.snapshot import SnapshotManifest
@@ -22,8 +23,9 @@ SNAPSHOT, RESOLVED = f"snapshots/directory=okta/date={DAY}", f"resolved/date={DA
 
 
 def read(lake: Lake) -> SnapshotManifest:
-    """Continues the read of a directory."""
-    return take_snapshot(organization(), "okta", DAY, lake, Run("run", "group"), lambda _: None)
+    """Continues the read of a directory, on its day."""
+    with time_machine.travel(datetime(2026, 11, 23, 12, tzinfo=UTC)):
+        return take_snapshot(organization(), "okta", DAY, lake, Run("run", "group"), lambda _: None)
 
 
 READERS: dict[str, Callable[[Lake], object]] = {
