@@ -175,7 +175,9 @@ def as_one(cases: Sequence[Case]) -> Case:
     """One organization of all the cases, each with its mark."""
     marked = [_marked(case, mark_of(case)) for case in cases]
     names = {name for case in marked for name in case.directories}
-    order = [name for name in ORDER if name in names] if len(cases) > 1 else cases[0].directories
+    first = [*cases[0].directories]
+    in_order = first == [name for name in ORDER if name in first]
+    order = [name for name in ORDER if name in names] if in_order else first
     # Counted from yesterday: the last day before is every case's yesterday.
     days = zip_longest(*(reversed(case.earlier) for case in marked), fillvalue={})
     rules = {"always_same": _all(marked, "always_same"), "never_same": _all(marked, "never_same")}
