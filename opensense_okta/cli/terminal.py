@@ -48,7 +48,7 @@ class PlainWatcher:
 
         return listen
 
-    def tell(self, words: str) -> None:
+    def show(self, words: str) -> None:
         """Prints one line."""
         self._console.print(words, markup=False, highlight=False, soft_wrap=True)
 
@@ -77,7 +77,7 @@ class LiveWatcher:
 
         return listen
 
-    def tell(self, words: str) -> None:
+    def show(self, words: str) -> None:
         """Prints one line above the bars."""
         self._bars.console.print(words, markup=False, highlight=False, soft_wrap=True)
 

@@ -115,7 +115,7 @@ def _unknown_attributes(
     named += [(("resolution", "match", position), name) for position, name in enumerate(match)]
     for position, name in enumerate(match):
         if name == "active":
-            words = "names active, which tells nobody from anybody"
+            words = "names active, which identifies nobody"
             yield Finding(("resolution", "match", position), words)
     for location, name in named:
         if isinstance(name, str) and name.strip() and name not in known:

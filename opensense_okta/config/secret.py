@@ -44,7 +44,7 @@ class Secret(Section):
             case Secret():
                 return written
         raise ValueError(
-            "must say where the secret lies: write {env: NAME} or {file: PATH}; "
+            "must say where the secret is stored: write {env: NAME} or {file: PATH}; "
             "a secret is never in this file"
         )
 

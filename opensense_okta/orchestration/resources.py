@@ -36,7 +36,7 @@ class Watcher(Protocol):
     def listener(self, context: dg.AssetExecutionContext, directory: str) -> Listener:
         """Returns the function that receives the progress of one directory's read."""
 
-    def tell(self, words: str) -> None:
+    def show(self, words: str) -> None:
         """Receives why the run waits before it begins; the run's log has it, too."""
 
 
@@ -55,7 +55,7 @@ class LogWatcher:
 
         return listen
 
-    def tell(self, words: str) -> None:
+    def show(self, words: str) -> None:
         """Does nothing: the run's log has it already."""
 
 
@@ -80,7 +80,7 @@ def build_lock(organization: str) -> dg.ResourceDefinition:
         def report(words: str) -> None:
             if context.log:
                 context.log.info(words)
-            watcher.tell(words)
+            watcher.show(words)
 
         with lock.organization_lock(locks, run.run_id, waiting=report):
             for ended in lock.end_orphaned_runs(instance, locks, organization):

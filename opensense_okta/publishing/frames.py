@@ -131,7 +131,7 @@ class PublishedDirectory:
 
     @contextmanager
     def _connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        # Not below the lake: whoever may only read it can use this, too.
+        # Not below the lake: users who may only read it can use this, too.
         with engine.start(Path(tempfile.gettempdir())) as connection:
             yield connection
 

@@ -92,7 +92,7 @@ class Judgement(Findings):
 
     Attributes:
         resolved: the id of the tables that were judged.
-        base: the latest published day before, which its changes are told against; None: there is none.
+        base: the latest published day before, which its changes refer to; None: there is none.
         replaces: the published directory, which the guards compared it with; None: there is none, or none
             that it would replace.
         newer: the published day that stays, so that nothing is judged.

@@ -129,7 +129,9 @@ def _exports(organization: Organization, lake: Lake) -> dict[date, list[Path]]:
     """The dated exports in the lake, without the last one that was delivered."""
     last = last_export(lake)
     exports = dated_exports(organization, lake)
-    return {day: files for day, files in exports.items() if last is None or day != last.told.day}
+    return {
+        day: files for day, files in exports.items() if last is None or day != last.delivered.day
+    }
 
 
 def _reports(lake: Lake) -> dict[date, Path]:

@@ -395,7 +395,7 @@ def test_a_secret_in_the_file_is_refused_and_never_repeated(tmp_path: Path, writ
 def test_a_literal_where_a_secret_belongs_is_told_where_secrets_go(tmp_path: Path) -> None:
     error = refusal(write(tmp_path, SMALLEST.replace("{env: ACME_OKTA_API_TOKEN}", TOKEN)))
     assert str(error) == (
-        "acme.yaml:7: directories.okta.api_token must say where the secret lies: "
+        "acme.yaml:7: directories.okta.api_token must say where the secret is stored: "
         "write {env: NAME} or {file: PATH}; a secret is never in this file"
     )
     with pytest.raises(ValidationError) as raised:

@@ -271,7 +271,7 @@ class Told:
         del context, directory
         return no_progress
 
-    def tell(self, words: str) -> None:
+    def show(self, words: str) -> None:
         self.words.append(words)
         self.heard.set()
 

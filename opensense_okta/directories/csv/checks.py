@@ -62,7 +62,7 @@ CHECKS: tuple[Check, ...] = (
         question="Does every file end with a line break?",
         predicate=lambda n: n["files_unended"] == 0,
         message=UNENDED,
-        failure_hint="A file without a final line break may be truncated; the reader cannot tell. Let the"
+        failure_hint="A file without a final line break may be truncated; the reader cannot know. Let the"
         " export end every row with a line break.",
     ),
     Check(
@@ -73,8 +73,8 @@ CHECKS: tuple[Check, ...] = (
         predicate=lambda n: n["file_age_days"] <= n["stale_after_days"],
         message="The oldest file of users was written {file_age_days:,} days before it was read; it is stale"
         " after {stale_after_days:,}.",
-        failure_hint="The export has probably stopped: ask whoever makes the file. `when_stale` says what the"
-        " old values are worth meanwhile.",
+        failure_hint="The export has probably stopped: ask the people who make the file. `when_stale` says"
+        " what the old values are worth meanwhile.",
     ),
     *ROW_CHECKS,
     *(

@@ -56,7 +56,7 @@ def _end(files: Sequence[NormalizedFile]) -> list[CheckResult]:
     unended = [file.name for file in files if not file.ended]
     if not unended:
         return []
-    says = f"{unended[0]} ends without a line break, so nobody can tell whether its last cell is whole."
+    says = f"{unended[0]} ends without a line break, so its last cell may be truncated."
     return [
         CheckResult.make("end", "warning", says, "Let the export end every row with a line break.")
     ]
@@ -65,16 +65,16 @@ def _end(files: Sequence[NormalizedFile]) -> list[CheckResult]:
 def _age(files: Sequence[NormalizedFile], stale_after_days: int) -> CheckResult:
     written = [file.modified for file in files if file.modified]
     if not written:
-        says = "the place where the files lie does not tell when they were written."
+        says = "the server does not say when the files were written."
         return CheckResult.make(
-            "age", "warning", says, "Nobody will be told when the export stops."
+            "age", "warning", says, "There is no warning when the export stops."
         )
     days = csv.age_in_days(files, datetime.now(UTC))
     says = f"last written {min(written):%Y-%m-%d %H:%M %Z}, {days} days ago; stale after {stale_after_days}."
     if days <= stale_after_days:
         return CheckResult.make("age", "passed", says)
     return CheckResult.make(
-        "age", "warning", says, "Ask whoever makes the file whether the export has stopped."
+        "age", "warning", says, "Ask the people who make the file whether the export has stopped."
     )
 
 

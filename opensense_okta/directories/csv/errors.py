@@ -14,7 +14,7 @@ from opensense_okta.directories.errors import (
     Unreachable,
 )
 
-EXPORT = "Correct the export, or ask whoever makes the file; then start the sync again."
+EXPORT = "Correct the export, or ask the people who make the file; then start the sync again."
 WAIT = (
     "If it is being written at the moment, the next try finds it whole; otherwise export it again."
 )
@@ -39,7 +39,8 @@ def unreachable(name: str, reason: str) -> Unreachable:
     """The file, or the place where it is stored, cannot be read."""
     return Unreachable(
         f"{name} cannot be read: {reason}.",
-        remedy="Check that whoever runs this may read it, and that the place is up and its address right.",
+        remedy="Check that the user of this process may read it, that its server is up, and that the"
+        " address is right.",
     )
 
 
@@ -192,7 +193,7 @@ def header_again(name: str, lines: Sequence[int], count: int) -> FileTrouble:
 def unreadable_rows(name: str) -> FileTrouble:
     """The rows cannot be separated, for an unknown reason."""
     return FileTrouble(
-        f"The rows of {name} cannot be told apart.",
+        f"The rows of {name} cannot be separated.",
         remedy=f"Quotation marks or line ends are not as in any other CSV file. {EXPORT}",
     )
 
@@ -327,7 +328,7 @@ def not_a_flag(name: str, lines: Sequence[int], column: str, count: int) -> File
     return FileTrouble(
         f"{name}, {in_lines(lines, count)}: the column `{column}` says neither active nor inactive.",
         remedy="Write true/false, yes/no, y/n, t/f, 1/0 or active/inactive, or leave it blank for active;"
-        " where another column tells, map it: `attributes: {active: COLUMN}`.",
+        " if another column has it, map it: `attributes: {active: COLUMN}`.",
     )
 
 

@@ -98,7 +98,7 @@ def read_page(answer: Answer) -> Records:
 def read_members(answer: Answer) -> Records:
     """The ids on a page of members: a user's as it is, another's as `type/id`.
 
-    A member whose type is not told is `/id`: it is no user for certain.
+    A member without a type is `/id`: it is no user for certain.
 
     Raises:
         ServerTrouble: the page has no list of records.

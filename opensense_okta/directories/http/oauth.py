@@ -103,7 +103,7 @@ class ClientCredentials(Auth):
         token_url: the token endpoint.
         scope: what is asked for, blank-separated.
         identity: what proves who the client is, as form fields, for a time in seconds since 1970;
-            called anew for each attempt.
+            called again for each attempt.
         explain: makes a typed error of the endpoint's answer, its error code and its description.
         lost: whether the API's answer says that the token no longer counts.
         prove: whether a DPoP proof goes with each token request, also if the server has not required it.

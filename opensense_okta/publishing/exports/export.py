@@ -53,15 +53,15 @@ def export_published(organization: Organization, lake: Lake, day: date) -> list[
     if settings is None or now is None or now.day != day:
         return []
     last = last_export(lake)
-    again = last.told if last and last.told.day == day else None
-    before = last.before if last and again else last.told if last else None
+    again = last.delivered if last and last.delivered.day == day else None
+    before = last.before if last and again else last.delivered if last else None
     people = lake.resolved(day).table(now, "people")
     with failure_of(organization.name):
         deliver([people], str(people_folder(lake, now.id)))
         files = export(organization, lake, people, day, before=before, again=again)
         headers = tuple(headers_of(organization).values())
-    told = DeliveredExport(day=day, id=now.id, headers=headers)
-    record_export(lake, ExportState(told=told, before=before))
+    delivered = DeliveredExport(day=day, id=now.id, headers=headers)
+    record_export(lake, ExportState(delivered=delivered, before=before))
     return files
 
 

@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from opensense_okta.config.export_path import EXPORTED
 from opensense_okta.config.models import Organization
@@ -45,7 +45,7 @@ class ExportState(BaseModel):
         " the next sync.",
     )
 
-    told: DeliveredExport
+    delivered: DeliveredExport = Field(validation_alias=AliasChoices("delivered", "told"))
     before: DeliveredExport | None
 
 
@@ -62,7 +62,7 @@ def last_export(lake: Lake) -> ExportState | None:
 def record_export(lake: Lake, state: ExportState) -> None:
     """Stores the state, and deletes the people of exports that no change file refers to any more."""
     write_state(lake.folder / STATE, state)
-    needed = {delivered.id for delivered in (state.told, state.before) if delivered}
+    needed = {delivered.id for delivered in (state.delivered, state.before) if delivered}
     for folder in (lake.folder / EXPORTED).iterdir():
         if folder.name not in needed:
             shutil.rmtree(folder)
@@ -73,4 +73,4 @@ def export_pending(organization: Organization, lake: Lake) -> bool:
     last, now = last_export(lake), published(lake)
     if organization.publish.csv is None or now is None:
         return False
-    return last is None or last.told.id != now.id
+    return last is None or last.delivered.id != now.id
