@@ -172,6 +172,9 @@ def test_a_day_of_the_past_is_resolved_again_into_the_same_rows(place: LeftBehin
     day = LAST_DAY - timedelta(days=10)
     tables = ("accounts", "people", "provenance", "conflicts", "groups", "memberships")
     before = {table: place.resolved("acme", day, table) for table in tables}
+    for row in before["provenance"]:
+        if row["rule"] == "union":  # version 0.1 lists the winner as a loser
+            row["losing"] = []
     folder = place.document("acme", f"resolved/date={day}/manifest.json")["id"]
     published = place.rows("acme", "from people order by person_id")
     with time_machine.travel(NEXT_NIGHT):  # nothing listens: nothing is read
