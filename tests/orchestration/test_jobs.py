@@ -313,3 +313,37 @@ def test_a_run_ends_the_runs_of_killed_processes(acme: Company) -> None:
     said = f"The run {killed.run_id} was killed and has been ended."
     assert said in [entry.user_message for entry in run.events]
     assert sorted(path.name for path in acme.lake.locks.iterdir()) == ["organization.lock"]
+
+
+# Retention.
+
+
+def test_the_retention_job_shows_what_it_removed(acme: Company) -> None:
+    old = DAY - timedelta(days=40)
+    acme.lake.resolved(old).folder.mkdir(parents=True)
+    report = acme.lake.folder / "reports" / f"date={old}.html"
+    report.parent.mkdir()
+    report.write_text("a report")
+    rules = {"retention": {"days": 39, "snapshots": 5}}
+    kept = Company(an_organization(acme.okta.url, **rules), acme.okta, acme.lake, acme.instance)
+    run = kept.run("retention", day=None)
+    assert run.succeeded
+    shown = {
+        name: value.value
+        for entry in run.events
+        if (event := entry.dagster_event) and event.is_successful_output
+        for name, value in event.step_output_data.metadata.items()
+    }
+    assert shown == {
+        "resolved_days_removed": 1,
+        "snapshots_removed": 0,
+        "exports_removed": 0,
+        "reports_removed": 1,
+        "bytes_removed": len("a report"),
+        "leftovers_swept": 0,
+    }
+    assert not report.exists()
+    assert any(
+        "Reports: 1 removed (2026-10-14 to 2026-10-14)." in entry.user_message
+        for entry in run.events
+    )
