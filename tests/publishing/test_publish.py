@@ -29,6 +29,7 @@ from opensense_okta.publishing.published import (
     published_days,
     read_publication,
 )
+from opensense_okta.publishing.report.report import write_report
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.engine import TableDamaged
@@ -727,6 +728,18 @@ def test_an_approval_stands_when_the_same_is_resolved_again(lake: Lake, held: He
     record_approval(lake, held.judgement, "Grace")
     resolve(ACME, DAY, lake)
     assert publish(ACME, lake, DAY).approved_by == "Grace"
+
+
+def test_a_published_day_that_was_approved_and_is_resolved_again_keeps_its_approval(
+    lake: Lake, held: Held
+) -> None:
+    approval = record_approval(lake, held.judgement, "Grace")
+    publish(ACME, lake, DAY)
+    resolve(ACME, DAY, lake)
+    assert publish(ACME, lake, DAY).approved_by == "Grace"
+    page = write_report(ACME, lake, DAY).read_text()
+    assert f"approved it on {approval.when:%Y-%m-%d %H:%M} UTC" in page
+    assert "2 of 2 active people (100.0 %) are gone" in page
 
 
 def test_an_approval_is_of_its_day_alone(lake: Lake, held: Held) -> None:

@@ -21,6 +21,7 @@ from opensense_okta.config.text import as_words, duration, percent, plural
 from opensense_okta.directories.checks import CheckResult
 from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.directories.snapshot_checks import check_snapshot
+from opensense_okta.publishing.approval import Approval, approvals
 from opensense_okta.publishing.guards.evaluate import Verdict
 from opensense_okta.publishing.judgement import Judgement, stored_judgement
 from opensense_okta.publishing.published import Published, published_days, read_publication
@@ -121,6 +122,7 @@ def _content(organization: Organization, lake: Lake, publication: Published) -> 
         "change_charts": change_charts(history),
         "directories": list(_directories(publication, reads, counts.accounts)),
         "judgement": _judgement(lake, publication),
+        "approval": _approval(organization, lake, publication),
         "warned": list(_warned(publication, before, reads)),
     }
 
@@ -147,6 +149,15 @@ def _since(organization: Organization, lake: Lake, publication: Published) -> da
     if since is None and ledger.exists():  # publishing writes the ledger
         since = datetime.fromtimestamp(ledger.stat().st_mtime, UTC)
     return since.astimezone(organization.zone) if since else None
+
+
+def _approval(organization: Organization, lake: Lake, publication: Published) -> Approval | None:
+    """The approval with which the day was published, in the organization's time zone."""
+    by = publication.approved_by
+    given = [approval for approval in approvals(lake, publication.day) if approval.by == by]
+    if not given:
+        return None
+    return given[-1].model_copy(update={"when": given[-1].when.astimezone(organization.zone)})
 
 
 def _judgement(lake: Lake, publication: Published) -> Judgement | None:

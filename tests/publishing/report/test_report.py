@@ -273,10 +273,10 @@ def test_nobodys_name_is_on_the_page_of_a_day_that_was_really_published(lake: La
     assert rows(section(read(write_report(ACME, lake, DAY)), "departments")) == [["IT", "1"]]
 
 
-def test_who_let_a_day_through_is_not_named(lake: Lake) -> None:
+def test_the_person_who_approved_a_day_is_not_named(lake: Lake) -> None:
     put_out(lake, approved_by="Grace Hopper")
     page = page_of(lake)
-    assert "let through by a person" in text(page)
+    assert "published because a person approved it" in text(page)
     assert "Grace" not in text(page)
 
 
@@ -564,7 +564,7 @@ def test_guards_are_shown_with_their_numbers_the_worst_first(lake: Lake) -> None
     judge(lake, put_out(lake, approved_by="somebody"), PASSED, stale, blanked)
     page = page_of(lake)
     assert verdicts(page) == [
-        "blanked · work phone ✕ let through All blank.",
+        "blanked · work phone ✕ approved All blank.",
         "directory stale · hr ! warns hr is old.",
         "removed ✓ passed 6 of 200 went.",
     ]
