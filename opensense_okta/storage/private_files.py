@@ -14,6 +14,13 @@ MAX_EXAMINED = 20_000
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
+INSTANCE_FILE = "dagster.yaml"
+OWN = {
+    *(INSTANCE_FILE, "organizations", "history", "schedules", "storage", "logs"),
+    *(".telemetry", ".nux", ".logs_queue"),
+}
+"""What Dagster and this program put into `DAGSTER_HOME`."""
+
 
 def exposed_files(root: Path) -> list[Path]:
     """The files and folders below a folder, and itself, that other users can read or write.
@@ -47,19 +54,28 @@ def make_private(root: Path) -> list[Path]:
 
 
 def repair_home() -> None:
-    """Makes all files of ours in `DAGSTER_HOME` private; logs a warning for those of other users."""
+    """Makes all files of ours in `DAGSTER_HOME` private; logs a warning for those of other users.
+
+    Only what Dagster and this program put there is changed: the variable may name a folder with other
+    files by mistake, such as a home folder or `/`.
+    """
     try:
         home = dagster_home()
     except EnvironmentMistake:
         return  # definitions can be loaded without one, as by `dg check`
-    left = make_private(home)
+    if not (home / INSTANCE_FILE).is_file():
+        return
+    entries = list(home.iterdir())
+    ours = [entry for entry in entries if entry.name in OWN and not entry.is_symlink()]
+    folders = [home] if len(ours) == len(entries) else ours
+    left = [path for folder in folders for path in make_private(folder)]
     if left:
         logging.getLogger(__name__).warning(
             "%s can be read by other users, and belongs to another user, as may more files of %s. Let"
-            " their owner run: chmod -R go= %s",
+            " their owner take these rights away: chmod -R go= %s",
             left[0],
             home,
-            home,
+            left[0],
         )
 
 

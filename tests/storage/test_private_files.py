@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from opensense_okta.storage import private_files
-from opensense_okta.storage.private_files import exposed_files, make_private
+from opensense_okta.storage.private_files import exposed_files, make_private, repair_home
 from tests.support.unprivileged import as_nobody, open_folder
 
 
@@ -92,9 +92,41 @@ def test_the_files_of_another_user_are_left_and_named_in_the_log() -> None:
         " logging.basicConfig(); os.environ['DAGSTER_HOME'] = sys.argv[1]"
     )
     with open_folder() as folder:
+        (folder / "dagster.yaml").touch()
         ended = as_nobody(imports, "repair_home()", str(folder))
         assert ended.stderr.strip().endswith(
             f"{folder} can be read by other users, and belongs to another user, as may more files of"
-            f" {folder}. Let their owner run: chmod -R go= {folder}"
+            f" {folder}. Let their owner take these rights away: chmod -R go= {folder}"
         )
         assert mode(folder) == 0o755
+
+
+def test_the_whole_home_becomes_private_if_nothing_else_is_in_it(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    (home / "dagster.yaml").touch()
+    repair_home()
+    assert exposed_files(home) == []
+
+
+def test_a_folder_that_also_has_other_files_keeps_their_rights(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    (home / "dagster.yaml").touch()
+    (home / "photos").mkdir()
+    for path in (home / "dagster.yaml", home / "photos"):
+        path.chmod(0o755)
+    repair_home()
+    assert exposed_files(home) == [home, home / "photos"]
+
+
+def test_a_folder_that_is_no_home_of_dagster_is_left_as_it_is(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `/`, which somebody may name by mistake, and as root."""
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    before = exposed_files(home)
+    repair_home()
+    assert exposed_files(home) == before
