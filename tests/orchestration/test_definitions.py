@@ -440,6 +440,7 @@ def test_a_schedule_shortly_before_midnight_is_warned_of_at_load(
     (folder / "globex.yaml").write_text(ACME)
     monkeypatch.setenv("DAGSTER_HOME", str(folder.parent))
     monkeypatch.setenv("OPENSENSE_DATA", str(tmp_path / "data"))
+    monkeypatch.delitem(sys.modules, ENTRY_POINT, raising=False)  # another test may have loaded it
     runpy.run_module(ENTRY_POINT)["defs"]()
     (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert warning.startswith("acme: the schedule starts the sync at 23:55, in the last hour")

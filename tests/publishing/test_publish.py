@@ -840,8 +840,8 @@ def test_a_day_whose_snapshot_has_been_replaced_since_says_what_to_do_first(lake
     with pytest.raises(NotResolved) as refused:
         publish(ACME, lake, DAY)
     assert str(refused.value) == (
-        "acme/okta: the snapshot of 2026-11-23 that 2026-11-23 was resolved from has been replaced."
-        " Start the job acme__resolve for 2026-11-23."
+        "acme/okta: the snapshot of 2026-11-23 that 2026-11-23 was resolved from has been replaced,"
+        " or cannot be read. Start the job acme__resolve for 2026-11-23."
     )
     assert not lake.database.exists()
 
