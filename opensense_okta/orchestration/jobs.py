@@ -20,16 +20,16 @@ def build_jobs(organization: Organization) -> dg.Definitions:
             names.sync_job(organization.name),
             selection=dg.AssetSelection.key_prefixes([organization.name]).materializable(),
             tags=run_tags,
-            description=f"Reads every directory of {organization.name}, resolves and publishes. For today only"
-            " (*Latest*): an API returns current data, so a past day is resolved from what is stored.",
+            description=f"Reads every directory of {organization.name}, resolves and publishes. For today"
+            " only (*Latest*): an API returns current data, so a past day is resolved from what is stored.",
         ),
         dg.define_asset_job(
             names.resolve_job(organization.name),
             selection=resolving(organization),
             tags=run_tags,
-            description=f"Applies the rules of {organization.name} to the stored snapshots of a day, also after"
-            " they were changed; reads no directory. Only a day that is not older than the published one is"
-            " published.",
+            description=f"Applies the rules of {organization.name} to the stored snapshots of a day, also"
+            " after they were changed; reads no directory. Only a day that is not older than the published"
+            " one is published.",
         ),
     ]
     return dg.Definitions(jobs=jobs)
@@ -46,8 +46,8 @@ def build_schedule(organization: Organization) -> dg.ScheduleDefinition:
         default_status=dg.DefaultScheduleStatus.RUNNING
         if organization.enabled
         else dg.DefaultScheduleStatus.STOPPED,
-        description=f"The daily sync of {organization.name}. A tick that was missed starts its sync when Dagster"
-        " runs again, unless its day is over by then.",
+        description=f"The daily sync of {organization.name}. A tick that was missed starts its sync when"
+        " Dagster runs again, unless its day is over by then.",
     )
     def daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         day = organization.today(context.scheduled_execution_time)
