@@ -132,8 +132,8 @@ def publish(
         approved_by, since = last.approved_by, published_since(lake, last)
     else:
         approved_by, since = _required_approval(lake, judgement, last), datetime.now(UTC)
-        if approved_by is None and last is not None and last.day == day:
-            approved_by = last.approved_by  # the day was approved, and is resolved again
+        if approved_by is None and last and last.resolved.sources == resolved.sources:
+            approved_by = last.approved_by  # the same snapshots are resolved again
     if last is not None:
         record_publication(
             lake, last
