@@ -85,9 +85,13 @@ def read_identifiers(body: bytes) -> Records:
 def are_plain(ids: Sequence[str], body: bytes) -> bool:
     """Whether the ids of a page can be used without a look at its records.
 
-    A doubled id shows in the number of keys named `id`, unless the page is small.
+    A doubled id shows in how often a key named `id` begins an object or follows another key: records of one
+    page are alike. Only a small page may have a record that hides it.
     """
-    if len(ids) <= SMALL_PAGE or body.count(b'"id"') % len(ids):
+    if len(ids) <= SMALL_PAGE:
+        return False
+    first, later = body.count(b'{"id":'), body.count(b',"id":')
+    if first % len(ids) or later % len(ids) or first + later != body.count(b'"id"'):
         return False
     joined = "".join(ids)
     unusable = "/" in joined or "\\" in joined or max(map(len, ids)) > LONGEST_ID
