@@ -67,6 +67,7 @@ def build_run_logs(lakes: LakeResource) -> dg.Definitions:
             kept = timedelta(days=run_days())
         except EnvironmentMistake as error:
             raise dg.Failure(str(error), allow_retries=False) from error
+        _refuse_without_lakes(context.instance, Path(lakes.root))
         deleted = delete_run_logs(context.instance, Path(lakes.root), datetime.now(UTC), kept)
         context.log.info(
             f"Deleted {deleted.runs} runs that are older than {kept.days} days, and {deleted.tick_logs}"
@@ -121,6 +122,21 @@ def delete_run_logs(
     for run_id in deleted:
         _delete(instance, run_id)
     return DeletedLogs(len(deleted), len(needed), _delete_tick_logs(instance, before, now))
+
+
+def _refuse_without_lakes(instance: dg.DagsterInstance, lakes: Path) -> None:
+    """Refuses a folder without the lake of any organization: all stored days would count as deleted.
+
+    Raises:
+        Failure: there is no such lake, although there are materializations.
+    """
+    organizations = {key.path[0] for key in instance.get_asset_keys()}
+    if organizations and not any((lakes / name).is_dir() for name in organizations):
+        raise dg.Failure(
+            f"{lakes} has no lake of any organization, so no run can be found that made a stored day."
+            " Nothing was deleted. What to do: check OPENSENSE_DATA, and that its disk is mounted.",
+            allow_retries=False,
+        )
 
 
 def runs_of_stored_days(instance: dg.DagsterInstance, lakes: Path) -> set[str]:
@@ -204,6 +220,7 @@ def _delete_tick_logs(instance: dg.DagsterInstance, before: datetime, now: datet
         for repository in root.glob("*")
         if not _RUN_ID.fullmatch(repository.name)
         for log in repository.glob("*/*.err")
+        if log.stem.isdigit()  # the id of a tick; the folder may be shared with other programs
     ]
     old = [log for log in logs if _expired(log, before, now)]
     for log in old:

@@ -217,8 +217,12 @@ def test_old_and_empty_logs_of_ticks_go(
         file = home / "storage" / "__repository__" / names.RETRIES / f"{tick}.err"
         file.write_text(words)
         os.utime(file, (written.timestamp(), written.timestamp()))
+    other = home / "storage" / "program" / "jobs" / "nightly.err"  # of another program
+    other.parent.mkdir(parents=True)
+    other.touch()
+    os.utime(other, (OLD.timestamp(), OLD.timestamp()))
     assert deleted(instance, lakes).tick_logs == 2
-    assert sorted(path.stem for path in home.rglob("*.err")) == ["2", "4"]
+    assert sorted(path.stem for path in home.rglob("*.err")) == ["2", "4", "nightly"]
 
 
 # The job.
@@ -240,10 +244,24 @@ def test_the_job_of_the_instance_deletes_after_the_days_of_the_environment(
 ) -> None:
     if days is not None:
         monkeypatch.setenv("OPENSENSE_RUN_DAYS", days)
+    store_day(lakes, day=DAY + timedelta(days=1))
     record(instance, OLD - timedelta(hours=1))
     result = run_job(instance, lakes)
     assert result.success
     assert len(left(instance)) == 2 - runs  # the job's own run stays
+
+
+def test_a_folder_without_any_lake_is_refused_and_nothing_is_deleted(
+    instance: dg.DagsterInstance, lakes: Path
+) -> None:
+    """OPENSENSE_DATA is mistyped, or its disk is not mounted: each stored day would count as deleted."""
+    run_id = record(instance, OLD - timedelta(hours=1))
+    result = run_job(instance, lakes)
+    (failed,) = (event for event in result.all_events if event.is_step_failure)
+    failure = failed.step_failure_data.user_failure_data
+    assert failure is not None
+    assert "Nothing was deleted. What to do: check OPENSENSE_DATA" in (failure.description or "")
+    assert run_id in left(instance)
 
 
 @pytest.mark.parametrize("days", ["ninety", "2", "-90", "90.5", "٩٠"])
