@@ -1,4 +1,4 @@
-"""Each kind of file of the lake, damaged in each way: what is published, what is said, how it heals."""
+"""Each kind of file of the lake, damaged in each way: what is published, what is said, what recovers it."""
 
 import os
 import shutil
@@ -117,7 +117,7 @@ class Kind:
         file: below the folder of the organization; `*` is the id of the tables.
         then: what the next run does.
         old: what it does with the file of a day earlier.
-        heal: what a person does as the remedy says; None: the next run has healed it.
+        recover: what a person does as the remedy says; None: the next run has recovered it.
         said: whether doctor names the damaged file.
     """
 
@@ -125,7 +125,7 @@ class Kind:
     then: str = str(FEW)
     old: str = str(FEW)
     earlier: str = ""
-    heal: Callable[[Lake], None] | None = None
+    recover: Callable[[Lake], None] | None = None
     said: bool = True
 
 
@@ -164,13 +164,13 @@ KINDS: Mapping[str, Kind] = {
     "judgement": Kind(
         at("resolved", TOMORROW, "judgement.json"), earlier=at("resolved", DAY, "judgement.json")
     ),
-    "approval": Kind(at("resolved", TOMORROW, "approval.json"), then="held", heal=approve),
+    "approval": Kind(at("resolved", TOMORROW, "approval.json"), then="held", recover=approve),
     "mark of the published day": Kind(
         at("resolved", DAY, "published.json"), earlier=at("resolved", YESTERDAY, "published.json")
     ),
     "mark of an earlier day": Kind(at("resolved", YESTERDAY, "published.json")),
     "published.json": Kind("published.json", earlier="published.json"),
-    "database": Kind("directory.duckdb", old="held", earlier="directory.duckdb", heal=approve),
+    "database": Kind("directory.duckdb", old="held", earlier="directory.duckdb", recover=approve),
     "state of exports": Kind("exported.json", earlier="exported.json"),
     "state of notifications": Kind("notices.json"),
     "ledger": Kind(f"identities/date={YESTERDAY}.parquet"),
@@ -180,13 +180,13 @@ KINDS: Mapping[str, Kind] = {
     "table of the published day": Kind(
         at("resolved", DAY, "*/people.parquet"),
         then="TableDamaged",
-        heal=resolve_day_again,
+        recover=resolve_day_again,
         said=False,
     ),
     "table of the day's snapshot": Kind(
         at(SNAPSHOTS, TOMORROW, "*/raw_users.parquet"),
         then="TableDamaged",
-        heal=read_again,
+        recover=read_again,
         said=False,
     ),
 }
@@ -220,9 +220,9 @@ def test_a_damaged_file_replaces_no_directory_unchecked(
     if kind.then in {str(FEW), str(ALL)}:
         return
     assert people(lake) == ALL if readable else True  # the last good directory stays
-    assert kind.heal is not None
-    kind.heal(lake)
-    if kind.heal is not approve and outcome(lake) == "held":  # other tables, another judgement
+    assert kind.recover is not None
+    kind.recover(lake)
+    if kind.recover is not approve and outcome(lake) == "held":  # other tables, another judgement
         approve(lake)
     assert outcome(lake) == str(FEW)
 

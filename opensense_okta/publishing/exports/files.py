@@ -94,7 +94,7 @@ def write_files(
             engine.view(connection, "new_people", people)
             _cells(connection, "new_people", headers).create_view("new_cells")
             _known_cells(connection, "old", headers, people, before, lake)
-            _known_cells(connection, "told", headers, people, again or before, lake)
+            _known_cells(connection, "delivered", headers, people, again or before, lake)
             _rows(connection, headers).create_view("new_rows")
             files = {
                 "changes": (

@@ -238,10 +238,16 @@ def pending(
         news: what is wrong with the organization now.
         now: the time, with its time zone.
     """
-    stands = _published_day(lake, news.today)
+    published_state = _published_day(lake, news.today)
     return [
         _outbox(
-            lake.organization, target, number, known.targets.get(str(target), {}), news, stands, now
+            lake.organization,
+            target,
+            number,
+            known.targets.get(str(target), {}),
+            news,
+            published_state,
+            now,
         )
         for number, target in enumerate(targets, start=1)
         if target not in targets[: number - 1]
@@ -274,15 +280,15 @@ def _outbox(
     number: int,
     known: Mapping[str, Notified],
     news: Status,
-    stands: str,
+    published_state: str,
     now: datetime,
 ) -> Outbox:
     if news.complete and not news.troubles and known:
-        over = _all_well(organization, known, stands)
+        over = _all_well(organization, known, published_state)
         return Outbox(target, number, known, (over,))
     current = {trouble.key for trouble in news.troubles}
     kept = {key: told for key, told in known.items() if key in current or not news.complete}
-    messages = tuple(_troubled(organization, news.troubles, kept, stands, now))
+    messages = tuple(_troubled(organization, news.troubles, kept, published_state, now))
     return Outbox(target, number, kept, messages)
 
 
@@ -290,7 +296,7 @@ def _troubled(
     organization: str,
     troubles: tuple[Incident, ...],
     known: Mapping[str, Notified],
-    stands: str,
+    published_state: str,
     now: datetime,
 ) -> Iterator[Message]:
     """A message for each incident that is new, or was sent a week ago."""
@@ -307,7 +313,7 @@ def _troubled(
                 [
                     trouble.what,
                     *([trouble.means] if trouble.means else []),
-                    stands,
+                    published_state,
                     *([f"What to do: {trouble.remedy}"] if trouble.remedy else []),
                     *(
                         [f"The run in Dagster's UI: /runs/{trouble.run_id}"]
@@ -321,11 +327,11 @@ def _troubled(
         )
 
 
-def _all_well(organization: str, known: Mapping[str, Notified], stands: str) -> Message:
+def _all_well(organization: str, known: Mapping[str, Notified], published_state: str) -> Message:
     over = dict.fromkeys(_SUBJECTS[told.kind].format(day=told.since) for told in known.values())
     return Message(
         subject=f"{organization}: back to normal",
-        body=f"Over is: {'; '.join(over)}.\n{stands}\nThere is nothing to do.",
+        body=f"Over is: {'; '.join(over)}.\n{published_state}\nThere is nothing to do.",
         kind="normal",
         then={},
     )

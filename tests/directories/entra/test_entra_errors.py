@@ -18,7 +18,7 @@ from tests.support.tenant import refusal, reply
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 GRAPH = "https://graph.microsoft.com"
-HEALS, STAYS = True, False
+TRANSIENT, STAYS = True, False
 HTML = ("content-type", "text/html; charset=utf-8")
 
 
@@ -65,14 +65,14 @@ def refused(shared: Path, name: str) -> DirectoryError:
         (
             "paging_400_expired_page_token",
             errors.CursorLost,
-            HEALS,
+            TRANSIENT,
             "lost the place",
             "If it continues for an hour",
         ),
-        ("throttled_429_directory", errors.RateLimited, HEALS, "budget", "a budget of its own"),
-        ("throttled_429_documented", errors.RateLimited, HEALS, "budget", "an app of its own"),
-        ("service_503_unavailable", errors.ServerTrouble, HEALS, "trouble", "status.cloud"),
-        ("gateway_504", errors.ServerTrouble, HEALS, "504", "If it continues for an hour"),
+        ("throttled_429_directory", errors.RateLimited, TRANSIENT, "budget", "a budget of its own"),
+        ("throttled_429_documented", errors.RateLimited, TRANSIENT, "budget", "an app of its own"),
+        ("service_503_unavailable", errors.ServerTrouble, TRANSIENT, "trouble", "status.cloud"),
+        ("gateway_504", errors.ServerTrouble, TRANSIENT, "504", "If it continues for an hour"),
         ("users_501_not_in_collection", errors.RequestRefused, STAYS, "property", "`attributes`"),
     ],
 )
@@ -168,10 +168,10 @@ def test_refusals_of_a_token_are_understood(
         (900432, errors.WrongAddress, STAYS, "`cloud`"),
         (7000112, errors.AccessDenied, STAYS, "administrator"),
         (53003, errors.AccessDenied, STAYS, "Conditional Access"),
-        (90033, errors.ServerTrouble, HEALS, "If it continues for an hour"),
-        (90006, errors.ServerTrouble, HEALS, "If it continues for an hour"),
-        (90024, errors.ServerTrouble, HEALS, "If it continues for an hour"),
-        (90055, errors.ServerTrouble, HEALS, "If it continues for an hour"),
+        (90033, errors.ServerTrouble, TRANSIENT, "If it continues for an hour"),
+        (90006, errors.ServerTrouble, TRANSIENT, "If it continues for an hour"),
+        (90024, errors.ServerTrouble, TRANSIENT, "If it continues for an hour"),
+        (90055, errors.ServerTrouble, TRANSIENT, "If it continues for an hour"),
         (99999, errors.CredentialsRejected, STAYS, "`client_id`"),
     ],
 )
