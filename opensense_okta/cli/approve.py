@@ -30,7 +30,7 @@ from opensense_okta.publishing.exports.state import export_pending
 from opensense_okta.publishing.guards.evaluate import Verdict, examples
 from opensense_okta.publishing.judgement import Judgement, compared
 from opensense_okta.publishing.published import NotResolved, describe, published, resolved_day
-from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.lake import DATABASE, Lake
 
 
 def approve_now(
@@ -182,7 +182,7 @@ def _outcome(organization: Organization, lake: Lake, day: date, run: JobRun) -> 
     last = published(lake)
     if last is not None and last.day == day:
         by = f", approved by {last.approved_by}" if last.approved_by else ""
-        yield f"{organization.name}, {day}: published{by}: {lake.database}"
+        yield f"{organization.name}, {day}: published{by}: {lake.url(DATABASE)}"
     else:
         yield f"{organization.name}, {day}: not published. {_published_day(lake)}"
     yield from (f"  {line}" for failure in run.failures for line in failure.splitlines())

@@ -23,7 +23,7 @@ from opensense_okta.publishing.published import Published, comparison_targets, p
 from opensense_okta.resolution.checks import check_resolved_day
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage.file_errors import storage_refusal
-from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.lake import DATABASE, Lake
 
 STATUS = {ExitCode.DONE: "done", ExitCode.FAILED: "failed", ExitCode.HELD_BACK: "held"}
 """The status in the JSON document."""
@@ -173,7 +173,7 @@ def as_document(report: Report) -> dict[str, object]:
         "published": published_day.model_dump(mode="json", exclude={"resolved"})
         if published_day
         else None,
-        "database": str(report.lake.database) if published_day else None,
+        "database": report.lake.url(DATABASE) if published_day else None,
         "notices": report.notices,
         "next_sync": report.organization.next_sync(datetime.now(UTC)).isoformat()
         if report.organization.enabled
@@ -311,7 +311,7 @@ def _changed(report: Report) -> list[str]:
 def _published(report: Report) -> list[str]:
     unchanged = "" if report.is_published else ", as before"
     return [
-        f"  Published  the directory of {report.published.day}{unchanged}: {report.lake.database}"
+        f"  Published  the directory of {report.published.day}{unchanged}: {report.lake.url(DATABASE)}"
         if report.published
         else "  Published  nothing yet",
         f"  Run        {report.sync.run_id} in Dagster's UI (make ui)",

@@ -94,7 +94,7 @@ def _last_snapshot(
 def _attributes(
     settings: Directory, directory: str, stored: SnapshotManifest, lake: Lake
 ) -> list[CheckResult]:
-    with engine.start(lake.folder) as connection:
+    with engine.start(lake.scratch) as connection:
         engine.view(
             connection, "raw_users", lake.snapshot(directory, stored.day).table(stored, "raw_users")
         )

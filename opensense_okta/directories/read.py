@@ -28,8 +28,10 @@ from opensense_okta.directories.protocol import Listener, PreviousSnapshot
 from opensense_okta.directories.snapshot import SnapshotManifest, newest_snapshot
 from opensense_okta.storage import engine
 from opensense_okta.storage.files import make_private_dir
-from opensense_okta.storage.lake import Lake, Partition, StagedPartition
+from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.partition import Partition, StagedPartition
 from opensense_okta.storage.state_files import StateFileDamaged, read_state, write_state
+from opensense_okta.storage.store import ABSENT
 
 OPEN_FOR = timedelta(minutes=60)
 OPEN = "open.json"
@@ -178,7 +180,7 @@ def _open_snapshot(
     found = []
     for staged in partition.open_drafts():
         try:
-            opened = read_state(staged.pages / OPEN, OpenSnapshot)
+            opened = read_state(partition.store, staged.page_document(OPEN), OpenSnapshot)
         except StateFileDamaged:  # a killed process wrote it; its pages are not used
             continue
         if opened is None:
@@ -196,7 +198,7 @@ def _open_snapshot(
 def _begin(partition: Partition, wanted: OpenSnapshot) -> StagedPartition:
     staged = partition.draft()
     make_private_dir(staged.pages)
-    write_state(staged.pages / OPEN, wanted)
+    write_state(partition.store, staged.page_document(OPEN), wanted, ABSENT)
     return staged
 
 
@@ -296,11 +298,11 @@ def _previous_snapshot(lake: Lake, directory: str, opened: OpenSnapshot) -> Prev
     if opened.before is None:
         return None
     day, snapshot = opened.before
-    folder = lake.snapshot(directory, day).folder / snapshot
+    partition = lake.snapshot(directory, day)
     return PreviousSnapshot(
-        groups=folder / "raw_groups.parquet",
-        memberships=folder / "memberships.parquet",
-        member_reads=folder / "member_reads.parquet",
+        groups=partition.table_of(snapshot, "raw_groups"),
+        memberships=partition.table_of(snapshot, "memberships"),
+        member_reads=partition.table_of(snapshot, "member_reads"),
     )
 
 

@@ -7,7 +7,8 @@ from typing import ClassVar, Literal
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from opensense_okta.directories.checks import Table
-from opensense_okta.storage.lake import Lake, Manifest
+from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.partition import MANIFEST, Manifest, local_file
 from opensense_okta.storage.state_files import IfDamaged
 
 
@@ -88,10 +89,10 @@ def newest_snapshot(lake: Lake, directory: str, day: date) -> SnapshotManifest |
 
 
 def manifest_files(lake: Lake, directory: str) -> list[tuple[date, str]]:
-    """The days of the directory's manifests that can be read, with the paths of the files."""
+    """The days of the directory's manifests that can be read, with the local paths of the files."""
     partitions = {day: lake.snapshot(directory, day) for day in lake.snapshot_days(directory)}
     return [
-        (day, str(partition.manifest_file))
+        (day, str(local_file(lake.store, partition.document(MANIFEST))))
         for day, partition in partitions.items()
         if partition.manifest(SnapshotManifest) is not None
     ]

@@ -110,7 +110,7 @@ def send_notifications(organization: Organization, lake: Lake) -> list[str]:
 
 
 def _lakes(lake: Lake) -> LakeResource:
-    return LakeResource(root=str(lake.folder.parent))
+    return LakeResource(root=str(lake.root))
 
 
 def _instance() -> dg.DagsterInstance:

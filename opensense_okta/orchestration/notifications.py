@@ -41,6 +41,7 @@ from opensense_okta.publishing.notifications.state import (
     unreadable,
 )
 from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.store import Changed, Version
 
 DOWN_AFTER: Final = timedelta(hours=1)
 """The daemon was down if its last evaluation is older."""
@@ -113,7 +114,7 @@ def notify_of_refusal(
         "failed", "failed without a run", day, error.message, error.impact, error.remedy
     )
     try:
-        state = stored_state(lake)
+        state, over = stored_state(lake)
         outboxes = pending(
             lake,
             organization.notify,
@@ -124,8 +125,9 @@ def notify_of_refusal(
     except (OSError, UserError) as unreadable:
         return [f"{organization.name}: no notification was sent: {unreadable}"]
     delivered = list(zip(outboxes, deliver(outboxes), strict=True))
-    with suppress(OSError):
-        save(lake, [(outbox, result.delivered) for outbox, result in delivered], state.looked)
+    posts = [(outbox, result.delivered) for outbox, result in delivered]
+    with suppress(OSError, Changed):
+        save(lake, posts, state.looked, over)
     return list(_describe(organization.name, delivered))
 
 
@@ -136,6 +138,7 @@ class _Observation:
     organization: str
     lake: Lake
     state: NotificationState
+    over: Version
     outboxes: Sequence[Outbox]
 
 
@@ -208,9 +211,9 @@ class _Sender:
             if not locks.enter_context(exclusive(lake, timeout)):
                 self.sent.append(f"{name}: another process is sending its notifications")
                 return None
-            state = stored_state(lake)
+            state, over = stored_state(lake)
             outboxes = pending(lake, targets, state, status(lake, state), self._now)
-            return _Observation(name, lake, state, outboxes)
+            return _Observation(name, lake, state, over, outboxes)
         except Exception as error:  # noqa: BLE001  # whatever the error is, the others are evaluated
             self._fail(f"{name}: the status of its day could not be read", error)
             return None
@@ -252,8 +255,8 @@ class _Sender:
         looked = self._now if self._daemon else observation.state.looked
         delivered = [(outbox, delivery.delivered) for outbox, delivery in deliveries]
         try:
-            save(observation.lake, delivered, looked)
-        except OSError as error:
+            save(observation.lake, delivered, looked, observation.over)
+        except (OSError, Changed) as error:
             self._fail(f"{observation.organization}: what was sent could not be recorded", error)
 
     def _fail(self, message: str, error: Exception) -> None:

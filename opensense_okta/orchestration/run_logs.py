@@ -146,7 +146,7 @@ def runs_of_stored_days(instance: dg.DagsterInstance, lakes: Path) -> set[str]:
         assets.setdefault(key.path[0], []).append(key.to_string())
     runs: set[str] = set()
     for organization, keys in assets.items():
-        if days := {str(day) for day in stored_days(lakes / organization)}:
+        if days := {str(day) for day in stored_days(lakes, organization)}:
             runs.update(run for run, day in _newest(instance, keys) if day in days)
     return runs
 

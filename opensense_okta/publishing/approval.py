@@ -8,7 +8,6 @@ valid. It stays on record all the same.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
@@ -19,7 +18,7 @@ from opensense_okta.publishing.guards.evaluate import Verdict
 from opensense_okta.publishing.judgement import Judgement, judge_day, stored_judgement
 from opensense_okta.publishing.published import published, resolved_day
 from opensense_okta.storage.lake import Lake
-from opensense_okta.storage.state_files import IfDamaged, usable_state, write_state
+from opensense_okta.storage.state_files import IfDamaged, SeenState, seen_state, write_state
 
 APPROVAL = "approval.json"
 LONGEST_NAME = 200  # characters of a name that approves
@@ -179,8 +178,10 @@ def record_approval(lake: Lake, judgement: Judgement, by: str) -> Approval:
 
     Raises:
         NotApproved: `by` is empty or too long.
+        Changed: another process recorded an approval at the same time.
     """
-    earlier = approval_of(lake, judgement)
+    seen = _seen(lake, judgement.day)
+    earlier = _valid(seen.content, judgement)
     if earlier is not None:
         return earlier
     try:
@@ -196,17 +197,14 @@ def record_approval(lake: Lake, judgement: Judgement, by: str) -> Approval:
             f"{judgement.day} was not approved: the name of who approves must have 1 to"
             f" {LONGEST_NAME} characters."
         ) from error
-    record = Approvals(approvals=(*approvals(lake, judgement.day), approval))
-    write_state(_file(lake, judgement.day), record)
+    record = Approvals(approvals=(*(seen.content.approvals if seen.content else ()), approval))
+    write_state(lake.store, _name(lake, judgement.day), record, seen.version)
     return approval
 
 
 def approval_of(lake: Lake, judgement: Judgement) -> Approval | None:
     """The approval of exactly this judgement, or None."""
-    newest_first = reversed(approvals(lake, judgement.day))
-    return next(
-        (approval for approval in newest_first if approval.digest == judgement.digest), None
-    )
+    return _valid(_seen(lake, judgement.day).content, judgement)
 
 
 def approvals(lake: Lake, day: date) -> tuple[Approval, ...]:
@@ -214,12 +212,23 @@ def approvals(lake: Lake, day: date) -> tuple[Approval, ...]:
 
     A damaged file approves nothing.
     """
-    stored = usable_state(_file(lake, day), Approvals)
+    stored = _seen(lake, day).content
     return stored.approvals if stored else ()
 
 
-def _file(lake: Lake, day: date) -> Path:
-    return lake.resolved(day).folder / APPROVAL
+def _valid(stored: Approvals | None, judgement: Judgement) -> Approval | None:
+    newest_first = reversed(stored.approvals if stored else ())
+    return next(
+        (approval for approval in newest_first if approval.digest == judgement.digest), None
+    )
+
+
+def _seen(lake: Lake, day: date) -> SeenState[Approvals]:
+    return seen_state(lake.store, _name(lake, day), Approvals)
+
+
+def _name(lake: Lake, day: date) -> str:
+    return lake.resolved(day).document(APPROVAL)
 
 
 def numbers(judgement: Judgement) -> dict[str, int]:

@@ -1,7 +1,6 @@
 """The checks of `opensense-okta doctor`: what the next sync needs, the rules, and the files of the lake."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from pydantic import BaseModel
 
@@ -18,7 +17,8 @@ from opensense_okta.publishing.published import Publications, Published, lost_pu
 from opensense_okta.resolution import doctor
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage import engine
-from opensense_okta.storage.lake import MANIFEST, PUBLISHED, Lake, days_in
+from opensense_okta.storage.lake import DATABASE, Lake
+from opensense_okta.storage.partition import MANIFEST, PUBLISHED
 from opensense_okta.storage.state_files import read_state
 
 STATE_FILES = "state files"
@@ -51,9 +51,9 @@ def examine_state_files(lake: Lake) -> list[CheckResult]:
 
 def damaged_documents(lake: Lake) -> Iterator[UserError]:
     """An error for each document of the lake that cannot be read."""
-    for path, model in _documents(lake):
+    for name, model in _documents(lake):
         try:
-            read_state(path, model)
+            read_state(lake.store, name, model)
         except UserError as error:
             yield error
     try:
@@ -65,24 +65,25 @@ def damaged_documents(lake: Lake) -> Iterator[UserError]:
         yield UserError(
             f"It is not known what is published: {lost}.",
             impact="The next day is held back, because there is nothing to compare it with.",
-            remedy=f"restore {lake.database} and {lake.published} from a backup, or approve the next day.",
+            remedy=f"restore {lake.url(DATABASE)} and {lake.url(PUBLISHED)} from a backup, or approve the"
+            " next day.",
         )
 
 
 def _damaged_ledger(lake: Lake) -> Iterator[UserError]:
-    with engine.start(lake.folder) as connection:
+    with engine.start(lake.scratch) as connection:
         for file in map(lake.ledger, lake.ledger_days()):
             if not engine.is_readable(connection, file):
                 yield engine.TableDamaged(file)
 
 
-def _documents(lake: Lake) -> Iterator[tuple[Path, type[BaseModel]]]:
-    for folder in sorted(lake.folder.glob("snapshots/directory=*")):
-        for day in days_in(folder):
-            yield folder / f"date={day}" / MANIFEST, SnapshotManifest
-    for day in days_in(lake.folder / "resolved"):
-        for name, model in OF_A_DAY:
-            yield lake.resolved(day).folder / name, model
-    yield lake.published, Publications
-    yield lake.folder / exports.STATE, exports.ExportState
-    yield notifications.state_file(lake), notifications.NotificationState
+def _documents(lake: Lake) -> Iterator[tuple[str, type[BaseModel]]]:
+    for directory in lake.directories():
+        for day in lake.snapshot_days(directory, complete=False):
+            yield lake.snapshot(directory, day).document(MANIFEST), SnapshotManifest
+    for day in lake.resolved_days(complete=False):
+        for file, model in OF_A_DAY:
+            yield lake.resolved(day).document(file), model
+    yield PUBLISHED, Publications
+    yield exports.STATE, exports.ExportState
+    yield notifications.STATE, notifications.NotificationState

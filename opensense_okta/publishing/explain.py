@@ -139,7 +139,7 @@ class _Person:
 def explain(lake: Lake, day: StoredDay, person_id: str) -> Explanation:
     """Explains a person of the day; the person must exist on it."""
     judged = day.table(lake, "changes").exists()
-    with engine.start(lake.folder) as connection:
+    with engine.start(lake.scratch) as connection:
         first_day = _view(connection, lake, day)
         person = Sql(connection, __package__).row(
             "explain.sql",

@@ -62,7 +62,7 @@ def stored_days(lake: Lake) -> list[date]:
 def stored_day(lake: Lake, day: date) -> StoredDay | None:
     """A day as it was published, else as it was resolved; None: the day is not stored."""
     publication = read_publication(lake, day)
-    if publication is not None and (lake.resolved(day).folder / publication.id).is_dir():
+    if publication is not None and lake.resolved(day).has_tables(publication.id):
         return StoredDay(day, publication.resolved, published=True)
     resolved = lake.resolved(day).manifest(ResolvedManifest)
     return StoredDay(day, resolved, published=False) if resolved else None
@@ -91,14 +91,14 @@ def find(lake: Lake, days: Sequence[StoredDay], who: str) -> list[Found]:
     """
     if not days:
         return []
-    with engine.start(lake.folder) as connection:
+    with engine.start(lake.scratch) as connection:
         _views_to_search(connection, lake, days)
         return Sql(connection, __package__).rows("explain_find.sql", Found, who=who)
 
 
 def nearest(lake: Lake, day: StoredDay, who: str) -> list[str]:
     """Up to three e-mail addresses, logins, employee numbers and names of the day that are similar."""
-    with engine.start(lake.folder) as connection:
+    with engine.start(lake.scratch) as connection:
         _views_to_search(connection, lake, [day])
         return Sql(connection, __package__).rows("explain_nearest.sql", str, who=who)
 

@@ -28,7 +28,7 @@ from opensense_okta.publishing.published import (
 )
 from opensense_okta.resolution.resolve import TABLES
 from opensense_okta.storage import engine
-from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.lake import Lake, organizations
 from opensense_okta.storage.sql import Sql
 
 INTEGERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT"})
@@ -209,7 +209,7 @@ def read(organization: str, *, data: Path | str | None = None) -> PublishedDirec
 
 
 def _lake(root: Path, organization: str) -> Lake:
-    names = [folder.name for folder in root.iterdir() if folder.is_dir()] if root.is_dir() else []
+    names = organizations(root)
     if organization not in names:
         raise UserError(
             f"There is no data of an organization {organization} in {root}"

@@ -37,9 +37,9 @@ from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.checks import check_resolved_day
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage import engine
-from opensense_okta.storage.files import atomic_replace
-from opensense_okta.storage.lake import Lake
-from opensense_okta.storage.state_files import IfDamaged, usable_state, write_state
+from opensense_okta.storage.lake import DATABASE, Lake
+from opensense_okta.storage.partition import PUBLISHED
+from opensense_okta.storage.state_files import IfDamaged, SeenState, seen_state, write_state
 
 COMPARED = ("people", "accounts", "groups", "memberships")
 JUDGEMENT = "judgement.json"
@@ -122,7 +122,7 @@ class Judgement(Findings):
 
 def stored_judgement(lake: Lake, day: date) -> Judgement | None:
     """What was last found of a day; None: nothing, or the file is damaged."""
-    return usable_state(lake.resolved(day).folder / JUDGEMENT, Judgement)
+    return _seen(lake, day).content
 
 
 def judge_day(
@@ -145,6 +145,7 @@ def judge_day(
     Raises:
         NotResolved: a snapshot that the day was resolved from has been replaced since, or the rules are
             other ones now.
+        Changed: another process judged the day at the same time.
     """
     sources(lake, resolved)
     if resolved.rules != rules.digest(organization):
@@ -153,7 +154,8 @@ def judge_day(
             f" has now. Start the job {lake.organization}__resolve for {resolved.day}: it applies them, and"
             " judges what they change."
         )
-    stored, last = stored_judgement(lake, resolved.day), published(lake)
+    seen, last = _seen(lake, resolved.day), published(lake)
+    stored = seen.content
     place = comparison_targets(lake, resolved.day, even_if_older=even_if_older)
     if last is not None and last.id == resolved.id:
         if stored is not None and stored.resolved == resolved.id:
@@ -167,9 +169,16 @@ def judge_day(
     ):
         return stored
     judgement = _judged(organization, lake, resolved, place, digest)
-    path = lake.resolved(resolved.day).folder / JUDGEMENT
-    write_state(path, judgement)
+    write_state(lake.store, _name(lake, resolved.day), judgement, seen.version)
     return judgement
+
+
+def _seen(lake: Lake, day: date) -> SeenState[Judgement]:
+    return seen_state(lake.store, _name(lake, day), Judgement)
+
+
+def _name(lake: Lake, day: date) -> str:
+    return lake.resolved(day).document(JUDGEMENT)
 
 
 def _judged(
@@ -180,13 +189,14 @@ def _judged(
     digest: str,
 ) -> Judgement:
     """Compares the day with the previous one, stores its changes, and runs the checks and guards."""
+    changes_name = lake.resolved(resolved.day).table_name(resolved.id, "changes")
+    over = lake.store.version(changes_name)
     with compared(lake, place.before, resolved) as (connection, difference):
-        path = lake.resolved(resolved.day).table(resolved, "changes")
         # Another process may judge the same day at the same time.
-        unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        unfinished = lake.scratch / f".changes.{secrets.token_hex(4)}"
         try:
             engine.store(connection, "changes", unfinished)
-            atomic_replace(unfinished, path)
+            lake.store.keep(unfinished, changes_name, over)
         finally:
             unfinished.unlink(missing_ok=True)
         enough = place.replaces in (None, place.before)
@@ -223,7 +233,7 @@ def compared(
         NotResolved: the published directory's tables are lost.
     """
     shelf = lake.resolved(resolved.day)
-    with engine.start(tables or lake.folder) as connection:
+    with engine.start(tables or lake.scratch) as connection:
         for table in COMPARED:
             new = tables / f"{table}.parquet" if tables else shelf.table(resolved, table)
             engine.view(connection, f"new_{table}", new)
@@ -239,13 +249,14 @@ def compared(
 
 
 def _lost(lake: Lake, base: PublishedRef, day: date) -> NotResolved:
+    of_day = lake.resolved(base.day)
     return NotResolved(
         f"{lake.organization}: the tables of the published directory of {base.day}, with which {day} is to"
-        f" be compared, are no longer in the lake. Put {lake.resolved(base.day).folder / base.id} back from"
+        f" be compared, are no longer in the lake. Put {lake.url(of_day.document(base.id))} back from"
         f" a backup. As long as the snapshots that it was made of are stored, the job"
         f" {lake.organization}__resolve for {base.day} makes it again, under the rules of then; start"
-        f" that for {day} after it. If nothing helps, move {lake.published}, {lake.database} and"
-        f" {lake.resolved(base.day).folder} away: then the day is compared with the publication before, or"
+        f" that for {day} after it. If nothing helps, move {lake.url(PUBLISHED)}, {lake.url(DATABASE)} and"
+        f" {lake.url(of_day.name)} away: then the day is compared with the publication before, or"
         " held back until a person approves it if there is none."
     )
 

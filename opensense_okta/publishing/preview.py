@@ -29,7 +29,8 @@ from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import ResolvedManifest, make_tables
 from opensense_okta.resolution.rules import digest
 from opensense_okta.resolution.snapshots import select_snapshots
-from opensense_okta.storage.lake import Lake, StagedPartition
+from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.partition import StagedPartition
 from opensense_okta.storage.sql import Sql
 
 SIGNATURE = (

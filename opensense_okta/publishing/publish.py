@@ -23,6 +23,7 @@ from opensense_okta.publishing.published import (
     Publications,
     Published,
     describe,
+    mark_name,
     published,
     published_days,
     read_publication,
@@ -34,10 +35,11 @@ from opensense_okta.resolution import ledger
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import LINKS, TABLES, ResolvedManifest
 from opensense_okta.storage import engine
-from opensense_okta.storage.files import atomic_replace, make_private_dir
-from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.lake import DATABASE, Lake, ledger_name
+from opensense_okta.storage.partition import PUBLISHED
 from opensense_okta.storage.sql import Sql
 from opensense_okta.storage.state_files import write_state
+from opensense_okta.storage.store import Version
 
 # Older DuckDB shells and BI drivers can open this version.
 STORAGE_VERSION = "v1.0.0"
@@ -123,7 +125,9 @@ def publish(
     Raises:
         Held: a check or guard did not pass; the published directory stays as it was.
         NotResolved: the day has not been resolved, or a snapshot was replaced since.
+        Changed: another process published since this one began.
     """
+    seen = _seen_versions(lake, day)
     resolved, last = resolved_day(lake, day), published(lake)
     if last is not None and (reason := _why_last_stays(last, resolved, even_if_older)):
         return Publication(day, reason)
@@ -135,14 +139,12 @@ def publish(
         if approved_by is None and last and last.resolved.sources == resolved.sources:
             approved_by = last.approved_by  # the same snapshots are resolved again
     if last is not None:
-        record_publication(
-            lake, last
-        )  # should the process that published it have been killed before it could
+        _restore_mark(lake, last, seen)
     with _built(lake, resolved, since) as unfinished:
         now = Published(
             id=resolved.id,
             day=day,
-            file=unfinished.stat().st_ino,
+            file=str(unfinished.stat().st_ino),
             resolved=resolved,
             base=judgement.base,
             difference=judgement.difference,
@@ -150,16 +152,29 @@ def publish(
             since=since,
         )
         either = Publications(newest_first=(now, last) if last else (now,))
-        write_state(lake.published, either)
+        write_state(lake.store, PUBLISHED, either, seen[PUBLISHED])
         # After `published.json`: a ledger without it means that a publication is not known any more.
-        _write_ledger(lake, resolved)
+        _write_ledger(lake, resolved, seen[ledger_name(day)])
         # A process that wrote into the old file left a log, which DuckDB would replay into the new file.
-        lake.database.with_name(f"{lake.database.name}.wal").unlink(missing_ok=True)
-        atomic_replace(unfinished, lake.database)
-    record_publication(lake, now)
+        lake.store.remove([f"{DATABASE}.wal"])
+        lake.store.keep(unfinished, DATABASE, seen[DATABASE])
+    record_publication(lake, now, seen[mark_name(lake, day)])
     return Publication(
         day, difference=now.difference, rows=resolved.rows, approved_by=now.approved_by
     )
+
+
+def _seen_versions(lake: Lake, day: date) -> dict[str, Version]:
+    """The versions of all files that publishing replaces, before it reads one of them."""
+    names = (PUBLISHED, DATABASE, ledger_name(day), mark_name(lake, day))
+    return {name: lake.store.version(name) for name in names}
+
+
+def _restore_mark(lake: Lake, last: Published, seen: dict[str, Version]) -> None:
+    """Writes the mark of the published day, if the process that published it was killed before it could."""
+    if read_publication(lake, last.day) != last:
+        name = mark_name(lake, last.day)
+        seen[name] = record_publication(lake, last, seen.get(name, lake.store.version(name)))
 
 
 def _why_last_stays(last: Published, resolved: ResolvedManifest, even_if_older: bool) -> str | None:
@@ -197,15 +212,16 @@ def _required_approval(lake: Lake, judgement: Judgement, last: Published | None)
     return outcome.approval.by if outcome.approval else None
 
 
-def _write_ledger(lake: Lake, resolved: ResolvedManifest) -> None:
+def _write_ledger(lake: Lake, resolved: ResolvedManifest, over: Version) -> None:
     """Writes the day into the identity ledger, before readers can see its ids."""
-    path = lake.ledger(resolved.day)
-    make_private_dir(path.parent)
-    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    unfinished = lake.scratch / f".ledger.{secrets.token_hex(4)}"
     shelf = lake.resolved(resolved.day)
     accounts, links = (shelf.table(resolved, name) for name in ("accounts", LINKS))
-    ledger.write(lake, resolved.day, accounts, links, unfinished)
-    atomic_replace(unfinished, path)
+    try:
+        ledger.write(lake, resolved.day, accounts, links, unfinished)
+        lake.store.keep(unfinished, ledger_name(resolved.day), over)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def restore_ledger(lake: Lake) -> list[date]:
@@ -220,31 +236,32 @@ def restore_ledger(lake: Lake) -> list[date]:
         TableDamaged: a day's tables are no longer stored.
     """
     days = sorted({*published_days(lake), *lake.ledger_days()})
-    with engine.start(lake.folder) as connection:
+    seen = {day: lake.store.version(ledger_name(day)) for day in days}
+    with engine.start(lake.scratch) as connection:
         damaged = [day for day in days if not engine.is_readable(connection, lake.ledger(day))]
     for day in damaged:
         mark = read_publication(lake, day)
         if mark is None or not lake.resolved(day).table(mark, "accounts").exists():
             raise engine.TableDamaged(lake.ledger(day))
-        _write_ledger(lake, mark.resolved)
+        _write_ledger(lake, mark.resolved, seen[day])
     return damaged
 
 
 @contextmanager
 def _built(lake: Lake, resolved: ResolvedManifest, since: datetime) -> Iterator[Path]:
-    """A finished private database beside the published one; removed if it is not moved into place."""
-    unfinished = lake.database.with_name(f".{lake.database.name}.{secrets.token_hex(4)}")
+    """A finished private database in the scratch folder; removed if it is not moved into place."""
+    unfinished = lake.scratch / f".{DATABASE}.{secrets.token_hex(4)}"
     try:
         _build(lake, resolved, since, unfinished)
         unfinished.chmod(0o600)
         yield unfinished
     finally:
-        for leftover in lake.database.parent.glob(f"{unfinished.name}*"):
+        for leftover in lake.scratch.glob(f"{unfinished.name}*"):
             leftover.unlink()
 
 
 def _build(lake: Lake, resolved: ResolvedManifest, since: datetime, path: Path) -> None:
-    with engine.start(lake.folder) as connection:
+    with engine.start(lake.scratch) as connection:
         connection.execute(
             f"attach '{_quoted(path)}' as published (storage_version '{STORAGE_VERSION}')"
         )

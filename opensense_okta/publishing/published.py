@@ -12,22 +12,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict
 
 from opensense_okta.config.errors import UserError
 from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.publishing.database import PublicationRow, publication_row
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import ResolvedManifest
-from opensense_okta.storage.lake import PUBLISHED, Lake, Manifest
+from opensense_okta.storage.lake import DATABASE, Lake
+from opensense_okta.storage.partition import PUBLISHED, Manifest
 from opensense_okta.storage.state_files import (
     IfDamaged,
     StateFileDamaged,
     usable_state,
     write_state,
 )
+from opensense_okta.storage.store import ABSENT, Version
 
 UNKNOWN_RULES = ""
 """The digest of the rules of a publication of which only the database is left."""
@@ -50,7 +52,7 @@ class PublishedRef(BaseModel):
     def table(self, lake: Lake, name: str) -> Path:
         """The file of one of its tables. If it was removed: of the day resolved again alike."""
         shelf = lake.resolved(self.day)
-        path = shelf.folder / self.id / f"{name}.parquet"
+        path = shelf.table_of(self.id, name)
         again = None if path.exists() else shelf.manifest(ResolvedManifest)
         if again is None:
             return path
@@ -71,7 +73,7 @@ class Published(Manifest):
     """The day in a published database, and the difference from the previously published day.
 
     Attributes:
-        file: the inode of the database, which a rename does not change.
+        file: the store's mark of the database: its inode, which a rename does not change.
         resolved: what the tables were made from.
         base: the latest published day before it, which `changes` and `difference` compare with.
         approved_by: who approved the day, if it was held back.
@@ -84,7 +86,7 @@ class Published(Manifest):
     )
 
     day: date
-    file: int
+    file: Annotated[str, BeforeValidator(str)]
     resolved: ResolvedManifest
     base: PublishedRef | None = None
     difference: Difference | None = None
@@ -117,22 +119,19 @@ def published(lake: Lake) -> Published | None:
     with it.
     """
     candidates = _candidates(lake)
-    try:
-        inode = lake.database.stat().st_ino
-    except FileNotFoundError:
-        inode = None
+    mark = lake.store.mark(DATABASE)
     row, last = _database_row(lake), None
     if row is not None:
         last = _publication_of(lake, row, candidates)
-    elif inode is not None:
-        last = next((candidate for candidate in candidates if candidate.file == inode), None)
-    last = last or _newest_known(lake, candidates, database_exists=inode is not None)
-    return last.model_copy(update={"file": inode}) if last and inode is not None else last
+    elif mark is not None:
+        last = next((candidate for candidate in candidates if candidate.file == mark), None)
+    last = last or _newest_known(lake, candidates, database_exists=mark is not None)
+    return last.model_copy(update={"file": mark}) if last and mark is not None else last
 
 
 def _candidates(lake: Lake) -> tuple[Published, ...]:
     """The publications in `published.json`; none if it is missing or damaged."""
-    publications = usable_state(lake.published, Publications)
+    publications = usable_state(lake.store, PUBLISHED, Publications)
     return publications.newest_first if publications else ()
 
 
@@ -167,7 +166,7 @@ def _publication_of(
     return Published(
         id=row.resolved_id,
         day=row.day,
-        file=0,
+        file="",
         resolved=resolved,
         base=PublishedRef(day=before.day, id=before.id) if before else None,
         since=row.published_at,
@@ -209,19 +208,28 @@ def lost_publication(lake: Lake) -> str:
     marked = published_days(lake)
     if marked:
         return f"{marked[-1]} has a {PUBLISHED}, which cannot be read"
-    files = (lake.database, *(() if begun else (lake.published,)))
-    exists = next((file for file in files if file.exists()), None)
-    return f"there is a {exists.name}, which cannot be read" if exists else ""
+    names = (DATABASE, *(() if begun else (PUBLISHED,)))
+    exists = next((name for name in names if lake.store.version(name) != ABSENT), None)
+    return f"there is a {exists}, which cannot be read" if exists else ""
 
 
-def record_publication(lake: Lake, one: Published) -> None:
-    """Stores beside a day's tables that they were published."""
-    write_state(lake.resolved(one.day).folder / PUBLISHED, one)
+def record_publication(lake: Lake, publication: Published, over: Version) -> Version:
+    """Stores beside a day's tables that they were published.
+
+    Raises:
+        Changed: another process recorded a publication of the day since the version `over`.
+    """
+    return write_state(lake.store, mark_name(lake, publication.day), publication, over)
+
+
+def mark_name(lake: Lake, day: date) -> str:
+    """The name of the mark of a published day."""
+    return lake.resolved(day).document(PUBLISHED)
 
 
 def read_publication(lake: Lake, day: date) -> Published | None:
     """The publication of a day; None: there is none, or its mark is damaged or of another day."""
-    mark = usable_state(lake.resolved(day).folder / PUBLISHED, Published)
+    mark = usable_state(lake.store, mark_name(lake, day), Published)
     return mark if mark and mark.day == day else None
 
 

@@ -8,18 +8,15 @@ outside of the lake. Table `people_history` is built from the stored days, so it
 them.
 """
 
-import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from pathlib import Path
 
 from opensense_okta.config.models import Organization
-from opensense_okta.publishing.exports.dated import dated_exports, delete_export
+from opensense_okta.publishing.exports.dated import dated_exports
 from opensense_okta.publishing.exports.state import last_export
 from opensense_okta.publishing.published import published
-from opensense_okta.storage.lake import MANIFEST, PUBLISHED, Lake, days_in
+from opensense_okta.storage.lake import Lake, report_name
 
 
 @dataclass(frozen=True)
@@ -62,25 +59,18 @@ def delete_expired(organization: Organization, lake: Lake, now: datetime) -> Rem
         return before is not None and day < before and day not in needed
 
     # Folders are listed, not manifests: a killed process may have left a day without a manifest.
-    days = [day for day in days_in(lake.folder / "resolved") if expired(day)]
+    days = [day for day in lake.resolved_days(complete=False) if expired(day)]
     snapshots = _old_snapshots(organization, lake, before)
     exports = {day: files for day, files in _exports(organization, lake).items() if expired(day)}
     reports = {day: file for day, file in _reports(lake).items() if expired(day)}
-    folders = [
-        *(lake.resolved(day).folder for day in days),
-        *(lake.snapshot(name, day).folder for name, old in snapshots.items() for day in old),
+    partitions = [
+        *(lake.resolved(day) for day in days),
+        *(lake.snapshot(name, day) for name, old in snapshots.items() for day in old),
     ]
     files = [*reports.values(), *(file for of_day in exports.values() for file in of_day)]
-    size = sum(map(_size, folders)) + sum(file.stat().st_size for file in files if file.is_file())
-    for folder in folders:
-        # Without these files the day does not exist, so no process reads an incomplete day.
-        (folder / PUBLISHED).unlink(missing_ok=True)
-        (folder / MANIFEST).unlink(missing_ok=True)
-        shutil.rmtree(folder)
-    for day, of_day in exports.items():
-        delete_export(lake, day, of_day)
-    for report in reports.values():
-        report.unlink(missing_ok=True)
+    size = sum(entry.bytes for file in files for entry in lake.store.entries(file))
+    size += sum(partition.remove() for partition in partitions)
+    lake.store.remove(files)
     return Removed(
         days=tuple(days),
         snapshots=snapshots,
@@ -105,27 +95,24 @@ def _old_snapshots(
     A directory of the file keeps the newest days that it has snapshots of. Of another one nothing new is
     read: it keeps what is in the newest days of all directories, and no older than resolved days.
     """
-    folders = {
-        folder.name.removeprefix("directory="): folder
-        for folder in sorted(lake.folder.glob("snapshots/directory=*"))
-    }
-    complete = {directory: lake.snapshot_days(directory) for directory in folders}
+    complete = {directory: lake.snapshot_days(directory) for directory in lake.directories()}
     all_days = sorted({day for days in complete.values() for day in days})
     last, kept = published(lake), organization.retention.snapshots
     used = last.resolved.sources if last else {}
     expired: dict[str, tuple[date, ...]] = {}
-    for directory, folder in folders.items():
+    for directory in complete:
         configured = directory in organization.directories
         newest = (complete[directory] if configured else all_days)[-kept:] if kept else []
         limits = [*newest[:1], *([] if configured or before is None else [before])]
         needed = {used[directory].day} if directory in used else set()
-        old = [day for day in days_in(folder) if limits and day < max(limits)]
+        begun = lake.snapshot_days(directory, complete=False)
+        old = [day for day in begun if limits and day < max(limits)]
         if old := [day for day in old if day not in needed]:
             expired[directory] = tuple(old)
     return expired
 
 
-def _exports(organization: Organization, lake: Lake) -> dict[date, list[Path]]:
+def _exports(organization: Organization, lake: Lake) -> dict[date, list[str]]:
     """The dated exports in the lake, without the last one that was delivered."""
     last = last_export(lake)
     exports = dated_exports(organization, lake)
@@ -134,17 +121,5 @@ def _exports(organization: Organization, lake: Lake) -> dict[date, list[Path]]:
     }
 
 
-def _reports(lake: Lake) -> dict[date, Path]:
-    reports = {}
-    for file in (lake.folder / "reports").glob("date=*.html"):
-        with suppress(ValueError):  # not a report of ours
-            reports[date.fromisoformat(file.stem.removeprefix("date="))] = file
-    return reports
-
-
-def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in _files(folder))
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.rglob("*") if path.is_file())
+def _reports(lake: Lake) -> dict[date, str]:
+    return {day: report_name(day) for day in lake.report_days()}

@@ -22,7 +22,7 @@ def examine_organization(organization: Organization, lake: Lake) -> list[tuple[s
 def _exposed_files(lake: Lake) -> list[CheckResult]:
     """A result for Dagster's files, and one for those of the lake, if other users can read some."""
     results = []
-    for folder in (dagster_home(), lake.folder):
+    for folder in (dagster_home(), lake.scratch):
         exposed = exposed_files(folder)
         if exposed:
             count = plural(len(exposed), "file")

@@ -37,7 +37,7 @@ def write(lake: Lake, day: date, accounts: Path, links: Path, unfinished: Path) 
         links: file of the day's `account_links`; version 0.1 wrote none.
         unfinished: the file to write.
     """
-    with engine.start(lake.folder) as connection:
+    with engine.start(lake.scratch) as connection:
         sql = Sql(connection, __package__)
         load(connection, lake, day)
         engine.view(connection, "accounts", accounts)

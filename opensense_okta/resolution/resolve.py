@@ -27,7 +27,8 @@ from opensense_okta.config.models import Organization
 from opensense_okta.resolution import keys, ledger, phones, rules
 from opensense_okta.resolution.snapshots import SelectedSnapshot, select_snapshots
 from opensense_okta.storage import engine
-from opensense_okta.storage.lake import Lake, Manifest, StagedPartition
+from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.partition import Manifest, StagedPartition
 from opensense_okta.storage.sql import Sql
 from opensense_okta.storage.state_files import IfDamaged
 

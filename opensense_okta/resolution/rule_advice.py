@@ -120,7 +120,7 @@ def advise(organization: Organization, lake: Lake, resolved: ResolvedManifest) -
                 {},
             )
         ]
-    with engine.start(lake.folder) as connection:
+    with engine.start(lake.scratch) as connection:
         day = _count(Sql(connection, __package__), organization, lake, resolved)
     return [
         *_attribute_rules(day),

@@ -13,12 +13,12 @@ def make_private_dir(folder: Path) -> Path:
     return folder
 
 
-def atomic_write(path: Path, text: str) -> None:
-    """Replaces a file in one step: a reader sees the old text or the new one."""
+def atomic_write(path: Path, data: bytes) -> None:
+    """Replaces a file in one step: a reader sees the old content or the new one."""
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
     atomic_replace(unfinished, path)
 
 

@@ -73,7 +73,7 @@ def _keep(organization: Organization, folder: Path, copies: Path) -> None:
     if copy.is_file() and copy.read_text(encoding="utf-8") == text:
         return
     new = make_private_dir(copies) / f".{copy.name}"
-    atomic_write(new, text)
+    atomic_write(new, text.encode())
     try:  # the file may have been edited since it was loaded
         load_organization(new, name=organization.name, folder=folder)
     except OrganizationFileError:

@@ -1,18 +1,19 @@
 """State files: the small JSON files of a lake, such as manifests, judgements and approvals.
 
-Each has a format number. A file of a newer format is refused, because an older version cannot know
-what it leaves out. Files of version 0.1 have no number; they are read as format 1.
+Each is written over the version that was read. Each has a format number: a file of a newer format is
+refused, because an older version cannot know what it leaves out. Files of version 0.1 have no number; they
+are read as format 1.
 """
 
 import json
-from pathlib import Path
-from typing import NamedTuple, TypeVar
+from dataclasses import dataclass
+from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 from pydantic import BaseModel, ValidationError
 
 from opensense_okta.config.errors import UserError
-from opensense_okta.storage.files import atomic_write
+from opensense_okta.storage.store import ABSENT, Store, Version
 
 FORMAT = 2
 """Of every state file that this version writes. Raise it when an older version must not read them."""
@@ -49,26 +50,30 @@ class _Header(msgspec.Struct):
     format: int = 1
 
 
-def read_state(path: Path, model: type[M]) -> M | None:
+@dataclass(frozen=True)
+class SeenState(Generic[M]):
+    """A state file as it was read.
+
+    Attributes:
+        content: None if the file is missing or damaged.
+        version: over which the next content is written.
+    """
+
+    content: M | None
+    version: Version
+
+
+def read_state(store: Store, name: str, model: type[M]) -> M | None:
     """The content of a state file, or None where there is no such file.
 
     Raises:
         StateFileTooNew: a newer version wrote it.
         StateFileDamaged: it cannot be read, is not JSON, or not the JSON of the model.
     """
-    kind: IfDamaged = getattr(model, "IF_DAMAGED", UNKNOWN_KIND)
-    text = read_text(path, kind)
-    if text is None:
-        return None
-    try:
-        return model.model_validate_json(text)
-    except ValidationError as error:
-        # Only the place of the first mistake: pydantic would quote values, which may be personal data.
-        place = ".".join(str(part) for part in error.errors(include_input=False)[0]["loc"])
-        raise _damaged(path, f"{place or 'its content'} is missing or wrong", kind) from None
+    return _read(store, name, model)[0]
 
 
-def usable_state(path: Path, model: type[M]) -> M | None:
+def usable_state(store: Store, name: str, model: type[M]) -> M | None:
     """The content of a state file, or None where it is missing or damaged.
 
     For files without which the work goes on: `opensense-okta doctor` and the log of a run name them.
@@ -76,48 +81,93 @@ def usable_state(path: Path, model: type[M]) -> M | None:
     Raises:
         StateFileTooNew: a newer version wrote it.
     """
+    return seen_state(store, name, model).content
+
+
+def seen_state(store: Store, name: str, model: type[M]) -> SeenState[M]:
+    """The content of a state file, None where it is missing or damaged, and its version.
+
+    Raises:
+        StateFileTooNew: a newer version wrote it.
+    """
     try:
-        return read_state(path, model)
+        return SeenState(*_read(store, name, model))
     except StateFileDamaged:
-        return None
+        return SeenState(None, store.version(name))
 
 
-def write_state(path: Path, content: BaseModel) -> None:
-    """Replaces a state file in one step."""
+def write_state(store: Store, name: str, content: BaseModel, over: Version) -> Version:
+    """Replaces a state file in one step, and returns the new version.
+
+    Raises:
+        Changed: another process replaced the version `over`.
+    """
     document = {"format": FORMAT, **content.model_dump(mode="json")}
-    atomic_write(path, json.dumps(document, indent=2, ensure_ascii=False))
+    return store.write(name, json.dumps(document, indent=2, ensure_ascii=False).encode(), over)
 
 
-def read_text(path: Path, kind: IfDamaged = UNKNOWN_KIND) -> bytes | None:
-    """The text of a state file whose format this version knows, or None where there is no such file.
+def ids_in(store: Store, name: str) -> set[str]:
+    """All ids in a state file: its own, and those of what it was made from.
+
+    Raises:
+        StateFileDamaged: the file cannot be read.
+    """
+    ids: set[str] = set()
+
+    def note(pairs: list[tuple[str, object]]) -> None:
+        ids.update(str(value) for key, value in pairs if key == "id")
+
+    text, _ = _read_text(store, name, UNKNOWN_KIND)
+    if text is not None:
+        json.loads(text, object_pairs_hook=note)
+    return ids
+
+
+def _read(store: Store, name: str, model: type[M]) -> tuple[M | None, Version]:
+    kind: IfDamaged = getattr(model, "IF_DAMAGED", UNKNOWN_KIND)
+    text, version = _read_text(store, name, kind)
+    if text is None:
+        return None, version
+    try:
+        return model.model_validate_json(text), version
+    except ValidationError as error:
+        # Only the place of the first mistake: pydantic would quote values, which may be personal data.
+        place = ".".join(str(part) for part in error.errors(include_input=False)[0]["loc"])
+        reason = f"{place or 'its content'} is missing or wrong"
+        raise _damaged(store.url(name), reason, kind) from None
+
+
+def _read_text(store: Store, name: str, kind: IfDamaged) -> tuple[bytes | None, Version]:
+    """The text of a state file whose format this version knows; None where there is no such file.
 
     Raises:
         StateFileTooNew: a newer version wrote it.
         StateFileDamaged: it cannot be read, or is not JSON.
     """
+    file = store.url(name)
     try:
-        text = path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+        document = store.read(name)
     except PermissionError:
         reason = "this user has no right to read it"
         remedy = "make the user of Dagster's processes the owner of the file, with mode 0600."
-        raise _damaged(path, reason, IfDamaged(kind.impact, remedy)) from None
+        raise _damaged(file, reason, IfDamaged(kind.impact, remedy)) from None
     except OSError as error:
-        raise _damaged(path, f"it cannot be read ({error.strerror})", kind) from None
+        raise _damaged(file, f"it cannot be read ({error.strerror})", kind) from None
+    if document is None:
+        return None, ABSENT
     try:
-        header = msgspec.json.decode(text, type=_Header | list)
+        header = msgspec.json.decode(document.data, type=_Header | list)
     except msgspec.MsgspecError:
-        raise _damaged(path, "it is not the JSON of a state file", kind) from None
+        raise _damaged(file, "it is not the JSON of a state file", kind) from None
     if isinstance(header, _Header) and header.format > FORMAT:
         raise StateFileTooNew(
-            f"{path} has format {header.format}, and this version of opensense_okta reads formats up to"
+            f"{file} has format {header.format}, and this version of opensense_okta reads formats up to"
             f" {FORMAT}. A newer version wrote it.",
             impact=UNCHANGED,
             remedy="update opensense_okta to that version or a later one.",
         )
-    return text
+    return document.data, document.version
 
 
-def _damaged(path: Path, reason: str, kind: IfDamaged) -> StateFileDamaged:
-    return StateFileDamaged(f"{path} is damaged: {reason}.", impact=kind.impact, remedy=kind.remedy)
+def _damaged(file: str, reason: str, kind: IfDamaged) -> StateFileDamaged:
+    return StateFileDamaged(f"{file} is damaged: {reason}.", impact=kind.impact, remedy=kind.remedy)

@@ -108,7 +108,7 @@ def half_gone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     put_out(lake, *FOUR)
     read(lake, "Ada", "Bob")
     judge_day(organization(), lake, resolved_day(lake, DAY))
-    return lake.folder
+    return lake.scratch
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +145,7 @@ def desk(
 @pytest.fixture
 def held(half_gone: Path, desk: Desk) -> Desk:
     """Half of the people are gone today."""
-    shutil.copytree(half_gone, desk.lake.folder, dirs_exist_ok=True)
+    shutil.copytree(half_gone, desk.lake.scratch, dirs_exist_ok=True)
     return desk
 
 
@@ -300,7 +300,7 @@ def test_an_approved_day_whose_export_failed_is_exported(
     own = (held.home / "organizations" / "acme.yaml").read_text()
     (tmp_path / "acme.yaml").write_text(f"{own}publish: {{csv: {{path: out/people.csv}}}}\n")
     monkeypatch.setenv("OPENSENSE_ORGANIZATIONS", str(tmp_path))
-    in_the_way = held.lake.folder / "out"
+    in_the_way = held.lake.scratch / "out"
     in_the_way.touch()
     ended = held.approve(answer="y")
     assert ended.status == 1
@@ -345,7 +345,7 @@ def test_damage_cannot_be_approved(held: Desk) -> None:
     manifest = shelf.manifest(ResolvedManifest)
     assert manifest
     damaged = manifest.model_copy(update={"evidence": {**manifest.evidence, "accounts_of_two": 1}})
-    shelf.manifest_file.write_text(damaged.model_dump_json())
+    (shelf.folder / "manifest.json").write_text(damaged.model_dump_json())
     (shelf.folder / JUDGEMENT).unlink()
     seen = ("--unproven", "1", "--removed", "2", "--removed-memberships", "2")
     for ended in (held.approve(answer="y"), held.approve("--yes", *seen)):

@@ -90,7 +90,7 @@ class Desk(NamedTuple):
                 path.stat().st_mtime_ns,
                 sha256(path.read_bytes()).hexdigest() if path.is_file() else "",
             )
-            for path in (self.lake.folder, *self.lake.folder.rglob("*"))
+            for path in (self.lake.scratch, *self.lake.scratch.rglob("*"))
         }
 
 

@@ -305,7 +305,7 @@ def doctor(
     home = root / "home"
     variables = {
         "DAGSTER_HOME": str(home / "dagster_home"),
-        "OPENSENSE_DATA": str(acme.lake.folder.parent),
+        "OPENSENSE_DATA": str(acme.lake.scratch.parent),
         "OPENSENSE_ORGANIZATIONS": None,
     }
     if not home.exists():

@@ -80,7 +80,7 @@ def count(lake: Lake, manifest: SnapshotManifest, table: str) -> int:
 
 
 def files(lake: Lake) -> set[str]:
-    return {path.name for path in lake.folder.rglob("*") if path.is_file()}
+    return {path.name for path in lake.scratch.rglob("*") if path.is_file()}
 
 
 TABLE_FILES = {f"{table}.parquet" for table in TABLES}
@@ -157,10 +157,10 @@ def test_the_old_snapshot_stands_when_the_new_read_fails(
     take: Take, lake: Lake, fault: Fault
 ) -> None:
     first = take()
-    before = set(lake.folder.rglob("*"))
+    before = set(lake.scratch.rglob("*"))
     failure(lambda: take(chain="second", faults=(fault,)))
     assert stored(lake) == first
-    assert set(lake.folder.rglob("*")) == before
+    assert set(lake.scratch.rglob("*")) == before
 
 
 def test_a_chain_whose_read_failed_reads_again(take: Take, lake: Lake) -> None:
@@ -247,7 +247,7 @@ def test_nothing_but_the_tables_is_left_of_a_read(take: Take, lake: Lake) -> Non
 def test_nothing_is_left_of_a_read_that_fails(take: Take, lake: Lake, fault: Fault) -> None:
     failure(lambda: take(faults=(fault,)))
     assert files(lake) == set()
-    assert [path.name for path in lake.folder.rglob("date=*/*")] == []
+    assert [path.name for path in lake.scratch.rglob("date=*/*")] == []
 
 
 def test_what_is_left_of_a_read_that_is_interrupted_is_gone_after_an_hour(
@@ -267,11 +267,11 @@ def test_what_is_left_of_a_read_that_is_interrupted_is_gone_after_an_hour(
 def test_what_is_stored_is_private(take: Take, lake: Lake, tmp_path: Path) -> None:
     with private():
         take()
-    stored_paths = [lake.folder.parent, lake.folder, *lake.folder.rglob("*")]
+    stored_paths = [lake.scratch.parent, lake.scratch, *lake.scratch.rglob("*")]
     assert len(stored_paths) > len(COMMITTED)
     for path in stored_paths:
         assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
-    assert lake.folder.is_relative_to(tmp_path)
+    assert lake.scratch.is_relative_to(tmp_path)
 
 
 @contextmanager
@@ -310,7 +310,7 @@ def test_what_cannot_be_written_is_a_storage_trouble(take: Take, lake: Lake, siz
 
 
 def test_a_lake_that_cannot_be_entered_is_a_storage_trouble(take: Take, lake: Lake) -> None:
-    (lake.folder / "snapshots").write_text("a file where a folder should be")
+    (lake.scratch / "snapshots").write_text("a file where a folder should be")
     error = failure(take)
     assert type(error) is errors.StorageTrouble
     assert error.subject == "acme/okta"
@@ -377,7 +377,7 @@ def test_a_missing_token_is_told_by_its_place_and_leaves_nothing(
 
 def test_neither_a_snapshot_nor_its_manifest_holds_the_token(take: Take, lake: Lake) -> None:
     take()
-    for path in lake.folder.rglob("*"):
+    for path in lake.scratch.rglob("*"):
         assert path.is_dir() or b"simulator-token" not in path.read_bytes()
 
 

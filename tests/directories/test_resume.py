@@ -66,7 +66,7 @@ def interrupted(acme: Company, requests: int = 6, **options: Any) -> int:  # noq
 
 def pages(acme: Company) -> list[Path]:
     """The folders with what was kept of reads."""
-    return list(acme.lake.folder.glob("snapshots/*/*/*/pages"))
+    return list(acme.lake.scratch.glob("snapshots/*/*/*/pages"))
 
 
 def leftovers(acme: Company) -> set[str]:
@@ -83,7 +83,8 @@ from datetime import date
 from opensense_okta.directories import read as reading
 from opensense_okta.directories.protocol import no_progress
 from opensense_okta.config.environment import set_private_umask
-from opensense_okta.storage.lake import Lake, Partition
+from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.partition import Partition
 from opensense_okta.config.models import Organization
 from pathlib import Path
 
@@ -111,7 +112,7 @@ reading.take_snapshot(acme, "okta", date.fromisoformat(day), Lake(Path(root), "a
 
 def start(acme: Company, day: date, dies_at: str = "") -> subprocess.Popen[str]:
     settings = acme.organization().model_dump_json(exclude_none=True)
-    root = acme.lake.folder.parent
+    root = acme.lake.scratch.parent
     process = subprocess.Popen(
         [sys.executable, "-c", SYNC, settings, str(root), str(day), dies_at],
         stdout=subprocess.PIPE,
@@ -174,7 +175,7 @@ def test_killed_after_the_last_page_it_reads_nothing_again(tmp_path: Path, momen
         shelf = acme.lake.snapshot("okta", now.date())
         assert {path.name for path in shelf.folder.iterdir()} == {"manifest.json", snapshot.id}
         assert leftovers(acme) == set()
-        assert list(acme.lake.folder.rglob(".*")) == []
+        assert list(acme.lake.scratch.rglob(".*")) == []
 
 
 # -- what is kept ----------------------------------------------------------------------------------
@@ -198,7 +199,7 @@ def test_what_is_older_than_an_hour_is_not_gone_on_with(
     assert bool(snapshot.cost.resumed_pages) is resumed
     assert acme.tables(snapshot) == truth(acme.org)
     assert leftovers(acme) == set()
-    (folder,) = {path.parent for path in acme.lake.folder.rglob("*.parquet")}
+    (folder,) = {path.parent for path in acme.lake.scratch.rglob("*.parquet")}
     assert folder.name == snapshot.id
 
 
@@ -248,7 +249,7 @@ def test_a_read_is_not_gone_on_with_when_another_snapshot_came_between(acme: Com
     acme.take()
     interrupted(acme, 3, everything=True)
     (kept,) = pages(acme)
-    aside = Path(shutil.copytree(kept, acme.lake.folder / "aside"))
+    aside = Path(shutil.copytree(kept, acme.lake.scratch / "aside"))
     acme.take(at=NOON + timedelta(hours=2))
     aside.rename(made(kept.parents[1] / "aside") / "pages")
     assert acme.take(everything=True).cost.resumed_pages == 0

@@ -176,7 +176,7 @@ READS = [
 
 def overhear(company: Company, fault: Fault | None) -> Overheard:
     """Begins with an empty lake and lets the fault happen; records the secrets that are sent."""
-    shutil.rmtree(company.lake.folder / "snapshots", ignore_errors=True)
+    shutil.rmtree(company.lake.scratch / "snapshots", ignore_errors=True)
     overheard = Overheard()
     if fault:
         fault.struck = 0
@@ -191,7 +191,7 @@ def assert_kept(company: Company, overheard: Overheard, *texts: str) -> None:
     assert len(overheard.secrets) >= 1
     for text in texts:
         assert told(text, secrets) == []
-    for path in company.lake.folder.rglob("*"):
+    for path in company.lake.scratch.rglob("*"):
         assert path.is_dir() or told(path.read_bytes().decode("latin-1"), secrets) == []
 
 

@@ -48,13 +48,13 @@ def half_gone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     publish(organization(), lake, YESTERDAY)
     prepare(lake, "Ada", "Bob")
     judge_day(organization(), lake, resolved_day(lake, DAY))
-    return lake.folder
+    return lake.scratch
 
 
 @pytest.fixture
 def held(half_gone: Path, acme: Company) -> Company:
     """Half of the people are gone today."""
-    shutil.copytree(half_gone, acme.lake.folder, dirs_exist_ok=True)
+    shutil.copytree(half_gone, acme.lake.scratch, dirs_exist_ok=True)
     return acme
 
 
@@ -204,7 +204,7 @@ def test_an_older_day_takes_the_newer_ones_place_for_whoever_has_seen_what_that_
 
 def test_the_job_removes_what_the_file_does_not_keep(tmp_path: Path, half_gone: Path) -> None:
     with a_company(tmp_path / "data", retention={"days": 5, "snapshots": 1}) as acme:
-        shutil.copytree(half_gone, acme.lake.folder, dirs_exist_ok=True)
+        shutil.copytree(half_gone, acme.lake.scratch, dirs_exist_ok=True)
         acme.keep(DAY - timedelta(days=9))
         (acme.lake.resolved(DAY - timedelta(days=9)).folder).mkdir()
         run = acme.run("retention", day=None)

@@ -200,7 +200,7 @@ def test_exports_show_the_files_they_wrote(tmp_path: Path) -> None:
     files = {record.data["file"]: record.data for record in shown["acme/exports"]["files"].records}
     (people,) = [data for file, data in files.items() if file.endswith("people.csv")]
     assert people["rows"] <= shown["acme/people"]["dagster/partition_row_count"]
-    assert people["bytes"] == (company.lake.folder / "exports" / "people.csv").stat().st_size
+    assert people["bytes"] == (company.lake.scratch / "exports" / "people.csv").stat().st_size
     assert not older & {"acme/resolved_directory", "acme/exports", "acme/report"}
 
 

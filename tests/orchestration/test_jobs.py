@@ -321,7 +321,7 @@ def test_a_run_ends_the_runs_of_killed_processes(acme: Company) -> None:
 def test_the_retention_job_shows_what_it_removed(acme: Company) -> None:
     old = DAY - timedelta(days=40)
     acme.lake.resolved(old).folder.mkdir(parents=True)
-    report = acme.lake.folder / "reports" / f"date={old}.html"
+    report = acme.lake.scratch / "reports" / f"date={old}.html"
     report.parent.mkdir()
     report.write_text("a report")
     rules = {"retention": {"days": 39, "snapshots": 5}}

@@ -45,5 +45,5 @@ def test_a_lake_that_is_replaced_at_materialization_gets_all_files(tmp_path: Pat
     assert day is not None
     assert day.resolved.rows["people"] == 2
     assert lake.database.exists()
-    assert (lake.folder / "reports" / "date=2026-11-23.html").exists()
+    assert (lake.scratch / "reports" / "date=2026-11-23.html").exists()
     assert not defined.exists()

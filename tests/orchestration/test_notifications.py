@@ -391,7 +391,7 @@ class TestACommand:
         assert cron.board.news() == [NORMAL]
 
     def test_says_what_went_wrong_and_goes_on(self, cron: Daemon) -> None:
-        lock = cron.lake().folder / "notices.lock"
+        lock = cron.lake().scratch / "notices.lock"
         lock.unlink()
         lock.mkdir()
         (said,) = cron.command()
@@ -524,7 +524,7 @@ class TestTelling:
 
     def test_of_one_organization_is_not_stopped_by_another(self, daemon: Daemon) -> None:
         daemon.organizations = [company("globex"), company()]
-        (daemon.lake("globex").folder / "notices.lock").mkdir()
+        (daemon.lake("globex").scratch / "notices.lock").mkdir()
         daemon.sync(TOKEN_GONE, failure=names.PERMANENT)
         with pytest.raises(Exception, match="globex: the status of its day could not be read"):
             daemon.words()

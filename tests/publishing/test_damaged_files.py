@@ -23,6 +23,7 @@ from opensense_okta.publishing.published import resolved_day
 from opensense_okta.publishing.retention import delete_expired
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.store import ABSENT
 from tests.support.stored import DAY, OKTA, company, group, store, user
 
 pytestmark = pytest.mark.slow
@@ -53,13 +54,13 @@ def synced(tmp_path_factory: pytest.TempPathFactory) -> Path:
         read(lake, ALL, day)
         sync(lake, day)
         if day == YESTERDAY:
-            shutil.copytree(lake.folder, lake.folder.parent / "yesterday")
-    save(lake, [], None)
+            shutil.copytree(lake.scratch, lake.scratch.parent / "yesterday")
+    save(lake, [], None, ABSENT)
     read(lake, FEW, TOMORROW)
     resolve(ACME, TOMORROW, lake)
     judgement = judge_day(ACME, lake, resolved_day(lake, TOMORROW))
     approve_day(ACME, lake, TOMORROW, by="Ada", numbers_seen=numbers(judgement))
-    return lake.folder.parent
+    return lake.scratch.parent
 
 
 @pytest.fixture
@@ -195,7 +196,7 @@ CASES = [(kind, damage) for kind in KINDS for damage in DAMAGE]
 
 
 def the_file(lake: Lake, kind: Kind) -> Path:
-    (file,) = lake.folder.glob(kind.file)
+    (file,) = lake.scratch.glob(kind.file)
     return file
 
 
@@ -231,7 +232,7 @@ def test_a_damaged_file_replaces_no_directory_unchecked(
 def test_an_old_copy_of_a_file_misleads_nobody(lake: Lake, name: str) -> None:
     kind = KINDS[name]
     old = "directory.duckdb", "published.json", "exported.json"
-    root = lake.folder.parent / "yesterday" if kind.earlier in old else lake.folder
+    root = lake.scratch.parent / "yesterday" if kind.earlier in old else lake.scratch
     shutil.copy2(root / kind.earlier, the_file(lake, kind))
     assert outcome(lake) == kind.old
     if kind.old == "held":

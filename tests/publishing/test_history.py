@@ -8,12 +8,12 @@ import duckdb
 import pytest
 
 from opensense_okta.publishing import history
-from opensense_okta.publishing.published import Published, record_publication
+from opensense_okta.publishing.published import Published
 from opensense_okta.resolution.resolve import ResolvedManifest, resolve
 from opensense_okta.storage.lake import Lake
 from tests.support.approved import publish_approved
 from tests.support.scratch import scratch
-from tests.support.stored import Row, fetched, organization, store, typed_columns, user
+from tests.support.stored import Row, fetched, organization, record, store, typed_columns, user
 
 FIRST = date(2026, 11, 1)
 PEOPLE = "person_id varchar, title varchar"
@@ -57,7 +57,7 @@ def put_out(
 ) -> ResolvedManifest:
     """Stores the people of a day, and that they have been published."""
     manifest = resolved(lake, of, people, columns=columns)
-    record_publication(lake, Published(id=manifest.id, day=of, file=0, resolved=manifest))
+    record(lake, Published(id=manifest.id, day=of, file="0", resolved=manifest))
     return manifest
 
 

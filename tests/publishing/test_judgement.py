@@ -236,8 +236,8 @@ def test_a_database_that_was_never_moved_into_place_is_not_published(acme: Lake)
         database.execute("drop table publication")
     was = published(acme)
     assert was is not None
-    acme.published.write_text(
-        acme.published.read_text().replace(f'"file": {was.file}', '"file": 0')
+    (acme.scratch / "published.json").write_text(
+        (acme.scratch / "published.json").read_text().replace(f'"file": {was.file}', '"file": 0')
     )
     (acme.resolved(DAY).folder / "published.json").unlink()  # as if killed before the move
     now = published(acme)

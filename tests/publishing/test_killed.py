@@ -80,7 +80,7 @@ def content(lake: Lake) -> Content:
 
 def exports(lake: Lake) -> list[bytes]:
     """What is exported for others."""
-    return [(lake.folder / "exports" / name).read_bytes() for name in EXPORTS]
+    return [(lake.scratch / "exports" / name).read_bytes() for name in EXPORTS]
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     seen[TOMORROW] = content(whole)
     command = [sys.executable, "-m", "tests.support.killing"]
     told = subprocess.run(
-        [*command, str(base.folder.parent), str(root / "tries"), str(DAY)],
+        [*command, str(base.scratch.parent), str(root / "tries"), str(DAY)],
         capture_output=True,
         text=True,
         check=True,

@@ -42,7 +42,7 @@ def synced(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if day == YESTERDAY:
             (root / "yesterday").mkdir()
             for name in ("published.json", "directory.duckdb"):
-                shutil.copy2(lake.folder / name, root / "yesterday")
+                shutil.copy2(lake.scratch / name, root / "yesterday")
     read(lake, FEW, TOMORROW)
     return root
 
@@ -60,19 +60,23 @@ def known(lake: Lake) -> Published:
 
 
 def lose_published(lake: Lake) -> None:
-    lake.published.unlink()
+    (lake.scratch / "published.json").unlink()
 
 
 def empty_published(lake: Lake) -> None:
-    lake.published.write_text("")
+    (lake.scratch / "published.json").write_text("")
 
 
 def cut_published(lake: Lake) -> None:
-    lake.published.write_bytes(lake.published.read_bytes()[:100])
+    file = lake.scratch / "published.json"
+    file.write_bytes(file.read_bytes()[:100])
 
 
 def restore_yesterdays_published(lake: Lake) -> None:
-    shutil.copy2(lake.folder.parent.parent / "yesterday" / "published.json", lake.published)
+    shutil.copy2(
+        lake.scratch.parent.parent / "yesterday" / "published.json",
+        (lake.scratch / "published.json"),
+    )
 
 
 def restore_yesterdays_published_and_lose_the_mark(lake: Lake) -> None:
@@ -81,13 +85,13 @@ def restore_yesterdays_published_and_lose_the_mark(lake: Lake) -> None:
 
 
 def lose_published_and_all_marks(lake: Lake) -> None:
-    lake.published.unlink()
-    for mark in lake.folder.glob("resolved/*/published.json"):
+    (lake.scratch / "published.json").unlink()
+    for mark in lake.scratch.glob("resolved/*/published.json"):
         mark.unlink()
 
 
 def lose_published_and_database(lake: Lake) -> None:
-    lake.published.unlink()
+    (lake.scratch / "published.json").unlink()
     lake.database.unlink()
 
 
@@ -102,13 +106,13 @@ def cut_the_database(lake: Lake) -> None:
 
 def cut_the_database_and_lose_published(lake: Lake) -> None:
     cut_the_database(lake)
-    lake.published.unlink()
+    (lake.scratch / "published.json").unlink()
 
 
 def empty_the_database_of_0_1_and_lose_published(lake: Lake) -> None:
     with duckdb.connect(str(lake.database)) as database:
         database.execute("drop table publication")
-    lake.published.unlink()
+    (lake.scratch / "published.json").unlink()
 
 
 DAMAGE: tuple[Callable[[Lake], None], ...] = (
@@ -140,12 +144,12 @@ def test_the_day_is_compared_with_what_is_published_although_a_file_is_lost(
     read(lake, ALL, TOMORROW)
     publish(ACME, lake, TOMORROW)
     assert known(lake).day == TOMORROW
-    assert known(lake).file == lake.database.stat().st_ino
-    assert '"newest_first"' in lake.published.read_text()
+    assert known(lake).file == str(lake.database.stat().st_ino)
+    assert '"newest_first"' in (lake.scratch / "published.json").read_text()
 
 
 def test_an_older_database_that_was_put_back_says_its_own_day(lake: Lake) -> None:
-    shutil.copy2(lake.folder.parent.parent / "yesterday" / "directory.duckdb", lake.database)
+    shutil.copy2(lake.scratch.parent.parent / "yesterday" / "directory.duckdb", lake.database)
     assert known(lake).day == YESTERDAY
     with pytest.raises(Held):
         publish(ACME, lake, TOMORROW)
@@ -153,7 +157,7 @@ def test_an_older_database_that_was_put_back_says_its_own_day(lake: Lake) -> Non
 
 def test_without_database_and_marks_the_day_is_compared_with_the_one_before(lake: Lake) -> None:
     lake.database.unlink()
-    for mark in lake.folder.glob("resolved/*/published.json"):
+    for mark in lake.scratch.glob("resolved/*/published.json"):
         mark.unlink()
     assert known(lake).day == YESTERDAY  # whether DAY was moved into place cannot be known
     with pytest.raises(Held):
@@ -163,10 +167,10 @@ def test_without_database_and_marks_the_day_is_compared_with_the_one_before(lake
 def lose_everything_but(lake: Lake, kept: str) -> None:
     """Loses every file that shows what is published, and leaves a trace of one kind."""
     if kept != "identities":
-        shutil.rmtree(lake.folder / "identities")
-    for mark in lake.folder.glob("resolved/*/published.json"):
+        shutil.rmtree(lake.scratch / "identities")
+    for mark in lake.scratch.glob("resolved/*/published.json"):
         mark.write_text("") if kept == "marks" else mark.unlink()
-    for file in (lake.published, lake.database):
+    for file in ((lake.scratch / "published.json"), lake.database):
         file.write_text("") if kept == file.name else file.unlink()
 
 

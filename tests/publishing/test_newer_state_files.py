@@ -46,7 +46,7 @@ SWEPT = [name for name in READERS if Path(name).name in {"manifest.json", "publi
 
 def write_newer(lake: Lake, name: str) -> Path:
     """Writes a state file as a newer version might."""
-    path = lake.folder / name
+    path = lake.scratch / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text('{"format": 3, "content": "unknown"}')
     return path

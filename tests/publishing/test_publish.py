@@ -100,7 +100,11 @@ def names(lake: Lake) -> list[object]:
 
 def state(lake: Lake) -> tuple[bytes, bytes, int]:
     """What is published, down to the file."""
-    return lake.database.read_bytes(), lake.published.read_bytes(), lake.database.stat().st_ino
+    return (
+        lake.database.read_bytes(),
+        (lake.scratch / "published.json").read_bytes(),
+        lake.database.stat().st_ino,
+    )
 
 
 def people_of(lake: Lake, *, day: date = DAY) -> dict[object, object]:
@@ -226,9 +230,9 @@ def test_older_duckdb_shells_can_open_the_file(lake: Lake) -> None:
 def test_only_the_owner_can_read_what_is_published(lake: Lake) -> None:
     prepare(lake, "a")
     publish(ACME, lake, DAY)
-    for path in (lake.database, lake.published):
+    for path in (lake.database, (lake.scratch / "published.json")):
         assert path.stat().st_mode & 0o777 == 0o600
-    assert lake.folder.stat().st_mode & 0o777 == 0o700
+    assert lake.scratch.stat().st_mode & 0o777 == 0o700
 
 
 def test_the_lake_may_lie_anywhere(tmp_path: Path) -> None:
@@ -647,7 +651,7 @@ def two_gone(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, Held]:
 @pytest.fixture
 def held(lake: Lake, two_gone: tuple[Lake, Held]) -> Held:
     """A held day: the two who are published are gone."""
-    copied(two_gone[0], lake.folder.parent)
+    copied(two_gone[0], lake.scratch.parent)
     return two_gone[1]
 
 
@@ -786,10 +790,10 @@ def test_what_is_published_again_is_published_since_it_first_was(lake: Lake) -> 
 
 def test_what_was_published_before_that_was_noted_is_as_old_as_its_database(lake: Lake) -> None:
     put_out(lake, "a")
-    before = json.loads(lake.published.read_text())
+    before = json.loads((lake.scratch / "published.json").read_text())
     for one in before["newest_first"]:
         del one["since"]
-    lake.published.write_text(json.dumps(before))
+    (lake.scratch / "published.json").write_text(json.dumps(before))
     os.utime(lake.database, (NOON.timestamp(), NOON.timestamp()))
     assert since(lake) == NOON
     publish(ACME, lake, DAY)
@@ -853,7 +857,7 @@ def test_what_cannot_be_built_leaves_nothing_behind(lake: Lake) -> None:
     with pytest.raises(TableDamaged, match=r"raw_users.parquet cannot be read"):
         publish(ACME, lake, DAY)
     assert names(lake) == ["a"]
-    assert sorted(path.name for path in lake.folder.iterdir()) == [
+    assert sorted(path.name for path in lake.scratch.iterdir()) == [
         "directory.duckdb",
         "identities",
         "published.json",
@@ -1003,7 +1007,7 @@ def test_no_row_of_personal_data_is_in_what_is_said_of_it(lake: Lake) -> None:
         "manifest.json", "judgement.json", "approval.json", "published.json"
     }  # fmt: skip
     said = str(held.value) + str(gone.value)
-    said += "".join(path.read_text() for path in (lake.published, *kept))
+    said += "".join(path.read_text() for path in ((lake.scratch / "published.json"), *kept))
     assert not [word for word in ("ada@acme.test", "Ada", "Countess") if word in said]
 
 
@@ -1021,7 +1025,7 @@ def put_out_with(lake: Lake, title: str, day: date) -> None:
 def told(lake: Lake, day: date) -> list[str]:
     """The changes that an export of the day tells."""
     assert export_published(EXPORTING, lake, day)
-    return (lake.folder / "out" / "people.changes.csv").read_text().splitlines()[1:]
+    return (lake.scratch / "out" / "people.changes.csv").read_text().splitlines()[1:]
 
 
 def test_an_export_tells_the_changes_since_the_last_one_that_arrived(lake: Lake) -> None:
@@ -1056,7 +1060,7 @@ def test_what_readers_know_is_kept_although_the_day_is_not(lake: Lake) -> None:
     put_out_with(lake, "Head", DAY)
     shutil.rmtree(lake.resolved(YESTERDAY).folder)  # … and retention lets it go
     assert told(lake, DAY) == ["changed,Head"]
-    assert len([*(lake.folder / "exported").iterdir()]) == 2
+    assert len([*(lake.scratch / "exported").iterdir()]) == 2
 
 
 def test_only_the_published_day_is_exported_and_only_where_it_is_wanted(lake: Lake) -> None:
@@ -1065,4 +1069,4 @@ def test_only_the_published_day_is_exported_and_only_where_it_is_wanted(lake: La
     prepare(lake, "a", day=YESTERDAY)
     assert export_published(EXPORTING, lake, YESTERDAY) == []
     assert export_published(ACME, lake, DAY) == []
-    assert not (lake.folder / "out").exists()
+    assert not (lake.scratch / "out").exists()

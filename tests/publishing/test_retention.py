@@ -137,7 +137,7 @@ def test_the_published_day_keeps_its_snapshot_of_a_directory_that_was_removed(ke
 
 def test_what_is_removed_is_counted(kept: Lake) -> None:
     def size() -> int:
-        return sum(path.stat().st_size for path in kept.folder.rglob("*") if path.is_file())
+        return sum(path.stat().st_size for path in kept.scratch.rglob("*") if path.is_file())
 
     before = size()
     removed = cleared(kept, days=1, snapshots=1)
@@ -231,12 +231,12 @@ def export_days(lake: Lake, to: Organization, *days: date) -> None:
 def test_dated_exports_go_with_their_days(lake: Lake, path: str) -> None:
     acme, first = exporting(path), path.partition("/")[0]
     export_days(lake, acme, *ago(3, 2, 1))
-    before = files(lake.folder / first)
+    before = files(lake.scratch / first)
     assert len(before) == 12
     removed = cleared(lake, days=1, of=acme)
     assert removed.exports == ago(3)  # the day before yesterday is what yesterday was compared with
-    assert files(lake.folder / first) == [name for name in before if str(ago(3)[0]) not in name]
-    assert not list(lake.folder.glob(f"{first}/{ago(3)[0]}*"))
+    assert files(lake.scratch / first) == [name for name in before if str(ago(3)[0]) not in name]
+    assert not list(lake.scratch.glob(f"{first}/{ago(3)[0]}*"))
     assert cleared(lake, days=1, of=acme) == Removed()
 
 
@@ -246,15 +246,15 @@ def test_the_last_export_stays_however_old_it_is(lake: Lake) -> None:
     for day in ago(2, 1, 0):
         put_out(lake, day)
     assert cleared(lake, days=1, later=30, of=acme).exports == ()
-    assert (lake.folder / "exports" / str(ago(3)[0]) / "people.csv").exists()
+    assert (lake.scratch / "exports" / str(ago(3)[0]) / "people.csv").exists()
 
 
 def test_only_the_files_of_an_export_go(lake: Lake) -> None:
     acme = exporting("exports/{date}/people.csv")
     export_days(lake, acme, *ago(3, 2, 1))
     others = [
-        lake.folder / "exports" / str(ago(3)[0]) / "notes.txt",
-        lake.folder / "exports" / "2026-99-99" / "people.csv",
+        lake.scratch / "exports" / str(ago(3)[0]) / "notes.txt",
+        lake.scratch / "exports" / "2026-99-99" / "people.csv",
     ]
     for other in others:
         other.parent.mkdir(exist_ok=True)
@@ -279,7 +279,7 @@ def test_exports_elsewhere_stay(lake: Lake, tmp_path: Path, url: str) -> None:
 def test_exports_behind_a_link_stay(lake: Lake, tmp_path: Path) -> None:
     acme = exporting("exports/{date}/people.csv")
     (tmp_path / "elsewhere").mkdir()
-    (lake.folder / "exports").symlink_to(tmp_path / "elsewhere")
+    (lake.scratch / "exports").symlink_to(tmp_path / "elsewhere")
     export_days(lake, acme, *ago(3, 2, 1))
     assert cleared(lake, days=1, of=acme).exports == ()
     assert len(files(tmp_path / "elsewhere")) == 12
@@ -289,7 +289,7 @@ def test_reports_go_with_their_days(kept: Lake) -> None:
     for day in ago(3, 2, 1, 0):
         write_report(organization(), kept, day)
     assert cleared(kept, days=1).reports == ago(3, 2)
-    assert files(kept.folder / "reports") == [f"date={day}.html" for day in ago(1, 0)]
+    assert files(kept.scratch / "reports") == [f"date={day}.html" for day in ago(1, 0)]
     assert cleared(kept, days=1, later=30).reports == ()  # of the published day, and the one before
 
 

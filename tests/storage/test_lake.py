@@ -15,14 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
 from opensense_okta.storage.files import atomic_write, make_private_dir
-from opensense_okta.storage.lake import (
-    MANIFEST,
-    UNNAMED_FILES_KEPT,
-    Lake,
-    Manifest,
-    Partition,
-    StagedPartition,
-)
+from opensense_okta.storage.lake import UNNAMED_FILES_KEPT, Lake
+from opensense_okta.storage.partition import MANIFEST, Manifest, Partition, StagedPartition
+from opensense_okta.storage.store import Changed
 
 DAY = date(2026, 11, 23)
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -89,6 +84,17 @@ def test_a_commit_replaces_what_stood_and_leaves_its_files(lake: Lake) -> None:
     assert shelf.table(first, "people").read_text() == "first"
 
 
+def test_a_draft_that_began_before_another_commit_cannot_replace_it(lake: Lake) -> None:
+    shelf = lake.snapshot("okta", DAY)
+    late = filled(shelf, "of a process that lost its lock")
+    commit(shelf, "of its successor")
+    with pytest.raises(Changed) as raised:
+        shelf.commit(late, Manifest(id=late.id))
+    assert raised.value.transient
+    assert str(shelf.folder / MANIFEST) in raised.value.message
+    assert content(shelf) == "of its successor"
+
+
 def test_a_manifest_of_another_draft_is_refused(lake: Lake) -> None:
     shelf = lake.snapshot("okta", DAY)
     commit(shelf, "first")
@@ -113,7 +119,7 @@ def test_a_commit_that_was_killed_at_its_end_is_no_unfinished_read(lake: Lake) -
     shelf = lake.snapshot("okta", DAY)
     killed = filled(shelf, "whole")
     make_private_dir(killed.pages)
-    atomic_write(shelf.manifest_file, Manifest(id=killed.id).model_dump_json())
+    atomic_write(shelf.folder / "manifest.json", Manifest(id=killed.id).model_dump_json().encode())
     assert shelf.open_drafts() == []
     commit(shelf, "read again")
     assert killed.table("people").read_text() == "whole"  # whoever reads it still does
@@ -138,13 +144,13 @@ def test_what_a_later_version_adds_to_a_manifest_does_not_matter(lake: Lake) -> 
 def test_a_reader_sees_the_old_text_or_the_new_one(tmp_path: Path) -> None:
     path = tmp_path / "published.json"
     texts = [json.dumps({"day": number, "padding": "x" * 100_000}) for number in range(2)]
-    atomic_write(path, texts[0])
+    atomic_write(path, texts[0].encode())
     ended = threading.Event()
 
     def keep_writing() -> None:
         while not ended.is_set():
             for text in texts:
-                atomic_write(path, text)
+                atomic_write(path, text.encode())
 
     writer = threading.Thread(target=keep_writing)
     writer.start()
@@ -161,7 +167,8 @@ KILLED = """
 import os, random, signal, sys, time
 from datetime import date
 from pathlib import Path
-from opensense_okta.storage.lake import Lake, Manifest
+from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.partition import Manifest
 
 shelf = Lake(Path(sys.argv[1]), "acme").snapshot("okta", date(2026, 11, 23))
 
@@ -212,7 +219,7 @@ def test_a_sweep_removes_what_nobody_names_after_a_day(lake: Lake) -> None:
     commit(snapshot, "stands")
     unfinished = [
         snapshot.folder / ".manifest.json.0badcafe",
-        lake.folder / ".directory.duckdb.0badcafe",
+        lake.scratch / ".directory.duckdb.0badcafe",
     ]
     for path in unfinished:
         path.write_text("unfinished")
@@ -228,25 +235,25 @@ def test_a_sweep_leaves_what_is_named_however_old(lake: Lake) -> None:
         commit(shelf, "stands")
     for path in (
         lake.database,
-        lake.published,
-        lake.folder / "identities" / "date=2026-11-23.parquet",
+        (lake.scratch / "published.json"),
+        lake.scratch / "identities" / "date=2026-11-23.parquet",
     ):
         make_private_dir(path.parent)
         path.write_text("{}")
-    touch(lake.folder, OLD - timedelta(days=1000))
-    before = sorted(lake.folder.rglob("*"))
+    touch(lake.scratch, OLD - timedelta(days=1000))
+    before = sorted(lake.scratch.rglob("*"))
     assert lake.sweep(NOW) == 0
-    assert sorted(lake.folder.rglob("*")) == before
+    assert sorted(lake.scratch.rglob("*")) == before
 
 
 def test_a_sweep_leaves_what_the_published_directory_was_made_of(lake: Lake) -> None:
     shelves = snapshot, tables = lake.snapshot("okta", DAY), lake.resolved(DAY)
     source, resolved = (commit(shelf, "published") for shelf in shelves)
     made_of = {"id": resolved.id, "resolved": {"sources": {"okta": {"id": source.id}}}}
-    atomic_write(lake.published, json.dumps({"newest_first": [made_of]}))
+    atomic_write(lake.scratch / "published.json", json.dumps({"newest_first": [made_of]}).encode())
     for shelf in shelves:  # the day is read again, and held
         commit(shelf, "held")
-    touch(lake.folder, OLD)
+    touch(lake.scratch, OLD)
     assert lake.sweep(NOW) == 0
     assert snapshot.table(source, "people").read_text() == "published"
     assert tables.table(resolved, "people").read_text() == "published"
@@ -302,8 +309,8 @@ def test_folders_and_manifests_are_private_whatever_the_umask(tmp_path: Path, ma
         shelf = lake.snapshot("okta", DAY)
         draft = shelf.draft()
         shelf.commit(draft, Manifest(id=draft.id))
-        made = [lake.folder.parent.parent, lake.folder.parent, lake.folder, lake.locks]
-        made += [path for path in lake.folder.rglob("*") if path.is_dir()]
+        made = [lake.scratch.parent.parent, lake.scratch.parent, lake.scratch, lake.locks]
+        made += [path for path in lake.scratch.rglob("*") if path.is_dir()]
     assert {path.stat().st_mode & 0o777 for path in made} == {0o700}
     assert (shelf.folder / MANIFEST).stat().st_mode & 0o777 == 0o600
 
@@ -321,7 +328,10 @@ def test_folders_that_were_there_stay_as_they_were(tmp_path: Path) -> None:
 
 
 class AnyOrder(RuleBasedStateMachine):
-    """Drafts, commits, discards and sweeps in any order: a reader finds what was committed last."""
+    """Drafts, commits, discards and sweeps in any order: a reader finds what was committed last.
+
+    A draft commits only over the manifest that it began with.
+    """
 
     drafts = Bundle("drafts")
 
@@ -329,7 +339,8 @@ class AnyOrder(RuleBasedStateMachine):
         super().__init__()
         self.root = TemporaryDirectory()
         self.lake = Lake(Path(self.root.name), "acme")
-        self.committed: dict[Path, str] = {}
+        self.committed: dict[str, str] = {}
+        self.begun_over: dict[str, str | None] = {}
         self.now = datetime.now(UTC)
 
     def teardown(self) -> None:
@@ -341,33 +352,39 @@ class AnyOrder(RuleBasedStateMachine):
         shelf = self.lake.resolved(when) if resolved else self.lake.snapshot("okta", when)
         draft = shelf.draft()
         draft.table("people").write_text(draft.id)
+        self.begun_over[draft.id] = self.committed.get(shelf.name)
         return shelf, draft
 
     @rule(started=drafts)
     def commit(self, started: tuple[Partition, StagedPartition]) -> None:
         shelf, draft = started
-        if draft.folder.exists():
+        if not draft.folder.exists():
+            return
+        if self.begun_over[draft.id] == self.committed.get(shelf.name):
             shelf.commit(draft, Manifest(id=draft.id))
-            self.committed[shelf.folder] = draft.id
+            self.committed[shelf.name] = draft.id
+        else:
+            with pytest.raises(Changed):
+                shelf.commit(draft, Manifest(id=draft.id))
 
     @rule(started=drafts)
     def discard(self, started: tuple[Partition, StagedPartition]) -> None:
         shelf, draft = started
         shelf.discard(draft)
-        assert draft.folder.exists() == (self.committed.get(shelf.folder) == draft.id)
+        assert draft.folder.exists() == (self.committed.get(shelf.name) == draft.id)
 
     @rule(started=drafts, hours=st.sampled_from([1, 23, 25, 1000]))
     def sweep(self, started: tuple[Partition, StagedPartition], hours: int) -> None:
         shelf, draft = started
         there = draft.folder.exists()
         self.lake.sweep(self.now + timedelta(hours=hours))
-        named = self.committed.get(shelf.folder) == draft.id
+        named = self.committed.get(shelf.name) == draft.id
         assert draft.folder.exists() == (there and (named or hours < 24))
 
     @invariant()
     def what_was_committed_last_is_found(self) -> None:
-        for folder, committed in self.committed.items():
-            assert content(Partition(folder)) == committed
+        for name, committed in self.committed.items():
+            assert content(Partition(self.lake.store, name)) == committed
         days = [*self.lake.snapshot_days("okta"), *self.lake.resolved_days()]
         assert len(days) == len(self.committed)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from opensense_okta.storage.folder import Folder
 from opensense_okta.storage.state_files import (
     FORMAT,
     StateFileDamaged,
@@ -13,6 +14,7 @@ from opensense_okta.storage.state_files import (
     read_state,
     write_state,
 )
+from opensense_okta.storage.store import ABSENT
 
 
 class Note(BaseModel):
@@ -22,30 +24,38 @@ class Note(BaseModel):
     pages: int = 0
 
 
+NAME = "note.json"
+
+
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "note.json"
+def store(tmp_path: Path) -> Folder:
+    return Folder(tmp_path)
 
 
-def test_what_is_written_is_read_and_has_a_format_number(path: Path) -> None:
-    write_state(path, Note(author="Zoë", pages=2))
-    assert read_state(path, Note) == Note(author="Zoë", pages=2)
+@pytest.fixture
+def path(store: Folder) -> Path:
+    return store.root / NAME
+
+
+def test_what_is_written_is_read_and_has_a_format_number(store: Folder, path: Path) -> None:
+    write_state(store, NAME, Note(author="Zoë", pages=2), ABSENT)
+    assert read_state(store, NAME, Note) == Note(author="Zoë", pages=2)
     assert json.loads(path.read_bytes()) == {"format": FORMAT, "author": "Zoë", "pages": 2}
 
 
-def test_a_file_that_is_not_there_has_no_content(path: Path) -> None:
-    assert read_state(path, Note) is None
+def test_a_file_that_is_not_there_has_no_content(store: Folder) -> None:
+    assert read_state(store, NAME, Note) is None
 
 
-def test_a_file_of_version_0_1_has_no_format_number_and_is_read(path: Path) -> None:
+def test_a_file_of_version_0_1_has_no_format_number_and_is_read(store: Folder, path: Path) -> None:
     path.write_text('{"author": "Zoë"}', encoding="utf-8")
-    assert read_state(path, Note) == Note(author="Zoë")
+    assert read_state(store, NAME, Note) == Note(author="Zoë")
 
 
-def test_a_file_of_a_newer_format_is_refused_by_name(path: Path) -> None:
+def test_a_file_of_a_newer_format_is_refused_by_name(store: Folder, path: Path) -> None:
     path.write_text('{"format": 3, "author": "Zoë", "pages": "many"}', encoding="utf-8")
     with pytest.raises(StateFileTooNew) as raised:
-        read_state(path, Note)
+        read_state(store, NAME, Note)
     assert f"{path} has format 3" in raised.value.message
     assert "the published directory stays" in raised.value.impact
     assert "update opensense_okta" in raised.value.remedy
@@ -63,11 +73,11 @@ def test_a_file_of_a_newer_format_is_refused_by_name(path: Path) -> None:
     ],
 )
 def test_a_damaged_file_is_an_error_with_its_path_and_without_its_content(
-    path: Path, text: str, reason: str
+    store: Folder, path: Path, text: str, reason: str
 ) -> None:
     path.write_text(text, encoding="utf-8")
     with pytest.raises(StateFileDamaged) as raised:
-        read_state(path, Note)
+        read_state(store, NAME, Note)
     assert raised.value.message == f"{path} is damaged: {reason}."
     assert "backup" in raised.value.remedy
     assert "Zoë" not in str(raised.value)

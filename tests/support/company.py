@@ -148,7 +148,7 @@ class Company:
     @cached_property
     def definitions(self) -> dg.Definitions:
         """What Dagster knows of it."""
-        return definitions_of(self.organization, self.lake.folder.parent, self.watcher)
+        return definitions_of(self.organization, self.lake.scratch.parent, self.watcher)
 
     def run(
         self,

@@ -160,7 +160,7 @@ class Company:
 
     def files(self) -> set[str]:
         """The names of all files in the lake."""
-        return {path.name for path in self.lake.folder.rglob("*") if path.is_file()}
+        return {path.name for path in self.lake.scratch.rglob("*") if path.is_file()}
 
 
 @contextmanager

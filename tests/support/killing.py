@@ -65,7 +65,7 @@ def kill_at(step: int, lake: Lake) -> None:
             return
         steps.add(kind)
         if len(steps) == step:
-            os.write(1, f"{lake.folder.parent}\t{about_to}\n".encode())
+            os.write(1, f"{lake.scratch.parent}\t{about_to}\n".encode())
             os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(hook)
@@ -79,11 +79,11 @@ def _step(event: str, arguments: tuple[object, ...], lake: Lake) -> str | None:
     if event == "open" and path.suffix == ".sql":  # whose statements are in the middle of a table
         return f"run {path.name}" if path.name in STATEMENTS else None
     writes = event != "open" or _writes(arguments[2])
-    if not writes or SCRATCH in str(path) or not path.is_relative_to(lake.folder):
+    if not writes or SCRATCH in str(path) or not path.is_relative_to(lake.scratch):
         return None
     if event == "os.remove" and not path.exists():
         return None
-    return f"{event} {RANDOM.sub('…', str(path.relative_to(lake.folder)))}"
+    return f"{event} {RANDOM.sub('…', str(path.relative_to(lake.scratch)))}"
 
 
 def _writes(flags: object) -> bool:

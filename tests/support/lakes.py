@@ -15,7 +15,7 @@ State = frozenset[tuple[str, int, int]]
 
 def copied(lake: Lake, root: Path) -> Lake:
     """The lake in another place, with the very same files, as nobody ever writes into one of them."""
-    shutil.copytree(lake.folder.parent, root, copy_function=os.link, dirs_exist_ok=True)
+    shutil.copytree(lake.scratch.parent, root, copy_function=os.link, dirs_exist_ok=True)
     return Lake(root, lake.organization)
 
 
@@ -38,19 +38,19 @@ def once(lake: Lake, step: Hashable, run: Callable[[], Result]) -> Result:
     key = (_state(lake), step)
     if key in _kept:
         folder, result = _kept[key]
-        shutil.rmtree(lake.folder, ignore_errors=True)
-        shutil.copytree(folder, lake.folder)
+        shutil.rmtree(lake.scratch, ignore_errors=True)
+        shutil.copytree(folder, lake.scratch)
         return result  # type: ignore[no-any-return] # what this step returned
     result = run()
     folder = Path(_root.name) / str(len(_kept))
-    shutil.copytree(lake.folder, folder)
+    shutil.copytree(lake.scratch, folder)
     _kept[key] = Kept(folder, result)
     return result
 
 
 def _state(lake: Lake) -> State:
-    files = (path for path in lake.folder.rglob("*") if path.is_file())
+    files = (path for path in lake.scratch.rglob("*") if path.is_file())
     return frozenset(
-        (str(path.relative_to(lake.folder)), (stat := path.stat()).st_size, stat.st_mtime_ns)
+        (str(path.relative_to(lake.scratch)), (stat := path.stat()).st_size, stat.st_mtime_ns)
         for path in files
     )

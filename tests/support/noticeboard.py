@@ -105,8 +105,10 @@ def put_out(lake: Lake, day: date, *, okta_of: date | None = None) -> None:
         evidence={},
     )
     lake.database.touch()
-    one = Published(id=resolved.id, day=day, file=lake.database.stat().st_ino, resolved=resolved)
-    atomic_write(lake.published, Publications(newest_first=(one,)).model_dump_json())
+    file = str(lake.database.stat().st_ino)
+    one = Published(id=resolved.id, day=day, file=file, resolved=resolved)
+    text = Publications(newest_first=(one,)).model_dump_json()
+    atomic_write(lake.scratch / "published.json", text.encode())
 
 
 def judgement(day: date = DAY, *, removed: int = 0, unproven: str = "") -> Judgement:
@@ -137,4 +139,4 @@ def judgement(day: date = DAY, *, removed: int = 0, unproven: str = "") -> Judge
 def judged(lake: Lake, found: Judgement) -> None:
     """A day has been judged."""
     folder = make_private_dir(lake.resolved(found.day).folder)
-    atomic_write(folder / JUDGEMENT, found.model_dump_json())
+    atomic_write(folder / JUDGEMENT, found.model_dump_json().encode())

@@ -10,10 +10,12 @@ import duckdb
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.checks import Table
 from opensense_okta.directories.snapshot import Cost, SnapshotManifest
+from opensense_okta.publishing.published import Published, mark_name, record_publication
 from opensense_okta.resolution import ledger
 from opensense_okta.resolution.resolve import LINKS, ResolvedManifest
 from opensense_okta.storage.files import atomic_write
-from opensense_okta.storage.lake import MANIFEST, Lake
+from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.partition import MANIFEST
 from tests.support.scratch import scratch
 
 DAY = date(2026, 11, 23)
@@ -169,7 +171,7 @@ def restate(
         "set_aside": {**manifest.set_aside, **(set_aside or {})},
     }
     text = manifest.model_copy(update=numbers).model_dump_json(indent=2)
-    atomic_write(shelf.folder / MANIFEST, text)
+    atomic_write(shelf.folder / MANIFEST, text.encode())
 
 
 def resolved(lake: Lake, table: str, *, day: date = DAY) -> list[Row]:
@@ -225,3 +227,9 @@ def only(rows: Sequence[Row]) -> Row:
     """The only row."""
     (row,) = rows
     return row
+
+
+def record(lake: Lake, publication: Published) -> None:
+    """Stores that a day was published, over what is stored of it."""
+    over = lake.store.version(mark_name(lake, publication.day))
+    record_publication(lake, publication, over)

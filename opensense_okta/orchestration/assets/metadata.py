@@ -22,7 +22,7 @@ from opensense_okta.publishing.publish import (
     published_since,
 )
 from opensense_okta.publishing.published import describe, published
-from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.lake import DATABASE, Lake
 
 SEVERITY = {"warning": dg.AssetCheckSeverity.WARN, "error": dg.AssetCheckSeverity.ERROR}
 RULES_EFFECTIVE = "rules_effective"  # the check of the rules
@@ -140,7 +140,7 @@ def published_metadata(
         shown = {
             "published_day": dg.MetadataValue.text(str(last.day)),
             "published_since": dg.MetadataValue.timestamp(published_since(lake, last)),
-            "database": dg.MetadataValue.path(str(lake.database)),
+            "database": dg.MetadataValue.path(lake.url(DATABASE)),
         }
         if last.approved_by and last.day == day:
             shown["approved_by"] = dg.MetadataValue.text(last.approved_by)

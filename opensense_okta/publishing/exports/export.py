@@ -14,9 +14,9 @@ from opensense_okta.publishing.exports.files import headers_of, sha256, write_fi
 from opensense_okta.publishing.exports.state import (
     DeliveredExport,
     ExportState,
-    last_export,
-    people_folder,
+    keep_people,
     record_export,
+    seen_export,
 )
 from opensense_okta.publishing.published import published
 from opensense_okta.storage.lake import Lake
@@ -52,16 +52,17 @@ def export_published(organization: Organization, lake: Lake, day: date) -> list[
     settings, now = organization.publish.csv, published(lake)
     if settings is None or now is None or now.day != day:
         return []
-    last = last_export(lake)
+    seen = seen_export(lake)
+    last = seen.content
     again = last.delivered if last and last.delivered.day == day else None
     before = last.before if last and again else last.delivered if last else None
     people = lake.resolved(day).table(now, "people")
+    keep_people(lake, now)
     with failure_of(organization.name):
-        deliver([people], str(people_folder(lake, now.id)))
         files = export(organization, lake, people, day, before=before, again=again)
         headers = tuple(headers_of(organization).values())
     delivered = DeliveredExport(day=day, id=now.id, headers=headers)
-    record_export(lake, ExportState(delivered=delivered, before=before))
+    record_export(lake, ExportState(delivered=delivered, before=before), seen.version)
     return files
 
 
@@ -94,7 +95,7 @@ def export(
         return []
     with failure_of(organization.name):
         folder, name = _place(settings, lake, day)
-        with TemporaryDirectory(prefix=".export-", dir=lake.folder) as temporary:
+        with TemporaryDirectory(prefix=".export-", dir=lake.scratch) as temporary:
             files = write_files(
                 lake,
                 Path(temporary) / name,
@@ -124,7 +125,7 @@ def _place(settings: CsvExport, lake: Lake, day: date) -> tuple[str, str]:
     """The folder and the name of the CSV."""
     folder, _, name = settings.path.replace(DAY, day.isoformat()).rpartition("/")
     if "://" not in folder:
-        folder = str(lake.folder / folder)
+        folder = lake.url(folder)
         _refuse_the_lakes_own(Path(folder), lake)
         return folder, name
     url = urlsplit(folder)
@@ -136,7 +137,7 @@ def _place(settings: CsvExport, lake: Lake, day: date) -> tuple[str, str]:
 
 def _refuse_the_lakes_own(folder: Path, lake: Lake) -> None:
     """Refuses folders of the lake; an absolute path or a symbolic link may lead there."""
-    place, home = folder.resolve(), lake.folder.resolve()
+    place, home = folder.resolve(), Path(lake.url()).resolve()
     within = (
         place.relative_to(home.parent).parts if place.is_relative_to(home.parent) else (home.name,)
     )

@@ -4,7 +4,6 @@ The exported people are stored as `exported/<id>/people.parquet` in the organiza
 the day may be published again, or deleted by retention, before the next export is delivered.
 """
 
-import shutil
 from datetime import date
 from pathlib import Path
 from typing import ClassVar
@@ -13,12 +12,13 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from opensense_okta.config.export_path import EXPORTED
 from opensense_okta.config.models import Organization
-from opensense_okta.publishing.published import published
+from opensense_okta.publishing.published import Published, published
 from opensense_okta.storage.lake import Lake
-from opensense_okta.storage.state_files import IfDamaged, usable_state, write_state
+from opensense_okta.storage.partition import local_file
+from opensense_okta.storage.state_files import IfDamaged, SeenState, seen_state, write_state
+from opensense_okta.storage.store import Version
 
 STATE = "exported.json"
-PEOPLE = "people.parquet"
 
 
 class DeliveredExport(BaseModel):
@@ -31,8 +31,8 @@ class DeliveredExport(BaseModel):
     headers: tuple[str, ...] = ()
 
     def people(self, lake: Lake) -> Path:
-        """The file of the people that were exported."""
-        return people_folder(lake, self.id) / PEOPLE
+        """The local file of the people that were exported; it may be missing."""
+        return local_file(lake.store, _people_name(self.id))
 
 
 class ExportState(BaseModel):
@@ -49,23 +49,39 @@ class ExportState(BaseModel):
     before: DeliveredExport | None
 
 
-def people_folder(lake: Lake, published_id: str) -> Path:
-    """The folder of the exported people."""
-    return lake.folder / EXPORTED / published_id
+def keep_people(lake: Lake, publication: Published) -> None:
+    """Stores the people of a publication, before they are exported."""
+    table = lake.resolved(publication.day).table_name(publication.id, "people")
+    name = _people_name(publication.id)
+    lake.store.copy(table, name, lake.store.version(name))
+
+
+def _people_name(published_id: str) -> str:
+    return f"{EXPORTED}/{published_id}/people.parquet"
 
 
 def last_export(lake: Lake) -> ExportState | None:
     """The state after the last delivered export; None: there was none, or the file is damaged."""
-    return usable_state(lake.folder / STATE, ExportState)
+    return seen_export(lake).content
 
 
-def record_export(lake: Lake, state: ExportState) -> None:
-    """Stores the state, and deletes the people of exports that no change file refers to any more."""
-    write_state(lake.folder / STATE, state)
+def seen_export(lake: Lake) -> SeenState[ExportState]:
+    """The state after the last delivered export, and the version over which the next one is written."""
+    return seen_state(lake.store, STATE, ExportState)
+
+
+def record_export(lake: Lake, state: ExportState, over: Version) -> None:
+    """Stores the state, and deletes the people of exports that no change file refers to any more.
+
+    Raises:
+        Changed: another process recorded an export since the version `over`.
+    """
+    write_state(lake.store, STATE, state, over)
     needed = {delivered.id for delivered in (state.delivered, state.before) if delivered}
-    for folder in (lake.folder / EXPORTED).iterdir():
-        if folder.name not in needed:
-            shutil.rmtree(folder)
+    for published_id in lake.store.children(EXPORTED):
+        if published_id not in needed:
+            entries = lake.store.entries(f"{EXPORTED}/{published_id}")
+            lake.store.remove([entry.name for entry in entries])
 
 
 def export_pending(organization: Organization, lake: Lake) -> bool:

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from typing import ClassVar, Final, Literal
 
 from filelock import FileLock, Timeout
@@ -27,7 +26,10 @@ from opensense_okta.publishing.judgement import Judgement
 from opensense_okta.publishing.publish import Held
 from opensense_okta.publishing.published import Published, published
 from opensense_okta.storage.lake import Lake
-from opensense_okta.storage.state_files import IfDamaged, usable_state, write_state
+from opensense_okta.storage.state_files import IfDamaged, seen_state, write_state
+from opensense_okta.storage.store import Version
+
+STATE: Final = "notices.json"
 
 Kind = Literal["failed", "held", "late", "unreadable", "file"]
 
@@ -204,7 +206,7 @@ def exclusive(lake: Lake, timeout: timedelta) -> Iterator[bool]:
     The lock is held from reading the state until the new state is stored, so that nothing is sent twice.
     """
     lock = FileLock(
-        lake.folder / "notices.lock",
+        lake.notifications_lock,
         mode=0o600,
         is_singleton=False,
         thread_local=False,
@@ -221,9 +223,10 @@ def exclusive(lake: Lake, timeout: timedelta) -> Iterator[bool]:
         lock.release()
 
 
-def stored_state(lake: Lake) -> NotificationState:
-    """What the organization's targets were notified of."""
-    return usable_state(state_file(lake), NotificationState) or NotificationState()
+def stored_state(lake: Lake) -> tuple[NotificationState, Version]:
+    """What the organization's targets were notified of, and the version over which `save` writes."""
+    seen = seen_state(lake.store, STATE, NotificationState)
+    return seen.content or NotificationState(), seen.version
 
 
 def pending(
@@ -254,24 +257,25 @@ def pending(
     ]
 
 
-def save(lake: Lake, posts: Iterable[tuple[Outbox, int]], looked: datetime | None) -> None:
+def save(
+    lake: Lake, posts: Iterable[tuple[Outbox, int]], looked: datetime | None, over: Version
+) -> None:
     """Stores what was sent, in one step, and removes targets that have no outbox.
 
     Args:
         lake: of the organization.
         posts: each outbox with the number of its messages that were delivered.
         looked: when Dagster's daemon last looked.
+        over: the version that was read before.
+
+    Raises:
+        Changed: another process stored what it sent since the version `over`.
     """
     targets = {str(post.target): post.known_after(delivered) for post, delivered in posts}
     after = NotificationState(
         looked=looked, targets={name: told for name, told in targets.items() if told}
     )
-    write_state(state_file(lake), after)
-
-
-def state_file(lake: Lake) -> Path:
-    """The file of what was sent."""
-    return lake.folder / "notices.json"
+    write_state(lake.store, STATE, after, over)
 
 
 def _outbox(

@@ -41,8 +41,7 @@ from opensense_okta.publishing.report.counts import (
 from opensense_okta.resolution.checks import check_resolved_day
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage import engine
-from opensense_okta.storage.files import atomic_write, make_private_dir
-from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.lake import Lake, report_name
 from opensense_okta.storage.sql import Sql
 
 DAYS = 90  # of history, at most
@@ -94,11 +93,11 @@ def write_report(organization: Organization, lake: Lake, day: date) -> Path:
             f"{lake.organization}: the tables that were published of {day} are no longer stored, so its"
             " report cannot be made again; one that was made before stays as it is."
         )
+    name = report_name(day)
+    over = lake.store.version(name)
     page = _template().render(_content(organization, lake, publication))
-    folder = make_private_dir(lake.folder / "reports")
-    path = folder / f"date={day}.html"
-    atomic_write(path, page)
-    return path
+    lake.store.write(name, page.encode(), over)
+    return Path(lake.url(name))
 
 
 def _content(organization: Organization, lake: Lake, publication: Published) -> dict[str, object]:
@@ -129,7 +128,7 @@ def _content(organization: Organization, lake: Lake, publication: Published) -> 
 
 def _count(lake: Lake, publication: Published) -> Counts:
     shelf = lake.resolved(publication.day)
-    with engine.start(lake.folder) as connection:
+    with engine.start(lake.scratch) as connection:
         for table in TABLES:
             engine.view(connection, table, shelf.table(publication, table))
         return count_day(Sql(connection, __package__))

@@ -143,7 +143,7 @@ def test_nothing_out_of_scope_is_in_any_file(acme: Company, scope: dict[str, lis
     out = set(acme.org.user_ids) - {user["id"] for user in found.users}
     out |= set(acme.org.group_ids) - {group["id"] for group in found.groups}
     assert out
-    files = [path for path in acme.lake.folder.rglob("*") if path.is_file()]
+    files = [path for path in acme.lake.scratch.rglob("*") if path.is_file()]
     assert files
     for path in files:
         held = path.read_bytes().decode("utf-8", errors="replace")

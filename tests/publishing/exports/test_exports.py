@@ -74,7 +74,7 @@ class Read:
 
 @pytest.fixture
 def read(lake: Lake) -> Read:
-    return Read(lake.folder / "exports")
+    return Read(lake.scratch / "exports")
 
 
 def test_an_organization_without_an_export_gets_none(lake: Lake, tmp_path: Path) -> None:
@@ -170,8 +170,8 @@ def titles(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     lake = Lake(tmp_path_factory.mktemp("lake"), "acme")
     people = [ada(person_id=f"{n:03}", title=title) for n, (title, _) in enumerate(CELLS)]
     settings = "{path: people.csv, columns: [person_id, title]}"
-    export(acme(lake.folder, settings), lake, resolved(lake, people), DAY, before=None)
-    return [title for _, title in rows((lake.folder / "people.csv").read_bytes())[1:]]
+    export(acme(lake.scratch, settings), lake, resolved(lake, people), DAY, before=None)
+    return [title for _, title in rows((lake.scratch / "people.csv").read_bytes())[1:]]
 
 
 @pytest.mark.parametrize("case", range(len(CELLS)), ids=[ascii(title) for title, _ in CELLS])
@@ -378,12 +378,12 @@ def test_files_are_private_and_nothing_else_is_left(
     assert sorted(path.name for path in read.folder.iterdir()) == NAMES
     assert {path.stat().st_mode & 0o777 for path in read.folder.iterdir()} == {0o600}
     assert read.folder.stat().st_mode & 0o777 == 0o700
-    assert [path.name for path in lake.folder.glob(".*")] == []
+    assert [path.name for path in lake.scratch.glob(".*")] == []
 
 
 def test_the_day_can_be_part_of_the_path(exports: Exports, lake: Lake) -> None:
     exports([ada()], csv="{path: 'exports/{date}/acme-{date}.csv'}")
-    assert sorted(path.name for path in (lake.folder / "exports" / "2026-11-23").iterdir()) == [
+    assert sorted(path.name for path in (lake.scratch / "exports" / "2026-11-23").iterdir()) == [
         "acme-2026-11-23.changes.csv",
         "acme-2026-11-23.csv",
         "acme-2026-11-23.csv.sha256",
@@ -400,15 +400,15 @@ def test_an_absolute_path_leads_out_of_the_lake(
 
 
 def other_organization(lake: Lake) -> str:
-    return str(Lake(lake.folder.parent, "globex").folder / "people.csv")
+    return str(Lake(lake.scratch.parent, "globex").scratch / "people.csv")
 
 
 def ledger(lake: Lake) -> str:
-    return f"file://{lake.folder}/identities/date={{date}}.csv"
+    return f"file://{lake.scratch}/identities/date={{date}}.csv"
 
 
 def link(lake: Lake) -> str:
-    (lake.folder / "exports").symlink_to(lake.folder / "resolved")
+    (lake.scratch / "exports").symlink_to(lake.scratch / "resolved")
     return "exports/people.csv"
 
 
@@ -422,7 +422,7 @@ def test_a_path_that_leads_among_the_lakes_own_files_is_refused(
     assert str(failed.value).startswith("acme: The export's path leads to /")
     assert "name a folder of this organization in publish.csv.path" in failed.value.remedy
     assert not failed.value.transient
-    assert [*lake.folder.parent.rglob("people*.csv*")] == []
+    assert [*lake.scratch.parent.rglob("people*.csv*")] == []
 
 
 def test_a_url_s_escapes_are_understood(exports: Exports, tmp_path: Path) -> None:

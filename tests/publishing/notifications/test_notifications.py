@@ -70,10 +70,11 @@ def look(
 ) -> list[Delivery]:
     """Tells what is to be told, as the sensor does, so long after three o'clock of the first day."""
     now = THREE + after
-    posts = pending(lake, targets, stored_state(lake), found, now)
+    known, over = stored_state(lake)
+    posts = pending(lake, targets, known, found, now)
     deliveries = deliver(posts, timeout)
     done = zip(posts, deliveries, strict=True)
-    save(lake, [(post, delivery.delivered) for post, delivery in done], now)
+    save(lake, [(post, delivery.delivered) for post, delivery in done], now, over)
     return deliveries
 
 
@@ -84,14 +85,14 @@ NORMAL = "acme: back to normal"
 def test_an_organization_whose_data_cannot_be_read_is_told_once(
     lake: Lake, board: Noticeboard
 ) -> None:
-    lake.published.write_text('{"format": 3}')
+    (lake.scratch / "published.json").write_text('{"format": 3}')
     with pytest.raises(StateFileTooNew) as raised:
         published(lake)
     for _ in range(2):
         look(lake, unreadable(DAY, raised.value))
     assert board.news() == ["acme: its stored data cannot be read"]
-    lake.published.unlink()
-    look(lake, unreadable(DAY, PermissionError(13, "Permission denied", str(lake.folder))))
+    (lake.scratch / "published.json").unlink()
+    look(lake, unreadable(DAY, PermissionError(13, "Permission denied", str(lake.scratch))))
     assert board.news() == ["acme: its stored data cannot be read"]
 
 
@@ -363,8 +364,9 @@ def test_what_was_told_is_kept_private_and_survives_a_restart(lake: Lake) -> Non
     (path,) = files(lake)
     assert path.name == "notices.json"
     assert path.stat().st_mode & 0o777 == 0o600
-    assert stored_state(Lake(lake.folder.parent, "acme")).targets["environment variable ACME_PAGER"]
+    known, _ = stored_state(Lake(lake.root, "acme"))
+    assert known.targets["environment variable ACME_PAGER"]
 
 
 def files(lake: Lake) -> list[Path]:
-    return [path for path in lake.folder.rglob("*") if path.is_file()]
+    return [path for path in lake.scratch.rglob("*") if path.is_file()]

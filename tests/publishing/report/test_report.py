@@ -14,7 +14,7 @@ from opensense_okta.config.models import Organization
 from opensense_okta.publishing.guards.evaluate import Verdict
 from opensense_okta.publishing.judgement import JUDGEMENT, Judgement
 from opensense_okta.publishing.publish import publish
-from opensense_okta.publishing.published import Published, PublishedRef, record_publication
+from opensense_okta.publishing.published import Published, PublishedRef
 from opensense_okta.publishing.report.counts import COMBINATIONS, DEPARTMENTS
 from opensense_okta.publishing.report.report import DAYS, NoReport, nearness, write_report
 from opensense_okta.resolution.changes import Difference
@@ -22,7 +22,7 @@ from opensense_okta.resolution.resolve import ResolvedManifest, Source, resolve
 from opensense_okta.storage.files import atomic_write, make_private_dir
 from opensense_okta.storage.lake import Lake
 from tests.support.scratch import scratch
-from tests.support.stored import DAY, group, store, user
+from tests.support.stored import DAY, group, record, store, user
 from tests.support.stored import organization as acme
 
 ACME: Organization = acme()
@@ -99,13 +99,13 @@ def put_out(
     published = Published(
         id=draft.id,
         day=of,
-        file=0,
+        file="0",
         resolved=resolved,
         base=PublishedRef(day=before.day, id=before.id) if before else None,
         difference=difference,
         approved_by=approved_by,
     )
-    record_publication(lake, published)
+    record(lake, published)
     return published
 
 
@@ -120,7 +120,7 @@ def judge(lake: Lake, one: Published, *verdicts: Verdict, of: str | None = None)
         unproven=(),
         verdicts=verdicts,
     )
-    atomic_write(lake.resolved(one.day).folder / JUDGEMENT, judgement.model_dump_json())
+    atomic_write(lake.resolved(one.day).folder / JUDGEMENT, judgement.model_dump_json().encode())
 
 
 # Reading the page.
@@ -416,7 +416,7 @@ def test_since_when_it_is_published_is_said_in_the_organizations_time(lake: Lake
 
 def test_since_when_does_not_go_by_the_ledger_where_it_is_noted(lake: Lake) -> None:
     noted = put_out(lake).model_copy(update={"since": datetime(2026, 11, 23, 7, 5, tzinfo=UTC)})
-    record_publication(lake, noted)
+    record(lake, noted)
     make_private_dir(lake.ledger(DAY).parent)
     lake.ledger(DAY).touch()  # as publishing the same again does
     assert "Published since 2026-11-23 07:05 UTC." in text(read(write_report(ACME, lake, DAY)))
@@ -478,7 +478,7 @@ def test_history_goes_back_as_far_as_can_be_drawn(lake: Lake) -> None:
     for back in range(1, DAYS + 5):
         earlier = one.day - timedelta(days=back)
         make_private_dir(lake.resolved(earlier).folder)
-        record_publication(lake, one.model_copy(update={"day": earlier, "base": None}))
+        record(lake, one.model_copy(update={"day": earlier, "base": None}))
     found = rows(section(page_of(lake), "over-time"))
     assert len(found) == DAYS
     assert found[-1][0] == str(DAY - timedelta(days=DAYS - 1))
@@ -623,7 +623,7 @@ def test_how_near_a_guard_came_to_its_limits(verdict: Verdict, near: float | Non
 def test_the_page_is_private_and_lies_with_the_organization(lake: Lake) -> None:
     put_out(lake)
     path = write_report(ACME, lake, DAY)
-    assert path == lake.folder / "reports" / "date=2026-11-23.html"
+    assert path == lake.scratch / "reports" / "date=2026-11-23.html"
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
     assert [found.name for found in path.parent.iterdir()] == [path.name]
