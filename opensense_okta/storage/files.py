@@ -17,9 +17,13 @@ def atomic_write(path: Path, data: bytes) -> None:
     """Replaces a file in one step: a reader sees the old content or the new one."""
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-    atomic_replace(unfinished, path)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+        atomic_replace(unfinished, path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
 
 
 def atomic_replace(unfinished: Path, path: Path) -> None:
