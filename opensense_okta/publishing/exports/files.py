@@ -90,11 +90,12 @@ def write_files(
     try:
         with engine.start(folder) as connection:
             sql = Sql(connection, __package__)
+            _define_named(connection, headers)
             sql.run("cells.sql")
             engine.view(connection, "new_people", people)
-            _cells(connection, "new_people", headers).create_view("new_cells")
-            _known_cells(connection, "old", headers, people, before, lake)
-            _known_cells(connection, "delivered", headers, people, again or before, lake)
+            _texts(connection, "new_people", headers).create_view("new_texts")
+            _known_texts(connection, "old", headers, people, before, lake)
+            _known_texts(connection, "delivered", headers, people, again or before, lake)
             _rows(connection, headers).create_view("new_rows")
             files = {
                 "changes": (
@@ -119,7 +120,13 @@ def _copy(sql: Sql, statement: str, path: Path, *, again: bool = False) -> int:
     return sql.row(statement, int, path=str(path), again=again)
 
 
-def _known_cells(
+def _define_named(connection: duckdb.DuckDBPyConnection, headers: Mapping[str, str]) -> None:
+    """Defines the macro that makes a struct of a list of cells; its fields have the names of the headers."""
+    fields = (f'"{header}" := cells[{place}]' for place, header in enumerate(headers.values(), 1))
+    connection.execute(f"create macro named(cells) as struct_pack({', '.join(fields)})")
+
+
+def _known_texts(
     connection: duckdb.DuckDBPyConnection,
     which: str,
     headers: Mapping[str, str],
@@ -127,26 +134,26 @@ def _known_cells(
     known: DeliveredExport | None,
     lake: Lake,
 ) -> None:
-    """Makes the view of the previously exported cells; they are empty below a new header."""
+    """Makes the view of the previously exported texts; they are empty below a new header."""
     engine.view(connection, f"{which}_people", known.people(lake) if known else people)
     seen = set(known.headers) if known else set()
-    cells = _cells(connection, f"{which}_people", headers, seen)
-    (cells if known else cells.limit(0)).create_view(f"{which}_cells")
+    texts = _texts(connection, f"{which}_people", headers, seen)
+    (texts if known else texts.limit(0)).create_view(f"{which}_texts")
 
 
-def _cells(
+def _texts(
     connection: duckdb.DuckDBPyConnection,
     table: str,
     headers: Mapping[str, str],
     seen: Set[str] | None = None,
 ) -> duckdb.DuckDBPyRelation:
-    """The active people of a day: person_id, and one struct with the texts of all columns.
+    """The active people of a day: person_id, and a list with the texts of all columns.
 
     Args:
         connection: the connection that has the table.
         table: the name of the table of people.
         headers: the header of each column.
-        seen: the headers whose cells are filled; the others are empty. None: all.
+        seen: the headers whose texts are filled; the others are empty. None: all.
     """
     people = connection.table(table)
     types = dict(zip(people.columns, map(str, people.types), strict=True))
@@ -154,19 +161,8 @@ def _cells(
         _text(column, types if seen is None or header in seen else {})
         for column, header in headers.items()
     ]
-    cells = FunctionExpression("cells_of", FunctionExpression("list_value", *texts))
-    named = [
-        FunctionExpression(
-            "list_extract", ColumnExpression("cells"), ConstantExpression(place)
-        ).alias(header)
-        for place, header in enumerate(headers.values(), start=1)
-    ]
-    return (
-        people.filter("active")
-        .select(ColumnExpression("person_id"), cells.alias("cells"))
-        .select(
-            ColumnExpression("person_id"), FunctionExpression("struct_pack", *named).alias("cells")
-        )
+    return people.filter("active").select(
+        ColumnExpression("person_id"), FunctionExpression("list_value", *texts).alias("texts")
     )
 
 

@@ -1,4 +1,6 @@
 -- Settings and macros for all files of an export.
+--
+-- macro named(cells)   a list of cells as a struct
 
 -- Two threads need too much memory to sort a million wide rows; one thread is also faster.
 set threads = 1;
@@ -17,24 +19,33 @@ create macro formula() as '[' || unseen() || '''"`]*[' || signs() || ']';
 -- A phone number begins with + too and must stay unchanged: people read it in signatures and dial it.
 -- These characters allow no name, address or function; a spreadsheet could only calculate a number.
 create macro phone() as '[' || unseen() || ']*[+＋][' || unseen() || '\p{Nd}\p{Pd}()./]*\p{Nd}['
-    || unseen() || '\p{Nd}\p{Pd}()./]*((x|ext\.?|#) ?\p{Nd}+)?[' || unseen() || ']*';
-create macro is_phone(text) as regexp_full_match(text, phone(), 'i');
+    || unseen() || '\p{Nd}\p{Pd}()./]*(([xX]|[eE][xX][tT]\.?|#) ?\p{Nd}+)?[' || unseen() || ']*';
+create macro is_phone(text) as regexp_full_match(text, phone());
+create macro begins_with_control(text) as unicode(text) < 32 or unicode(text) between 127 and 159;
 
-create macro part(text) as
-    case when regexp_matches(text, '^' || formula()) and not is_phone(text) then '''' || text else text end;
 create macro parts(text) as array_to_string(
-    list_transform(regexp_extract_all(text, '[^;\t\r\n]+|[;\t\r\n]'), lambda piece: part(piece)), ''
+    list_transform(
+        regexp_extract_all(text, '[^;\t\r\n]+|[;\t\r\n]'),
+        lambda part: case
+            when regexp_matches(part, '^' || formula()) and not is_phone(part) then '''' || part else part
+        end
+    ),
+    ''
 );
+-- Each use of a regular expression takes milliseconds to compile: none is used twice here.
 create macro cell(text) as case
     when coalesce(text, '') = '' then null
-    -- Most texts have none of these characters; splitting a text is slow.
-    when not regexp_matches(text, '[' || signs() || '\p{Cc}]') then text
-    when regexp_matches(text, '^\p{Cc}') then '''' || parts(text)
-    when not regexp_matches(text, '(^|[;\t\r\n])' || formula()) or is_phone(text) then text
-    else parts(text)
+    -- Most texts end here; splitting a text is slow.
+    when not begins_with_control(text)
+        and (not regexp_matches(text, '(^|[;\t\r\n])' || formula()) or is_phone(text)) then text
+    else case when begins_with_control(text) then '''' else '' end || parts(text)
 end;
--- All texts of a person at once, so that each regular expression is compiled once, not once per column.
-create macro cells_of(texts) as list_transform(texts, lambda text: cell(text));
+
+-- All texts of people at once, so that each regular expression is compiled once, not once per column.
+-- `named` makes a struct of cells, with a field for each column.
+create macro with_cells(people) as table
+    select * replace (named(cells) as cells)
+    from (select * exclude (texts), list_transform(texts, lambda text: cell(text)) as cells from query_table(people));
 
 create macro list_text(list) as array_to_string(list, ';');
 create macro accounts_text(list) as list_text(list_transform(list, lambda a: a.directory || '/' || a.id));
