@@ -3,13 +3,15 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import chain
 from pathlib import Path
 
 import duckdb
 import pytest
+from pydantic import BaseModel
 
 from opensense_okta.config.errors import UserError
 from opensense_okta.config.models import Organization
@@ -23,8 +25,9 @@ from opensense_okta.publishing.published import resolved_day
 from opensense_okta.publishing.retention import delete_expired
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.state_files import usable_state
 from opensense_okta.storage.store import ABSENT
-from tests.support.stored import DAY, OKTA, company, group, store, user
+from tests.support.stored import DAY, OKTA, company, group, rows_of, store, user
 
 pytestmark = pytest.mark.slow
 
@@ -76,10 +79,15 @@ def people(lake: Lake) -> int:
     return int(counted)
 
 
-def outcome(lake: Lake) -> str:
+def publish_resolved(lake: Lake, day: date) -> None:
+    """What a run does once the day is resolved."""
+    publish(ACME, lake, day)
+
+
+def outcome(lake: Lake, step: Callable[[Lake, date], None] = sync) -> str:
     """What the next run does: the number of published people, `held`, or the class of the error."""
     try:
-        sync(lake, TOMORROW)
+        step(lake, TOMORROW)
     except Held as held:
         return "held: nothing to compare with" if held.judgement.incomparable else "held"
     except UserError as error:
@@ -191,12 +199,33 @@ KINDS: Mapping[str, Kind] = {
         said=False,
     ),
 }
-LOST_TABLE = {"table of the published day": "NotResolved"}
-CASES = [(kind, damage) for kind in KINDS for damage in DAMAGE]
+TABLES = ("table of the published day", "table of the day's snapshot")
+DOCUMENTS = [name for name, kind in KINDS.items() if kind.said and kind.file.endswith(".json")]
+
+TOGETHER: tuple[tuple[str, ...], ...] = (
+    (
+        "manifest of an earlier snapshot",
+        "manifest of the resolved day",
+        "judgement",
+        "mark of an earlier day",
+        "state of exports",
+        "state of notifications",
+        "ledger of the published day",
+    ),
+    ("mark of the published day", "ledger"),
+    ("published.json",),
+    ("database",),
+    ("manifest of the day's snapshot",),
+)
+"""Kinds without which the next run publishes, in groups of files none of which replaces another one.
+
+A run that does without all files of a group does without each of them. Not in one group are a ledger
+and the mark of its day, from which it is written again, and the three files that say what is published.
+"""
 
 
-def the_file(lake: Lake, kind: Kind) -> Path:
-    (file,) = lake.scratch.glob(kind.file)
+def the_file(lake: Lake, name: str) -> Path:
+    (file,) = lake.scratch.glob(KINDS[name].file)
     return file
 
 
@@ -204,23 +233,70 @@ def said(lake: Lake) -> str:
     return "\n".join(result.text for result in examine_state_files(lake))
 
 
+def in_words(names: Sequence[str]) -> str:
+    return ", ".join(names)
+
+
+def test_each_kind_is_damaged() -> None:
+    assert sorted([*chain(*TOGETHER), "approval", *TABLES]) == sorted(KINDS)
+
+
+@pytest.mark.parametrize("damage", [empty, cut, garbage], ids=lambda damage: damage.__name__)
+def test_each_damaged_file_is_named_with_what_to_do(
+    lake: Lake, damage: Callable[[Path], None]
+) -> None:
+    """A document that is damaged in whatever way is read as none: the next test damages in two ways."""
+    files = [the_file(lake, name) for name, kind in KINDS.items() if kind.said]
+    for file in files:
+        damage(file)
+    advice = [result for result in examine_state_files(lake) if "What to do: " in result.text]
+    assert [file for file in files if not any(str(file) in result.text for result in advice)] == []
+    for name in DOCUMENTS:
+        assert usable_state(lake.store, KINDS[name].file, BaseModel) is None
+
+
+@pytest.mark.parametrize("damage", DAMAGE, ids=lambda damage: damage.__name__)
+def test_each_damaged_ledger_is_written_again(lake: Lake, damage: Callable[[Path], None]) -> None:
+    before = {day: rows_of(lake.ledger(day)) for day in (YESTERDAY, DAY)}
+    for day in before:
+        damage(lake.ledger(day))
+    assert restore_ledger(lake) == [YESTERDAY, DAY]
+    assert {day: rows_of(lake.ledger(day)) for day in before} == before
+
+
+WAYS = [(names, damage) for names in TOGETHER for damage in (missing, garbage)]
+WAYS += [(("database",), empty), (("database",), cut)]
+
+
 @pytest.mark.parametrize(
-    ("name", "damage"), CASES, ids=[f"{damage.__name__}, {kind}" for kind, damage in CASES]
+    ("names", "damage"),
+    WAYS,
+    ids=[f"{damage.__name__}, {in_words(names)}" for names, damage in WAYS],
 )
 def test_a_damaged_file_replaces_no_directory_unchecked(
-    lake: Lake, name: str, damage: Callable[[Path], None]
+    lake: Lake, names: Sequence[str], damage: Callable[[Path], None]
 ) -> None:
-    kind, readable = KINDS[name], name != "database"
-    file = the_file(lake, kind)
-    damage(file)
-    if kind.said and damage is not missing:
-        assert str(file) in said(lake)
-        assert "What to do: " in said(lake)
-    then = LOST_TABLE.get(name, kind.then) if damage is missing else kind.then
+    for name in names:
+        damage(the_file(lake, name))
+    (then,) = {KINDS[name].then for name in names}
     assert outcome(lake) == then
-    if kind.then in {str(FEW), str(ALL)}:
-        return
-    assert people(lake) == ALL if readable else True  # the last good directory stays
+
+
+@pytest.mark.parametrize("name", ["approval", *TABLES])
+def test_what_cannot_be_published_without_a_file_is_published_once_a_person_has_replaced_it(
+    lake: Lake, name: str
+) -> None:
+    kind, file = KINDS[name], the_file(lake, name)
+    whole = file.read_bytes()
+    step: Callable[[Lake, date], None] = sync
+    for damage in DAMAGE:
+        file.write_bytes(whole)
+        damage(file)
+        lost = name == "table of the published day" and damage is missing
+        assert outcome(lake, step) == ("NotResolved" if lost else kind.then), damage.__name__
+        assert people(lake) == ALL  # the last good directory stays
+        if name != "table of the day's snapshot":  # the day is resolved now
+            step = publish_resolved
     assert kind.recover is not None
     kind.recover(lake)
     if kind.recover is not approve and outcome(lake) == "held":  # other tables, another judgement
@@ -228,39 +304,39 @@ def test_a_damaged_file_replaces_no_directory_unchecked(
     assert outcome(lake) == str(FEW)
 
 
-@pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if kind.earlier])
-def test_an_old_copy_of_a_file_misleads_nobody(lake: Lake, name: str) -> None:
-    kind = KINDS[name]
-    old = "directory.duckdb", "published.json", "exported.json"
-    root = lake.scratch.parent / "yesterday" if kind.earlier in old else lake.scratch
-    shutil.copy2(root / kind.earlier, the_file(lake, kind))
-    assert outcome(lake) == kind.old
-    if kind.old == "held":
+@pytest.mark.parametrize("names", TOGETHER, ids=in_words)
+def test_an_old_copy_of_a_file_misleads_nobody(lake: Lake, names: Sequence[str]) -> None:
+    old = [KINDS[name] for name in names if KINDS[name].earlier]
+    for kind in old:
+        earlier = "directory.duckdb", "published.json", "exported.json"
+        root = lake.scratch.parent / "yesterday" if kind.earlier in earlier else lake.scratch
+        shutil.copy2(root / kind.earlier, lake.scratch / kind.file)
+    (then,) = {kind.old for kind in old}
+    assert outcome(lake) == then
+    if then == "held":
         approve(lake)
         assert outcome(lake) == str(FEW)
 
 
-@pytest.mark.parametrize("name", KINDS)
-def test_a_copy_beside_a_file_is_ignored(lake: Lake, name: str) -> None:
-    file = the_file(lake, KINDS[name])
-    shutil.copy2(file, file.with_name(f"{file.stem} (copy){file.suffix}"))
-    assert outcome(lake) == str(FEW)
-    assert said(lake) == "every document of the lake can be read."
-
-
-@pytest.mark.parametrize("copy", ["date=foo", f"date={TOMORROW} (copy)", "date=20261125"])
-def test_folders_that_are_no_day_are_ignored(lake: Lake, copy: str) -> None:
+def test_copies_beside_files_and_folders_that_are_no_day_are_ignored(lake: Lake) -> None:
+    for name in KINDS:
+        file = the_file(lake, name)
+        shutil.copy2(file, file.with_name(f"{file.stem} (copy){file.suffix}"))
+    copies = ("date=foo", f"date={TOMORROW} (copy)", "date=20261125")
     for folder in (lake.resolved(TOMORROW).folder, lake.snapshot("okta", TOMORROW).folder):
-        shutil.copytree(folder, folder.with_name(copy))
+        for copy in copies:
+            shutil.copytree(folder, folder.with_name(copy))
     ledger = lake.ledger(DAY)
-    shutil.copy2(ledger, ledger.with_name(f"{copy}.parquet"))
+    for copy in copies:
+        shutil.copy2(ledger, ledger.with_name(f"{copy}.parquet"))
     assert outcome(lake) == str(FEW)
     assert said(lake) == "every document of the lake can be read."
     kept = ACME.model_copy(update={"retention": ACME.retention.model_copy(update={"days": 1})})
     delete_expired(
         kept, lake, datetime.combine(TOMORROW + timedelta(days=30), time(12), tzinfo=UTC)
     )
-    assert lake.resolved(TOMORROW).folder.with_name(copy).exists()
+    for copy in copies:
+        assert lake.resolved(TOMORROW).folder.with_name(copy).exists()
 
 
 # Files of another user.
@@ -300,10 +376,11 @@ def as_nobody(lake: Lake) -> str:
     return os.read(reader, 10_000).decode()
 
 
-@pytest.mark.parametrize("name", KINDS)
-def test_a_file_of_another_user_is_as_a_damaged_one(everyones: Lake, name: str) -> None:
-    kind = KINDS[name]
-    file = the_file(everyones, kind)
-    os.chown(file, 0, 0)
-    file.chmod(0o600)
-    assert as_nobody(everyones) == kind.then
+@pytest.mark.parametrize("names", [*TOGETHER, ("approval",), *zip(TABLES)], ids=in_words)
+def test_a_file_of_another_user_is_as_a_damaged_one(everyones: Lake, names: Sequence[str]) -> None:
+    for name in names:
+        file = the_file(everyones, name)
+        os.chown(file, 0, 0)
+        file.chmod(0o600)
+    (then,) = {KINDS[name].then for name in names}
+    assert as_nobody(everyones) == then
