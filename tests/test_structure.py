@@ -25,6 +25,24 @@ NOT_IMPORTED = {
 }
 
 
+STORAGE = PACKAGE / "storage"
+OUTSIDE_STORAGE = [
+    path
+    for path in MODULES
+    if STORAGE not in path.parents and PACKAGE / "simulator" not in path.parents
+]
+PATHS_IN_THE_LAKE = re.compile(r"scratch\s*/|(?:resolved|snapshot)\([^)]*\)\.folder")
+WRITES_FILES = {
+    "orchestration/lock.py": "the locks are files of this machine",
+    "publishing/exports/delivery.py": "exports may go into any folder",
+    "directories/read.py": "the pages of an open read are files of this machine",
+}
+
+
+def _name(module: Path) -> str:
+    return module.relative_to(PACKAGE).as_posix()
+
+
 def test_a_folder_has_few_modules() -> None:
     modules = Counter(path.parent for path in MODULES if path.name != "__init__.py")
     too_full = {
@@ -60,6 +78,13 @@ def test_the_root_holds_the_entry_point_and_folders_only() -> None:
 )
 def test_an_sql_file_is_named_by_a_module(statement: Path) -> None:
     assert any(re.fullmatch(pattern, statement.name) for pattern in _statement_patterns())
+
+
+@pytest.mark.parametrize("module", OUTSIDE_STORAGE, ids=_name)
+def test_a_file_of_the_lake_is_reached_by_its_name(module: Path) -> None:
+    text = module.read_text()
+    assert PATHS_IN_THE_LAKE.findall(text) == []
+    assert ("storage.files import" in text) == (_name(module) in WRITES_FILES)
 
 
 def test_every_dependency_is_imported() -> None:

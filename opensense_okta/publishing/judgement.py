@@ -6,7 +6,6 @@ identifies them, and an approval names that digest.
 
 import hashlib
 import json
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -193,7 +192,7 @@ def _judged(
     over = lake.store.version(changes_name)
     with compared(lake, place.before, resolved) as (connection, difference):
         # Another process may judge the same day at the same time.
-        unfinished = lake.scratch / f".changes.{secrets.token_hex(4)}"
+        unfinished = lake.unfinished(changes_name)
         try:
             engine.store(connection, "changes", unfinished)
             lake.store.keep(unfinished, changes_name, over)

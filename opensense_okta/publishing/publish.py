@@ -5,7 +5,6 @@ file open keeps it; the next reader opens the new one, which is complete. The le
 report follow the published day.
 """
 
-import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -214,7 +213,7 @@ def _required_approval(lake: Lake, judgement: Judgement, last: Published | None)
 
 def _write_ledger(lake: Lake, resolved: ResolvedManifest, over: Version) -> None:
     """Writes the day into the identity ledger, before readers can see its ids."""
-    unfinished = lake.scratch / f".ledger.{secrets.token_hex(4)}"
+    unfinished = lake.unfinished(ledger_name(resolved.day))
     shelf = lake.resolved(resolved.day)
     accounts, links = (shelf.table(resolved, name) for name in ("accounts", LINKS))
     try:
@@ -250,10 +249,9 @@ def restore_ledger(lake: Lake) -> list[date]:
 @contextmanager
 def _built(lake: Lake, resolved: ResolvedManifest, since: datetime) -> Iterator[Path]:
     """A finished private database in the scratch folder; removed if it is not moved into place."""
-    unfinished = lake.scratch / f".{DATABASE}.{secrets.token_hex(4)}"
+    unfinished = lake.unfinished(DATABASE)
     try:
         _build(lake, resolved, since, unfinished)
-        unfinished.chmod(0o600)
         yield unfinished
     finally:
         for leftover in lake.scratch.glob(f"{unfinished.name}*"):

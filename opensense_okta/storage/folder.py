@@ -65,6 +65,7 @@ class Folder:
     def keep(self, file: Path, name: str, over: Version) -> Version:
         """Renames a finished file; one that was made in its place is only written to disk."""
         path = self.root / name
+        file.chmod(0o600)  # DuckDB makes files as the process's umask says
         if file == path:
             sync_to_disk(file)
         else:

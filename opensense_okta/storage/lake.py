@@ -13,6 +13,7 @@ notices.json                the notifications that were sent
 reports/date=2026-11-23.html
 """
 
+import secrets
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -74,9 +75,14 @@ class Lake:
         """The lock of the organization's notifications, on this machine."""
         return self.scratch / "notices.lock"
 
+    def unfinished(self, name: str) -> Path:
+        """A new local file, private and hidden, which is stored under the name once it is finished."""
+        path = self.scratch / name
+        return make_private_dir(path.parent) / f".{path.name}.{secrets.token_hex(4)}"
+
     def snapshot(self, directory: str, day: date) -> Partition:
         """The snapshot of one directory on one day."""
-        return Partition(self.store, f"{_snapshots_of(directory)}/date={day}")
+        return Partition(self.store, f"{snapshots_of(directory)}/date={day}")
 
     def resolved(self, day: date) -> Partition:
         """The resolved directory of one day."""
@@ -93,7 +99,7 @@ class Lake:
             directory: its name.
             complete: False: also the days without a manifest, which a killed process left.
         """
-        return _days(self.store, _snapshots_of(directory), MANIFEST if complete else "")
+        return _days(self.store, snapshots_of(directory), MANIFEST if complete else "")
 
     def resolved_days(self, *, complete: bool = True) -> list[date]:
         """The days that have been resolved, oldest first; `complete` as for snapshots."""
@@ -201,11 +207,12 @@ def organizations(root: Path) -> list[str]:
 def stored_days(root: Path, organization: str) -> set[date]:
     """The days of which a lake has a snapshot or resolved tables; empty if there is no such lake."""
     store = Folder(root / organization)
-    folders = [RESOLVED, *map(_snapshots_of, _directories(store))]
+    folders = [RESOLVED, *map(snapshots_of, _directories(store))]
     return {day for folder in folders for day in _days(store, folder)}
 
 
-def _snapshots_of(directory: str) -> str:
+def snapshots_of(directory: str) -> str:
+    """The name of the folder with the snapshots of a directory."""
     return f"{SNAPSHOTS}/directory={directory}"
 
 

@@ -12,8 +12,9 @@ from opensense_okta.publishing.approval import NumbersMissing, approve_day, numb
 from opensense_okta.publishing.publish import Held, publish
 from opensense_okta.publishing.published import Published, lost_publication, published
 from opensense_okta.resolution.resolve import resolve
-from opensense_okta.storage.files import atomic_replace
-from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.folder import Folder
+from opensense_okta.storage.lake import DATABASE, Lake
+from opensense_okta.storage.store import Version
 from tests.support.stored import DAY, group, organization, store, user
 
 YESTERDAY, TOMORROW = DAY - timedelta(days=1), DAY + timedelta(days=1)
@@ -208,12 +209,14 @@ def test_a_first_day_whose_publication_was_killed_is_published_without_an_approv
     lake = Lake(tmp_path, "acme")
     read(lake, FEW, DAY)
 
-    def killed(unfinished: Path, path: Path) -> None:
-        if path == lake.database:
-            raise KeyboardInterrupt
-        atomic_replace(unfinished, path)
+    keep = Folder.keep
 
-    monkeypatch.setattr("opensense_okta.publishing.publish.atomic_replace", killed)
+    def killed(store: Folder, file: Path, name: str, over: Version) -> Version:
+        if name == DATABASE:
+            raise KeyboardInterrupt
+        return keep(store, file, name, over)
+
+    monkeypatch.setattr(Folder, "keep", killed)
     with pytest.raises(KeyboardInterrupt):
         publish(ACME, lake, DAY)
     monkeypatch.undo()

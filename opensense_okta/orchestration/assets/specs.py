@@ -18,6 +18,7 @@ from opensense_okta.directories.checks import Table
 from opensense_okta.orchestration.assets.columns import raw_types, resolved_types, schema
 from opensense_okta.resolution.resolve import TABLES as RESOLVED_TABLES
 from opensense_okta.resolution.rules import digest
+from opensense_okta.storage.lake import DATABASE, RESOLVED, snapshots_of
 
 CODE_VERSION: Final = version("opensense-okta")
 
@@ -46,7 +47,7 @@ EXPLAIN: Final = (
     " One person's values, and where each is from: `opensense-okta explain {organization} WHO`."
 )
 
-RESOLVED: Final[Mapping[str, str]] = {
+RESOLVED_DESCRIPTIONS: Final[Mapping[str, str]] = {
     "accounts": "One row per account (a user of a directory), with the common attributes and the person"
     " it belongs to.",
     "people": "One row per person: everybody who has an account. `active` says who works here now; only"
@@ -175,7 +176,7 @@ def raw_specs(organization: Organization, directory: str, folder: Path) -> list[
             metadata={
                 "dagster/column_schema": schema(raw_types(table)),
                 "dagster/table_name": f"{directory}.{table}",
-                "dagster/uri": (folder / "snapshots" / f"directory={directory}").as_uri(),
+                "dagster/uri": (folder / snapshots_of(directory)).as_uri(),
             },
             freshness_policy=dg.FreshnessPolicy.time_window(
                 fail_window=max(stale, LATE), warn_window=OVERDUE
@@ -201,7 +202,7 @@ def resolved_specs(organization: Organization, folder: Path) -> list[dg.AssetSpe
                 organization,
                 folder,
                 table,
-                RESOLVED[table].format(organization=organization.name),
+                RESOLVED_DESCRIPTIONS[table].format(organization=organization.name),
                 deps=[*raw, *resolved],
             )
         )
@@ -226,7 +227,7 @@ def published_spec(organization: Organization, folder: Path) -> dg.AssetSpec:
         owners=organization.owners,
         tags={PERSONAL_DATA: "yes"},
         code_version=CODE_VERSION,
-        metadata={"dagster/uri": (folder / "directory.duckdb").as_uri()},
+        metadata={"dagster/uri": (folder / DATABASE).as_uri()},
         freshness_policy=dg.FreshnessPolicy.time_window(fail_window=LATE, warn_window=OVERDUE),
     )
 
@@ -273,7 +274,7 @@ def _table_spec(
         metadata={
             "dagster/column_schema": schema(resolved_types(organization, table)),
             "dagster/table_name": table,
-            "dagster/uri": (folder / "resolved").as_uri(),
+            "dagster/uri": (folder / RESOLVED).as_uri(),
         },
     )
 

@@ -124,8 +124,9 @@ def _if_stored(lake: Lake, delivered: DeliveredExport | None) -> DeliveredExport
 def _place(settings: CsvExport, lake: Lake, day: date) -> tuple[str, str]:
     """The folder and the name of the CSV."""
     folder, _, name = settings.path.replace(DAY, day.isoformat()).rpartition("/")
-    if "://" not in folder:
+    if "://" not in folder and not Path(folder).is_absolute():
         folder = lake.url(folder)
+    if "://" not in folder:
         _refuse_the_lakes_own(Path(folder), lake)
         return folder, name
     url = urlsplit(folder)
