@@ -7,14 +7,12 @@ from datetime import datetime
 import dagster as dg
 
 from opensense_okta.config.errors import UserError
-from opensense_okta.directories.errors import DirectoryError
 from opensense_okta.orchestration import names
 from opensense_okta.orchestration.assets.metadata import approval_block
-from opensense_okta.publishing.exports.errors import ExportFailed
 from opensense_okta.publishing.publish import Held
 from opensense_okta.publishing.published import NotResolved
 from opensense_okta.resolution.snapshots import NothingToResolve, StaleDirectory
-from opensense_okta.storage.file_errors import StorageRefused, storage_refusal
+from opensense_okta.storage.file_errors import storage_refusal
 
 DUCKDB_INTERRUPTED = "Query interrupted"  # the whole message if an interrupt ends a query
 
@@ -39,12 +37,6 @@ def as_dagster_failure(
     """
     try:
         yield
-    except (DirectoryError, ExportFailed) as error:
-        _tag(context, names.TRANSIENT if error.transient else names.PERMANENT)
-        if error.retry_at is not None:
-            _add(context, names.RETRY_AT, error.retry_at.isoformat())
-        follows = follow_up(error.retry_at) if error.transient else ""
-        raise _failure(error, follows) from error
     except Held as held:
         _tag(context, names.HELD)
         block = approval_block(place.partition("/")[0], held.judgement)
@@ -53,8 +45,12 @@ def as_dagster_failure(
         _tag(context, names.PERMANENT)
         raise dg.Failure(str(error), allow_retries=False) from error
     except UserError as error:
-        _tag(context, names.PERMANENT)
-        raise dg.Failure(f"{place}: {error}", allow_retries=False) from error
+        _tag(context, names.TRANSIENT if error.transient else names.PERMANENT)
+        if error.retry_at is not None:
+            _add(context, names.RETRY_AT, error.retry_at.isoformat())
+        follows = follow_up(error.retry_at) if error.transient else ""
+        error.subject = error.subject or place
+        raise _failure(error, follows) from error
     except BaseExceptionGroup as group:
         # If a task of a read is interrupted, its error is in a group with the errors of the other tasks.
         if group.subgroup((KeyboardInterrupt, dg.DagsterExecutionInterruptedError)) is None:
@@ -80,7 +76,7 @@ def _raise_refused(context: dg.AssetExecutionContext, place: str, error: BaseExc
 
 
 def _failure(
-    error: DirectoryError | Held | ExportFailed | StorageRefused,
+    error: UserError,
     follows: str = "",
     **more: dg.MarkdownMetadataValue,
 ) -> dg.Failure:
