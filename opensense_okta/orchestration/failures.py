@@ -64,6 +64,35 @@ def as_dagster_failure(
         raise
 
 
+@contextmanager
+def refusals_before_steps(
+    instance: dg.DagsterInstance, run_id: str, organization: str
+) -> Iterator[None]:
+    """Turns what the disk refuses before the first step into a failure in words, and tags the run.
+
+    Raises:
+        Failure: the disk is full, or rights are missing.
+    """
+    try:
+        yield
+    except OSError as error:
+        refused = storage_refusal(error)
+        if refused is None:
+            raise
+        refused.subject = organization
+        with suppress(Exception):  # the disk may be that of Dagster's storage, too
+            instance.add_run_tags(run_id, {names.FAILURE: names.PERMANENT})
+        raise _failure(refused) from error
+
+
+def failure_before_steps(event: dg.DagsterEvent) -> str | None:
+    """The text of the failure in words that ended a run before its first step; None: another error did."""
+    error = event.job_failure_data.error
+    while error and error.cls_name != dg.Failure.__name__:
+        error = error.cause
+    return error.message.partition(": ")[2].strip() if error else None
+
+
 def _raise_refused(context: dg.AssetExecutionContext, place: str, error: BaseException) -> None:
     """Raises the failure in words, if the disk is full or rights are missing."""
     refused = storage_refusal(error)

@@ -12,6 +12,7 @@ from opensense_okta.config.models import Organization
 from opensense_okta.orchestration import names
 from opensense_okta.orchestration.approval import approval_config
 from opensense_okta.orchestration.definitions import build_definitions
+from opensense_okta.orchestration.failures import failure_before_steps
 from opensense_okta.orchestration.notifications import notify_after_run
 from opensense_okta.orchestration.resources import LakeResource, Watcher
 from opensense_okta.storage.lake import Lake
@@ -166,7 +167,7 @@ def _failures(result: dg.ExecuteInProcessResult) -> list[str]:
             said = data.user_failure_data.description if data.user_failure_data else None
             words.append(said or _unexpected(event))
         elif event.is_job_failure and not words:
-            words.append(event.message or "the run failed")
+            words.append(failure_before_steps(event) or event.message or "the run failed")
     return words
 
 

@@ -1,7 +1,7 @@
 """The resources of every run: the lake, the organization's lock, and a watcher of its progress."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from time import monotonic
 from typing import Protocol
@@ -11,6 +11,7 @@ from pydantic import Field
 
 from opensense_okta.directories.protocol import Listener, Progress, format_progress
 from opensense_okta.orchestration import lock, names
+from opensense_okta.orchestration.failures import refusals_before_steps
 from opensense_okta.storage.lake import Lake
 
 LOG_INTERVAL = 10.0  # seconds between two lines of progress in a run's log
@@ -75,14 +76,16 @@ def build_lock(organization: str) -> dg.ResourceDefinition:
         instance.add_run_tags(run.run_id, begun)
         lake: LakeResource = getattr(context.resources, names.LAKE)
         watcher: Watcher = getattr(context.resources, names.PROGRESS)
-        locks = lake.of(organization).locks
 
         def report(words: str) -> None:
             if context.log:
                 context.log.info(words)
             watcher.show(words)
 
-        with lock.organization_lock(locks, run.run_id, waiting=report):
+        with ExitStack() as held:
+            with refusals_before_steps(instance, run.run_id, organization):
+                locks = lake.of(organization).locks
+                held.enter_context(lock.organization_lock(locks, run.run_id, waiting=report))
             for ended in lock.end_orphaned_runs(instance, locks, organization):
                 report(f"The run {ended} was killed and has been ended.")
             yield None

@@ -21,6 +21,7 @@ import dagster as dg
 from opensense_okta.config.models import Organization
 from opensense_okta.orchestration import names
 from opensense_okta.orchestration.attempts import Decision, Nothing, Resolve, decide_for_group
+from opensense_okta.orchestration.failures import failure_before_steps
 from opensense_okta.orchestration.runs import (
     CANCELED,
     FAILURE,
@@ -228,7 +229,7 @@ class _Day:
         for event in events:
             yield _of_step(self._organization.name, self._day, event, run, follows)
         if not events:
-            yield Incident(
+            yield self._failed_before_steps(run) or Incident(
                 "failed",
                 "failed killed",
                 self._day,
@@ -237,6 +238,16 @@ class _Day:
                 "read the run in Dagster's UI, and check whether the machine ran out of memory.",
                 run.run_id,
             )
+
+    def _failed_before_steps(self, run: RunFacts) -> Incident | None:
+        """The incident of a run that the disk refused its lock; None: its process was killed."""
+        of_run = self._instance.all_logs(run.run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
+        events = [entry.dagster_event for entry in of_run if entry.dagster_event]
+        said = next((words for event in events if (words := failure_before_steps(event))), None)
+        if said is None:
+            return None
+        what, _, remedy = said.partition(" What to do: ")
+        return Incident("failed", "failed before steps", self._day, what, "", remedy, run.run_id)
 
     def _local(self, moment: datetime) -> str:
         return f"{moment.astimezone(self._organization.zone):%H:%M %Z}"
