@@ -2,7 +2,11 @@
 
 from shlex import quote
 
-from opensense_okta.config.environment import dagster_home
+from opensense_okta.config.environment import (
+    EnvironmentMistake,
+    dagster_home,
+    run_days,
+)
 from opensense_okta.config.models import Organization
 from opensense_okta.config.text import plural
 from opensense_okta.directories import doctor
@@ -15,8 +19,22 @@ from opensense_okta.storage.private_files import exposed_files
 def examine_organization(organization: Organization, lake: Lake) -> list[tuple[str, CheckResult]]:
     """Each result, with the name of its directory or of the organization."""
     results = doctor.examine(organization, lake)
-    results[organization.name] += [*examine_rules(organization, lake), *_exposed_files(lake)]
+    results[organization.name] += [
+        *examine_rules(organization, lake),
+        *_exposed_files(lake),
+        *_environment(),
+    ]
     return [(name, result) for name, checks in results.items() for result in checks]
+
+
+def _environment() -> list[CheckResult]:
+    """A result if `OPENSENSE_RUN_DAYS` cannot be used: only the job that deletes logs reads it."""
+    try:
+        run_days()
+    except EnvironmentMistake as mistake:
+        says = f"{mistake.message} {mistake.impact}"
+        return [CheckResult.make("environment", "warning", says, f"What to do: {mistake.remedy}")]
+    return []
 
 
 def _exposed_files(lake: Lake) -> list[CheckResult]:

@@ -401,5 +401,8 @@ def test_secrets_and_files_that_other_users_can_read_are_named(
     assert files.message == (f"other users of this machine can read 1 file, such as {home}.")
     key.chmod(0o600)
     home.chmod(0o700)
-    names = {result.name for _, result in examine_organization(organization, acme.lake)}
-    assert not names & {"secret file", "private files"}
+    monkeypatch.setenv("OPENSENSE_RUN_DAYS", "2")
+    found = {result.name: result for _, result in examine_organization(organization, acme.lake)}
+    assert not found.keys() & {"secret file", "private files"}
+    assert "OPENSENSE_RUN_DAYS=2 is no number of days from 3 on" in found["environment"].message
+    assert found["environment"].outcome == "warning"
