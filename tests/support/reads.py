@@ -66,6 +66,9 @@ def read(
     with ReadCheckpoint(folder, okta.FILES) as spool, engine.start(folder) as connection:
         reader = okta.Reader(settings, spool, connection, None, True, listener)
         cost = asyncio.run(_read(reader, url, auth, impatience))
+        for table in TABLES:  # as a snapshot stores them
+            engine.store(connection, table, folder / f"{table}.parquet")
+            engine.view(connection, table, folder / f"{table}.parquet")
         return Read(
             rows(connection, "raw_users"),
             rows(connection, "raw_groups"),

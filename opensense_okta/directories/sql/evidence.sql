@@ -1,35 +1,45 @@
--- Counts of a snapshot of any kind, for its checks; one statement per count, to limit memory.
+-- Counts of a snapshot of any kind, for its checks; one statement per table, to limit memory.
 --
 -- tables raw_users, raw_groups, memberships        as stored
 -- set variable login = '/login';                   JSON pointers to where a profile keeps them
 -- set variable email = '/email';
 -- set variable statuses_gone = ['DEPROVISIONED'];  of users who need neither
+--
+-- A record that changed during paging may be on two pages; the newest version was kept. The ids counted as
+-- doubled are twice on one page, which is an invalid answer.
 
 create or replace temp table evidence (name varchar, count bigint);
 
-insert into evidence select 'users', count(*) from raw_users;
-insert into evidence select 'groups', count(*) from raw_groups;
-insert into evidence select 'memberships', count(*) from memberships;
+insert into evidence
+with users as (
+    select
+        id,
+        not list_contains(getvariable('statuses_gone'), coalesce(status, '')) as is_here,
+        coalesce(json_extract_string(profile, getvariable('login')), '') as login,
+        coalesce(json_extract_string(profile, getvariable('email')), '') as email
+    from raw_users
+)
+select unnest([
+    {name: 'users', count: count(*)},
+    {name: 'users_doubled', count: count(*) - count(distinct id)},
+    {name: 'logins_missing', count: count(*) filter (where is_here and trim(login) = '')},
+    {name: 'emails_malformed', count: count(*) filter (
+        where is_here and not regexp_full_match(email, '[^@\s]+@[^@\s]+\.[^@\s]+')
+    )}
+], recursive := true)
+from users;
 
--- A record that changed during paging may be on two pages; the newest version was kept. The ids counted here
--- are twice on one page, which is an invalid answer.
-insert into evidence select 'users_doubled', count(*) - count(distinct id) from raw_users;
-insert into evidence select 'groups_doubled', count(*) - count(distinct id) from raw_groups;
+insert into evidence
+select unnest([
+    {name: 'groups', count: count(*)},
+    {name: 'groups_doubled', count: count(*) - count(distinct id)}
+], recursive := true)
+from raw_groups;
 
 insert into evidence
-select 'members_unknown', count(*) from memberships where user_id not in (select id from raw_users);
-insert into evidence
-select 'groups_unknown', count(*) from memberships where group_id not in (select id from raw_groups);
-
-insert into evidence
-select 'logins_missing', count(*)
-from raw_users
-where not list_contains(getvariable('statuses_gone'), coalesce(status, ''))
-and trim(coalesce(json_extract_string(profile, getvariable('login')), '')) = '';
-insert into evidence
-select 'emails_malformed', count(*)
-from raw_users
-where not list_contains(getvariable('statuses_gone'), coalesce(status, ''))
-and not regexp_full_match(
-    coalesce(json_extract_string(profile, getvariable('email')), ''), '[^@\s]+@[^@\s]+\.[^@\s]+'
-);
+select unnest([
+    {name: 'memberships', count: count(*)},
+    {name: 'members_unknown', count: count(*) filter (where user_id not in (select id from raw_users))},
+    {name: 'groups_unknown', count: count(*) filter (where group_id not in (select id from raw_groups))}
+], recursive := true)
+from memberships;

@@ -1,6 +1,6 @@
 -- The groups in scope, of those that were listed.
 --
--- view groups_listed                               with id and name
+-- groups_listed                                    with id and name
 -- set variable scope_groups = ['Staff*'];          names with wildcards, or ids; NULL: all
 
 -- A wildcard stands for any characters; other signs mean themselves.

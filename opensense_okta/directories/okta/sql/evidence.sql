@@ -9,9 +9,13 @@
 
 -- All listed users, in scope or not.
 insert into evidence select 'users_listed', count(*) from users_youngest;
-insert into evidence select 'groups_listed', count(*) from groups_youngest;
-insert into evidence select 'groups_read', count(*) from plan where how = 'read';
-insert into evidence select 'groups_carried_over', count(*) from plan where how = 'carry';
+insert into evidence select 'groups_listed', count(*) from groups_listed;
+insert into evidence
+select unnest([
+    {name: 'groups_read', count: count(*) filter (where how = 'read')},
+    {name: 'groups_carried_over', count: count(*) filter (where how = 'carry')}
+], recursive := true)
+from plan;
 insert into evidence select 'groups_gone', count(*) from groups_gone;
 insert into evidence select 'scoped_to_groups', (getvariable('scope_groups') is not null)::bigint;
 insert into evidence select 'everyone', count(*) from groups_listed where type = 'BUILT_IN' and name = 'Everyone';
@@ -38,8 +42,12 @@ has as (
 )
 (from had except from has) union all (from has except from had);
 
-insert into evidence select 'memberships_drifted', count(*) from drift;
-insert into evidence select 'groups_drifted', count(distinct group_id) from drift;
+insert into evidence
+select unnest([
+    {name: 'memberships_drifted', count: count(*)},
+    {name: 'groups_drifted', count: count(distinct group_id)}
+], recursive := true)
+from drift;
 
 insert into evidence
 select 'statuses_unknown', count(*)

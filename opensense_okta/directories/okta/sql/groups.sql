@@ -4,7 +4,7 @@
 -- set variable groups_records = 'groups.jsonl';    full group records
 --
 -- Paging is not a snapshot (docs/okta-api.md, "Paging"): a record that changes meanwhile may come twice; the
--- newest version counts.
+-- newest version counts. The records are read twice, so that wide rows are not held in memory.
 
 create or replace temp view groups_read as
 select listing, page, captured_at, record, record.id as id
@@ -21,29 +21,22 @@ from read_json(
 )
 semi join last_attempts using (listing, attempt);
 
-create or replace temp table groups_youngest as
+-- What the plan of the read needs to know of each group.
+create or replace temp table groups_listed as
 select
     id,
     unnest(
         arg_max(
-            struct_pack(listing, page),
+            struct_pack(
+                listing, page,
+                type := record.type,
+                name := json_extract_string(record.profile, '$.name'),
+                created := try_cast(record.created as timestamptz),
+                last_membership_updated := try_cast(record."lastMembershipUpdated" as timestamptz),
+                members_count := try_cast(json_extract_string(record._embedded, '$.stats.usersCount') as bigint)
+            ),
             row(coalesce(try_cast(record."lastUpdated" as timestamptz), '-infinity'), captured_at, page)
         )
     )
 from groups_read
 group by id;
-
-create or replace temp view groups_listed as
-select
-    id,
-    record.type as type,
-    json_extract_string(record.profile, '$.name') as name,
-    json_extract_string(record.profile, '$.description') as description,
-    try_cast(record.created as timestamptz) as created,
-    try_cast(record."lastUpdated" as timestamptz) as last_updated,
-    try_cast(record."lastMembershipUpdated" as timestamptz) as last_membership_updated,
-    try_cast(json_extract_string(record._embedded, '$.stats.usersCount') as bigint) as members_count,
-    coalesce(record.profile, '{}'::json) as profile,
-    captured_at
-from groups_read
-semi join groups_youngest using (id, listing, page);

@@ -51,7 +51,19 @@ from members_found
 where user_id in (select id from users_in_scope) or user_id not in (select id from users_youngest);
 
 create or replace view raw_groups as
-from groups_listed
+select
+    id,
+    record.type as type,
+    json_extract_string(record.profile, '$.name') as name,
+    json_extract_string(record.profile, '$.description') as description,
+    try_cast(record.created as timestamptz) as created,
+    try_cast(record."lastUpdated" as timestamptz) as last_updated,
+    try_cast(record."lastMembershipUpdated" as timestamptz) as last_membership_updated,
+    try_cast(json_extract_string(record._embedded, '$.stats.usersCount') as bigint) as members_count,
+    coalesce(record.profile, '{}'::json) as profile,
+    captured_at
+from groups_read
+semi join groups_listed using (id, listing, page)
 semi join groups_in_scope using (id)
 anti join groups_gone using (id);
 
