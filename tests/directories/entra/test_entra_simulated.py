@@ -1,9 +1,10 @@
 """Reads of a simulated tenant, of more than one page, whatever goes wrong between."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import NamedTuple
 
 import pytest
 
@@ -25,7 +26,7 @@ from tests.support.reads import failure
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[Simulator]:
-    tenant = Tenant(Org.create(users=1100, groups=12, memberships=1500, day=date(2026, 11, 23)))
+    tenant = Tenant(Org.create(users=1020, groups=6, memberships=300, day=date(2026, 11, 23)))
     unhurried = Limits(units=10_000_000)  # the reader's clock does not wait, the simulator's would
     with running(Simulator(tenant, limits=unhurried)) as simulator:
         yield simulator
@@ -38,6 +39,14 @@ def entra(served: Simulator, monkeypatch: pytest.MonkeyPatch) -> Simulator:
     served.faults.clear()
     served.requests.clear()
     return served
+
+
+class OddRead(NamedTuple):
+    """A read of odd records, the fault of each listing, and what was asked for."""
+
+    found: Read
+    odd: Mapping[str, OddRecord]
+    asked: list[str]
 
 
 def settings(entra: Simulator, **more: object) -> EntraDirectory:
@@ -140,16 +149,29 @@ def test_whatever_passes_loses_nobody(entra: Simulator, tmp_path: Path, fault: F
     assert_true(read(entra, tmp_path), entra)
 
 
+ODD_IN = (r"/users\?", r"/groups\?", "/members")
+
+
+@pytest.fixture(scope="module")
+def odd_reads() -> dict[str, OddRead]:
+    """The reads of tenants of which each listing has an odd record once, by the record."""
+    return {}
+
+
 @pytest.mark.parametrize("record", ODD_RECORDS)
-@pytest.mark.parametrize("match", [r"/users\?", r"/groups\?", "/members"])
+@pytest.mark.parametrize("match", ODD_IN)
 def test_one_odd_record_costs_no_other(
-    entra: Simulator, tmp_path: Path, match: str, record: str
+    entra: Simulator, tmp_path: Path, odd_reads: dict[str, OddRead], match: str, record: str
 ) -> None:
-    odd = OddRecord(match=match, record=record)
-    entra.faults.append(odd)
-    assert_true(read(entra, tmp_path), entra)
-    assert odd.struck == 1
-    assert not [served for served in entra.requests if "odd" in served.target]
+    if record not in odd_reads:
+        odd = {place: OddRecord(match=place, record=record) for place in ODD_IN}
+        entra.faults.extend(odd.values())
+        found = read(entra, tmp_path)
+        odd_reads[record] = OddRead(found, odd, [served.target for served in entra.requests])
+    found, odd, asked = odd_reads[record]
+    assert_true(found, entra)
+    assert odd[match].struck == 1
+    assert not [target for target in asked if "odd" in target]
 
 
 @pytest.mark.parametrize(
