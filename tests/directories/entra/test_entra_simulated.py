@@ -1,6 +1,6 @@
 """Reads of a simulated tenant, of more than one page, whatever goes wrong between."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from tempfile import mkdtemp
@@ -45,7 +45,7 @@ class OddRead(NamedTuple):
     """A read of odd records, the fault of each listing, and what was asked for."""
 
     found: Read
-    odd: Mapping[str, OddRecord]
+    odd: dict[str, OddRecord]
     asked: list[str]
 
 

@@ -414,11 +414,11 @@ def virtual(
 def test_nine_tenths_of_an_enforced_limit_are_used_while_work_is_left_and_no_429(
     virtual: Callable[..., tuple[Virtual, SnapshotManifest, list[Progress]]], lake: Lake
 ) -> None:
-    org = Org.create(users=1000, groups=900, memberships=3000)
+    org = Org.create(users=330, groups=300, memberships=1000)
     pages = SmallPages(match="/api/v1/users", limit=1)
-    watched, manifest, _ = virtual(org, Limits(users=300, groups=250), pages)
+    watched, manifest, _ = virtual(org, Limits(users=100, groups=83), pages)
     assert {served.status for served in watched.served} == {200}
-    for bucket, limit in (("users", 300), ("groups", 250)):
+    for bucket, limit in (("users", 100), ("groups", 83)):
         times = [served.at for served in watched.served if served.bucket == bucket]
         minutes = (times[-1] - times[0]) / 60
         assert minutes > 2.5

@@ -78,14 +78,14 @@ def test_the_official_client_lists_users_groups_and_members_completely() -> None
         def get_allowed_hosts_validator(self) -> AllowedHostsValidator:
             return AllowedHostsValidator(["127.0.0.1"])
 
-    tenant = Tenant(Org.create(users=120, groups=24, memberships=400, day=date(2026, 11, 23)))
+    tenant = Tenant(Org.create(users=24, groups=12, memberships=60, day=date(2026, 11, 23)))
     truth = tenant.truth()
 
     user_options = UsersRequestBuilder.UsersRequestBuilderGetQueryParameters(
-        select=["id", "displayName", "accountEnabled"], top=10
+        select=["id", "displayName", "accountEnabled"], top=2
     )
     group_options = GroupsRequestBuilder.GroupsRequestBuilderGetQueryParameters(top=2)
-    member_options = MembersRequestBuilder.MembersRequestBuilderGetQueryParameters(top=50)
+    member_options = MembersRequestBuilder.MembersRequestBuilderGetQueryParameters(top=5)
 
     async def read(url: str, connections: httpx.AsyncClient) -> None:
         provider = BaseBearerTokenAuthenticationProvider(Token(url))
