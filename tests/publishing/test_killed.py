@@ -3,8 +3,6 @@
 `killing.py` does the killing. Afterwards every lake is looked at, and the next sync goes over it.
 """
 
-import subprocess
-import sys
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,18 +13,18 @@ import pytest
 from opensense_okta.publishing.published import published
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
-from tests.support.killing import acme, put_out
+from tests.support.killing import acme, files, kill_everywhere, killed_at, put_out
 from tests.support.lakes import copied
 from tests.support.stored import DAY, group, store, user
 
 pytestmark = pytest.mark.slow
 
-REPOSITORY = Path(__file__).parents[2]
 YESTERDAY, TOMORROW = DAY - timedelta(days=1), DAY + timedelta(days=1)
 EXPORTS = ("people.csv", "people.changes.csv", "people.csv.sha256")
 STAFF = {YESTERDAY: "abcdef", DAY: "abcdefg", TOMORROW: "bcdefgh"}
 
 Content = dict[str, list[tuple[Any, ...]]]
+_contents: dict[bytes, Content] = {}  # of files that have been read
 
 
 class Killed(NamedTuple):
@@ -40,11 +38,13 @@ class Story(NamedTuple):
     """What undisturbed lakes hold, and the lakes in which today was killed.
 
     Attributes:
+        begin: yesterday is published, and today is resolved.
         content: of the database of each day.
         after_a_gap: of tomorrow's, when today was never published.
         exports: of today.
     """
 
+    begin: Lake
     content: dict[date, Content]
     after_a_gap: Content
     exports: list[bytes]
@@ -70,12 +70,18 @@ def sync(lake: Lake, day: date) -> None:
 
 def content(lake: Lake) -> Content:
     """Every table of the published database but `publication`, whose id and time are of one lake."""
-    with duckdb.connect(str(lake.database), read_only=True) as connection:
-        tables = connection.execute(
-            "select schema_name || '.' || table_name from duckdb_tables()"
-            " where table_name <> 'publication' order by all"
-        ).fetchall()
-        return {name: connection.table(name).order("all").fetchall() for (name,) in tables}
+    assert not lake.database.with_name(f"{lake.database.name}.wal").exists()
+    database = lake.database.read_bytes()
+    if database not in _contents:
+        with duckdb.connect(str(lake.database), read_only=True) as connection:
+            tables = connection.execute(
+                "select schema_name || '.' || table_name from duckdb_tables()"
+                " where table_name <> 'publication' order by all"
+            ).fetchall()
+            _contents[database] = {
+                name: connection.table(name).order("all").fetchall() for (name,) in tables
+            }
+    return _contents[database]
 
 
 def exports(lake: Lake) -> list[bytes]:
@@ -103,18 +109,8 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     seen[DAY], exported = content(whole), exports(whole)
     sync(whole, TOMORROW)
     seen[TOMORROW] = content(whole)
-    command = [sys.executable, "-m", "tests.support.killing"]
-    told = subprocess.run(
-        [*command, str(base.scratch.parent), str(root / "tries"), str(DAY)],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=REPOSITORY,
-    ).stdout
-    found = [line.split("\t") for line in told.splitlines()]
-    found.sort(key=lambda words: int(Path(words[0]).name))  # two are killed at once
-    killed = [Killed(Lake(Path(where), "acme"), about_to) for where, about_to in found]
-    return Story(seen, content(gap), exported, killed)
+    killed = [Killed(*left) for left in kill_everywhere(base, root / "tries", DAY)]
+    return Story(base, seen, content(gap), exported, killed)
 
 
 def test_whenever_publishing_is_killed_one_directory_is_published_and_whole(story: Story) -> None:
@@ -129,12 +125,20 @@ def test_whenever_publishing_is_killed_one_directory_is_published_and_whole(stor
     assert set(days[story.moved :]) == {DAY}
 
 
+def test_each_lake_has_the_files_that_a_killed_process_leaves(story: Story, tmp_path: Path) -> None:
+    steps = [about_to for _, about_to in story.killed]
+    for about_to in ("run publish.sql", "os.rename .directory.duckdb.…"):
+        step = steps.index(about_to)
+        killed = killed_at(step + 1, story.begin, tmp_path / str(step), DAY)
+        assert files(killed) == files(story.killed[step].lake)
+
+
 def test_the_steps_are_those_that_count(story: Story) -> None:
     renamed = [about_to.removeprefix("os.rename ") for _, about_to in story.killed]
     for file in (
-        "resolved/date=2026-11-23/…/.changes.parquet.…",
+        ".changes.…",
         "resolved/date=2026-11-23/.judgement.json.…",
-        "identities/.date=2026-11-23.parquet.…",
+        ".ledger.…",
         ".published.json.…",
         ".directory.duckdb.…",
         "resolved/date=2026-11-23/.published.json.…",

@@ -1,16 +1,18 @@
-"""Publishes a day again and again, each time killed a step later, until nothing is left to kill.
+"""Publishes a day as a process that is killed at every step, one after another.
 
-A process of its own: it has everything imported and no database open, so that a fork of it is cheap and
-safe. Before each step that changes something on disk, and between DuckDB's statements, the fork may
-be killed as by `kill -9`: nothing is flushed, and nobody cleans up.
+What `kill -9` leaves at a step is what is on disk at that moment: nothing is flushed, and nobody cleans up.
+So one run is enough: before each step that changes something on disk, and between DuckDB's statements,
+the lake is copied. `killed_at` really kills, so that a test can compare.
 """
 
+import json
 import os
 import re
+import shutil
 import signal
 import sys
+from collections.abc import Callable
 from datetime import date
-from itertools import count
 from pathlib import Path
 
 from opensense_okta.config.models import Organization
@@ -24,7 +26,6 @@ CHANGING = {"os.rename", "os.remove", "os.chmod", "os.mkdir", "os.rmdir"}
 SCRATCH = ".spill-"  # DuckDB's own, which nobody else reads
 STATEMENTS = ("changes.sql", "losses.sql", "given.sql", "people_history.sql", "publish.sql")
 RANDOM = re.compile(r"[0-9a-f]{8,}|(?<=\.export-).*")
-AT_ONCE = 2
 
 
 def acme() -> Organization:
@@ -48,8 +49,8 @@ def put_out(lake: Lake, day: date) -> None:
     write_report(acme(), lake, day)
 
 
-def kill_at(step: int, lake: Lake) -> None:
-    """Lets this process be killed at the step, and say on stdout what it was about to do.
+def _at_each_step(lake: Lake, happens: Callable[[int, str], None]) -> None:
+    """Lets something happen in this process before each step, with its number and what is about to happen.
 
     Each rename and each run of SQL is a step; of the other changes each kind is one, as what they leave
     on disk is there when the next rename is killed.
@@ -64,9 +65,7 @@ def kill_at(step: int, lake: Lake) -> None:
         if kind in steps:
             return
         steps.add(kind)
-        if len(steps) == step:
-            os.write(1, f"{lake.scratch.parent}\t{about_to}\n".encode())
-            os.kill(os.getpid(), signal.SIGKILL)
+        happens(len(steps), about_to)
 
     sys.addaudithook(hook)
 
@@ -90,35 +89,58 @@ def _writes(flags: object) -> bool:
     return isinstance(flags, int) and bool(flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
 
 
-def kill_everywhere(base: Lake, root: Path, day: date) -> None:
-    """Kills publishing at every step, each time in a copy of the lake of its own."""
-    running: list[int] = []
-    for step in count(1):
-        running.append(_killed_at(step, copied(base, root / f"{step}"), day))
-        if len(running) == AT_ONCE and not _was_killed(running.pop(0)):
-            break
-    for process in running:
-        _was_killed(process)
+def kill_everywhere(base: Lake, root: Path, day: date) -> list[tuple[Lake, str]]:
+    """The lakes that publishing leaves when it is killed at each step, with what it was about to do."""
+    lake, told = copied(base, root / "run"), root / "steps"
+
+    def copy(step: int, about_to: str) -> None:
+        shutil.copytree(lake.scratch.parent, root / f"{step}")
+        with told.open("a") as steps:
+            steps.write(f"{about_to}\n")
+
+    assert not _forked(lake, day, copy), "publishing failed by itself"
+    steps = enumerate(told.read_text().splitlines(), start=1)
+    return [(Lake(root / f"{step}", lake.organization), about_to) for step, about_to in steps]
 
 
-def _killed_at(step: int, lake: Lake, day: date) -> int:
+def killed_at(step: int, base: Lake, root: Path, day: date) -> Lake:
+    """The lake that publishing leaves when it is killed at a step."""
+    lake = copied(base, root)
+
+    def kill(reached: int, _about_to: str) -> None:
+        if reached == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    status = _forked(lake, day, kill)
+    assert os.WIFSIGNALED(status)
+    assert os.WTERMSIG(status) == signal.SIGKILL
+    return lake
+
+
+def _forked(lake: Lake, day: date, happens: Callable[[int, str], None]) -> int:
+    """Publishes in a fork, which has a hook that cannot be removed; returns how it ended."""
     process = os.fork()
     if not process:
-        kill_at(step, lake)
-        put_out(lake, day)
-        os._exit(0)
-    return process
+        status = 1
+        try:
+            _at_each_step(lake, happens)
+            put_out(lake, day)
+            status = 0
+        finally:
+            os._exit(status)
+    return os.waitpid(process, 0)[1]
 
 
-def _was_killed(process: int) -> bool:
-    """Waits for a fork; whether it was killed, and did not come to its end."""
-    _, status = os.waitpid(process, 0)
-    killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
-    if not killed and status:
-        sys.exit("publishing failed by itself")
-    return killed
+def files(lake: Lake) -> dict[str, int | list[str]]:
+    """The size of each file, by its name without what is random in it; of JSON the keys.
 
-
-if __name__ == "__main__":
-    data, tries, of = sys.argv[1:]
-    kill_everywhere(Lake(Path(data), "acme"), Path(tries), date.fromisoformat(of))
+    Raises:
+        JSONDecodeError: a state file is not complete.
+    """
+    return {
+        RANDOM.sub("…", str(path.relative_to(lake.scratch))): (
+            list(json.loads(path.read_text())) if path.suffix == ".json" else path.stat().st_size
+        )
+        for path in lake.scratch.rglob("*")
+        if path.is_file()
+    }
