@@ -9,7 +9,6 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -24,6 +23,7 @@ from opensense_okta.resolution.changes import Difference
 from opensense_okta.simulator.entra.faults import make_fault as entra_fault
 from opensense_okta.simulator.okta.faults import make_fault as okta_fault
 from opensense_okta.storage.lake import Lake
+from tests.support.events import keep_events_in_memory
 from tests.support.lakes import copied
 from tests.support.place import Place
 from tests.support.three_directories import (
@@ -588,34 +588,34 @@ def test_what_is_within_the_limits_is_published(monday: Monday, name: str) -> No
 
 
 def test_a_company_that_really_shrinks_is_held_and_let_through_by_command(
-    monday: Monday, tmp_path: Path
+    monday: Monday, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with working(monday.place) as company:
-        today = company.organization.today(datetime.now(UTC))
-        yesterday = today - timedelta(days=1)
-        company.settings["first_day"] = str(yesterday)
+    with working(monday.place) as company, company.evening_of(TUESDAY):
         place = Place(tmp_path, company.okta)
+        keep_events_in_memory(place.home)
         settings = {name: value for name, value in company.settings.items() if name != "name"}
         file = place.home / "organizations" / "acme.yaml"
         file.write_text(json.dumps(settings))  # which is YAML, too
-        company.sync(place.lake, yesterday)
+        copied(Lake(monday.root / "monday", "acme"), place.lake.root)
         before = digest(place.lake)
         leaving(30)(company)
-        company.org.day = today
+        company.org.advance(TUESDAY)
         company.export_hr()
 
-        held = place.run("sync", "acme")
-        assert held.returncode == 3, held.stdout + held.stderr
-        assert "22 of 88 active people (25.0 %) are gone" in held.stdout
-        assert f"opensense-okta approve acme --date {today} --by YOUR_NAME" in held.stdout
+        held = place.run_here(capfd, "sync", "acme")
+        assert held.status == 3, held.out + held.err
+        assert "22 of 88 active people (25.0 %) are gone" in held.out
+        assert f"opensense-okta approve acme --date {TUESDAY} --by YOUR_NAME" in held.out
         assert digest(place.lake) == before
 
-        numbers_seen = ["--yes", "--removed", "22", "--removed-memberships", "42"]
-        approved = place.run("approve", "acme", "--date", str(today), "--by", "Eve", *numbers_seen)
-        assert approved.returncode == 0, approved.stdout + approved.stderr
+        seen = ["--yes", "--removed", "22", "--removed-memberships", "42"]
+        approved = place.run_here(
+            capfd, "approve", "acme", "--date", str(TUESDAY), "--by", "Eve", *seen
+        )
+        assert approved.status == 0, approved.out + approved.err
     now = published(place.lake)
     assert now is not None
-    assert (now.day, now.approved_by) == (today, "Eve")
+    assert (now.day, now.approved_by) == (TUESDAY, "Eve")
     assert answer(place.lake, f"{ACTIVE_IN}'okta'") == 75 - 22
 
 

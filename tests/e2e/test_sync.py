@@ -1,6 +1,5 @@
 """The command `sync` in a process of its own, as an operator or a newcomer meets it."""
 
-import json
 import os
 import pty
 import re
@@ -107,12 +106,12 @@ def test_no_secret_is_stored_and_no_name_where_dagster_keeps_what_everybody_sees
 
 
 def test_a_wrong_token_ends_with_1_says_what_to_do_and_leaves_what_is_published(
-    place: Place, run_id: str
+    place: Place, run_id: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     before = content(place.lake.database)
-    ended = place.run("sync", "acme", "--json", ACME_TOKEN="0" * 42)
-    assert ended.returncode == 1
-    document = json.loads(ended.stdout)
+    ended = place.run_here(capfd, "sync", "acme", "--json", ACME_TOKEN="0" * 42)
+    assert ended.status == 1
+    document = ended.document
     (failure,) = document["failures"]
     for words in (
         "Okta does not accept the API token: it is invalid, expired or revoked",
@@ -125,9 +124,9 @@ def test_a_wrong_token_ends_with_1_says_what_to_do_and_leaves_what_is_published(
     assert place.status(document["run_id"]) is FAILURE
     assert place.status(document["resolve_run_id"]) is SUCCESS
     assert document["directories"]["okta"]["read_now"] is False
-    assert run_id not in ended.stdout
+    assert run_id not in ended.out
     assert content(place.lake.database) == before
-    assert "0" * 42 not in ended.stdout + ended.stderr
+    assert "0" * 42 not in ended.out + ended.err
 
 
 @pytest.mark.usefixtures("first")

@@ -78,7 +78,7 @@ def until(happens: Callable[[], object], *, seconds: float = 200) -> None:
     end = time.monotonic() + seconds
     while not happens():
         assert time.monotonic() < end
-        time.sleep(0.05)
+        time.sleep(0.2)
 
 
 @dataclass

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from opensense_okta.simulator.entra.tenant import Tenant
 from opensense_okta.simulator.okta.limits import Limits
 from opensense_okta.simulator.okta.server import Simulator as OktaSimulator
 from opensense_okta.simulator.serving import running
+from tests.support.commands import Ended, run_command
 
 ARCHIVE = Path(__file__).parents[1] / "fixtures" / "lake_0_1.tar.xz"
 LAST_DAY, NEXT_DAY = date(2026, 11, 22), date(2026, 11, 23)
@@ -42,20 +42,6 @@ SECRETS = {
 }
 
 Rows = list[dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended, and what it printed."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> Any:  # noqa: ANN401 - JSON
-        """The JSON document that it printed."""
-        return json.loads(self.out)
 
 
 @dataclass(frozen=True)
@@ -93,12 +79,7 @@ class LeftBehind:
 
     def run(self, *arguments: str) -> Ended:
         """Runs a command to its end, in this process, so that its clock can be set."""
-        (command,) = entry_points(group="console_scripts", name="opensense-okta")
-        self.capture.readouterr()
-        with pytest.raises(SystemExit) as end:
-            command.load()(arguments)
-        printed = self.capture.readouterr()
-        return Ended(int(end.value.code or 0), printed.out, printed.err)
+        return run_command(self.capture, *arguments)
 
     @contextmanager
     def instance(self) -> Iterator[dg.DagsterInstance]:

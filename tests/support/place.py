@@ -1,4 +1,4 @@
-"""Where an operator works: a DAGSTER_HOME, a lake, and the real commands in processes of their own."""
+"""Where an operator works: a DAGSTER_HOME, a lake, and the real commands, in processes or here."""
 
 import os
 import subprocess
@@ -9,9 +9,11 @@ from pathlib import Path
 from unittest import mock
 
 import dagster as dg
+import pytest
 
 from opensense_okta.simulator.okta.server import TOKEN, Simulator
 from opensense_okta.storage.lake import Lake
+from tests.support.commands import Ended, run_command
 from tests.support.home import make_home
 
 COMMANDS = Path(sys.executable).parent
@@ -48,6 +50,12 @@ class Place:
             check=False,
             cwd="/",
         )
+
+    def run_here(
+        self, capture: pytest.CaptureFixture[str], *arguments: str, **environment: str
+    ) -> Ended:
+        """Runs a command to its end in this process."""
+        return run_command(capture, *arguments, environment={**self.environment, **environment})
 
     @contextmanager
     def instance(self) -> Iterator[dg.DagsterInstance]:

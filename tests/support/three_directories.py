@@ -159,7 +159,7 @@ class Company:
 
     def sync(self, lake: Lake, day: date) -> Synced:
         """Reads every directory on that day, resolves what there is, and publishes it."""
-        with self._evening_of(day):
+        with self.evening_of(day):
             errors = self.read(lake, day)
             resolve(self.organization, day, lake)
             try:
@@ -173,7 +173,7 @@ class Company:
         self.export_hr()
         organization, errors = self.organization, {}
         run = Run(id=f"run of {day}", attempt_group=f"run of {day}")
-        with self._evening_of(day):
+        with self.evening_of(day):
             for directory in organization.directories:
                 try:
                     take_snapshot(organization, directory, day, lake, run, lambda _progress: None)
@@ -181,7 +181,8 @@ class Company:
                     errors[directory] = error
         return errors
 
-    def _evening_of(self, day: date) -> Any:  # noqa: ANN401 - time_machine's own class has no public name
+    def evening_of(self, day: date) -> Any:  # noqa: ANN401 - time_machine's own class has no public name
+        """Travels to the hour at which a day is synced."""
         return time_machine.travel(datetime.combine(day, time(), UTC) - TEN_BEFORE)
 
     def export_hr(self) -> None:
