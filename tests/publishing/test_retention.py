@@ -1,7 +1,7 @@
 """What retention removes, and what it never does."""
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -45,19 +45,25 @@ def put_out(lake: Lake, day: date, *users: str) -> None:
     publish(organization(), lake, day)
 
 
+FourDays = Mapping[date, Path]
+
+
 @pytest.fixture(scope="module")
-def four_days(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The root of a lake of which four days in a row have been published."""
+def four_days(tmp_path_factory: pytest.TempPathFactory) -> FourDays:
+    """Four days in a row are published: the root of the lake as it was after each."""
     root = tmp_path_factory.mktemp("four days")
+    after = {}
     for day in ago(3, 2, 1, 0):
-        put_out(Lake(root, "acme"), day)
-    return root
+        put_out(Lake(root / "lake", "acme"), day)
+        after[day] = root / f"after {day}"
+        shutil.copytree(root / "lake", after[day])
+    return after
 
 
 @pytest.fixture
-def kept(four_days: Path, tmp_path: Path) -> Lake:
-    """The same lake, as of a test's own."""
-    shutil.copytree(four_days, tmp_path / "kept")
+def kept(four_days: FourDays, tmp_path: Path) -> Lake:
+    """A lake of which four days in a row have been published."""
+    shutil.copytree(four_days[DAY], tmp_path / "kept")
     return Lake(tmp_path / "kept", "acme")
 
 
@@ -216,21 +222,25 @@ def files(folder: Path) -> list[str]:
     )
 
 
-def export_days(lake: Lake, to: Organization, *days: date) -> None:
-    """The days are read, published and exported."""
+def published_on(lake: Lake, four_days: FourDays, *days: date) -> Iterator[date]:
+    """Publishes one day after another: the files of a lake on which that was done."""
     for day in days:
-        read(lake, [day])
-        resolve(to, day, lake)
-        publish(to, lake, day)
-        export_published(to, lake, day)
+        shutil.copytree(four_days[day], lake.scratch.parent, dirs_exist_ok=True)
+        yield day
+
+
+def export_days(lake: Lake, four_days: FourDays, to: Organization, *days: date) -> None:
+    """The days are published and exported."""
+    for day in published_on(lake, four_days, *days):
+        assert export_published(to, lake, day)
 
 
 @pytest.mark.parametrize(
     "path", ["exports/{date}/people.csv", "exports/people-{date}.csv", "to/{date}/a[1]/{date}.csv"]
 )
-def test_dated_exports_go_with_their_days(lake: Lake, path: str) -> None:
+def test_dated_exports_go_with_their_days(lake: Lake, four_days: FourDays, path: str) -> None:
     acme, first = exporting(path), path.partition("/")[0]
-    export_days(lake, acme, *ago(3, 2, 1))
+    export_days(lake, four_days, acme, *ago(3, 2, 1))
     before = files(lake.scratch / first)
     assert len(before) == 12
     removed = cleared(lake, days=1, of=acme)
@@ -240,18 +250,17 @@ def test_dated_exports_go_with_their_days(lake: Lake, path: str) -> None:
     assert cleared(lake, days=1, of=acme) == Removed()
 
 
-def test_the_last_export_stays_however_old_it_is(lake: Lake) -> None:
+def test_the_last_export_stays_however_old_it_is(lake: Lake, four_days: FourDays) -> None:
     acme = exporting("exports/{date}/people.csv")
-    export_days(lake, acme, *ago(3))
-    for day in ago(2, 1, 0):
-        put_out(lake, day)
+    export_days(lake, four_days, acme, *ago(3))
+    assert list(published_on(lake, four_days, *ago(2, 1, 0))) == list(ago(2, 1, 0))
     assert cleared(lake, days=1, later=30, of=acme).exports == ()
     assert (lake.scratch / "exports" / str(ago(3)[0]) / "people.csv").exists()
 
 
-def test_only_the_files_of_an_export_go(lake: Lake) -> None:
+def test_only_the_files_of_an_export_go(lake: Lake, four_days: FourDays) -> None:
     acme = exporting("exports/{date}/people.csv")
-    export_days(lake, acme, *ago(3, 2, 1))
+    export_days(lake, four_days, acme, *ago(3, 2, 1))
     others = [
         lake.scratch / "exports" / str(ago(3)[0]) / "notes.txt",
         lake.scratch / "exports" / "2026-99-99" / "people.csv",
@@ -267,20 +276,20 @@ def test_only_the_files_of_an_export_go(lake: Lake) -> None:
 @pytest.mark.parametrize(
     "url", ["{folder}/{{date}}/people.csv", "file://{folder}/{{date}}/people.csv"]
 )
-def test_exports_elsewhere_stay(lake: Lake, tmp_path: Path, url: str) -> None:
+def test_exports_elsewhere_stay(lake: Lake, four_days: FourDays, tmp_path: Path, url: str) -> None:
     folder = tmp_path / "elsewhere"
     acme = exporting(url.format(folder=folder))
-    export_days(lake, acme, *ago(3, 2, 1))
+    export_days(lake, four_days, acme, *ago(3, 2, 1))
     before = files(folder)
     assert cleared(lake, days=1, of=acme).exports == ()
     assert files(folder) == before != []
 
 
-def test_exports_behind_a_link_stay(lake: Lake, tmp_path: Path) -> None:
+def test_exports_behind_a_link_stay(lake: Lake, four_days: FourDays, tmp_path: Path) -> None:
     acme = exporting("exports/{date}/people.csv")
     (tmp_path / "elsewhere").mkdir()
     (lake.scratch / "exports").symlink_to(tmp_path / "elsewhere")
-    export_days(lake, acme, *ago(3, 2, 1))
+    export_days(lake, four_days, acme, *ago(3, 2, 1))
     assert cleared(lake, days=1, of=acme).exports == ()
     assert len(files(tmp_path / "elsewhere")) == 12
 
