@@ -227,7 +227,8 @@ def test_the_page_loads_nothing_and_runs_nothing(lake: Lake) -> None:
         (name, value) for element in page.iter() for name, value in element.attrib.items()
     }
     assert not [name for name, _ in attributes if name.startswith("on") or name == "src"]
-    assert {value for name, value in attributes if name == "href"} <= {"#guards"}
+    places = {f"#{value}" for name, value in attributes if name == "id"}
+    assert {value for name, value in attributes if name == "href"} <= places
     style = "".join(text(element) for element in page.iter("style"))
     inline = "".join(value for name, value in attributes if name == "style")
     assert not [word for word in ("url(", "@import", "http", "<") if word in style + inline]
@@ -569,6 +570,11 @@ def test_guards_are_shown_with_their_numbers_the_worst_first(lake: Lake) -> None
         "removed ✓ passed 6 of 200 went.",
     ]
     assert tiles(page)["Checks and guards"] == "2 to look at"
+    (folded,) = section(page, "guards").findall(".//details")
+    assert [text(line) for line in folded.iter("summary")] == ["✓ passed 1 guard"]
+    assert [text(item) for item in folded.findall(".//li")] == ["removed ✓ passed 6 of 200 went."]
+    (tile,) = [link for link in page.iter("a") if text(link) == "2"]
+    assert tile.get("href") == "#guards"
 
 
 def test_a_judgement_of_other_tables_than_the_published_ones_is_not_shown(lake: Lake) -> None:
