@@ -1,5 +1,6 @@
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -85,6 +86,18 @@ def no_disk_sync() -> Iterator[None]:
     """Nothing waits for the disk: tests kill processes, never the machine."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda _descriptor: None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_dagster_storage() -> Iterator[None]:
+    """Dagster's storage compiles a query once, in the tests that use Dagster."""
+    if "dagster" not in sys.modules:
+        yield
+        return
+    from tests.support.dagster_storage import kept_engines  # noqa: PLC0415 - it imports Dagster
+
+    with kept_engines():
         yield
 
 
