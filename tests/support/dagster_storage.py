@@ -15,7 +15,7 @@ from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from dagster._core.storage.runs.sqlite import sqlite_run_storage
 from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
 from sqlalchemy import Engine, create_engine
-from sqlalchemy.pool import Pool
+from sqlalchemy.pool import NullPool
 
 
 @contextmanager
@@ -30,14 +30,15 @@ def kept_engines() -> Iterator[None]:
         return read(config)
 
     @cache
-    def engine(url: str, pool: type[Pool], timeout: float | None) -> Engine:
+    def engine(url: str, timeout: float | None) -> Engine:
         arguments = {} if timeout is None else {"timeout": timeout}
-        return create_engine(url, poolclass=pool, connect_args=arguments)
+        return create_engine(url, poolclass=NullPool, connect_args=arguments)
 
     def kept_engine(
-        url: str, poolclass: type[Pool], connect_args: dict[str, float] | None = None
+        url: str, poolclass: type[NullPool], connect_args: dict[str, float] | None = None
     ) -> Engine:
-        return engine(url, poolclass, (connect_args or {}).get("timeout"))
+        del poolclass
+        return engine(url, (connect_args or {}).get("timeout"))
 
     with pytest.MonkeyPatch.context() as patch:
         for module in (sqlite_event_log, sqlite_run_storage, sqlite_schedule_storage):

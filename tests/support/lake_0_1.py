@@ -7,13 +7,16 @@ simulators listen on the ports of then, one test at a time on a machine.
 import importlib
 import json
 import os
+import shutil
 import tarfile
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import dagster as dg
@@ -40,6 +43,8 @@ SECRETS = {
     "CEDAR_OKTA_API_TOKEN": "simulator-token",
     "DOGWOOD_OKTA_API_TOKEN": "simulator-token",
 }
+
+_temporary = TemporaryDirectory(prefix="lake-0-1-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT"))
 
 Rows = list[dict[str, Any]]
 
@@ -135,19 +140,27 @@ class LeftBehind:
 def left_behind(
     root: Path, monkeypatch: pytest.MonkeyPatch, capture: pytest.CaptureFixture[str]
 ) -> Iterator[LeftBehind]:
-    """Unpacks the archive, and lets the environment lead there; on a machine one test at a time."""
+    """Copies what is unpacked, and lets the environment lead there; on a machine one test at a time."""
     for name in ("OPENSENSE_DATA", "OPENSENSE_ORGANIZATIONS"):
         monkeypatch.delenv(name, raising=False)
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)
-    with tarfile.open(ARCHIVE) as archive:
-        archive.extractall(root, filter="tar")
+    shutil.copytree(_unpacked(), root, dirs_exist_ok=True)
     place = LeftBehind(root / "opensense", capture)
     monkeypatch.setenv("DAGSTER_HOME", str(place.root / "dagster_home"))
     umask = os.umask(0o077)
     with FileLock(Path(tempfile.gettempdir()) / f"opensense-port-{ACME_OKTA}.lock"):
         yield place
     os.umask(umask)
+
+
+@cache
+def _unpacked() -> Path:
+    """The archive's content, for copies."""
+    folder = Path(_temporary.name)
+    with tarfile.open(ARCHIVE) as archive:
+        archive.extractall(folder, filter="tar")
+    return folder
 
 
 def load_definitions() -> dg.Definitions:
