@@ -129,12 +129,11 @@ def memory_in_use(connection: duckdb.DuckDBPyConnection) -> float:
 
 def store(connection: duckdb.DuckDBPyConnection, table: str, path: Path) -> int:
     """Writes a table or view to a Parquet file and returns the number of its rows."""
-    connection.execute(
+    counted = connection.execute(
         "copy (from query_table($table)) to $path"
         f" (format parquet, {COMPRESSION}, row_group_size {ROWS_PER_GROUP})",
         {"table": table, "path": str(path)},
-    )
-    counted = connection.read_parquet(str(path)).aggregate("count(*)").fetchall()
+    ).fetchall()
     return int(counted[0][0])
 
 

@@ -64,16 +64,21 @@ Line = tuple[int, str]
 
 def lines_of(name: str, texts: Iterable[str], seen: Seen) -> Iterator[Line]:
     """The lines of a text that is read in pieces; `seen` gets their number."""
-    number, rest = 0, ""
+    number = 0
+    rest: list[
+        str
+    ] = []  # pieces of a line that has not ended, joined once: a long line takes linear time
     for text in texts:
-        lines = list(io.StringIO(rest + text, newline=""))
-        rest = "" if lines[-1].endswith(("\n", "\r")) else lines.pop()
-        if len(rest) > LONGEST_ROW:
+        rest.append(text)
+        if "\n" in text or "\r" in text:
+            lines = list(io.StringIO("".join(rest), newline=""))
+            rest = [] if lines[-1].endswith(("\n", "\r")) else [lines.pop()]
+            yield from enumerate(lines, number + 1)
+            seen.lines = number = number + len(lines)
+        if sum(map(len, rest)) > LONGEST_ROW:
             raise csv_errors.long_row(name, number + 1)
-        yield from enumerate(lines, number + 1)
-        seen.lines = number = number + len(lines)
     if rest:
-        yield number + 1, rest
+        yield number + 1, "".join(rest)
 
 
 class Rows:
