@@ -17,6 +17,9 @@ STANDARD_ATTRIBUTES = (
 # fmt: on
 """The attributes every organization has: SCIM's (RFC 7643), in snake_case."""
 
+OTHER_COLUMNS = ("person_id", "manager_id", "directories", "accounts")
+"""Columns of `people` that no directory provides: exported only if the organization file lists them."""
+
 ATTRIBUTES = tuple(name for name in STANDARD_ATTRIBUTES if name != "active")
 """Texts or lists of texts. `active` is boolean and follows from the account's status."""
 
@@ -101,7 +104,7 @@ def mapping(directory: Directory, known: Sequence[str] = ATTRIBUTES) -> list[Map
     if isinstance(directory, CsvDirectory):
         table: Mapping[str, tuple[Fields, ...]] = {name: ((name,),) for name in known}
     else:
-        table = ENTRA if isinstance(directory, EntraDirectory) else OKTA
+        table = {"okta": OKTA, "entra": ENTRA}[directory.kind]
     declared = {name: ((field,),) for name, field in directory.attributes.items()}
     return [
         Mapped(attribute, position, fields[0], fields[1] if len(fields) > 1 else None)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 
-from opensense_okta.config.attributes import STANDARD_ATTRIBUTES
+from opensense_okta.config.attributes import OTHER_COLUMNS, STANDARD_ATTRIBUTES
 from opensense_okta.config.file_url import url_mistake
 from opensense_okta.config.text import did_you_mean
 from opensense_okta.config.yaml_file import Finding, Location
@@ -137,7 +137,7 @@ def _export(data: dict[str, object], directories: dict[str, object]) -> Iterator
     """Settings of the CSV export that are not possible."""
     at: Location = ("publish", "csv")
     export = _section(data, *map(str, at))
-    known = (*_attributes(data, directories), "person_id", "manager_id", "directories", "accounts")
+    known = (*_attributes(data, directories), *OTHER_COLUMNS)
     columns = _list(export.get("columns")) if "columns" in export else list(known)
     for position, name in enumerate(_list(export.get("columns"))):
         if isinstance(name, str) and name.strip() and name not in known:

@@ -3,9 +3,10 @@
 To add a kind:
 
 1. a folder beside `okta/`, with a reader, checks and a doctor;
-2. a settings model in `config/models.py`, and a column of attributes in `config/attributes.py`;
-3. a line in `kinds.py`;
-4. its checks in `snapshot_checks.py`.
+2. a settings model in `config/directory_models.py`, and rules between its keys in `config/consistency.py`;
+3. its fields and its active statuses in `config/attributes.py`;
+4. a line in `kinds.py`;
+5. its checks in `snapshot_checks.py`.
 """
 
 from collections.abc import Awaitable, Callable

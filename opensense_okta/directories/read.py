@@ -28,12 +28,11 @@ from opensense_okta.directories.protocol import Listener, PreviousSnapshot
 from opensense_okta.directories.snapshot import SnapshotManifest, newest_snapshot
 from opensense_okta.storage import engine
 from opensense_okta.storage.files import make_private_dir
-from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.lake import PAGES_KEPT, Lake
 from opensense_okta.storage.partition import Partition, StagedPartition
 from opensense_okta.storage.state_files import StateFileDamaged, read_state, write_state
 from opensense_okta.storage.store import ABSENT
 
-OPEN_FOR = timedelta(minutes=60)
 OPEN = "open.json"
 
 READ_AFTER_MIDNIGHT = timedelta(hours=2)
@@ -187,7 +186,7 @@ def _open_snapshot(
             continue
         same = (opened.settings, opened.before) == (wanted.settings, wanted.before)
         enough = opened.full or not wanted.full
-        if same and enough and now - opened.started < OPEN_FOR:
+        if same and enough and now - opened.started < PAGES_KEPT:
             found.append((staged, opened))
     youngest = max(found, key=lambda pair: pair[1].started, default=None)
     if youngest is not None:

@@ -12,16 +12,13 @@ from pathlib import Path
 import duckdb
 from duckdb import ColumnExpression, ConstantExpression, Expression, FunctionExpression
 
-from opensense_okta.config.attributes import STANDARD_ATTRIBUTES, attributes
+from opensense_okta.config.attributes import OTHER_COLUMNS, STANDARD_ATTRIBUTES, attributes
 from opensense_okta.config.models import Organization
 from opensense_okta.publishing.exports.errors import ExportFailed
 from opensense_okta.publishing.exports.state import DeliveredExport
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake
 from opensense_okta.storage.sql import Sql
-
-OTHER_COLUMNS = ("person_id", "manager_id", "directories", "accounts")
-"""Columns that no directory provides: exported only if the organization file lists them."""
 
 
 def headers_of(organization: Organization) -> dict[str, str]:

@@ -103,6 +103,8 @@ def measure(loss: Loss, guards: Guards) -> Measure:
             limit: Limit = limits.blanked
         case "rewritten":
             limit = limits.rewritten
-        case _:
+        case "removed" | "removed_memberships":
             limit = limits.removed
+        case unknown:
+            raise ValueError(f"the guard {unknown} has no limits")
     return Measure(**dict(loss), limit=limit)
