@@ -56,8 +56,8 @@ def test_a_part_and_what_is_made_from_it_is_published(acme: Company) -> None:
     assert publication.day == DAY
 
 
-def test_a_part_is_held_back_by_the_same_checks(acme: Company) -> None:
-    acme.run()
+def test_a_part_is_held_back_by_the_same_checks(synced_acme: Company) -> None:
+    acme = synced_acme
     acme.okta.faults.append(make_fault("restricted-admin", times=None))
     everything_else = ["acme/okta/raw_users", "acme/people", "acme/resolved_directory"]
     run = materialize(acme, *everything_else)
@@ -75,8 +75,10 @@ def checks(run: Run) -> set[str]:
     }
 
 
-def test_a_check_alone_is_evaluated_on_what_is_stored_and_reads_nothing(acme: Company) -> None:
-    acme.run()
+def test_a_check_alone_is_evaluated_on_what_is_stored_and_reads_nothing(
+    synced_acme: Company,
+) -> None:
+    acme = synced_acme
     acme.okta.requests.clear()
     check = dg.AssetCheckKey(dg.AssetKey(RAW[0].split("/")), "ids_unique")
     run = check_alone(acme, [check])
