@@ -240,5 +240,5 @@ class Beginning:
     def copy(self, root: Path, **settings: object) -> Iterator[Company]:
         """The company as it was then, with a lake of its own."""
         shutil.copytree(self.root, root)
-        with a_company(root, port=self.port, **settings) as company:
+        with a_company(root, None, port=self.port, **settings) as company:
             yield company
