@@ -22,6 +22,7 @@ DELIMITERS = ",;\t|"
 LONGEST_HEADER = 1 << 20  # characters; a longer line is not a header
 ROWS_PER_WRITE = 2_000  # one write for each row takes twice the time
 SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
+TEXT_FORMULA = re.compile(r'\s*="((?:[^"]|"")*)"\s*')
 RESERVED = " "
 """First character of names that are not headers. No header has it, because white space is stripped."""
 
@@ -102,7 +103,13 @@ def normalize(
     stamp, seen = file.stamp(), Seen()
     lines = lines_of(file.name, decode(file, encoding, seen), seen)
     header = accept(_read_header(file.name, lines, delimiter))
-    rows = Rows(file.name, lines, Grammar(header.delimiter), len(header.names))
+    rows = Rows(
+        file.name,
+        lines,
+        Grammar(header.delimiter),
+        len(header.names),
+        open_header=header.names[-1].startswith(RESERVED),
+    )
     with path.open("w", encoding="utf-8", newline="") as target:
         try:
             written = _with_first_line(rows, header.delimiter)
@@ -116,7 +123,7 @@ def normalize(
     return NormalizedFile(
         path=path,
         header=header,
-        columns=(*header.names, *extra),
+        columns=(*header.names[: rows.width], *extra),
         rows=rows.count,
         longest=rows.longest,
         ended=seen.ended,
@@ -128,8 +135,9 @@ def normalize(
 
 
 def name_key(name: str) -> str:
-    """A column's name for comparison: white space, case and Unicode form do not count."""
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    """A column's name to compare: without white space, invisible letters, case and Unicode form."""
+    visible = "".join(letter for letter in name if unicodedata.category(letter) != "Cf")
+    return " ".join(unicodedata.normalize("NFKC", visible).casefold().split())
 
 
 def _with_first_line(rows: Rows, delimiter: str) -> Iterator[str]:
@@ -171,5 +179,8 @@ def _shown_delimiter(header: str) -> str:
 
 
 def _names(cells: Sequence[str]) -> tuple[str, ...]:
-    names = (cell.strip().removeprefix("\ufeff").strip() for cell in cells)
+    texts = (
+        TEXT_FORMULA.sub(lambda formula: formula[1].replace('""', '"'), cell) for cell in cells
+    )
+    names = (text.strip().removeprefix("\ufeff").strip() for text in texts)
     return tuple(name or f"{RESERVED}{position}" for position, name in enumerate(names, start=1))

@@ -92,6 +92,7 @@ def read_rows(sql: Sql, files: Sequence[NormalizedFile], keys: Keys) -> int:
                 "spreadsheets.sql",
                 column_names=list(files[0].columns),
                 number_columns=list(keys.numbers),
+                key_column=keys.key,
             )
         sql.run(
             "keys.sql",
@@ -118,7 +119,8 @@ def _refuse_wrong(sql: Sql, files: Sequence[NormalizedFile], keys: Keys) -> None
         name, lines, count = names[row.file], row.lines, row.count
         match row.problem:
             case "header":
-                raise csv_errors.header_again(name, lines, count)
+                for again in sql.rows("header_again.sql", _Problem):
+                    raise csv_errors.header_again(names[again.file], again.lines, again.count)
             case "key":
                 raise csv_errors.blank_cells(name, lines, keys.key, count)
             case "other":

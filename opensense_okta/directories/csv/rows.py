@@ -87,14 +87,18 @@ class Rows:
     Attributes:
         count: number of rows so far.
         longest: characters of the longest of them.
-        width: cells of each row: as many as the header has, or one more if every row ends with an empty cell.
+        width: cells of each row: as many as the header has; one more if every row ends with an empty cell;
+            one less if only the header ends with a delimiter.
     """
 
-    def __init__(self, name: str, lines: Iterator[Line], grammar: Grammar, columns: int) -> None:
+    def __init__(
+        self, name: str, lines: Iterator[Line], grammar: Grammar, columns: int, *, open_header: bool
+    ) -> None:
         self._name = name
         self._lines = lines
         self._grammar = grammar
         self._columns = self.width = columns
+        self._open_header = open_header
         self._between = f'"{grammar.delimiter}"'
         self._simple = grammar.simple_row(columns)
         self.count = self.longest = 0
@@ -144,6 +148,9 @@ class Rows:
         extra = len(cells) == self._columns + 1 and not cells[-1].strip()
         if extra and not self.count:
             self.width = len(cells)
+        if self._open_header and not self.count and len(cells) == self._columns - 1:
+            self._columns = self.width = len(cells)
+            self._simple = self._grammar.simple_row(self.width)
         if len(cells) != self.width or (self.width > self._columns and not extra):
             self._refuse(number, text, cells, extra=extra)
         return self._grammar.delimiter.join(quoted(cell) for cell in cells)
@@ -172,7 +179,8 @@ class Rows:
             raise csv_errors.whole_line_quoted(name, number)
         if count < self.width and self._at_end():
             ended = text.endswith(("\n", "\r"))
-            raise csv_errors.half_written(name, number, count, columns, ended=ended)
+            if count < columns or not ended:
+                raise csv_errors.half_written(name, number, count, self.width, ended=ended)
         if extra or (self.width > columns and count == columns):
             raise csv_errors.uneven_ends(name, number)
         raise csv_errors.ragged(name, number, count, columns)

@@ -14,7 +14,7 @@ from opensense_okta.directories.errors import DirectoryError
 
 C1_CONTROL = re.compile("[\x80-\x9f]")
 C1_CONTROL_UTF8 = re.compile(b"\xc2[\x80-\x9f]")
-SPREADSHEET_ERROR = re.compile("#[¡¿]?[A-Z]")
+SPREADSHEET_ERROR = re.compile(r"#[¡¿#]|#[^\W\d_]")
 NOT_ASCII = re.compile(rb"[^\x00-\x7f]")
 BYTE_ORDER_MARKS = (  # longer marks first: UTF-32 LE begins with UTF-16 LE
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -123,7 +123,9 @@ def decode(file: File, encoding: str | None, seen: Seen) -> Iterator[str]:
 def _is_suspicious(text: str) -> bool:
     if "=" in text and '="' in text:  # one character is found twice as fast as two
         return True
-    return "E+" in text or "Err:" in text or SPREADSHEET_ERROR.search(text) is not None
+    return (
+        "E+" in text or "e+" in text or "Err:" in text or SPREADSHEET_ERROR.search(text) is not None
+    )
 
 
 def line_ends(text: str) -> int:

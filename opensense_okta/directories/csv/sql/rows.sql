@@ -28,10 +28,19 @@ from read_csv(
     hive_partitioning = false -- the lake's folders are named like columns
 );
 
--- Removes surrounding white space: Unicode's, and the control characters that separate lines and fields.
+-- Removes surrounding white space: Unicode's, the control characters that separate lines and fields, and invisible
+-- characters, such as the byte order mark of a file that was appended.
 create or replace temp macro stripped(text) as regexp_replace(
-    text, '^[\s\x0B\x1C-\x1F\x{85}\p{Z}]+|[\s\x0B\x1C-\x1F\x{85}\p{Z}]+$', '', 'g'
+    text, '^[\s\x0B\x1C-\x1F\x{85}\p{Z}\p{Cf}]+|[\s\x0B\x1C-\x1F\x{85}\p{Z}\p{Cf}]+$', '', 'g'
 );
+
+-- A column's name for comparison, as in `name_key` of normalize.py, but without compatible characters.
+create or replace temp macro name_key(name) as case
+    when regexp_full_match(name, '[!-~]*') then lower(name)
+    else lower(nfc_normalize(regexp_replace(
+        stripped(regexp_replace(name, '\p{Cf}', '', 'g')), '[\s\x0B\x1C-\x1F\x{85}\p{Z}]+', ' ', 'g'
+    )))
+end;
 
 create or replace view csv_rows as from csv_cells;
 

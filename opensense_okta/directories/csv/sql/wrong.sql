@@ -1,15 +1,16 @@
 -- The problems of rows by file, the most important first, with the first lines of each.
 --
 -- table csv_keys, macros means_…                   of keys.sql
+-- macro name_key                                   of rows.sql
 -- set variable key_column = 'id';                  the column that identifies a row
 -- set variable unique_keys = true;                 whether a key identifies one row
 --
--- `doubled` counts keys, the others count rows.
+-- `doubled` counts keys, the others count rows. A row of problem `header` may be a header; header_again.sql decides.
 
 with problems as (
     select 1 as importance, 'header' as problem, file, line
     from csv_keys
-    where key <> '' and nfc_normalize(lower(key)) = nfc_normalize(lower(getvariable('key_column')))
+    where key <> '' and name_key(key) = name_key(getvariable('key_column'))
     union all
     select 2, 'key', file, line from csv_keys where key = ''
     union all
