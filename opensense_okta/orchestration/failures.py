@@ -87,6 +87,8 @@ def refusals_before_steps(
 
 def failure_before_steps(event: dg.DagsterEvent) -> str | None:
     """The text of the failure in words that ended a run before its first step; None: another error did."""
+    if event.event_specific_data is None:  # the run's process was killed
+        return None
     error = event.job_failure_data.error
     while error and error.cls_name != dg.Failure.__name__:
         error = error.cause
