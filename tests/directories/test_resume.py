@@ -28,12 +28,12 @@ from tests.support.reads import failure
 
 IN_FLIGHT = 10
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-SMALL_PAGES = make_fault("small-pages", match=r"/api/v1/users\?", limit=40)
+SMALL_PAGES = make_fault("small-pages", match=r"/api/v1/users\?", limit=15)
 USERS_LISTING = r"GET /api/v1/users\?"
 
 
 def an_org() -> Org:
-    return Org.create(users=400, groups=40, memberships=900, day=DAY)
+    return Org.create(users=150, groups=24, memberships=450, day=DAY)
 
 
 @pytest.fixture

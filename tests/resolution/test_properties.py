@@ -27,8 +27,8 @@ from tests.support.stored import DAY, Row, record_identities
 
 FIRST, SECOND, THIRD = (DAY - timedelta(days=ago) for ago in (2, 1, 0))
 
-# Resolving takes its time however small the day is, so the examples are few, and each is several organizations
-# in one (`random_organizations.VILLAGES`). The smallest example would be looked for in minutes.
+# Resolving takes its time however small the day is, so the examples are few, and each is several
+# organizations in one (`random_organizations.VILLAGES`). The smallest one would be looked for in minutes.
 few = settings(max_examples=3, deadline=None, phases=[Phase.reuse, Phase.generate])
 one = settings(few, max_examples=1)
 
