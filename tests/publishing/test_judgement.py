@@ -16,7 +16,7 @@ from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
 from tests.support.approved import publish_approved
-from tests.support.lakes import once
+from tests.support.lakes import add_day
 from tests.support.stored import DAY, OKTA, company, group, organization, store, user
 
 YESTERDAY, TOMORROW = DAY - timedelta(days=1), DAY + timedelta(days=1)
@@ -27,12 +27,12 @@ FOUR, EIGHT = "abcd", "abcdefgh"
 def read(lake: Lake, users: str, day: date = DAY) -> None:
     """A day with these users, read and resolved."""
 
-    def done() -> None:
+    def made(lake: Lake) -> None:
         members = [("g1", name) for name in users]
         store(lake, map(user, users), [group("g1", "Everyone")], members, day=day)
         resolve(ACME, day, lake)
 
-    once(lake, ("read", users, day), done)
+    add_day(lake, (__name__, users, day), made)
 
 
 def hold(

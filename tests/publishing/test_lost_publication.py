@@ -15,6 +15,7 @@ from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.folder import Folder
 from opensense_okta.storage.lake import DATABASE, Lake
 from opensense_okta.storage.store import Version
+from tests.support.lakes import add_day
 from tests.support.stored import DAY, group, organization, store, user
 
 YESTERDAY, TOMORROW = DAY - timedelta(days=1), DAY + timedelta(days=1)
@@ -24,9 +25,13 @@ ALL, FEW = 60, 20
 
 def read(lake: Lake, users: int, day: date) -> None:
     """A day with so many users, resolved."""
-    everyone = [user(f"u{n}") for n in range(users)]
-    store(lake, everyone, [group("g1", "Everyone")], [], day=day)
-    resolve(ACME, day, lake)
+
+    def made(lake: Lake) -> None:
+        everyone = [user(f"u{n}") for n in range(users)]
+        store(lake, everyone, [group("g1", "Everyone")], [], day=day)
+        resolve(ACME, day, lake)
+
+    add_day(lake, (__name__, users, day), made)
 
 
 @pytest.fixture(scope="module")

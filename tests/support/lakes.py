@@ -27,6 +27,7 @@ class Kept(NamedTuple):
 
 
 _kept: dict[tuple[State, Hashable], Kept] = {}
+_days: dict[Hashable, Path] = {}
 _root = TemporaryDirectory(prefix="lakes-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT"))
 
 
@@ -46,6 +47,24 @@ def once(lake: Lake, step: Hashable, run: Callable[[], Result]) -> Result:
     shutil.copytree(lake.scratch, folder)
     _kept[key] = Kept(folder, result)
     return result
+
+
+def add_day(lake: Lake, day: Hashable, make: Callable[[Lake], object]) -> None:
+    """Adds a day that is read and resolved, which is made once, in a lake of its own.
+
+    For days of which the identity ledger says nothing else than the accounts: one directory, and no keys.
+    The day has the same ids wherever it is added, as if its files had been moved there.
+    """
+    if day not in _days:
+        other = Lake(Path(_root.name) / f"day {len(_days)}", lake.organization)
+        make(other)
+        _days[day] = other.scratch
+    shutil.copytree(_days[day], lake.scratch, copy_function=_replace, dirs_exist_ok=True)
+
+
+def _replace(source: str, target: str) -> None:
+    Path(target).unlink(missing_ok=True)  # it may be a link to a file of another lake
+    shutil.copy2(source, target)
 
 
 def _state(lake: Lake) -> State:
