@@ -6,7 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import duckdb
 
 from opensense_okta.directories.checks import CheckResult
 from opensense_okta.publishing.guards.evaluate import Verdict
@@ -104,11 +109,21 @@ def put_out(lake: Lake, day: date, *, okta_of: date | None = None) -> None:
         rows={},
         evidence={},
     )
-    lake.database.touch()
+    if not lake.database.exists():
+        lake.database.write_bytes(_empty_database())
     file = str(lake.database.stat().st_ino)
     one = Published(id=resolved.id, day=day, file=file, resolved=resolved)
     text = Publications(newest_first=(one,)).model_dump_json()
     atomic_write(lake.scratch / "published.json", text.encode())
+
+
+@cache
+def _empty_database() -> bytes:
+    """A database without tables: nothing can be read in an empty file, so that each look tries again."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "empty.duckdb"
+        duckdb.connect(str(file)).close()
+        return file.read_bytes()
 
 
 def judgement(day: date = DAY, *, removed: int = 0, unproven: str = "") -> Judgement:
