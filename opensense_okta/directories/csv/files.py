@@ -5,17 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
-from weakref import finalize
 
 import fsspec  # type: ignore[import-untyped]  # it ships no types
-from fsspec.implementations.sftp import SFTPFileSystem  # type: ignore[import-untyped]  # neither
 
+from opensense_okta.config.errors import UserError
 from opensense_okta.directories.csv import errors as csv_errors
-from opensense_okta.directories.csv.web import WebFiles, web_error
 from opensense_okta.directories.errors import DirectoryError, Unreachable
 from opensense_okta.directories.http.transport import LARGEST_ANSWER
-from opensense_okta.storage.sftp import SshError, connect, find_server, path_of
 
 CHUNK = 1 << 20  # bytes read at once
 LARGEST_FILE = LARGEST_ANSWER  # bytes, unpacked; a million people with 25 columns have about 250 MB
@@ -177,9 +173,13 @@ def _name(system: Any, path: str) -> str:  # noqa: ANN401 - fsspec has no types
 
 def _unreachable(name: str, error: Exception, system: object = None) -> DirectoryError:
     """The error to report. A file system's own message may contain an address with a password."""
-    if (known := web_error(system, error)) is not None:
-        return known
-    if isinstance(error, SshError):
+    if isinstance(error, DirectoryError):
+        return error
+    of_proxy = getattr(system, "proxy_error", None)  # of `WebFiles`
+    trouble: DirectoryError | None = of_proxy(error) if of_proxy else None
+    if trouble is not None:
+        return trouble
+    if isinstance(error, UserError):  # of `KnownServer`
         remedy = error.remedy[0].upper() + error.remedy[1:]
         return Unreachable(error.message, remedy=remedy, transient=error.transient)
     reason = type(error).__name__
@@ -190,36 +190,12 @@ def _unreachable(name: str, error: Exception, system: object = None) -> Director
     return csv_errors.unreachable(name, reason)
 
 
-class KnownServer(SFTPFileSystem):  # type: ignore[misc]  # fsspec has no types
-    """The files of one SSH server. The connection is closed when nothing uses this object."""
-
-    cachable = False
-
-    def __init__(self, url: str, **_ways_to_cache: Any) -> None:  # noqa: ANN401 - fsspec has no types
-        self.url = url
-        super().__init__(url)
-
-    def _connect(self) -> None:
-        self.client, self.ftp = connect(find_server(self.url))
-        finalize(self, self.client.close)
-
-    @classmethod
-    def _strip_protocol(cls, path: str) -> str:
-        return str(path_of(path)) if "://" in path else path
-
-    def unstrip_protocol(self, name: str) -> str:
-        """The address of a file here."""
-        parts = urlsplit(self.url)
-        return f"{parts.scheme}://{parts.netloc}/{name.removeprefix('/')}"
-
-    @staticmethod
-    def _get_kwargs_from_urls(url: str) -> dict[str, str]:
-        return {"url": url}
-
-
 def register() -> None:
-    """Makes fsspec use `KnownServer` for `sftp:` and `ssh:` addresses, and `WebFiles` for the web's."""
-    for protocol in KnownServer.protocol:
-        fsspec.register_implementation(protocol, KnownServer, clobber=True)
+    """Makes fsspec use `KnownServer` for `sftp:` and `ssh:` addresses, and `WebFiles` for the web's.
+
+    fsspec imports the classes when it needs them: the libraries behind them take half a second.
+    """
+    for protocol in ("sftp", "ssh"):
+        fsspec.register_implementation(protocol, f"{__package__}.ssh.KnownServer", clobber=True)
     for protocol in ("http", "https"):
-        fsspec.register_implementation(protocol, WebFiles, clobber=True)
+        fsspec.register_implementation(protocol, f"{__package__}.web.WebFiles", clobber=True)

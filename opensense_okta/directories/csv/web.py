@@ -36,21 +36,17 @@ class WebFiles(HTTPFileSystem):  # type: ignore[misc]  # fsspec has no types
         redirects.on_request_redirect.append(_refuse_unencrypted)
         super().__init__(client_kwargs={"trace_configs": [redirects]}, **options)
 
+    def proxy_error(self, error: Exception) -> DirectoryError | None:
+        """The error of the proxy; None for all others."""
+        if self.proxy is not None and isinstance(error, aiohttp.ClientHttpProxyError):
+            return proxy_refused(self.proxy, error.status)
+        if self.proxy is not None and isinstance(error, aiohttp.ClientProxyConnectionError):
+            return proxy_refused(self.proxy, None)
+        return None
+
     @staticmethod
     def _get_kwargs_from_urls(url: str) -> dict[str, str]:
         return {"url": url}
-
-
-def web_error(system: object, error: Exception) -> DirectoryError | None:
-    """The error of a proxy, or one that was typed before; None for all others."""
-    if isinstance(error, DirectoryError):
-        return error
-    proxy = getattr(system, "proxy", None)
-    if proxy is not None and isinstance(error, aiohttp.ClientHttpProxyError):
-        return proxy_refused(proxy, error.status)
-    if proxy is not None and isinstance(error, aiohttp.ClientProxyConnectionError):
-        return proxy_refused(proxy, None)
-    return None
 
 
 async def _refuse_unencrypted(

@@ -10,7 +10,6 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import fsspec  # type: ignore[import-untyped]  # comes without types
 
 from opensense_okta.config.export_path import LOCAL, SSH
-from opensense_okta.publishing.exports import sftp as export_sftp
 from opensense_okta.publishing.exports.errors import ExportFailed
 from opensense_okta.storage.files import atomic_replace, make_private_dir
 
@@ -40,7 +39,9 @@ def deliver(files: Sequence[Path], folder: str) -> None:
     elif parts.scheme in LOCAL:
         _into_folder(files, Path(unquote(parts.path)))
     elif parts.scheme in SSH:
-        export_sftp.upload(files, folder)
+        from opensense_okta.publishing.exports import sftp  # noqa: PLC0415  # slow import, rarely needed
+
+        sftp.upload(files, folder)
     else:
         _into_store(files, folder)
 
