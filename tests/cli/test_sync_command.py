@@ -3,7 +3,9 @@
 import json
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +18,8 @@ import time_machine
 
 from opensense_okta.cli.approve import approve_now
 from opensense_okta.cli.sync import sync_now
+from opensense_okta.publishing.published import published
+from opensense_okta.resolution.changes import Difference
 from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.okta.faults import make_fault
 from opensense_okta.simulator.okta.server import TOKEN, Simulator
@@ -71,25 +75,66 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-@pytest.fixture
-def desk(
-    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Iterator[Desk]:
-    umask = os.umask(0o077)
-    with time_machine.travel(NOON), running(Simulator(an_org(), limits=UNHURRIED)) as okta:
+class Beginning(NamedTuple):
+    """A lake, and the port of the Okta that it was read from."""
+
+    data: Path
+    port: int
+
+
+@contextmanager
+def environment(home: Path, data: Path, port: int = 0) -> Iterator[Simulator]:
+    """Noon of the day, with the variables of the command; Okta is started on a port, 0: any."""
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        time_machine.travel(NOON),
+        running(Simulator(an_org(), limits=UNHURRIED), port=port) as okta,
+    ):
         write_organization(home, okta.url)
-        monkeypatch.setenv("DAGSTER_HOME", str(home))
-        monkeypatch.setenv("ACME_TOKEN", TOKEN)
-        monkeypatch.setenv("OPENSENSE_DATA", str(tmp_path / "data"))
-        monkeypatch.delenv("OPENSENSE_ORGANIZATIONS", raising=False)
+        patch.setenv("DAGSTER_HOME", str(home))
+        patch.setenv("ACME_TOKEN", TOKEN)
+        patch.setenv("OPENSENSE_DATA", str(data))
+        patch.delenv("OPENSENSE_ORGANIZATIONS", raising=False)
+        umask = os.umask(0o077)
+        yield okta
+        os.umask(umask)
+
+
+@pytest.fixture(scope="module")
+def yesterday(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Beginning:
+    """The sync of yesterday has published."""
+    data = tmp_path_factory.mktemp("yesterday") / "data"
+    with environment(home, data) as okta, time_machine.travel(NOON - timedelta(days=1)):
+        assert sync_now("acme", None, as_json=True) == 0
+        return Beginning(data, int(okta.url.rpartition(":")[2]))
+
+
+def sit_at(
+    home: Path, data: Path, capture: pytest.CaptureFixture[str], port: int = 0
+) -> Iterator[Desk]:
+    with environment(home, data, port) as okta:
 
         def sync(day: date | None = None, *, as_json: bool = False) -> Ended:
-            capfd.readouterr()
+            capture.readouterr()
             status = sync_now("acme", str(day) if day else None, as_json=as_json)
-            return Ended(status, *capfd.readouterr())
+            return Ended(status, *capture.readouterr())
 
-        yield Desk(home, okta, Lake(tmp_path / "data", "acme"), sync)
-    os.umask(umask)
+        yield Desk(home, okta, Lake(data, "acme"), sync)
+
+
+@pytest.fixture
+def desk(home: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[Desk]:
+    """Nothing was synced yet."""
+    yield from sit_at(home, tmp_path / "data", capfd)
+
+
+@pytest.fixture
+def a_day_later(
+    yesterday: Beginning, home: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> Iterator[Desk]:
+    """Yesterday was synced and published."""
+    shutil.copytree(yesterday.data, tmp_path / "data")
+    yield from sit_at(home, tmp_path / "data", capfd, yesterday.port)
 
 
 def people(org: Org) -> str:
@@ -99,10 +144,9 @@ def people(org: Org) -> str:
 
 
 def test_a_good_sync_says_what_was_read_what_changed_where_it_lies_and_what_is_next(
-    desk: Desk,
+    a_day_later: Desk,
 ) -> None:
-    with time_machine.travel(NOON - timedelta(days=1)):
-        desk.sync()
+    desk = a_day_later
     for number, user_id in enumerate(desk.okta.org.user_ids[-3:]):
         desk.okta.org.update_profile(user_id, {"title": f"Chief {number}"})
     desk.okta.requests.clear()
@@ -184,20 +228,7 @@ def test_json_is_one_document_and_nothing_else(desk: Desk) -> None:
         assert connection.execute("select count(*) from people").fetchall() == [(len(truth.users),)]
 
 
-def test_a_sync_that_is_held_ends_with_3_and_says_why(desk: Desk) -> None:
-    desk.okta.faults.append(make_fault("restricted-admin", times=None))
-    ended = desk.sync()
-    assert ended.status == 3
-    assert ended.out.startswith(
-        "acme, 2026-11-23: held back.\n  acme: 2026-11-23 is held back. Nothing is published yet.\n"
-        "  okta: everyone_group_listed:"
-    )
-    assert ended.line("Published") == "Published nothing yet"
-    assert desk.run(ended.line("Run").split()[1]).status is dg.DagsterRunStatus.FAILURE
-    assert not desk.lake.database.exists()
-
-
-def test_places_of_notify_are_told_of_a_held_day_and_of_its_approval_without_a_daemon(
+def test_a_sync_that_is_held_ends_with_3_says_why_and_notifies_of_it_and_of_its_approval(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     desk.okta.faults.append(make_fault("restricted-admin", times=None))
@@ -208,6 +239,13 @@ def test_places_of_notify_are_told_of_a_held_day_and_of_its_approval_without_a_d
         monkeypatch.setenv("ACME_PAGER", board.url)
         ended = desk.sync()
         assert ended.status == 3
+        assert ended.out.startswith(
+            "acme, 2026-11-30: held back.\n  acme: 2026-11-30 is held back. Nothing is published yet.\n"
+            "  okta: everyone_group_listed:"
+        )
+        assert ended.line("Published") == "Published nothing yet"
+        assert desk.run(ended.line("Run").split()[1]).status is dg.DagsterRunStatus.FAILURE
+        assert not desk.lake.database.exists()
         assert board.news() == ["acme: 2026-11-30 is held back"]
         assert ended.line("Notices") == (
             "Notices sent to target 1 of `notify`: acme: 2026-11-30 is held back"
@@ -218,10 +256,9 @@ def test_places_of_notify_are_told_of_a_held_day_and_of_its_approval_without_a_d
 
 
 def test_a_sync_that_a_guard_holds_keeps_what_is_published_and_says_how_to_go_on(
-    desk: Desk,
+    a_day_later: Desk,
 ) -> None:
-    with time_machine.travel(NOON - timedelta(days=1)):
-        desk.sync()
+    desk = a_day_later
     before = desk.lake.database.read_bytes()
     for user_id in desk.okta.org.user_ids[:30]:
         desk.okta.org.remove_user(user_id)
@@ -265,6 +302,14 @@ def test_several_directories_are_one_and_their_conflicts_are_counted(
     assert ended.line("Conflicts").startswith("Conflicts 1: directories disagree on a value")
 
 
+def difference(lake: Lake) -> Difference:
+    """What the published day changed."""
+    now = published(lake)
+    assert now is not None
+    assert now.difference is not None
+    return now.difference
+
+
 def test_checks_of_the_resolved_day_and_merged_and_split_people_are_reported(
     desk: Desk, tmp_path: Path
 ) -> None:
@@ -275,20 +320,21 @@ def test_checks_of_the_resolved_day_and_merged_and_split_people_are_reported(
     write_organization(desk.home, desk.okta.url, more=HR.format(path=file))
     with time_machine.travel(NOON - timedelta(days=1)):
         file.write_text(f"employee_number,title\n{numbers[0]},Queen\nE-0,Founder\n")
-        ended = desk.sync()
+        document = desk.sync(as_json=True).document
+    checks = {check["name"]: check for check in document["resolved_checks"]}
+    assert not checks["emails_unique"]["passed"]
+    assert checks["emails_unique"]["numbers"]["emails_shared"] == 2
+    assert document["published"]["difference"] == difference(desk.lake).model_dump(mode="json")
+    file.write_text(f"employee_number,title\n{numbers[0]},Queen\nE-0,Founder\n{numbers[1]},King\n")
+    desk.okta.org.update_profile(first["id"], {"employeeNumber": "E-0"})
+    ended = desk.sync()
     assert re.search(
         r"^  Look at +people: Of .*, 2 share their e-mail address", ended.out, re.MULTILINE
     )
-    file.write_text(f"employee_number,title\n{numbers[0]},Queen\nE-0,Founder\n{numbers[1]},King\n")
-    desk.okta.org.update_profile(first["id"], {"employeeNumber": "E-0"})
-    ended = desk.sync(as_json=True)
-    checks = {check["name"]: check for check in ended.document["resolved_checks"]}
-    assert not checks["emails_unique"]["passed"]
-    assert checks["emails_unique"]["numbers"]["emails_shared"] == 2
-    difference = ended.document["published"]["difference"]
-    assert difference["merged"] + difference["split"] > 0
-    changed = desk.sync().line("Changed")
-    assert f"{difference['merged']} merged" in changed or f"{difference['split']} split" in changed
+    merged, split = difference(desk.lake).merged, difference(desk.lake).split
+    assert merged + split > 0
+    changed = ended.line("Changed")
+    assert f"{merged} merged" in changed or f"{split} split" in changed
 
 
 def test_records_that_were_set_aside_are_counted(desk: Desk) -> None:
@@ -341,10 +387,9 @@ def test_a_first_sync_that_fails_says_what_to_do_and_resolves_nothing(desk: Desk
 
 
 def test_a_failing_read_goes_on_with_what_is_stored_and_ends_with_1(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    a_day_later: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with time_machine.travel(NOON - timedelta(days=1)):
-        desk.sync()
+    desk = a_day_later
     monkeypatch.setenv("ACME_TOKEN", "expired")
     ended = desk.sync()
     assert ended.status == 1
@@ -369,19 +414,20 @@ def test_a_failing_read_goes_on_with_what_is_stored_and_ends_with_1(
     assert resolve.tags["opensense/attempt_group"] == sync.run_id
 
 
-def test_a_past_day_is_resolved_again_and_replaces_no_newer_one(desk: Desk) -> None:
-    desk.sync()
-    desk.okta.requests.clear()
+def test_a_past_day_is_resolved_again_and_replaces_no_newer_one(
+    a_day_later: Desk,
+) -> None:
+    desk, day = a_day_later, YESTERDAY - timedelta(days=1)
     everyone = group("g1", "Everyone")
-    store(desk.lake, [user("a"), user("b")], [everyone], [("g1", "a")], day=YESTERDAY)
-    ended = desk.sync(YESTERDAY)
+    store(desk.lake, [user("a"), user("b")], [everyone], [("g1", "a")], day=day)
+    ended = desk.sync(day)
     assert ended.status == 0
     assert ended.line("Kept") == (
         "Kept okta: 2 users, 1 groups, 1 memberships, as read at 02:05 UTC"
     )
     assert ended.line("Resolved") == "Resolved 2 people, 1 groups, 1 memberships"
     assert ended.line("Published") == (
-        f"Published the directory of 2026-11-23, as before: {desk.lake.database}"
+        f"Published the directory of 2026-11-22, as before: {desk.lake.database}"
     )
     assert desk.okta.requests == []
 
