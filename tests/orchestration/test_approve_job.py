@@ -95,16 +95,14 @@ def numbers_in(shown: Mapping[str, object]) -> dict[str, int]:
 # Approving.
 
 
-def test_who_names_himself_and_the_numbers_publishes_the_day(held: Company) -> None:
+def test_who_names_himself_and_the_numbers_publishes_the_day_and_what_follows_it(
+    held: Company,
+) -> None:
     run = approve(held, by="Eve", removed=2, removed_memberships=2)
     assert run.succeeded
     assert people(held) == 2
     assert run.metadata()["acme/resolved_directory"]["approved_by"] == "Eve"
     assert held.instance.get_materialized_partitions(DIRECTORY) == {str(DAY)}
-
-
-def test_what_follows_publishing_follows_in_the_same_run(held: Company) -> None:
-    run = approve(held, by="Eve", removed=2, removed_memberships=2)
     assert set(run.metadata()) == {"acme/resolved_directory", "acme/report"}
 
 
@@ -165,16 +163,14 @@ def test_a_refusal_shows_the_numbers_that_it_takes(held: Company) -> None:
     assert shown["held_day"] == str(DAY)
 
 
-def test_a_sync_that_is_held_shows_them_too(held: Company) -> None:
+def test_a_sync_that_is_held_shows_the_configuration_that_approves_it(held: Company) -> None:
     run = held.run("resolve")
     assert run.failure == names.HELD
-    assert numbers_in(observed(run)) == {"removed": 2, "removed_memberships": 2}
-
-
-def test_what_is_shown_can_be_pasted_as_the_configuration_that_approves(held: Company) -> None:
-    block = str(observed(held.run("resolve"))["approve_with"])
-    run = held.run("approve", config=YAML(typ="safe").load(block.strip("`").removeprefix("yaml")))
-    assert run.succeeded
+    shown = observed(run)
+    assert numbers_in(shown) == {"removed": 2, "removed_memberships": 2}
+    block = str(shown["approve_with"]).strip("`").removeprefix("yaml")
+    approved = held.run("approve", config=YAML(typ="safe").load(block))
+    assert approved.succeeded
     assert people(held) == 2
 
 

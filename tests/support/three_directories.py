@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -234,6 +235,11 @@ class Monday:
             for day in (TUESDAY, WEDNESDAY):
                 assert not company.read(undisturbed, day)
         return cls(place, root)
+
+    @cached_property
+    def content(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Who is published on the first day."""
+        return content(Lake(self.root / "monday", "acme"))
 
     def lake(self, name: str, *, struck: Collection[str]) -> Lake:
         """A lake of one's own that holds the first day.
