@@ -63,6 +63,8 @@ MARKED = (
 UNMARKED = {
     "N/A", "NA", "n/a", "n.a.", "#N/A", "none", "(none)", "null", "nil", "Unknown", "TBD", "TBA",
     "-", "--", "?", "0", "00", "000-00", "1111", "99999",
+    "999-9999", "111 111", "N / A", "N.A", "T.B.D.", "#REF!", "#NAME?", "Not provided", "unassigned",
+    "<null>", "XXXXX", "00000000-0000-0000-0000-000000000000", "\u2014", "k. A.",
 }
 # fmt: on
 """Values of the cases that are no keys. A mark would make keys of them."""

@@ -34,15 +34,17 @@ create macro normalized(text) as case
     else folded(cleaned(text))
 end;
 -- Placeholders are written where a value is missing. They are no match keys. These are placeholders: a word
--- of this list, also in brackets or with `#`; zeros and signs only; one digit, three times or more.
+-- of this list, with any white space and signs; zeros and signs only; one digit, three times or more; three letters
+-- x or more; an error of a spreadsheet, such as `#REF!`.
 create macro is_placeholder(key) as case
     when strpos(key, '@') > 1 then false -- most addresses
-    when key[1] between '1' and '9' then len(key) > 2 and replace(key, key[1], '') = ''
-    else regexp_full_match(key, '[0\p{P}\p{S}\p{Z}]+')
-        or len(key) <= 20 and regexp_replace(key, '^[\p{P}\p{S}]+|[\p{P}\p{S}]+$', '', 'g') in (
-            'n/a', 'na', 'n.a', 'n-a', 'n\a', 'none', 'null', 'nil', 'nan', 'unknown', 'undefined', 'missing',
-            'blank', 'empty', 'tbd', 'tba', 'tbc', 'not available', 'not applicable', 'not assigned',
-            'to be determined', 'to be announced', 'xxx', 'xxxx'
+    when key[1] between '1' and '9' then len(key) > 2 and replace(translate(key, '-./ ', ''), key[1], '') = ''
+    else regexp_full_match(key, '[0\p{P}\p{S}\p{Z}]+|x{3,}|k\. ?a\.?|#[\p{L}/0_]+[!?]')
+        or len(key) <= 24 and regexp_replace(key, '[\p{P}\p{S}\p{Z}]+', '', 'g') in (
+            'na', 'none', 'null', 'nil', 'nan', 'unknown', 'undefined', 'missing', 'blank', 'empty', 'unassigned',
+            'unspecified', 'pending', 'tbd', 'tba', 'tbc', 'notavailable', 'notapplicable', 'notassigned',
+            'notprovided', 'notset', 'notspecified', 'notgiven', 'novalue', 'nodata', 'tobedetermined',
+            'tobeannounced', 'tobeconfirmed', 'unbekannt', 'keineangabe', 'inconnu', 'desconocido'
         )
 end;
 

@@ -36,11 +36,11 @@ from account_keys join account_person using (account)
 where strength < getvariable('strength') and person in (select person from shared_values)
 group by person, strength;
 
--- An address is handed on if a person's account vanished from a directory, and another account there, which was
--- not recorded as this person's, has the address. `person` is that of the new account.
+-- An address is handed on if a person's account vanished from a directory, and a person with another account there,
+-- which was not recorded as this person's, has the address. `account` is the new one, `person` its person.
 create or replace temp table address_holders as
-select
-    s.value, s.account, s.person, q.account as other_account, q.person as other_person, v.vanished, v.name, v.words,
+select distinct
+    s.value, n.account, s.person, q.account as other_account, q.person as other_person, v.vanished, v.name, v.words,
     r.person_id is not null as is_recorded
 from (
     select distinct person, person_id, v.rank, v.vanished, v.name, v.words
@@ -50,8 +50,9 @@ from (
     where (select is_address from match_keys where strength = getvariable('strength'))
 ) v
 join shared_values q using (person)
-join shared_values s on s.value = q.value and s.rank = v.rank and s.person <> q.person
-left join recorded_accounts r on r.account = s.account
+join shared_values s on s.value = q.value and s.person <> q.person
+join account_person n on n.person = s.person and n.rank = v.rank
+left join recorded_accounts r on r.account = n.account
 where r.person_id is distinct from v.person_id;
 
 -- A number or an id that is equal decides.
