@@ -217,12 +217,19 @@ def test_what_looks_like_the_question(company: Lake) -> None:
     assert nearest(company, standing(company), "zzz") == []
 
 
-def test_people_are_found_on_the_newest_of_many_days(lake: Lake) -> None:
+@pytest.fixture(scope="module")
+def unpublished(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """Two days are resolved, and none is published. Cat is gone on the second one."""
+    lake = Lake(tmp_path_factory.mktemp("data"), "acme")
     for day, accounts in ((YESTERDAY, EVERYONE), (DAY, {"1": ANA, "2": BOB})):
         snapshot(lake, day, accounts)
         resolve(acme(), day, lake)
-    days = [on(lake, day) for day in stored_days(lake)]
-    assert [(one.name, one.day) for one in find(lake, days, "ray")] == [
+    return lake
+
+
+def test_people_are_found_on_the_newest_of_many_days(unpublished: Lake) -> None:
+    days = [on(unpublished, day) for day in stored_days(unpublished)]
+    assert [(one.name, one.day) for one in find(unpublished, days, "ray")] == [
         ("Bob Ray", DAY),
         ("Cat Ray", YESTERDAY),
     ]
@@ -403,19 +410,18 @@ def test_the_published_day_stands_although_a_newer_one_is_resolved(lake: Lake) -
 
 
 def test_what_was_published_is_explained_though_the_day_was_resolved_again(lake: Lake) -> None:
-    put_out(lake, DAY, EVERYONE)
-    snapshot(lake, DAY, EVERYONE | {"1": ANA | {"title": "Nonsense"}})
-    resolve(acme(), DAY, lake)
-    for day in (standing(lake), on(lake, DAY)):
+    put_out(lake, YESTERDAY, EVERYONE)
+    snapshot(lake, YESTERDAY, EVERYONE | {"1": ANA | {"title": "Nonsense"}})
+    resolve(acme(), YESTERDAY, lake)
+    for day in (standing(lake), on(lake, YESTERDAY)):
         assert (day.published, value(explained(lake, day=day), "title").value) == (True, "Clerk")
 
 
-def test_before_anything_is_published_it_is_the_newest_resolved_day(lake: Lake) -> None:
+def test_before_anything_is_published_it_is_the_newest_resolved_day(
+    lake: Lake, unpublished: Lake
+) -> None:
     assert standing_day(lake) is None
-    for day in (YESTERDAY, DAY):
-        snapshot(lake, day, EVERYONE)
-        resolve(acme(), day, lake)
-    found = explained(lake)
+    found = explained(unpublished)
     assert (found.day, found.published, found.changes) == (DAY, False, ())
 
 
