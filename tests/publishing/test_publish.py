@@ -586,19 +586,27 @@ def test_all_that_holds_is_said_at_once(lake: Lake) -> None:
     assert published(lake) is None
 
 
+# Each check is of its own numbers: where all are tolerated together, each is.
 TOLERATED = {
-    "ten memberships of nobody": Unproven("", "", {"memberships": 11, "members_unknown": 10}),
-    "one of a hundred memberships of nobody": Unproven(
-        "", "", {"memberships": 200_000, "members_unknown": 1000, "groups_unknown": 1000}
-    ),
-    "ten records set aside": Unproven("", "", set_aside={"raw_users": 10}),
-    "one of a hundred records set aside": Unproven(
-        "", "", rows={"raw_users": 5000}, set_aside={"raw_users": 50}
-    ),
-    "what only warns": Unproven(
+    "ten memberships of nobody, ten records set aside, and what only warns": Unproven(
         "",
         "",
-        {"groups_miscounted": 9, "logins_missing": 9, "emails_malformed": 9, "statuses_unknown": 9},
+        {
+            "memberships": 11,
+            "members_unknown": 10,
+            "groups_miscounted": 9,
+            "logins_missing": 9,
+            "emails_malformed": 9,
+            "statuses_unknown": 9,
+        },
+        set_aside={"raw_users": 10},
+    ),
+    "one of a hundred memberships of nobody, and of a hundred records set aside": Unproven(
+        "",
+        "",
+        {"memberships": 200_000, "members_unknown": 1000, "groups_unknown": 1000},
+        rows={"raw_users": 5000},
+        set_aside={"raw_users": 50},
     ),
 }
 
@@ -928,7 +936,7 @@ def test_a_reader_is_not_disturbed_and_disturbs_nobody(
     three_days: Lake, tmp_path: Path, mode: str
 ) -> None:
     lake = copied(three_days, tmp_path / "data")
-    publish(ACME, lake, YESTERDAY)
+    once(lake, ("publish", YESTERDAY), lambda: publish(ACME, lake, YESTERDAY))
     with reader(lake, mode) as process:
         assert sees(process) == "old"
         publish_approved(ACME, lake, DAY)
