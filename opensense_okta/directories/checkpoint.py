@@ -9,6 +9,7 @@ last attempt counts.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -178,6 +179,14 @@ class ReadCheckpoint:
         before = self._places.get(page.listing)
         earlier = before.pages if before and page.attempt == before.last.attempt else ()
         self._places[page.listing] = ListingProgress((*earlier, page))
+
+
+def last_page_at(folder: Path) -> datetime | None:
+    """When the last page in the folder of a read was read; None: no page was."""
+    for line in reversed(_lines(folder / JOURNAL)):
+        with suppress(msgspec.DecodeError):
+            return datetime.fromisoformat(msgspec.json.decode(line, type=Page).read_at)
+    return None
 
 
 def _record_lines(about: Mapping[str, object], records: Records) -> bytes:

@@ -1,8 +1,8 @@
 """Reads a directory into a snapshot: the part that all kinds have in common.
 
 An interrupted read leaves an open snapshot: a staged partition with the pages read so far. The next sync of
-the day resumes it within an hour. Later the pages are too old to be consistent with new ones, and the read
-restarts.
+the day continues it if the last page is at most 75 minutes and the first at most six hours old. Later the
+pages are too old to be consistent with new ones, and the read restarts.
 """
 
 import asyncio
@@ -20,15 +20,15 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from opensense_okta.config.directory_models import Directory
 from opensense_okta.config.models import Organization
-from opensense_okta.directories.checkpoint import ReadCheckpoint
+from opensense_okta.directories.checkpoint import ReadCheckpoint, last_page_at
 from opensense_okta.directories.checks import TABLES
 from opensense_okta.directories.errors import DirectoryError, PastDay, StorageTrouble
 from opensense_okta.directories.kinds import kind_of
-from opensense_okta.directories.protocol import Listener, PreviousSnapshot
+from opensense_okta.directories.protocol import Listener, PreviousSnapshot, Progress
 from opensense_okta.directories.snapshot import SnapshotManifest, newest_snapshot
 from opensense_okta.storage import engine
 from opensense_okta.storage.files import make_private_dir
-from opensense_okta.storage.lake import PAGES_KEPT, Lake
+from opensense_okta.storage.lake import OLDEST_PAGE, PAGES_KEPT, Lake
 from opensense_okta.storage.partition import Partition, StagedPartition
 from opensense_okta.storage.state_files import StateFileDamaged, read_state, write_state
 from opensense_okta.storage.store import ABSENT
@@ -95,7 +95,7 @@ def take_snapshot(
         settings = organization.directories[directory]
         before = newest_snapshot(lake, directory, day)
         wanted = _wanted(settings, before, day, run, now)
-        found = _open_snapshot(partition, wanted, now)
+        found = _open_snapshot(partition, wanted, now, listener)
         staged, opened = found or (_begin(partition, wanted), wanted)
         try:
             manifest = _read(organization, directory, lake, day, run, staged, opened, listener)
@@ -173,7 +173,7 @@ def _wanted(
 
 
 def _open_snapshot(
-    partition: Partition, wanted: OpenSnapshot, now: datetime
+    partition: Partition, wanted: OpenSnapshot, now: datetime, listener: Listener
 ) -> tuple[StagedPartition, OpenSnapshot] | None:
     """The newest open snapshot with the wanted plan, or with a full read of the same source."""
     found = []
@@ -186,12 +186,24 @@ def _open_snapshot(
             continue
         same = (opened.settings, opened.before) == (wanted.settings, wanted.before)
         enough = opened.full or not wanted.full
-        if same and enough and now - opened.started < PAGES_KEPT:
+        if not (same and enough):
+            continue
+        last = last_page_at(staged.pages) or opened.started
+        if now - last <= PAGES_KEPT and now - opened.started <= OLDEST_PAGE:
             found.append((staged, opened))
+        else:
+            listener(Progress("pages", 0, note=_too_old(opened.started, last)))
     youngest = max(found, key=lambda pair: pair[1].started, default=None)
     if youngest is not None:
         youngest[0].forget_all_but_pages()
     return youngest
+
+
+def _too_old(first: datetime, last: datetime) -> str:
+    return (
+        f"an interrupted read, of {first:%H:%M} to {last:%H:%M} UTC, is too old to be continued: everything"
+        " is read again"
+    )
 
 
 def _begin(partition: Partition, wanted: OpenSnapshot) -> StagedPartition:

@@ -125,15 +125,15 @@ def delete_run_logs(
 
 
 def _refuse_without_lakes(instance: dg.DagsterInstance, lakes: Path) -> None:
-    """Refuses a folder without the lake of any organization: all stored days would count as deleted.
+    """Refuses a folder without a stored day of any organization: all days would count as deleted.
 
     Raises:
-        Failure: there is no such lake, although there are materializations.
+        Failure: there is none, although there are materializations.
     """
     organizations = {key.path[0] for key in instance.get_asset_keys()}
-    if organizations and not any((lakes / name).is_dir() for name in organizations):
+    if organizations and not any(stored_days(lakes, name) for name in organizations):
         raise dg.Failure(
-            f"{lakes} has no lake of any organization, so no run can be found that made a stored day."
+            f"{lakes} has no stored day of any organization, so no run can be found that made a stored day."
             " Nothing was deleted. What to do: check OPENSENSE_DATA, and that its disk is mounted.",
             allow_retries=False,
         )

@@ -13,6 +13,7 @@ notices.json                the notifications that were sent
 reports/date=2026-11-23.html
 """
 
+import re
 import secrets
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
@@ -38,7 +39,18 @@ RESOLVED = "resolved"
 SNAPSHOTS = "snapshots"
 
 DOCUMENTS = {MANIFEST, PUBLISHED, "judgement.json", "approval.json"}
-PAGES_KEPT = timedelta(hours=1)  # how long an interrupted read can be resumed
+PAGES_KEPT = timedelta(minutes=75)
+"""How old the last page of an interrupted read may be, so that the read is continued. It is longer than the
+longest delay between two attempts."""
+
+OLDEST_PAGE = timedelta(hours=6)
+"""How old its first page may be: the pages of one read must be consistent with each other."""
+
+ID = re.compile(r"[0-9a-f]{16}")
+TEMPORARY = re.compile(r"\.(?:spill|export)-\w+|\..+\.[0-9a-f]{8}(?:\.wal)?")
+"""What this program makes. Other files, such as `.git`, may be in a folder that `OPENSENSE_DATA` names by
+mistake: they are left alone."""
+
 UNNAMED_FILES_KEPT = timedelta(days=1)  # long enough for readers of the previous manifest
 
 
@@ -127,10 +139,11 @@ class Lake:
         return local_file(self.store, DATABASE)
 
     def sweep(self, now: datetime) -> int:
-        """Removes pages older than an hour, and unreferenced files older than a day.
+        """Removes pages that no read continues with, and unreferenced files older than a day.
 
         The snapshots and tables of the published directory stay, even if its day was read again and
-        the new read is held back. Where a document that names tables is damaged, its tables stay.
+        the new read is held back. Where a document that names tables is damaged, its tables stay. Files
+        that this program does not make stay, too.
 
         Returns:
             The number of files and folders that were removed.
@@ -159,7 +172,7 @@ class Lake:
     def _unnamed(self) -> Iterator[str]:
         for folder in ("", f"{REPORTS}/", f"{IDENTITIES}/"):
             for name in self.store.children(folder):
-                if name.startswith("."):
+                if TEMPORARY.fullmatch(name):
                     yield f"{folder}{name}"
         try:
             standing = ids_in(self.store, PUBLISHED)
@@ -176,7 +189,7 @@ class Lake:
             except StateFileDamaged:
                 continue
             for name in self.store.children(partition.name):
-                if name not in named:
+                if name not in named and (ID.fullmatch(name) or TEMPORARY.fullmatch(name)):
                     yield partition.document(name)
 
     def _partitions(self) -> Iterator[Partition]:

@@ -20,6 +20,8 @@ FORMAT = 2
 
 UNCHANGED = "Nothing was changed; the published directory stays as it is."
 
+NO_JSON = "it is not the JSON of a state file"
+
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -119,7 +121,10 @@ def ids_in(store: Store, name: str) -> set[str]:
 
     text, _ = _read_text(store, name, UNKNOWN_KIND)
     if text is not None:
-        json.loads(text, object_pairs_hook=note)
+        try:
+            json.loads(text, object_pairs_hook=note)
+        except (ValueError, RecursionError):
+            raise _damaged(store.url(name), NO_JSON, UNKNOWN_KIND) from None
     return ids
 
 
@@ -157,8 +162,8 @@ def _read_text(store: Store, name: str, kind: IfDamaged) -> tuple[bytes | None, 
         return None, ABSENT
     try:
         header = msgspec.json.decode(document.data, type=_Header | list)
-    except msgspec.MsgspecError:
-        raise _damaged(file, "it is not the JSON of a state file", kind) from None
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        raise _damaged(file, NO_JSON, kind) from None
     if isinstance(header, _Header) and header.format > FORMAT:
         raise StateFileTooNew(
             f"{file} has format {header.format}, and this version of opensense_okta reads formats up to"

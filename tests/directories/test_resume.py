@@ -190,17 +190,35 @@ def test_what_is_kept_for_going_on_is_private_whatever_the_umask(tmp_path: Path)
             assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
 
 
-@pytest.mark.parametrize(("minutes", "resumed"), [(0, True), (59, True), (60, False), (61, False)])
-def test_what_is_older_than_an_hour_is_not_gone_on_with(
+@pytest.mark.parametrize(("minutes", "resumed"), [(0, True), (74, True), (76, False)])
+def test_a_read_whose_last_page_is_too_old_is_read_again(
     acme: Company, minutes: int, *, resumed: bool
 ) -> None:
     interrupted(acme)
-    snapshot = acme.take(at=NOON + timedelta(minutes=minutes))
+    notes: list[str] = []
+    snapshot = acme.take(
+        at=NOON + timedelta(minutes=minutes), listener=lambda progress: notes.append(progress.note)
+    )
     assert bool(snapshot.cost.resumed_pages) is resumed
+    assert any("too old to be continued" in note for note in notes) is not resumed
     assert acme.tables(snapshot) == truth(acme.org)
     assert leftovers(acme) == set()
     (folder,) = {path.parent for path in acme.lake.scratch.rglob("*.parquet")}
     assert folder.name == snapshot.id
+
+
+def test_a_read_whose_first_page_is_too_old_is_read_again(acme: Company) -> None:
+    for attempt in range(6):  # each within 75 minutes after the one before
+        interrupted(acme, 1, at=NOON + timedelta(minutes=70 * attempt))
+    assert acme.take(at=NOON + timedelta(minutes=420)).cost.resumed_pages == 0
+
+
+def test_a_read_is_continued_as_long_as_its_last_page_is_young(acme: Company) -> None:
+    for attempt in range(4):
+        interrupted(acme, 1, at=NOON + timedelta(minutes=70 * attempt))
+    snapshot = acme.take(at=NOON + timedelta(minutes=280))
+    assert snapshot.cost.resumed_pages >= 4
+    assert acme.tables(snapshot) == truth(acme.org)
 
 
 def test_a_read_that_is_gone_on_with_counts_from_when_it_was_begun(acme: Company) -> None:

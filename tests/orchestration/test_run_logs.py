@@ -254,7 +254,11 @@ def test_the_job_of_the_instance_deletes_after_the_days_of_the_environment(
 def test_a_folder_without_any_lake_is_refused_and_nothing_is_deleted(
     instance: dg.DagsterInstance, lakes: Path
 ) -> None:
-    """OPENSENSE_DATA is mistyped, or its disk is not mounted: each stored day would count as deleted."""
+    """OPENSENSE_DATA is mistyped, or its disk is not mounted: each stored day would count as deleted.
+
+    The retry sensor makes the folders of the organizations even there.
+    """
+    assert Lake(lakes, "acme").locks.is_dir()
     run_id = record(instance, OLD - timedelta(hours=1))
     result = run_job(instance, lakes)
     (failed,) = (event for event in result.all_events if event.is_step_failure)

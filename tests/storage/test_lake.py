@@ -273,17 +273,37 @@ def test_a_sweep_leaves_what_is_younger_than_a_day(lake: Lake) -> None:
     assert spilled.exists()
 
 
-def test_a_sweep_removes_pages_after_an_hour(lake: Lake) -> None:
+def test_a_sweep_leaves_files_that_are_not_ours(lake: Lake) -> None:
+    """`OPENSENSE_DATA` may name a folder with other files by mistake, and an export may be hidden."""
+    partition = lake.snapshot("okta", DAY)
+    commit(partition, "stands")
+    others = [
+        lake.scratch / ".git" / "config",
+        lake.scratch / ".env",
+        lake.scratch / ".out" / "people.csv",
+        lake.scratch / "reports" / ".notes.txt",
+        partition.folder / "notes of an operator.txt",
+        partition.folder / "copy" / "people.parquet",
+    ]
+    for path in others:
+        make_private_dir(path.parent)
+        path.write_text("not ours")
+    touch(lake.scratch, OLD - timedelta(days=1000))
+    assert lake.sweep(NOW) == 0
+    assert all(path.read_text() == "not ours" for path in others)
+
+
+def test_a_sweep_removes_pages_with_which_no_read_continues(lake: Lake) -> None:
     shelf = lake.snapshot("okta", DAY)
     for draft, age in (
-        (shelf.draft(), timedelta(minutes=61)),
-        (shelf.draft(), timedelta(minutes=59)),
+        (shelf.draft(), timedelta(minutes=76)),
+        (shelf.draft(), timedelta(minutes=74)),
     ):
         make_private_dir(draft.pages)
         touch(draft.folder, NOW - age)
     assert lake.sweep(NOW) == 1
     (left,) = shelf.open_drafts()
-    assert left.pages.stat().st_mtime == (NOW - timedelta(minutes=59)).timestamp()
+    assert left.pages.stat().st_mtime == (NOW - timedelta(minutes=74)).timestamp()
 
 
 def test_a_sweep_of_an_empty_lake_finds_nothing(lake: Lake) -> None:

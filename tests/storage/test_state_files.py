@@ -11,6 +11,7 @@ from opensense_okta.storage.state_files import (
     FORMAT,
     StateFileDamaged,
     StateFileTooNew,
+    ids_in,
     read_state,
     write_state,
 )
@@ -70,6 +71,7 @@ def test_a_file_of_a_newer_format_is_refused_by_name(store: Folder, path: Path) 
         ('{"format": 2}', "author is missing or wrong"),
         ('{"author": "Zoë", "pages": "Zoë"}', "pages is missing or wrong"),
         ("[1, 2]", "its content is missing or wrong"),
+        (f'{{"author": {"[" * 100_000}', "it is not the JSON of a state file"),
     ],
 )
 def test_a_damaged_file_is_an_error_with_its_path_and_without_its_content(
@@ -81,3 +83,29 @@ def test_a_damaged_file_is_an_error_with_its_path_and_without_its_content(
     assert raised.value.message == f"{path} is damaged: {reason}."
     assert "backup" in raised.value.remedy
     assert "Zoë" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'["\xff"]',
+        b'{"id": "\xff"}',
+        b'{"author": "\xff"}',
+        b"[" * 100_000 + b"]" * 100_000,
+        b'{"author": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"pages": ' + b"1" * 10_000 + b"}",
+        b"\x00",
+    ],
+    ids=lambda data: data[:12].decode(errors="backslashreplace"),
+)
+def test_a_file_with_any_bytes_is_damaged_and_no_other_error(
+    store: Folder, path: Path, data: bytes
+) -> None:
+    path.write_bytes(data)
+    with pytest.raises(StateFileDamaged):
+        read_state(store, NAME, Note)
+    try:
+        ids = ids_in(store, NAME)
+    except StateFileDamaged:
+        return
+    assert ids == set()
