@@ -29,10 +29,20 @@ OLD, YOUNG = NOON - timedelta(days=91), NOON - timedelta(days=89)
 TABLES = ("accounts", "people")
 
 
+@pytest.fixture(scope="module")
+def new_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A DAGSTER_HOME whose databases are made, and empty."""
+    home = make_home(tmp_path_factory.mktemp("new"), "https://acme.okta.com")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_HOME", str(home))
+        with dg.DagsterInstance.get():
+            return home
+
+
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(new_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A DAGSTER_HOME on the disk, beside the lakes."""
-    home = make_home(tmp_path, "https://acme.okta.com")
+    home = shutil.copytree(new_home, tmp_path / "dagster_home")
     monkeypatch.setenv("DAGSTER_HOME", str(home))
     return home
 
