@@ -94,8 +94,11 @@ def are_plain(ids: Sequence[str], body: bytes) -> bool:
     if first % len(ids) or later % len(ids) or first + later != body.count(b'"id"'):
         return False
     joined = "".join(ids)
-    unusable = "/" in joined or "\\" in joined or max(map(len, ids)) > LONGEST_ID
-    return not unusable and {"", ".", ".."}.isdisjoint(ids)
+    return (
+        _is_one_word(joined)
+        and max(map(len, ids)) <= LONGEST_ID
+        and {"", ".", ".."}.isdisjoint(ids)
+    )
 
 
 def _is_usable_id(name: object) -> bool:
@@ -103,10 +106,14 @@ def _is_usable_id(name: object) -> bool:
     return (
         isinstance(name, str)
         and name not in {"", ".", ".."}
-        and "/" not in name
-        and "\\" not in name
+        and _is_one_word(name)
         and len(name) <= LONGEST_ID
     )
+
+
+def _is_one_word(text: str) -> bool:
+    """Whether a text has no slash, no white space and no invisible character."""
+    return text.isprintable() and not any(mark in text for mark in ("/", "\\", " "))
 
 
 def _kept(pairs: Iterable[tuple[bytes, object]]) -> Records:

@@ -45,7 +45,8 @@ GOOD = st.builds(
 
 
 def usable(name: str) -> bool:
-    return name not in {"", ".", ".."} and "/" not in name and "\\" not in name
+    odd = {".", ".."}
+    return name != "" and name not in odd and name.isprintable() and not set(name) & set("/\\ ")
 
 
 @given(st.lists(GOOD | st.sampled_from(STRANGE) | ANYTHING, max_size=6))
@@ -109,6 +110,8 @@ ODD = {
     "doubled id with blanks": b'{ "id" : "secret-1" , "id" : "secret-1" }',
     "doubled id, spelt otherwise": b'{"id":"secret-1","\\u0069d":"secret-2"}',
     "doubled key": b'{"id":"secret-1","profile":{"login":"a","login":"b"}}',
+    "blank id": b'{"id":" ","x":"secret-1"}',
+    "invisible characters in the id": b'{"id":"secret-1\\u0000\\u200b"}',
     "long id": b'{"id":"' + b"x" * 256 + b'"}',
     "deep arrays": b'{"id":"secret-1","x":' + b"[" * 3000 + b"]" * 3000 + b"}",
     "deep objects": b'{"id":"secret-1","x":' + b'{"a":' * 3000 + b"1" + b"}" * 3001,
