@@ -632,7 +632,7 @@ def test_one_odd_record_costs_no_other_and_is_counted(
 
 
 def test_limits_that_come_twice_pace_like_those_that_come_once(take: Take, org: Org) -> None:
-    found = take(OddLimits(), SmallPages(limit=2))
+    found = take(OddLimits(), SmallPages(limit=4))
     assert_true(found, org)
     assert found.cost.headroom == pytest.approx(1, abs=0.01)
     assert sum(found.slept) < found.cost.requests / 100  # by the limits, not by the ceiling
@@ -650,7 +650,7 @@ def test_limits_that_come_twice_pace_like_those_that_come_once(take: Take, org: 
 def test_without_usable_limits_ten_requests_a_second_are_sent(
     take: Take, org: Org, odd: OddLimits
 ) -> None:
-    found = take(odd, SmallPages(limit=2))
+    found = take(odd, SmallPages(limit=4))
     assert_true(found, org)
     assert sum(found.slept) >= (found.cost.requests - 12) / 10
     assert found.cost.headroom is None
