@@ -95,6 +95,30 @@ def failure_before_steps(event: dg.DagsterEvent) -> str | None:
     return error.message.partition(": ")[2].strip() if error else None
 
 
+def describe_failure(event: dg.DagsterEvent) -> str:
+    """Says why a step failed; of an unexpected error, what its innermost exception says.
+
+    Dagster's own exception around it names only the step.
+
+    Args:
+        event: the failure of the step.
+    """
+    data = event.step_failure_data
+    if data.user_failure_data and data.user_failure_data.description:
+        return data.user_failure_data.description
+    error = data.error
+    while error and error.cause:
+        error = error.cause
+    why = error.message.strip() if error else "for no known reason"
+    return f"{event.step_key}: {why} This error was not expected: the run in Dagster's UI has all of it."
+
+
+def failed_steps(instance: dg.DagsterInstance, run_id: str) -> list[str]:
+    """Why each failed step of a run failed, in the order of the failures."""
+    failures = instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
+    return [describe_failure(entry.dagster_event) for entry in failures if entry.dagster_event]
+
+
 def _raise_refused(context: dg.AssetExecutionContext, place: str, error: BaseException) -> None:
     """Raises the failure in words, if the disk is full or rights are missing."""
     refused = storage_refusal(error)

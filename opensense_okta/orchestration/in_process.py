@@ -12,7 +12,7 @@ from opensense_okta.config.models import Organization
 from opensense_okta.orchestration import names
 from opensense_okta.orchestration.approval import approval_config
 from opensense_okta.orchestration.definitions import build_definitions
-from opensense_okta.orchestration.failures import failure_before_steps
+from opensense_okta.orchestration.failures import describe_failure, failure_before_steps
 from opensense_okta.orchestration.notifications import notify_after_run
 from opensense_okta.orchestration.resources import LakeResource, Watcher
 from opensense_okta.storage.lake import Lake
@@ -163,21 +163,10 @@ def _failures(result: dg.ExecuteInProcessResult) -> list[str]:
     words = []
     for event in result.all_events:
         if event.is_step_failure:
-            data = event.step_failure_data
-            said = data.user_failure_data.description if data.user_failure_data else None
-            words.append(said or _unexpected(event))
+            words.append(describe_failure(event))
         elif event.is_job_failure and not words:
             words.append(failure_before_steps(event) or event.message or "the run failed")
     return words
-
-
-def _unexpected(event: dg.DagsterEvent) -> str:
-    """Describes an unexpected error by its innermost exception: Dagster's own names only the step."""
-    error = event.step_failure_data.error
-    while error and error.cause:
-        error = error.cause
-    why = error.message.strip() if error else "for no known reason"
-    return f"{event.step_key}: {why} This error was not expected: the run in Dagster's UI has all of it."
 
 
 def _anything_stored(organization: Organization, day: date, lake: Lake) -> bool:

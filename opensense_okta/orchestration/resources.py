@@ -11,7 +11,7 @@ from pydantic import Field
 
 from opensense_okta.directories.protocol import Listener, Progress, format_progress
 from opensense_okta.orchestration import lock, names
-from opensense_okta.orchestration.failures import refusals_before_steps
+from opensense_okta.orchestration.failures import failed_steps, refusals_before_steps
 from opensense_okta.storage.lake import Lake
 
 LOG_INTERVAL = 10.0  # seconds between two lines of progress in a run's log
@@ -63,7 +63,8 @@ class LogWatcher:
 def build_lock(organization: str) -> dg.ResourceDefinition:
     """Returns the resource that holds the organization's lock as long as a run lasts.
 
-    A run that gets the lock ends the runs of killed processes.
+    A run that gets the lock ends the runs of killed processes. At the end, if several steps failed, the log
+    has the reason of each: Dagster's own event of the failed run has that of the first only.
     """
 
     def hold(context: dg.InitResourceContext) -> Iterator[None]:
@@ -89,6 +90,9 @@ def build_lock(organization: str) -> dg.ResourceDefinition:
             for ended in lock.end_orphaned_runs(instance, locks, organization):
                 report(f"The run {ended} was killed and has been ended.")
             yield None
+            reasons = failed_steps(instance, run.run_id)
+            if len(reasons) > 1 and context.log:
+                context.log.error("\n".join(f"- {reason}" for reason in reasons))
 
     return dg.ResourceDefinition(
         resource_fn=contextmanager(hold),
