@@ -392,7 +392,7 @@ def _report(organization: Organization) -> dg.AssetsDefinition:
             path = write_report(organization, lake, day)
         return dg.MaterializeResult(
             metadata={
-                "report": dg.MetadataValue.url(path.as_uri()),
+                "report": dg.MetadataValue.path(path),
                 "bytes": dg.MetadataValue.int(path.stat().st_size),
             }
         )
