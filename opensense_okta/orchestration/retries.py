@@ -38,6 +38,7 @@ from opensense_okta.orchestration.attempts import (
 )
 from opensense_okta.orchestration.runs import (
     FAILURE,
+    SUCCESS,
     facts_by_day,
     open_groups,
     recent_runs,
@@ -206,9 +207,12 @@ def _check_keys(selection: Selection) -> list[dg.AssetCheckKey] | None:
 
 def retries_are_on(instance: dg.DagsterInstance, now: datetime) -> bool:
     """Whether a daemon runs on the instance that evaluates the retry sensor."""
+    return _daemon_runs(instance, now) and switches(instance).get(names.RETRIES, True)
+
+
+def _daemon_runs(instance: dg.DagsterInstance, now: datetime) -> bool:
     heartbeat = instance.get_daemon_heartbeats().get(SENSOR_DAEMON)
-    alive = heartbeat is not None and now.timestamp() - heartbeat.timestamp < DAEMON_SILENT
-    return alive and switches(instance).get(names.RETRIES, True)
+    return heartbeat is not None and now.timestamp() - heartbeat.timestamp < DAEMON_SILENT
 
 
 def switches(instance: dg.DagsterInstance) -> dict[str, bool]:
@@ -259,6 +263,35 @@ def describe_follow_up(
     return "It is not retried: a newer run makes the same."
 
 
+def describe_next(
+    instance: dg.DagsterInstance, organization: Organization, day: date, run_id: str
+) -> str:
+    """Says what follows a run that publishes a day or does not: another attempt to read it, or the next sync.
+
+    Args:
+        instance: Dagster's instance.
+        organization: the organization.
+        day: the run's day.
+        run_id: the run, which has not ended.
+    """
+    now = datetime.now(UTC)
+    if not _daemon_runs(instance, now):
+        return (
+            "Dagster's daemon does not run, so no sync starts by itself; to start one:"
+            f" opensense-okta sync {organization.name}"
+        )
+    if retries_are_on(instance, now):
+        runs = [
+            replace(run, status=SUCCESS, ended=now) if run.run_id == run_id else run
+            for run in runs_of(instance, organization, day)
+        ]
+        ends = organization.end_of(day).astimezone(organization.zone)
+        decision = decide(organization.name, day, runs, now=now, day_ends=ends)
+        if not isinstance(decision, Nothing):
+            return decision.words
+    return describe_next_sync(organization, now, switches(instance))
+
+
 def _by_hand(organization: Organization, day: date, now: datetime) -> str:
     if day == organization.today(now):
         return f"opensense-okta sync {organization.name}"
@@ -278,7 +311,7 @@ def describe_next_sync(
     schedule = names.sync_schedule(organization.name)
     if switched.get(schedule, organization.enabled):
         return (
-            f"the schedule starts the next one at {organization.next_sync(now):%Y-%m-%d %H:%M %Z}"
+            f"the schedule starts the next sync at {organization.next_sync(now):%Y-%m-%d %H:%M %Z}"
         )
     return (
         f"the schedule {schedule} is off, so no sync starts by itself; to start one now:"

@@ -9,9 +9,9 @@ import time_machine
 
 from opensense_okta.orchestration import names
 from opensense_okta.orchestration.attempts import MAX_ATTEMPTS
-from opensense_okta.orchestration.retries import describe_follow_up, retries_are_on
+from opensense_okta.orchestration.retries import describe_follow_up, describe_next, retries_are_on
 from tests.orchestration.test_retries import company
-from tests.support.run_records import beat, record_materialize, record_run
+from tests.support.run_records import beat, fail, record_materialize, record_run
 
 DAY = date(2026, 11, 23)
 TWO = datetime(2026, 11, 23, 7, tzinfo=UTC)  # two o'clock in New York
@@ -110,3 +110,32 @@ def test_an_organization_that_is_not_enabled_is_retried_all_the_same(
     run = record_run(instance, "disabled")
     words = describe_follow_up(instance, company("disabled", enabled=False), DAY, run.run_id, None)
     assert words.endswith("attempt 2 of 6 starts at 02:01 EST.")
+
+
+# What the check `published` says of the time after a run that publishes a day or does not.
+
+
+def test_after_a_good_sync_the_schedules_next_one_follows(instance: dg.DagsterInstance) -> None:
+    beat(instance)
+    words = describe_next(instance, company("acme"), DAY, sync(instance).run_id)
+    assert words == "the schedule starts the next sync at 2026-11-24 02:00 EST"
+
+
+def test_after_resolving_a_day_whose_sync_failed_its_next_attempt_follows(
+    instance: dg.DagsterInstance,
+) -> None:
+    beat(instance)
+    failed = sync(instance)
+    fail(instance, failed, {names.FAILURE: names.TRANSIENT})
+    tags = {names.ATTEMPT_GROUP: failed.run_id}
+    resolved = record_run(instance, "acme", job="resolve", more_tags=tags)
+    words = describe_next(instance, company("acme"), DAY, resolved.run_id)
+    assert words == "the sync of 2026-11-23 failed: attempt 2 of 6 starts at 02:01 EST"
+
+
+def test_without_a_daemon_no_sync_follows(instance: dg.DagsterInstance) -> None:
+    words = describe_next(instance, company("acme"), DAY, sync(instance).run_id)
+    assert words == (
+        "Dagster's daemon does not run, so no sync starts by itself; to start one: opensense-okta sync"
+        " acme"
+    )

@@ -36,7 +36,7 @@ from opensense_okta.orchestration.assets.specs import (
 )
 from opensense_okta.orchestration.failures import as_dagster_failure
 from opensense_okta.orchestration.resources import LakeResource, Watcher
-from opensense_okta.orchestration.retries import describe_follow_up, describe_next_sync, switches
+from opensense_okta.orchestration.retries import describe_follow_up, describe_next
 from opensense_okta.orchestration.runs import read_run
 from opensense_okta.publishing.doctor import damaged_documents
 from opensense_okta.publishing.exports.export import export_published
@@ -339,9 +339,8 @@ def _published(organization: Organization, lakes: LakeResource) -> dg.AssetsDefi
     )
     def resolved_directory(context: dg.AssetExecutionContext, config: Publishing) -> Results:
         def published_check(why_not: Held | str | None) -> dg.AssetCheckResult:
-            switched = switches(context.instance)
-            next_sync = describe_next_sync(organization, datetime.now(UTC), switched)
-            return metadata.published_result(lake, day, key, why_not, next_sync)
+            follows = describe_next(context.instance, organization, day, context.run.run_id)
+            return metadata.published_result(lake, day, key, why_not, follows)
 
         with _work(context, organization) as (day, lake):
             record_approval(context, organization, lake, day, config)

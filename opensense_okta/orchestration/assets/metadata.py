@@ -161,7 +161,7 @@ def approval_block(organization: str, judgement: Judgement) -> dg.MarkdownMetada
 
 
 def published_result(
-    lake: Lake, day: date, asset: dg.AssetKey, why_not: Held | str | None, next_sync: str
+    lake: Lake, day: date, asset: dg.AssetKey, why_not: Held | str | None, follows: str
 ) -> dg.AssetCheckResult:
     """What is published after the step, in words: the day, the age of its data, and what follows.
 
@@ -170,7 +170,7 @@ def published_result(
         day: of the run.
         asset: the published directory.
         why_not: why the day is not published: it is held back, or a sentence; None: it is published.
-        next_sync: what starts the next sync, in words.
+        follows: what follows, in words.
     """
     last = published(lake)
     sources = last.resolved.sources if last else {}
@@ -179,7 +179,7 @@ def published_result(
     lines = [
         str(why_not) if why_not else f"{day} is published.",
         *([f"Published is the directory of {last.day}, with the data of {ages}."] if last else []),
-        f"Next: {next_sync}.",
+        f"Next: {follows}.",
     ]
     outcome: Outcome = "passed"
     if isinstance(why_not, Held):
