@@ -482,6 +482,10 @@ def test_a_day_that_is_held_says_why_and_what_approving_it_takes_and_what_is_pub
         "Next: Dagster's daemon does not run, so no sync starts by itself; to start one:"
         " opensense-okta sync acme."
     )
+    assert "the job acme__approve, with `approve_with` as configuration" in (
+        state.description or ""
+    )
+    assert state.metadata["approve_with"] == failure.metadata["approve_with"]
     assert acme.lake.database.read_bytes() == before
     # What was judged is stored and shown; what is published is not touched, its report neither.
     assert run.metadata()["acme/changes"]["held"] is True

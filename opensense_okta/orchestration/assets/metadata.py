@@ -1,9 +1,10 @@
 """What Dagster shows of materialized assets and of checks: numbers, and no personal data."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 
 import dagster as dg
 import duckdb
@@ -176,28 +177,40 @@ def published_result(
     sources = last.resolved.sources if last else {}
     older = {name: source.as_of for name, source in sources.items() if source.as_of < day}
     ages = ", ".join(f"{name} of {source.as_of}" for name, source in sources.items())
+    held = why_not if isinstance(why_not, Held) else None
+    job = names.approve_job(lake.organization)
     lines = [
         str(why_not) if why_not else f"{day} is published.",
+        *(
+            [f"To approve it in Dagster: the job {job}, with `approve_with` as configuration."]
+            if held
+            else []
+        ),
         *([f"Published is the directory of {last.day}, with the data of {ages}."] if last else []),
         f"Next: {follows}.",
     ]
     outcome: Outcome = "passed"
-    if isinstance(why_not, Held):
+    if held:
         outcome = "error"
     elif last is None or last.day < day or (last.day == day and older):
         outcome = "warning"
-    return check_result(CheckResult.make(PUBLISHED, outcome, "\n\n".join(lines)), asset)
+    block = {"approve_with": approval_block(lake.organization, held.judgement)} if held else {}
+    return check_result(CheckResult.make(PUBLISHED, outcome, "\n\n".join(lines)), asset, block)
 
 
-def check_result(result: CheckResult, asset: dg.AssetKey) -> dg.AssetCheckResult:
-    """A check's result as Dagster shows it."""
+def check_result(
+    result: CheckResult,
+    asset: dg.AssetKey,
+    more: Mapping[str, dg.MetadataValue] = MappingProxyType({}),
+) -> dg.AssetCheckResult:
+    """A check's result as Dagster shows it; `more` is metadata beside its numbers."""
     return dg.AssetCheckResult(
         asset_key=asset,
         check_name=result.name,
         passed=result.passed,
         severity=SEVERITY[result.severity],
         description=result.text,
-        metadata=dict(result.numbers),
+        metadata={**result.numbers, **more},
     )
 
 
