@@ -143,10 +143,11 @@ def paths(assets: Sequence[str]) -> list[dict[str, list[str]]]:
 
 
 @contextmanager
-def web_server(place: Place) -> Iterator[Ui]:
-    """Dagster's web server on a free port of loopback."""
+def web_server(place: Place, *definitions: str) -> Iterator[Ui]:
+    """Dagster's web server on a free port of loopback; its definitions are those of `process`."""
     log = place.root / "webserver.log"
-    with process(place, "webserver", "dagster-webserver", "-h", "127.0.0.1", "-p", "0") as server:
+    command = ("dagster-webserver", "-h", "127.0.0.1", "-p", "0", *definitions)
+    with process(place, "webserver", *command) as server:
         until(lambda: SERVING.search(log.read_text()) or server.poll() is not None)
         found = SERVING.search(log.read_text())
         assert found, log.read_text()
@@ -164,10 +165,15 @@ def daemon(place: Place) -> Iterator[subprocess.Popen[bytes]]:
 
 @contextmanager
 def process(place: Place, name: str, *command: str) -> Iterator[subprocess.Popen[bytes]]:
-    """One of Dagster's processes, which is interrupted at the end; its output is in NAME.log."""
-    (place.root / "quick.py").write_text(DEFINITIONS)
+    """One of Dagster's processes, which is interrupted at the end; its output is in NAME.log.
+
+    Its definitions are those whose retries wait for nobody, unless the command names a module of others.
+    """
+    if "-m" not in command:
+        (place.root / "quick.py").write_text(DEFINITIONS)
+        command = (*command, "-f", "quick.py")
     with (place.root / f"{name}.log").open("wb") as log, subprocess.Popen(
-        [str(COMMANDS / command[0]), *command[1:], "-f", "quick.py"],
+        [str(COMMANDS / command[0]), *command[1:]],
         env=place.environment, stdout=log, stderr=subprocess.STDOUT, cwd=place.root,
     ) as running:  # fmt: skip
         try:
