@@ -504,7 +504,7 @@ def test_one_skip_message_tells_of_every_organization(
     succeed(instance, record_run(instance, "acme"))
     assert daemon.words("acme", "globex") == (
         "acme: 2026-11-23 is done\nglobex: 2026-11-23 has had no sync yet: the schedule starts the next"
-        " one at 2026-11-24 02:00 EST"
+        " sync at 2026-11-24 02:00 EST"
     )
 
 
