@@ -119,11 +119,10 @@ def normalize(
             raise csv_errors.undecodable(file.name, seen.lines, "Unicode") from None
     if file.stamp() != stamp or seen.size < (stamp.size or 0):
         raise csv_errors.changed(file.name)
-    extra = tuple(f"{RESERVED}{n + 1}" for n in range(len(header.names), rows.width))
     return NormalizedFile(
         path=path,
         header=header,
-        columns=(*header.names[: rows.width], *extra),
+        columns=header.names[: rows.columns],
         rows=rows.count,
         longest=rows.longest,
         ended=seen.ended,
@@ -143,7 +142,7 @@ def name_key(name: str) -> str:
 def _with_first_line(rows: Rows, delimiter: str) -> Iterator[str]:
     """The rows after a line of constants: DuckDB expects all rows to end as the first line does."""
     first = next(iter(rows), "")
-    yield delimiter.join(['"x"'] * (rows.width + 2)) + "\n"
+    yield delimiter.join(['"x"'] * (rows.columns + 2)) + "\n"
     yield first
     yield from rows
 

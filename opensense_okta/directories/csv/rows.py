@@ -87,8 +87,8 @@ class Rows:
     Attributes:
         count: number of rows so far.
         longest: characters of the longest of them.
-        width: cells of each row: as many as the header has; one more if every row ends with an empty cell;
-            one less if only the header ends with a delimiter.
+        columns: cells of each row as it is written: as many as the header has; one less if only the header
+            ends with a delimiter. If every row ends with one more, empty cell, that is left out.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Rows:
         self._name = name
         self._lines = lines
         self._grammar = grammar
-        self._columns = self.width = columns
+        self.columns = self._width = columns
         self._open_header = open_header
         self._between = f'"{grammar.delimiter}"'
         self._simple = grammar.simple_row(columns)
@@ -114,7 +114,7 @@ class Rows:
         grammar, d = self._grammar, self._grammar.delimiter
         for number, line in self._lines:
             row = line.rstrip("\r\n")
-            if self.width > self._columns or not self._is_simple(row):
+            if self._width > self.columns or not self._is_simple(row):
                 row = self._checked(number, line)
             mark = ""
             if not grammar.has_several(row):
@@ -129,11 +129,11 @@ class Rows:
         """Whether a row has the right width and needs no change; common styles are checked first."""
         quotes = row.count('"')
         if not quotes:
-            return row.count(self._grammar.delimiter) == self.width - 1
+            return row.count(self._grammar.delimiter) == self._width - 1
         every_cell_quoted = (
-            quotes == 2 * self.width
+            quotes == 2 * self._width
             and row[0] == row[-1] == '"'
-            and row.count(self._between) == self.width - 1
+            and row.count(self._between) == self._width - 1
         )
         return every_cell_quoted or self._simple.fullmatch(row) is not None
 
@@ -145,15 +145,15 @@ class Rows:
             raise csv_errors.open_quote(self._name, number, last=self._at_end())
         if len(cells) == 1 and not cells[0].strip():
             return ""
-        extra = len(cells) == self._columns + 1 and not cells[-1].strip()
+        extra = len(cells) == self.columns + 1 and not cells[-1].strip()
         if extra and not self.count:
-            self.width = len(cells)
-        if self._open_header and not self.count and len(cells) == self._columns - 1:
-            self._columns = self.width = len(cells)
-            self._simple = self._grammar.simple_row(self.width)
-        if len(cells) != self.width or (self.width > self._columns and not extra):
+            self._width = len(cells)
+        if self._open_header and not self.count and len(cells) == self.columns - 1:
+            self.columns = self._width = len(cells)
+            self._simple = self._grammar.simple_row(self._width)
+        if len(cells) != self._width or (self._width > self.columns and not extra):
             self._refuse(number, text, cells, extra=extra)
-        return self._grammar.delimiter.join(quoted(cell) for cell in cells)
+        return self._grammar.delimiter.join(quoted(cell) for cell in cells[: self.columns])
 
     def _complete(self, number: int, line: str) -> str:
         """A line and the lines after it, until no quoted cell is open."""
@@ -174,14 +174,14 @@ class Rows:
         return not any(line.strip() for _, line in self._lines)
 
     def _refuse(self, number: int, text: str, cells: list[str], *, extra: bool) -> None:
-        name, columns, count = self._name, self._columns, len(cells)
+        name, columns, count = self._name, self.columns, len(cells)
         if count == 1 < columns and self._grammar.delimiter in cells[0]:
             raise csv_errors.whole_line_quoted(name, number)
-        if count < self.width and self._at_end():
+        if count < self._width and self._at_end():
             ended = text.endswith(("\n", "\r"))
             if count < columns or not ended:
-                raise csv_errors.half_written(name, number, count, self.width, ended=ended)
-        if extra or (self.width > columns and count == columns):
+                raise csv_errors.half_written(name, number, count, self._width, ended=ended)
+        if extra or (self._width > columns and count == columns):
             raise csv_errors.uneven_ends(name, number)
         raise csv_errors.ragged(name, number, count, columns)
 

@@ -32,6 +32,9 @@ OTHER_FORMATS = (
     (b"PAR1", "a Parquet file", "Export it as CSV (UTF-8)."),
     (b"<!", "a web page", WEB_PAGE),
     (b"<html", "a web page", WEB_PAGE),
+    (b"<table", "a web page", "Export it as CSV (UTF-8), not as a table for Excel."),
+    (b'{"', "JSON", "Export it as CSV (UTF-8)."),
+    (b"[{", "JSON", "Export it as CSV (UTF-8)."),
     (b"<?xml", "XML", "Export it as CSV (UTF-8)."),
 )
 

@@ -97,3 +97,22 @@ def test_a_last_row_without_the_delimiter_of_the_others_is_explained(write: Writ
         failure(write("id,a\n1,x,\n2,y\n"))
     )
     assert "line 3: the last row has 2 of 3 columns" in str(failure(write("id,a\n1,x,\n2,y")))
+
+
+def test_files_of_one_pattern_may_end_their_rows_differently(tmp_path: Path, write: Write) -> None:
+    write("id,a\n1,x,\n2,y,\n", "east.csv")
+    write("id,a\n3,z\n", "west.csv")
+
+    assert values(read(tmp_path / "*.csv"), "a") == {"1": "x", "2": "y", "3": "z"}
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("<table><tr><td>id</td></tr></table>", "is a web page, not CSV"),
+        ('[{"id": "1"}]', "is JSON, not CSV"),
+        ('{"users": []}', "is JSON, not CSV"),
+    ],
+)
+def test_other_formats_of_exports_are_named(content: str, words: str, write: Write) -> None:
+    assert words in str(failure(write(content)))
