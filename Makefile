@@ -28,7 +28,7 @@ define with_simulator
 	if ! $(BIN)/python -c 'import httpx; httpx.get("$(SIMULATOR)/_simulator/day").raise_for_status()' 2> /dev/null; then \
 		ready=$$(mktemp -u); \
 		$(BIN)/opensense-okta simulate --hr-file data/demo-hr.csv --ready-file "$$ready" > /dev/null & simulator=$$!; \
-		trap 'kill $$simulator 2> /dev/null; rm -f "$$ready"' EXIT; \
+		trap 'kill $$simulator 2> /dev/null; rm -f "$$ready"' EXIT; trap exit TERM; \
 		until [ -e "$$ready" ]; do kill -0 $$simulator 2> /dev/null || exit 1; sleep 0.1; done; \
 	fi; \
 	$(1)
@@ -38,7 +38,7 @@ demo: .venv/ready ## sync the simulated company once, from three directories to 
 	$(call with_simulator,$(BIN)/opensense-okta sync demo)
 
 ui: .venv/ready ## Dagster's UI on http://127.0.0.1:3000, with the demo's directories up
-	$(call with_simulator,$(BIN)/dg dev --workspace workspace.yaml --host 127.0.0.1 --port 3000)
+	$(call with_simulator,$(BIN)/opensense-okta ui & ui=$$!; trap 'kill $$ui' TERM INT; wait $$ui; trap - INT TERM; wait $$ui)
 
 lint: .venv/ready ## lint, types and imports
 	$(BIN)/ruff check .

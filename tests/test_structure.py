@@ -20,7 +20,6 @@ FUNCTION_LIMIT = 60  # lines
 
 NOT_IMPORTED = {
     "faker": "imported by name, one locale at a time",
-    "dagster-webserver": "started as a program of its own",
     "tzdata": "time zones for machines that have none; read by zoneinfo",
 }
 

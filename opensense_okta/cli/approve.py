@@ -186,7 +186,7 @@ def _outcome(organization: Organization, lake: Lake, day: date, run: JobRun) -> 
     else:
         yield f"{organization.name}, {day}: not published. {_published_day(lake)}"
     yield from (f"  {line}" for failure in run.failures for line in failure.splitlines())
-    yield f"  Run {run.run_id} in Dagster's UI (make ui)"
+    yield f"  Run {run.run_id} in Dagster's UI (opensense-okta ui)"
 
 
 def _published_day(lake: Lake) -> str:

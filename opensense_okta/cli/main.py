@@ -1,6 +1,7 @@
 """The command line `opensense-okta`: the commands, their options and their help."""
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -169,6 +170,37 @@ def preview(
     preview_now(
         organization, day, rules, all_attributes=all_attributes, people=people, as_json=as_json
     )
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address.")
+@click.option("--port", default=3000, show_default=True, help="The port; 0 takes any free one.")
+@click.option("--public-url", metavar="URL", help="The address of a proxy in front of it.")
+@click.option("--read-only", is_flag=True, help="The UI changes nothing. The daemon goes on.")
+@click.option("--no-daemon", is_flag=True, help="Only the UI: the daemon runs elsewhere.")
+@click.option(
+    "-w",
+    "--workspace",
+    type=click.Path(path_type=Path),
+    default="workspace.yaml",
+    show_default=True,
+    help="Dagster's workspace file.",
+)
+def ui(
+    host: str,
+    port: int,
+    public_url: str | None,
+    read_only: bool,
+    no_daemon: bool,
+    workspace: Path,
+) -> None:
+    """Serve Dagster's UI and run its daemon, which starts the scheduled syncs and retries.
+
+    A guard refuses what other web pages send through a browser. Ctrl-C ends everything within ten seconds.
+    """
+    from opensense_okta.cli.ui import ui_now  # noqa: PLC0415 - slow to import
+
+    ui_now(host, port, public_url, workspace, read_only=read_only, with_daemon=not no_daemon)
 
 
 if __name__ == "__main__":

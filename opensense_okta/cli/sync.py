@@ -314,7 +314,7 @@ def _published(report: Report) -> list[str]:
         f"  Published  the directory of {report.published.day}{unchanged}: {report.lake.url(DATABASE)}"
         if report.published
         else "  Published  nothing yet",
-        f"  Run        {report.sync.run_id} in Dagster's UI (make ui)",
+        f"  Run        {report.sync.run_id} in Dagster's UI (opensense-okta ui)",
     ]
 
 

@@ -17,7 +17,7 @@ from tests.support.killing import acme, files, kill_everywhere, killed_at, put_o
 from tests.support.lakes import copied
 from tests.support.stored import DAY, group, store, user
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 YESTERDAY, TOMORROW = DAY - timedelta(days=1), DAY + timedelta(days=1)
 EXPORTS = ("people.csv", "people.changes.csv", "people.csv.sha256")

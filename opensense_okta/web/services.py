@@ -1,0 +1,265 @@
+"""The services that `opensense-okta ui` starts and ends: the guarded web server, and Dagster's daemon.
+
+Each service is a session of its own with everything that it starts, such as code servers and runs. So Ctrl-C
+reaches the command alone, which ends the services in order, and nothing is left.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+from filelock import FileLock, Timeout
+
+from opensense_okta.config.errors import UserError
+
+LOCK: Final = "ui.lock"
+HISTORY: Final = "history"  # the folder of Dagster's tables, if they are in SQLite
+TO_CLEAN_UP: Final = timedelta(seconds=5)
+TO_END: Final = timedelta(seconds=2)
+"""How long services may take to clean up, and what they started to end: less than ten seconds together."""
+
+POLL: Final = 0.05  # seconds
+
+
+class UiError(UserError):
+    """The UI cannot be started, or one of its services ended."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where the UI listens, and the address under which browsers reach it.
+
+    Attributes:
+        host: a loopback address.
+        port: 0 takes any free one.
+        public_url: of a proxy in front of it; None: there is none.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 3000
+    public_url: str | None = None
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running service, and its name in the log."""
+
+    name: str
+    process: subprocess.Popen[str]
+
+
+def run_ui(
+    home: Path,
+    address: Address,
+    workspace: Path,
+    log: Callable[[str], None],
+    *,
+    read_only: bool = False,
+    with_daemon: bool = True,
+) -> None:
+    """Runs the UI until the process is interrupted or terminated.
+
+    Args:
+        home: `DAGSTER_HOME`.
+        address: where it listens.
+        workspace: Dagster's workspace file.
+        log: receives each line of the services.
+        read_only: whether the web server refuses every change. The daemon starts runs all the same.
+        with_daemon: whether the daemon runs, too; one daemon runs on a home.
+
+    Raises:
+        UiError: the home is another folder, the port is taken, another `ui` has the home, or a service ended.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt), ExitStack() as stack:
+        _prepare(home)
+        if with_daemon:
+            stack.enter_context(_only_daemon(home))
+        listening = stack.enter_context(_listening(address))
+        if not (home / HISTORY).is_dir():
+            _make_tables(home)
+        web_server = [
+            "opensense_okta.web.webserver",
+            *("--socket", str(listening.fileno()), "--host", address.host),
+            *("--workspace", str(workspace)),
+            *(["--public-url", address.public_url] if address.public_url else []),
+            *(["--read-only"] if read_only else []),
+        ]
+        daemon = ["dagster._daemon", "run", "--workspace", str(workspace)]
+        services: list[Service] = []
+        stack.callback(_end, services)
+        ending = stack.enter_context(_announced_end(log))
+
+        def show(line: str) -> None:
+            if not ending.is_set():  # what services write while they are ended is of no use
+                log(line)
+
+        services.append(_start("web", web_server, home, show, inherits=listening.fileno()))
+        if with_daemon:
+            services.append(_start("daemon", daemon, home, show))
+        _wait_for_end(services)
+
+
+def _wait_for_end(services: Sequence[Service]) -> None:
+    """Waits until the command is interrupted.
+
+    Raises:
+        UiError: a service ended by itself.
+    """
+    while True:
+        for service in services:
+            if service.process.poll() is not None:
+                raise UiError(
+                    f"The service {service.name} ended with status {service.process.returncode}, so the UI"
+                    " is ended.",
+                    impact="No schedule starts a sync until the UI runs again.",
+                    remedy="read its last lines above, and start `opensense-okta ui` again.",
+                )
+        time.sleep(POLL)
+
+
+@contextmanager
+def _only_daemon(home: Path) -> Iterator[None]:
+    """Holds the lock of the home's daemon: two daemons would start every run twice."""
+    lock = FileLock(home / LOCK, mode=0o600, fallback_to_soft=False)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise UiError(
+            f"Another `opensense-okta ui` runs on {home}.",
+            remedy="use that one, end it first, or start this one with `--no-daemon` and another `--port`.",
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _listening(address: Address) -> Iterator[socket.socket]:
+    """The bound socket. Nothing is started before it is known that the port is free."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        listening = socket.create_server((address.host, address.port), family=family)
+    except OSError as error:
+        raise UiError(
+            f"The UI cannot listen on {address.host}, port {address.port}: {error.strerror}.",
+            remedy="end the program that listens there, or choose another port with `--port`.",
+        ) from None
+    with listening:
+        yield listening
+
+
+def _prepare(home: Path) -> None:
+    """Gives an empty home this program's settings of Dagster, and a folder for organization files.
+
+    Raises:
+        UiError: it is a folder with other files.
+    """
+    settings = home / "dagster.yaml"
+    if settings.is_file() or (home / HISTORY).is_dir():
+        return
+    if any(home.iterdir()):
+        raise UiError(
+            f"DAGSTER_HOME names {home}, which has other files and no dagster.yaml.",
+            remedy="correct the variable, or name an empty folder: this command prepares it.",
+        )
+    default = files("opensense_okta.orchestration.instance").joinpath("dagster.yaml")
+    settings.write_text(default.read_text(encoding="utf-8"), encoding="utf-8")
+    (home / "organizations").mkdir()
+
+
+def _make_tables(home: Path) -> None:
+    """Makes Dagster's tables in a new home: services that do so at the same time fail."""
+    command = [sys.executable, "-c", "import dagster; dagster.DagsterInstance.get().dispose()"]
+    made = subprocess.run(  # noqa: S603 - own code
+        command, env=_environment(home), capture_output=True, text=True, check=False
+    )
+    if made.returncode:
+        raise UiError(
+            f"Dagster's storage in {home} cannot be opened: {made.stderr.strip().splitlines()[-1]}",
+            remedy="check `dagster.yaml` there, the rights of the folder, and the space on its disk.",
+        )
+
+
+def _environment(home: Path) -> dict[str, str]:
+    """The environment of the services. Nothing is reported to Dagster, whatever dagster.yaml says."""
+    return {**os.environ, "DAGSTER_HOME": str(home), "DAGSTER_DISABLE_TELEMETRY": "yes"}
+
+
+def _start(
+    name: str,
+    module: Sequence[str],
+    home: Path,
+    log: Callable[[str], None],
+    inherits: int | None = None,
+) -> Service:
+    """Runs a Python module as a service; its lines go to the log."""
+    process = subprocess.Popen(  # noqa: S603 - own modules
+        [sys.executable, "-u", "-m", *module],
+        env=_environment(home),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+        pass_fds=() if inherits is None else (inherits,),
+    )
+    threading.Thread(target=_copy_lines, args=(name, process, log), daemon=True).start()
+    return Service(name, process)
+
+
+def _copy_lines(name: str, process: subprocess.Popen[str], log: Callable[[str], None]) -> None:
+    for line in process.stdout or ():
+        log(f"{name:6} | {line.rstrip()}")
+
+
+@contextmanager
+def _announced_end(log: Callable[[str], None]) -> Iterator[threading.Event]:
+    """An event that is set when the services are about to be ended."""
+    ending = threading.Event()
+    try:
+        yield ending
+    finally:
+        ending.set()
+        log("Ending the services. A sync that is at work is retried after the next start.")
+
+
+def _end(services: Sequence[Service]) -> None:
+    """Ends the sessions of all services: first their leaders, which clean up, then what is left."""
+    for service in services:
+        service.process.terminate()
+    _wait(services, TO_CLEAN_UP)
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for service in services:
+            with suppress(ProcessLookupError):
+                os.killpg(service.process.pid, number)
+        _wait(services, TO_END)
+
+
+def _wait(services: Sequence[Service], within: timedelta) -> None:
+    """Waits until no process of the sessions is left, but not longer than this."""
+    end = time.monotonic() + within.total_seconds()
+    while any(map(_is_left, services)) and time.monotonic() < end:
+        time.sleep(POLL)
+
+
+def _is_left(service: Service) -> bool:
+    service.process.poll()  # else a leader that has ended stays in the table of processes
+    try:
+        os.killpg(service.process.pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

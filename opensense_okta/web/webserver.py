@@ -1,0 +1,95 @@
+"""Dagster's web server behind the guard, in one process: `python -m opensense_okta.web.webserver`.
+
+What this needs of Dagster beside its public API is imported here only. It was the same from 1.5.14 to
+1.13.27; `tests/web/test_webserver.py` builds the application.
+"""
+
+import signal
+import socket
+from contextlib import suppress
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+import dagster as dg
+import uvicorn
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import WorkspaceFileTarget, WorkspaceLoadTarget
+from dagster_webserver.app import create_app_from_workspace_process_context
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from opensense_okta.web.guard import Guard, Names
+
+POLL_MILLISECONDS = 2000  # how often the UI asks for live data
+STATEMENT_TIMEOUT, POOL_RECYCLE, POOL_OVERFLOW = 15_000, 3600, 20
+"""Milliseconds, seconds and connections; as `dagster-webserver` sets them."""
+
+GRACE = 3  # seconds that open connections have when the server ends
+
+
+def build_app(context: WorkspaceProcessContext, names: Names) -> Guard:
+    """Dagster's web application behind the guard."""
+    dagster_app = create_app_from_workspace_process_context(context, "", POLL_MILLISECONDS)
+    return Guard(Starlette(routes=[Mount("/", dagster_app)]), names)
+
+
+def workspace_context(
+    instance: dg.DagsterInstance, target: WorkspaceLoadTarget, *, read_only: bool = False
+) -> WorkspaceProcessContext:
+    """The code locations, which the application shows."""
+    return WorkspaceProcessContext(
+        instance, target, version=version("dagster-webserver"), read_only=read_only
+    )
+
+
+def serve(
+    listening: socket.socket, names: Names, workspace: Path, *, read_only: bool = False
+) -> None:
+    """Serves the UI until the process is interrupted or terminated.
+
+    Args:
+        listening: the bound socket.
+        names: under which the UI answers.
+        workspace: Dagster's workspace file.
+        read_only: whether Dagster refuses every change.
+    """
+    # uvicorn raises SIGTERM again after its own end; by default the process would end without cleaning up.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with (
+        suppress(KeyboardInterrupt),
+        dg.DagsterInstance.get() as instance,
+        workspace_context(
+            instance, WorkspaceFileTarget([str(workspace)]), read_only=read_only
+        ) as context,
+    ):
+        instance.optimize_for_webserver(STATEMENT_TIMEOUT, POOL_RECYCLE, POOL_OVERFLOW)
+        config = uvicorn.Config(
+            build_app(context, names),
+            log_level="warning",  # the address of a search may have a name in it
+            proxy_headers=False,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE,
+        )
+        host, port = listening.getsockname()[:2]
+        click.echo(f"The UI is at http://{f'[{host}]' if ':' in host else host}:{port}")
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+@click.command()
+@click.option("--socket", "descriptor", type=int, required=True)
+@click.option("--host", required=True)
+@click.option("--public-url")
+@click.option("--read-only", is_flag=True)
+@click.option("--workspace", type=click.Path(path_type=Path, exists=True), required=True)
+def main(
+    descriptor: int, host: str, public_url: str | None, read_only: bool, workspace: Path
+) -> None:
+    """Serves the UI on a socket that the parent process has bound."""
+    listening = socket.socket(fileno=descriptor)
+    names = Names.of(host, listening.getsockname()[1], public_url)
+    serve(listening, names, workspace, read_only=read_only)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""`opensense-okta ui` as a process: it starts in an empty home, and ends with all that it started."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.dagster_servers import until
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+REPOSITORY = Path(__file__).parents[2]
+COMMAND = Path(sys.executable).with_name("opensense-okta")
+ADDRESS = re.compile(r"The UI is at (http://127\.0\.0\.1:\d+)")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    home = tmp_path / "home"
+    home.mkdir()
+    return home
+
+
+@contextmanager
+def ui(home: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+    """The command on a home; its output is in ui.log."""
+    with (
+        (home.parent / "ui.log").open("wb") as log,
+        subprocess.Popen(
+            [COMMAND, "ui", "--port", "0", *options],
+            env={**os.environ, "DAGSTER_HOME": str(home)},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=REPOSITORY,
+        ) as command,
+    ):
+        try:
+            yield command
+        finally:
+            command.kill()
+
+
+def processes(home: Path) -> list[str]:
+    """The command lines of all processes that work on the home."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            environment = (folder / "environ").read_bytes().split(b"\0")
+            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue
+        if command and f"DAGSTER_HOME={home}".encode() in environment:
+            found.append(command)
+    return found
+
+
+def test_it_starts_in_an_empty_home_and_leaves_no_process(home: Path) -> None:
+    log = home.parent / "ui.log"
+    with ui(home) as command:
+        until(lambda: ADDRESS.search(log.read_text()) or command.poll() is not None)
+        address = ADDRESS.search(log.read_text())
+        assert address, log.read_text()
+        with httpx.Client(base_url=address[1], timeout=60) as client:
+            answer = client.post("/graphql", json={"query": "{ version }"})
+            assert answer.json() == {"data": {"version": "1.13.27"}}
+            assert client.get("/graphql", params={"query": "{ version }"}).status_code == 405
+            assert client.get("/", headers={"host": "evil.example"}).status_code == 421
+        second = subprocess.run(
+            [COMMAND, "ui", "--port", "0"],
+            env={**os.environ, "DAGSTER_HOME": str(home)},
+            capture_output=True,
+            text=True,
+            cwd=REPOSITORY,
+            check=False,
+        )
+        assert second.returncode == 2
+        assert f"Another `opensense-okta ui` runs on {home}" in second.stderr
+        until(lambda: "daemon |" in log.read_text())
+        assert len(processes(home)) >= 3
+        command.send_signal(signal.SIGTERM)
+        assert command.wait(timeout=30) == 0
+    assert processes(home) == []
+    text = log.read_text()
+    assert "Traceback" not in text
+    assert text.splitlines()[-1].startswith("Ending the services.")
+    assert not (home / ".telemetry").exists()
+    own = (REPOSITORY / "dagster_home" / "dagster.yaml").read_text()
+    assert (home / "dagster.yaml").read_text() == own
+    assert (home / "organizations").is_dir()
+    shared = [path for path in home.rglob("*") if path.stat().st_mode & 0o077]
+    assert shared == []
+
+
+def test_a_folder_with_other_files_is_not_taken_for_a_home(home: Path) -> None:
+    (home / "letter.txt").write_text("dear Bob")
+    with ui(home) as command:
+        assert command.wait(timeout=60) == 2
+    assert "which has other files and no dagster.yaml" in (home.parent / "ui.log").read_text()
+    assert [path.name for path in home.iterdir()] == ["letter.txt"]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--host", "0.0.0.0"), "would let other machines in, and the UI has no login"),  # noqa: S104
+        (("--host", "example.com"), "would let other machines in"),
+        (("--public-url", "dagster.acme.com"), "is no address such as https://dagster.acme.com"),
+        (("--public-url", "https://acme.com/dagster"), "without a path"),
+        (("--workspace", "missing.yaml"), "There is no workspace file missing.yaml"),
+    ],
+)
+def test_a_wrong_option_is_refused_before_anything_starts(
+    home: Path, options: tuple[str, ...], says: str
+) -> None:
+    with ui(home, *options) as command:
+        assert command.wait(timeout=60) == 2
+    assert says in (home.parent / "ui.log").read_text()
+    assert list(home.iterdir()) == []

@@ -1,0 +1,66 @@
+"""Dagster's web application behind the guard: what it answers, and what the guard keeps from it."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import httpx
+import pytest
+from dagster._core.workspace.load_target import EmptyWorkspaceTarget
+
+from opensense_okta.web.guard import Guard, Names
+from opensense_okta.web.webserver import build_app, workspace_context
+
+HOST = "127.0.0.1:3000"
+MUTATION = "mutation { setNuxSeen }"
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guard]:
+    home = str(tmp_path_factory.mktemp("home"))
+    with (
+        dg.DagsterInstance.local_temp(home) as instance,
+        workspace_context(instance, EmptyWorkspaceTarget()) as context,
+    ):
+        yield build_app(context, Names.of("127.0.0.1", 3000))
+
+
+def ask(app: Guard, method: str, path: str, **request: object) -> httpx.Response:
+    async def answer() -> httpx.Response:
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url=f"http://{HOST}") as client:
+            return await client.request(method, path, **request)  # type: ignore[arg-type]  # of each case
+
+    return asyncio.run(answer())
+
+
+def test_the_ui_and_its_api_answer(app: Guard) -> None:
+    page = ask(app, "GET", "/runs")
+    assert page.status_code == 200
+    assert "<!doctype html>" in page.text.lower()
+    policies = page.headers.get_list("content-security-policy")
+    assert "frame-ancestors 'none'" in policies[-1]
+    assert len(policies) == 2
+    asked = ask(app, "POST", "/graphql", json={"query": "{ version }"})
+    assert asked.json() == {"data": {"version": "1.13.27"}}
+
+
+def test_a_mutation_by_get_never_reaches_dagster(app: Guard) -> None:
+    for headers in ({}, {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}):
+        refused = ask(app, "GET", "/graphql", params={"query": MUTATION}, headers=headers)
+        assert refused.status_code in (403, 405)
+        assert "setNuxSeen" not in refused.text
+    by_page = ask(app, "POST", "/graphql", json={"query": MUTATION})
+    assert by_page.json() == {"data": {"setNuxSeen": True}}
+
+
+def test_a_read_only_ui_changes_nothing(tmp_path: Path) -> None:
+    with (
+        dg.DagsterInstance.local_temp(str(tmp_path)) as instance,
+        workspace_context(instance, EmptyWorkspaceTarget(), read_only=True) as context,
+    ):
+        app = build_app(context, Names.of("127.0.0.1", 3000))
+        query = 'mutation { deletePipelineRun(runId: "x") { __typename } }'
+        answer = ask(app, "POST", "/graphql", json={"query": query}).json()
+    assert answer["data"]["deletePipelineRun"]["__typename"] == "UnauthorizedError"
