@@ -171,7 +171,8 @@ def _is_abandoned(path: Path) -> bool:
     """Whether a run has held this file's lock and no process holds it now.
 
     Two cases look the same and are excluded: the file is empty until its run holds the lock, and a run
-    that ends meanwhile deletes its file, so that locking creates a new one.
+    that ends meanwhile deletes its file, so that locking creates a new one. Of a file of another user it is
+    not known: Dagster's run monitoring ends its run.
     """
     try:
         with path.open() as file:
@@ -182,7 +183,7 @@ def _is_abandoned(path: Path) -> bool:
                 if os.path.samestat(os.fstat(file.fileno()), path.stat()):
                     return True
                 path.unlink()
-    except (FileNotFoundError, Timeout):
+    except (FileNotFoundError, PermissionError, Timeout):
         pass
     return False
 

@@ -87,8 +87,8 @@ def build_lock(organization: str) -> dg.ResourceDefinition:
             with refusals_before_steps(instance, run.run_id, organization):
                 locks = lake.of(organization).locks
                 held.enter_context(lock.organization_lock(locks, run.run_id, waiting=report))
-            for ended in lock.end_orphaned_runs(instance, locks, organization):
-                report(f"The run {ended} was killed and has been ended.")
+                for ended in lock.end_orphaned_runs(instance, locks, organization):
+                    report(f"The run {ended} was killed and has been ended.")
             yield None
             reasons = failed_steps(instance, run.run_id)
             if len(reasons) > 1 and context.log:

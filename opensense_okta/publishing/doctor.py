@@ -19,7 +19,7 @@ from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import DATABASE, Lake
 from opensense_okta.storage.partition import MANIFEST, PUBLISHED
-from opensense_okta.storage.state_files import read_state
+from opensense_okta.storage.state_files import StateFileDamaged, read_state
 
 STATE_FILES = "state files"
 OF_A_DAY = (
@@ -56,6 +56,12 @@ def damaged_documents(lake: Lake) -> Iterator[UserError]:
             read_state(lake.store, name, model)
         except UserError as error:
             yield error
+    for folder in lake.foreign_folders():
+        yield StateFileDamaged(
+            f"{lake.url(folder)} cannot be listed: it belongs to another user.",
+            impact="The days in it are not used, and not deleted when they expire.",
+            remedy="make the user of Dagster's processes the owner of the folder and all in it.",
+        )
     try:
         publication_row(lake.database)
     except UserError as error:

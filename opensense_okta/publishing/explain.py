@@ -16,6 +16,7 @@ from opensense_okta.publishing.published import published_days
 from opensense_okta.resolution.resolve import TABLES
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.partition import is_stored
 from opensense_okta.storage.sql import Sql
 
 Content = bool | str | list[str]
@@ -184,7 +185,7 @@ def _changes(lake: Lake, day: StoredDay) -> dict[date, Path]:
     stored = [stored_day(lake, earlier) for earlier in published_days(lake) if earlier < day.day]
     days = [*(earlier for earlier in stored if earlier and earlier.published), day]
     files = {resolved.day: resolved.table(lake, "changes") for resolved in days}
-    return {of: path for of, path in files.items() if path.exists()}
+    return {of: path for of, path in files.items() if is_stored(path)}
 
 
 def _spoken(connection: duckdb.DuckDBPyConnection, person_id: str) -> list[dict[str, object]]:

@@ -29,6 +29,7 @@ from opensense_okta.publishing.published import (
 from opensense_okta.resolution.resolve import TABLES
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake, organizations
+from opensense_okta.storage.partition import is_stored
 from opensense_okta.storage.sql import Sql
 
 INTEGERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT"})
@@ -137,7 +138,7 @@ class PublishedDirectory:
 
     def _file(self, table: str) -> Path:
         file = PublishedRef(day=self.day, id=self._publication.id).table(self._lake, table)
-        if not file.exists():
+        if not is_stored(file):
             raise UserError(
                 f"{self.organization}: the tables that were published for {self.day} are no longer"
                 " stored.",

@@ -25,6 +25,7 @@ from opensense_okta.publishing.published import (
 )
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.partition import is_stored
 from opensense_okta.storage.sql import Sql
 
 DAY = "_day"  # the name of an attribute never begins with an underscore
@@ -57,7 +58,7 @@ def fill(
         day: PublishedRef(day=day, id=folder).table(lake, "people")
         for day, folder in _folders(lake, now).items()
     }
-    files = {day: path for day, path in files.items() if path.exists()}
+    files = {day: path for day, path in files.items() if is_stored(path)}
     sql = Sql(connection, __package__)
     if not files:
         sql.run("people_history_none.sql")

@@ -37,7 +37,7 @@ from opensense_okta.resolution.checks import check_resolved_day
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import DATABASE, Lake
-from opensense_okta.storage.partition import PUBLISHED
+from opensense_okta.storage.partition import PUBLISHED, is_stored
 from opensense_okta.storage.state_files import IfDamaged, SeenState, seen_state, write_state
 
 COMPARED = ("people", "accounts", "groups", "memberships")
@@ -241,7 +241,7 @@ def compared(
                 nothing.create_view(f"old_{table}")
             else:
                 old = base.table(lake, table)
-                if not old.exists():
+                if not is_stored(old):
                     raise _lost(lake, base, resolved.day)
                 engine.view(connection, f"old_{table}", old)
         yield connection, changes.compare(connection)

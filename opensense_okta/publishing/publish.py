@@ -35,7 +35,7 @@ from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import LINKS, TABLES, ResolvedManifest
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import DATABASE, Lake, ledger_name
-from opensense_okta.storage.partition import PUBLISHED
+from opensense_okta.storage.partition import PUBLISHED, is_stored
 from opensense_okta.storage.sql import Sql
 from opensense_okta.storage.state_files import write_state
 from opensense_okta.storage.store import Version
@@ -240,7 +240,7 @@ def restore_ledger(lake: Lake) -> list[date]:
         damaged = [day for day in days if not engine.is_readable(connection, lake.ledger(day))]
     for day in damaged:
         mark = read_publication(lake, day)
-        if mark is None or not lake.resolved(day).table(mark, "accounts").exists():
+        if mark is None or not is_stored(lake.resolved(day).table(mark, "accounts")):
             raise engine.TableDamaged(lake.ledger(day))
         _write_ledger(lake, mark.resolved, seen[day])
     return damaged

@@ -22,7 +22,7 @@ from opensense_okta.publishing.database import PublicationRow, publication_row
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage.lake import DATABASE, Lake
-from opensense_okta.storage.partition import PUBLISHED, Manifest
+from opensense_okta.storage.partition import PUBLISHED, Manifest, is_stored
 from opensense_okta.storage.state_files import (
     IfDamaged,
     StateFileDamaged,
@@ -53,7 +53,7 @@ class PublishedRef(BaseModel):
         """The file of one of its tables. If it was removed: of the day resolved again alike."""
         shelf = lake.resolved(self.day)
         path = shelf.table_of(self.id, name)
-        again = None if path.exists() else shelf.manifest(ResolvedManifest)
+        again = None if is_stored(path) else shelf.manifest(ResolvedManifest)
         if again is None:
             return path
         was = self.manifest(lake)

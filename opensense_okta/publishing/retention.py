@@ -69,11 +69,20 @@ def delete_expired(organization: Organization, lake: Lake, now: datetime) -> Rem
     ]
     files = [*reports.values(), *(file for of_day in exports.values() for file in of_day)]
     size = sum(entry.bytes for file in files for entry in lake.store.entries(file))
-    size += sum(partition.remove() for partition in partitions)
+    left = set()
+    for partition in partitions:
+        try:
+            size += partition.remove()
+        except PermissionError:  # another user's
+            left.add(partition.name)
     lake.store.remove(files)
+    gone = {
+        name: tuple(day for day in old if lake.snapshot(name, day).name not in left)
+        for name, old in snapshots.items()
+    }
     return Removed(
-        days=tuple(days),
-        snapshots=snapshots,
+        days=tuple(day for day in days if lake.resolved(day).name not in left),
+        snapshots={name: old for name, old in gone.items() if old},
         exports=tuple(sorted(exports)),
         reports=tuple(sorted(reports)),
         bytes=size,

@@ -15,7 +15,14 @@ from opensense_okta.storage.files import (
     make_private_dir,
     sync_to_disk,
 )
-from opensense_okta.storage.store import ABSENT, Changed, Document, Entry, Version
+from opensense_okta.storage.store import (
+    ABSENT,
+    Changed,
+    Document,
+    Entry,
+    FolderInPlaceOfFile,
+    Version,
+)
 
 NOT_THERE = (FileNotFoundError, NotADirectoryError)
 
@@ -49,10 +56,8 @@ class Folder:
 
     def version(self, name: str) -> Version:
         """The version of a file, or `ABSENT`."""
-        try:
-            return _version((self.root / name).stat())
-        except NOT_THERE:
-            return ABSENT
+        status = self._status(name)
+        return _version(status) if status else ABSENT
 
     def write(self, name: str, data: bytes, over: Version) -> Version:
         """Stores a small file over the version that was read: a temporary file is renamed."""
@@ -88,14 +93,12 @@ class Folder:
     def fetch(self, name: str) -> Path | None:
         """The file itself; None: there is none."""
         path = self.root / name
-        return path if path.is_file() else None
+        return path if os.path.isfile(path) else None  # noqa: PTH113 - Path raises for another user's folder
 
     def mark(self, name: str) -> str | None:
         """The inode of a file."""
-        try:
-            return str((self.root / name).stat().st_ino)
-        except NOT_THERE:
-            return None
+        status = self._status(name)
+        return str(status.st_ino) if status else None
 
     def children(self, folder: str) -> list[str]:
         """The names of files and folders directly in a folder, sorted."""
@@ -135,6 +138,18 @@ class Folder:
     def _require(self, name: str, over: Version) -> None:
         if self.version(name) != over:
             raise Changed(self.url(name))
+        if os.path.isdir(self.root / name):  # noqa: PTH112 - as in `fetch`
+            raise FolderInPlaceOfFile(self.url(name))
+
+    def _status(self, name: str) -> os.stat_result | None:
+        """The status of a file; None: there is none, or it is in a folder that this user may not enter."""
+        path = self.root / name
+        try:
+            return path.stat()
+        except (*NOT_THERE, PermissionError):
+            return None
+        except OSError:  # a loop of links; a file that is stored replaces the link
+            return path.lstat()
 
     def _entry(self, path: Path, suffix: str = "") -> Entry:
         status = path.lstat()

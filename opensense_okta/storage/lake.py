@@ -16,6 +16,7 @@ reports/date=2026-11-23.html
 import re
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -101,8 +102,23 @@ class Lake:
         return Partition(self.store, f"{RESOLVED}/date={day}")
 
     def directories(self) -> list[str]:
-        """The directories that the lake has snapshots of, also those that are no longer configured."""
-        return _directories(self.store)
+        """The directories that the lake has snapshots of, also those that are no longer configured.
+
+        Those of which this user may not list the snapshots are left out.
+        """
+        return [name for name in _directories(self.store) if self._may_list(snapshots_of(name))]
+
+    def foreign_folders(self) -> list[str]:
+        """The names of the folders with days that this user may not list."""
+        folders = [*map(snapshots_of, _directories(self.store)), RESOLVED, IDENTITIES, REPORTS]
+        return [folder for folder in folders if not self._may_list(folder)]
+
+    def _may_list(self, folder: str) -> bool:
+        try:
+            self.store.children(folder)
+        except PermissionError:
+            return False
+        return True
 
     def snapshot_days(self, directory: str, *, complete: bool = True) -> list[date]:
         """The days with a snapshot of the directory, oldest first.
@@ -156,8 +172,9 @@ class Lake:
         swept: list[str] = []
         for name, entries, before in [*pages, *unnamed]:
             if entries and max(entry.modified for entry in entries) < before:
-                self.store.remove(entry.name for entry in entries)
-                swept.append(name)
+                with suppress(PermissionError):  # another user's
+                    self.store.remove(entry.name for entry in entries)
+                    swept.append(name)
         return len(swept)
 
     def _pages(self) -> list[tuple[str, list[Entry]]]:

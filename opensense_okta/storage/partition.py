@@ -4,6 +4,7 @@ The tables of a day are stored together in a folder named by an id, and are neve
 beside the folder is the commit: it names the id, is replaced in one step, and every reader reads it first.
 """
 
+import os
 import secrets
 import shutil
 from dataclasses import dataclass
@@ -149,8 +150,11 @@ class Partition:
         return manifest if getattr(manifest, "day", own_day) == own_day else None
 
     def has_tables(self, tables_id: str) -> bool:
-        """Whether tables are stored under an id."""
-        return bool(self.store.children(self.document(tables_id)))
+        """Whether tables are stored under an id, which this user may list."""
+        try:
+            return bool(self.store.children(self.document(tables_id)))
+        except OSError:
+            return False
 
     def table(self, manifest: Manifest, name: str) -> Path:
         """The local file of one of the tables that the manifest names, like `table_of`."""
@@ -187,6 +191,11 @@ class Partition:
 def local_file(store: Store, name: str) -> Path:
     """A local copy of a stored file; if nothing is stored, the path of a file that does not exist."""
     return store.fetch(name) or store.scratch / name
+
+
+def is_stored(path: Path) -> bool:
+    """Whether there is a file; False also for one in a folder that this user may not enter."""
+    return os.path.exists(path)  # noqa: PTH110 - `Path.exists` raises for another user's folder
 
 
 def day_of(name: str) -> date | None:

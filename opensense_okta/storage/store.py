@@ -50,6 +50,17 @@ class Changed(UserError):
         )
 
 
+class FolderInPlaceOfFile(UserError):
+    """A folder has the name of a file that is to be stored."""
+
+    def __init__(self, file: str) -> None:
+        super().__init__(
+            f"{file} is a folder, and a file is stored there.",
+            impact="Nothing was published by this; the published directory stays.",
+            remedy=f"move the folder away (`mv {file} {file}.away`), then start the sync again.",
+        )
+
+
 class Store(Protocol):
     """The files of one organization's lake."""
 
@@ -68,7 +79,7 @@ class Store(Protocol):
         """
 
     def version(self, name: str) -> Version:
-        """The version of a file, or `ABSENT`."""
+        """The version of a file; `ABSENT` also for one in a folder that this user may not enter."""
 
     def write(self, name: str, data: bytes, over: Version) -> Version:
         """Stores a small file whole or not at all, and returns its version.
