@@ -38,6 +38,8 @@ from tests.support.dagster_servers import Ui, web_server
 from tests.support.place import Place
 from tests.support.run_records import beat
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+
 NOW = datetime.now(UTC)
 ZONE = f"Etc/GMT{NOW.hour - 12:+d}"  # where it is noon: the signs are those of POSIX
 TODAY = NOW.astimezone(ZoneInfo(ZONE)).date()
