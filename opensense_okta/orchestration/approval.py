@@ -14,6 +14,7 @@ from opensense_okta.config.models import Organization
 from opensense_okta.orchestration import names
 from opensense_okta.orchestration.assets import metadata
 from opensense_okta.orchestration.assets.specs import asset_key
+from opensense_okta.orchestration.failures import tag_failure
 from opensense_okta.publishing.approval import (
     NUMBERS,
     NotApproved,
@@ -107,7 +108,7 @@ def record_approval(
             review = review_day(organization, lake, day, even_if_older=config.even_if_older)
             if review.judgement is not None:
                 log_held_back(context, lake, review.judgement)
-        context.instance.add_run_tags(context.run.run_id, {names.FAILURE: names.HELD})
+        tag_failure(context.instance, context.run.run_id, organization.name, names.HELD)
         raise dg.Failure(str(refused), allow_retries=False) from refused
     context.log.info(_describe(day, outcome))
 

@@ -35,19 +35,26 @@ def as_dagster_failure(
         Failure: the step failed with an expected error.
         DagsterExecutionInterruptedError: the run was interrupted.
     """
+    organization = place.partition("/")[0]
+
+    def tag(failure: str) -> None:
+        tag_failure(context.instance, context.run.run_id, organization, failure)
+
     try:
         yield
     except Held as held:
-        _tag(context, names.HELD)
-        block = approval_block(place.partition("/")[0], held.judgement)
+        tag(names.HELD)
+        block = approval_block(organization, held.judgement)
         raise _failure(held, approve_with=block) from held
     except (NothingToResolve, StaleDirectory, NotResolved) as error:
-        _tag(context, names.PERMANENT)
+        tag(names.PERMANENT)
         raise dg.Failure(str(error), allow_retries=False) from error
     except UserError as error:
-        _tag(context, names.TRANSIENT if error.transient else names.PERMANENT)
+        tag(names.TRANSIENT if error.transient else names.PERMANENT)
         if error.retry_at is not None:
-            _add(context, names.RETRY_AT, error.retry_at.isoformat())
+            again = error.retry_at.isoformat()
+            tags = (names.RETRY_AT, names.tag_of(names.RETRY_AT, organization))
+            context.instance.add_run_tags(context.run.run_id, dict.fromkeys(tags, again))
         follows = follow_up(error.retry_at) if error.transient else ""
         error.subject = error.subject or place
         raise _failure(error, follows) from error
@@ -126,7 +133,8 @@ def _raise_refused(context: dg.AssetExecutionContext, place: str, error: BaseExc
         return
     refused.subject = place
     with suppress(Exception):  # the disk may be that of Dagster's storage, too
-        _tag(context, names.PERMANENT)
+        organization = place.partition("/")[0]
+        tag_failure(context.instance, context.run.run_id, organization, names.PERMANENT)
     raise _failure(refused) from error
 
 
@@ -139,20 +147,19 @@ def _failure(
     return dg.Failure(f"{error} {follows}".strip(), {**metadata, **more}, allow_retries=False)
 
 
-def _tag(context: dg.AssetExecutionContext, failure: str) -> None:
-    """Tags the run with why it failed; of several reasons the one that decides what follows stays.
+def tag_failure(instance: dg.DagsterInstance, run_id: str, organization: str, failure: str) -> None:
+    """Tags a run with why its part of an organization failed, and the run as a whole.
 
-    As long as one error is transient the run is retried: a permanent one then costs little, and the other
-    directory is not left out for a day.
+    Of several reasons the one that decides what follows stays. As long as one error is transient the part
+    is retried: a permanent one then costs little, and the other directory is not left out for a day.
     """
-    run = context.instance.get_run_by_id(context.run.run_id)
-    before = run.tags.get(names.FAILURE) if run else None
-    if not before or _DECIDES.index(failure) < _DECIDES.index(before):
-        _add(context, names.FAILURE, failure)
+    run = instance.get_run_by_id(run_id)
+    tags = run.tags if run else {}
+    decided = {
+        tag: min(failure, tags.get(tag) or failure, key=_DECIDES.index)
+        for tag in (names.FAILURE, names.tag_of(names.FAILURE, organization))
+    }
+    instance.add_run_tags(run_id, decided)
 
 
 _DECIDES = (names.HELD, names.TRANSIENT, names.PERMANENT)
-
-
-def _add(context: dg.AssetExecutionContext, tag: str, value: str) -> None:
-    context.instance.add_run_tags(context.run.run_id, {tag: value})

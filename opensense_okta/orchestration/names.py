@@ -24,7 +24,12 @@ ROOT_RUN: Final = "dagster/root_run_id"
 """The first run of a chain of re-executions; Dagster sets it."""
 
 FAILURE: Final = "opensense/failure"
-"""Why the run failed: one of the three values below. A failed run without it was killed."""
+"""Why the run failed: one of the three values below. A failed run without it was killed.
+
+A run may have assets of several organizations. The tag of each organization, such as
+`opensense/failure.acme`, counts for that organization; this one is of the run as a whole. Versions before
+wrote this one only.
+"""
 
 TRANSIENT: Final = "transient"
 """The same job may succeed if it is started again later."""
@@ -51,6 +56,22 @@ def current_tags(tags: Mapping[str, str]) -> dict[str, str]:
     if FAILURE in current:
         current[FAILURE] = _RENAMED_FAILURES.get(current[FAILURE], current[FAILURE])
     return current
+
+
+def tag_of(tag: str, organization: str) -> str:
+    """The tag `FAILURE` or `RETRY_AT` of one organization of a run."""
+    return f"{tag}.{organization}"
+
+
+def has_own_tags(tags: Mapping[str, str], tag: str) -> bool:
+    """Whether a run has a tag of single organizations, such as `opensense/failure.acme`."""
+    return any(name.startswith(f"{tag}.") and value for name, value in tags.items())
+
+
+def value_for(tags: Mapping[str, str], tag: str, organization: str) -> str | None:
+    """What the tag `FAILURE` or `RETRY_AT` says of one organization of a run; None: nothing."""
+    name = tag_of(tag, organization) if has_own_tags(tags, tag) else tag
+    return tags.get(name) or None
 
 
 def attempt_group(run_id: str, tags: Mapping[str, str]) -> str:

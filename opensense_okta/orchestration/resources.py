@@ -72,7 +72,11 @@ def build_lock(organization: str) -> dg.ResourceDefinition:
         if instance is None or run is None:
             raise RuntimeError("the lock belongs to a run")
         # A run that is re-executed in the UI inherits the failure tags of the original run.
-        inherited = [tag for tag in (names.FAILURE, names.RETRY_AT) if run.tags.get(tag)]
+        inherited = [
+            tag
+            for tag, value in run.tags.items()
+            if tag.startswith((names.FAILURE, names.RETRY_AT)) and value
+        ]
         begun = {names.ORGANIZATION: organization, **dict.fromkeys(inherited, "")}
         instance.add_run_tags(run.run_id, begun)
         lake: LakeResource = getattr(context.resources, names.LAKE)

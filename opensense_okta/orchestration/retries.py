@@ -153,7 +153,7 @@ def _decide_for(
 ) -> _Result:
     """Decides for today, and for every earlier day that had a run lately."""
     name, today = organization.name, organization.today(now)
-    runs = facts_by_day(records, organization)
+    runs = facts_by_day(context.instance, records, organization)
     synced = any(run.reads for run in runs.get(today, ()))
     requests, lines = [], []
     for day in sorted({*runs, today}, reverse=True):

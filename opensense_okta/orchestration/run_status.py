@@ -225,7 +225,12 @@ class _Day:
             follows: sentences on what happens next.
         """
         steps = self._instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
-        events = [entry.dagster_event for entry in steps if entry.dagster_event]
+        own = f"{self._organization.name}__"  # a run may have steps of several organizations
+        events = [
+            event
+            for entry in steps
+            if (event := entry.dagster_event) and (event.step_key or "").startswith(own)
+        ]
         for event in events:
             yield _of_step(self._organization.name, self._day, event, run, follows)
         if not events:

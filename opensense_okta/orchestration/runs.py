@@ -43,7 +43,9 @@ class RunFacts:
         attempt_group: the run id of the first attempt.
         attempt: its number in the group, from 1 on.
         ended: when it ended, or when it was last updated.
-        failure: the tag `opensense/failure`; None if the process was killed.
+        status: of the organization's part of the run.
+        failure: why that part failed: a value of the tag `opensense/failure`; None if the process was
+            killed.
         retry_at: when the API accepts requests again.
         assets: what it makes of the organization.
         checks: the checks that it evaluates, as asset and name; None: all of its assets.
@@ -193,18 +195,18 @@ def runs_of(instance: dg.DagsterInstance, organization: Organization, day: date)
         for runs_filter in filters
         for record in instance.get_run_records(runs_filter, ascending=True)
     }
-    return facts_by_day(records.values(), organization).get(day, [])
+    return facts_by_day(instance, records.values(), organization).get(day, [])
 
 
 def facts_by_day(
-    records: Iterable[dg.RunRecord], organization: Organization
+    instance: dg.DagsterInstance, records: Iterable[dg.RunRecord], organization: Organization
 ) -> dict[date, list[RunFacts]]:
     """The runs that make assets of an organization, by day."""
     days: dict[date, list[RunFacts]] = {}
     for record in records:
         partition = record.dagster_run.tags.get(names.PARTITION)
         if partition and (assets := _assets_of(record.dagster_run, organization)):
-            facts = _facts(record, assets)
+            facts = _facts(instance, record, organization.name, assets)
             days.setdefault(date.fromisoformat(partition), []).append(facts)
     return days
 
@@ -221,8 +223,10 @@ def all_assets(organization: Organization) -> frozenset[Asset]:
     return frozenset(raw | {(organization.name, table) for table in tables})
 
 
-def read_run(instance: dg.DagsterInstance, run: dg.DagsterRun, *, full: bool) -> Run:
-    """Describes a run for the reads of it: its attempt group, and when the group was begun.
+def read_run(
+    instance: dg.DagsterInstance, run: dg.DagsterRun, organization: str, *, full: bool
+) -> Run:
+    """Describes a run for an organization's reads of it: its attempt group, and when the group was begun.
 
     A run that a person re-executes belongs to the group. It reads everything again if the run before it
     did not fail, or was held back.
@@ -231,7 +235,8 @@ def read_run(instance: dg.DagsterInstance, run: dg.DagsterRun, *, full: bool) ->
     first = instance.get_run_record_by_id(group) or instance.get_run_record_by_id(run.run_id)
     parent = instance.get_run_by_id(run.tags.get(names.PARENT_RUN, ""))
     again = parent is not None and (
-        parent.status is SUCCESS or parent.tags.get(names.FAILURE) == names.HELD
+        parent.status is SUCCESS
+        or names.value_for(parent.tags, names.FAILURE, organization) == names.HELD
     )
     begun = first.create_timestamp if first else None
     return Run(run.run_id, run.run_id if again else group, full=full, begun=begun)
@@ -260,22 +265,34 @@ def _from(assets: frozenset[Asset], rank: int) -> frozenset[Asset]:
     return frozenset(asset for asset in assets if step_of(asset).rank >= rank)
 
 
-def _facts(record: dg.RunRecord, assets: frozenset[Asset]) -> RunFacts:
+def _facts(
+    instance: dg.DagsterInstance,
+    record: dg.RunRecord,
+    organization: str,
+    assets: frozenset[Asset],
+) -> RunFacts:
     run = record.dagster_run
     tags = names.current_tags(run.tags)
-    retry_at = tags.get(names.RETRY_AT)
+    failure = names.value_for(tags, names.FAILURE, organization)
+    retry_at = names.value_for(tags, names.RETRY_AT, organization)
+    only_others_failed = (
+        run.status is FAILURE
+        and failure is None
+        and names.has_own_tags(tags, names.FAILURE)
+        and _succeeded(instance, run.run_id, steps_of(assets))
+    )
     checks = run.asset_check_selection
     return RunFacts(
         run_id=run.run_id,
         job=run.job_name,
-        status=run.status,
+        status=SUCCESS if only_others_failed else run.status,
         attempt_group=names.attempt_group(run.run_id, run.tags),
         attempt=int(tags.get(names.ATTEMPT, "1")),
         created=record.create_timestamp,
         ended=datetime.fromtimestamp(record.end_time, UTC)
         if record.end_time
         else record.update_timestamp,
-        failure=tags.get(names.FAILURE),
+        failure=failure,
         retry_at=datetime.fromisoformat(retry_at) if retry_at else None,
         assets=assets,
         checks=None
@@ -284,3 +301,10 @@ def _facts(record: dg.RunRecord, assets: frozenset[Asset]) -> RunFacts:
         whole=_whole(run),
         config=run.run_config,
     )
+
+
+def _succeeded(instance: dg.DagsterInstance, run_id: str, steps: Collection[Step]) -> bool:
+    """Whether all of these steps of a run have succeeded."""
+    stats = instance.get_run_step_stats(run_id, [step.op for step in steps])
+    succeeded = {step.step_key for step in stats if step.status and step.status.value == "SUCCESS"}
+    return succeeded >= {step.op for step in steps}

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 
 import dagster as dg
 from dagster._core.events import DagsterEvent, DagsterEventType
+from dagster._core.execution.plan.objects import StepFailureData, StepSuccessData
 from dagster._core.test_utils import create_run_for_test
 from dagster._daemon.daemon import SensorDaemon
 from dagster._daemon.types import DaemonHeartbeat
@@ -100,6 +101,30 @@ def fail(instance: dg.DagsterInstance, run: dg.DagsterRun, failure_tags: Mapping
     instance.report_run_failed(run)
 
 
-def _report(instance: dg.DagsterInstance, run: dg.DagsterRun, kind: DagsterEventType) -> None:
-    event = DagsterEvent(event_type_value=kind.value, job_name=run.job_name)
+def step_succeeds(instance: dg.DagsterInstance, run: dg.DagsterRun, step: str) -> None:
+    """A step of the run has ended well."""
+    _report(instance, run, DagsterEventType.STEP_START, step)
+    success = StepSuccessData(duration_ms=1.0)  # type: ignore[no-untyped-call]  # Dagster has no types for it
+    _report(instance, run, DagsterEventType.STEP_SUCCESS, step, success)
+
+
+def step_fails(instance: dg.DagsterInstance, run: dg.DagsterRun, step: str) -> None:
+    """A step of the run has failed."""
+    failure = StepFailureData(error=None, user_failure_data=None)  # type: ignore[no-untyped-call]  # as above
+    _report(instance, run, DagsterEventType.STEP_FAILURE, step, failure)
+
+
+def _report(
+    instance: dg.DagsterInstance,
+    run: dg.DagsterRun,
+    kind: DagsterEventType,
+    step: str | None = None,
+    data: StepSuccessData | StepFailureData | None = None,
+) -> None:
+    event = DagsterEvent(
+        event_type_value=kind.value,
+        job_name=run.job_name,
+        step_key=step,
+        event_specific_data=data,
+    )
     instance.report_dagster_event(event, run_id=run.run_id)

@@ -188,7 +188,7 @@ def _directory(
         ],
     )
     def read(context: dg.AssetExecutionContext, config: Reading) -> Results:
-        run = read_run(context.instance, context.run, full=config.full)
+        run = read_run(context.instance, context.run, organization.name, full=config.full)
         watcher: Watcher = getattr(context.resources, names.PROGRESS)
         with _work(context, organization, directory) as (day, lake):
             lake.sweep(datetime.now(UTC))
