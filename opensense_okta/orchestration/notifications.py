@@ -26,6 +26,7 @@ from opensense_okta.config.models import Organization
 from opensense_okta.config.secret import Secret
 from opensense_okta.config.yaml_file import OrganizationFileError
 from opensense_okta.orchestration import names
+from opensense_okta.orchestration.retries import retries_are_on
 from opensense_okta.orchestration.run_status import status_of
 from opensense_okta.publishing.notifications.delivery import DELIVERY_TIMEOUT, Delivery, deliver
 from opensense_okta.publishing.notifications.state import (
@@ -163,7 +164,7 @@ class _Sender:
         self._instance = instance
         self._lakes = lakes
         self._log = log
-        self._daemon = daemon  # evaluates again in ten minutes, and retries failed runs
+        self._daemon = daemon  # evaluates again in ten minutes
         self._now = datetime.now(UTC)
 
     def send(
@@ -226,10 +227,14 @@ class _Sender:
         state: NotificationState,
     ) -> Status:
         watched = state.looked is not None and self._now - state.looked < DOWN_AFTER
-        retried = watched or self._daemon
         try:
             status = status_of(
-                self._instance, organization, lake, self._now, watched=watched, retried=retried
+                self._instance,
+                organization,
+                lake,
+                self._now,
+                watched=watched,
+                retried=retries_are_on(self._instance, self._now),
             )
         except (UserError, OSError) as error:
             status = unreadable(organization.today(self._now), error)

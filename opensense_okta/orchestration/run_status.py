@@ -1,8 +1,8 @@
 """The status of an organization's day, read from its runs: done, or with incidents to report.
 
-- `failed`: the sync failed and is not retried. It is reported at once if the error is permanent or
-  Dagster's daemon, which retries, is not running; else after the last attempt. Before that, people cannot
-  do anything.
+- `failed`: the sync failed and is not retried. It is reported at once if the error is permanent or no
+  daemon of Dagster evaluates the retry sensor; else after the last attempt. Before that, people cannot do
+  anything.
 - `held`: guards or data checks hold the day back; reported at once. It ends when the day is approved. If
   a later step of the approving run fails, such as an export, that is reported at once: it is not retried.
 - `late`: the day is not published six hours after the schedule's tick, and is neither failed nor held: the
@@ -40,7 +40,10 @@ LATE_AFTER: Final = timedelta(hours=6)
 """After the schedule's tick. A long sync with all its retries takes four hours."""
 
 RESOLVED_NEXT: Final = "The stored snapshots of all directories are resolved next."
-NOT_RETRIED: Final = "It is not retried, because Dagster's daemon does not run."
+NOT_RETRIED: Final = (
+    "It is not retried, because Dagster's daemon does not run with the sensor"
+    f" `{names.RETRIES}` on."
+)
 
 
 def status_of(
@@ -60,7 +63,7 @@ def status_of(
         lake: of the organization.
         now: the time, with its time zone.
         watched: whether the daemon evaluated the status within the last hour, so that a day may be late.
-        retried: whether a daemon runs that retries failed runs.
+        retried: whether a daemon runs that evaluates the retry sensor.
     """
     today = organization.today(now)
     days = (today, today - timedelta(days=1))

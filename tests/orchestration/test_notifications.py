@@ -21,7 +21,7 @@ from opensense_okta.simulator.okta.faults import make_fault
 from opensense_okta.storage.lake import Lake
 from tests.support.company import a_company
 from tests.support.noticeboard import SECRET, Noticeboard, a_noticeboard, judged, judgement, put_out
-from tests.support.run_records import fail, record_run, start, succeed
+from tests.support.run_records import beat, fail, record_run, start, succeed
 
 DAY, TOMORROW = date(2026, 11, 23), date(2026, 11, 24)
 TWO = datetime(2026, 11, 23, 7, tzinfo=UTC)  # two o'clock in New York: the schedule's tick
@@ -85,6 +85,7 @@ class Daemon:
 
     def words(self) -> str:
         """What one evaluation says of itself."""
+        beat(self.instance)
         organizations = {each.name: each for each in self.organizations}
         sensor = build_notice_sensor(organizations, self.lake, self.mistakes)
         return evaluate(sensor, self.instance)

@@ -4,8 +4,15 @@ import time
 from collections.abc import Collection, Mapping
 
 import dagster as dg
+from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.events import DagsterEvent, DagsterEventType
 from dagster._core.execution.plan.objects import StepFailureData, StepSuccessData
+from dagster._core.remote_origin import (
+    RegisteredCodeLocationOrigin,
+    RemoteInstigatorOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus
 from dagster._core.test_utils import create_run_for_test
 from dagster._daemon.daemon import SensorDaemon
 from dagster._daemon.types import DaemonHeartbeat
@@ -65,6 +72,14 @@ def beat(instance: dg.DagsterInstance) -> None:
     """Dagster's daemon is alive."""
     heartbeat = DaemonHeartbeat(time.time(), SensorDaemon.daemon_type(), "daemon", [])
     instance.add_daemon_heartbeat(heartbeat)
+
+
+def switch_off(instance: dg.DagsterInstance, sensor: str) -> None:
+    """A person has switched a sensor off in the UI."""
+    repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("code"), "__repository__")
+    origin = RemoteInstigatorOrigin(repository, sensor)
+    state = InstigatorState(origin, InstigatorType.SENSOR, InstigatorStatus.STOPPED)
+    instance.add_instigator_state(state)
 
 
 def launch(instance: dg.DagsterInstance, request: dg.RunRequest) -> dg.DagsterRun:
