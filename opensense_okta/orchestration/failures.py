@@ -19,7 +19,7 @@ DUCKDB_INTERRUPTED = "Query interrupted"  # the whole message if an interrupt en
 
 @contextmanager
 def as_dagster_failure(
-    context: dg.AssetExecutionContext,
+    context: dg.OpExecutionContext | dg.AssetExecutionContext,
     place: str,
     follow_up: Callable[[datetime | None], str] = lambda _retry_at: "",
 ) -> Iterator[None]:
@@ -126,7 +126,9 @@ def failed_steps(instance: dg.DagsterInstance, run_id: str) -> list[str]:
     return [describe_failure(entry.dagster_event) for entry in failures if entry.dagster_event]
 
 
-def _raise_refused(context: dg.AssetExecutionContext, place: str, error: BaseException) -> None:
+def _raise_refused(
+    context: dg.OpExecutionContext | dg.AssetExecutionContext, place: str, error: BaseException
+) -> None:
     """Raises the failure in words, if the disk is full or rights are missing."""
     refused = storage_refusal(error)
     if refused is None:

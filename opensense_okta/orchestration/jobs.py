@@ -7,6 +7,7 @@ import dagster as dg
 from opensense_okta.config.models import Organization
 from opensense_okta.orchestration import names
 from opensense_okta.orchestration.assets.build import resolving
+from opensense_okta.orchestration.failures import as_dagster_failure
 from opensense_okta.orchestration.resources import LakeResource
 from opensense_okta.publishing.doctor import examine_organization
 from opensense_okta.publishing.retention import Removed, delete_expired
@@ -105,7 +106,8 @@ def build_retention(organization: Organization) -> dg.JobDefinition:
     )
     def delete(context: dg.OpExecutionContext) -> None:
         lakes: LakeResource = getattr(context.resources, names.LAKE)
-        removed = delete_expired(organization, lakes.of(organization.name), datetime.now(UTC))
+        with as_dagster_failure(context, organization.name):
+            removed = delete_expired(organization, lakes.of(organization.name), datetime.now(UTC))
         context.log.info(format_removed(organization, removed))
         context.add_output_metadata(
             {

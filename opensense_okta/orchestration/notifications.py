@@ -27,7 +27,7 @@ from opensense_okta.config.secret import Secret
 from opensense_okta.config.yaml_file import OrganizationFileError
 from opensense_okta.orchestration import names
 from opensense_okta.orchestration.retries import retries_are_on
-from opensense_okta.orchestration.run_status import status_of
+from opensense_okta.orchestration.run_status import retention_failed, status_of
 from opensense_okta.publishing.notifications.delivery import DELIVERY_TIMEOUT, Delivery, deliver
 from opensense_okta.publishing.notifications.state import (
     Incident,
@@ -238,6 +238,8 @@ class _Sender:
             )
         except (UserError, OSError) as error:
             status = unreadable(organization.today(self._now), error)
+        retention = retention_failed(self._instance, organization, self._now)
+        status = replace(status, troubles=(*status.troubles, *retention))
         if mistakes is None:
             return status
         incident = file_mistaken(mistakes, status.today, is_synced=True)

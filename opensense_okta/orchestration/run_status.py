@@ -12,7 +12,8 @@
 It makes no difference who starts a sync: the schedule, cron, or a person.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
@@ -221,70 +222,103 @@ class _Day:
         return [*self._failed(last)] if isinstance(decision, Nothing) else []
 
     def _failed(self, run: RunFacts, *follows: str) -> Iterator[Incident]:
+        """The incidents of a run that failed; `follows` says what happens next."""
+        return _FailedRun(self._instance, self._organization.name, self._day, run.run_id).incidents(
+            follows
+        )
+
+    def _local(self, moment: datetime) -> str:
+        return f"{moment.astimezone(self._organization.zone):%H:%M %Z}"
+
+
+def retention_failed(
+    instance: dg.DagsterInstance, organization: Organization, now: datetime
+) -> list[Incident]:
+    """The incidents of the organization's last retention run; none if it succeeded."""
+    if not organization.retention.days and not organization.retention.snapshots:
+        return []
+    of_job = dg.RunsFilter(
+        job_name=names.retention_job(organization.name), statuses=[SUCCESS, FAILURE]
+    )
+    day = organization.today(now)
+    return [
+        replace(incident, kind="retention", key=f"retention {incident.key}")
+        for record in instance.get_run_records(of_job, limit=1)
+        if record.dagster_run.status is FAILURE
+        for incident in _FailedRun(
+            instance, organization.name, day, record.dagster_run.run_id, "the retention"
+        ).incidents()
+    ]
+
+
+@dataclass(frozen=True)
+class _FailedRun:
+    """A run of an organization that failed, as its events show it."""
+
+    instance: dg.DagsterInstance
+    organization: str
+    day: date
+    run_id: str
+    work: str = "the sync"
+
+    def incidents(self, follows: Sequence[str] = ()) -> Iterator[Incident]:
         """An incident for each step that failed; one if the process was killed and no step failed.
 
         Args:
-            run: the run that failed.
             follows: sentences on what happens next.
         """
-        steps = self._instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
-        own = f"{self._organization.name}__"  # a run may have steps of several organizations
+        steps = self.instance.all_logs(self.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
+        own = f"{self.organization}__"  # a run may have steps of several organizations
         events = [
             event
             for entry in steps
             if (event := entry.dagster_event) and (event.step_key or "").startswith(own)
         ]
         for event in events:
-            yield _of_step(self._organization.name, self._day, event, run, follows)
+            yield self._of_step(event, follows)
         if not events:
-            yield self._failed_before_steps(run) or Incident(
+            yield self._failed_before_steps() or Incident(
                 "failed",
                 "failed killed",
-                self._day,
-                "The process of the run ended before the sync was done.",
+                self.day,
+                f"The process of the run ended before {self.work} was done.",
                 " ".join(follows),
                 "read the run in Dagster's UI, and check whether the machine ran out of memory.",
-                run.run_id,
+                self.run_id,
             )
 
-    def _failed_before_steps(self, run: RunFacts) -> Incident | None:
+    def _failed_before_steps(self) -> Incident | None:
         """The incident of a run that the disk refused its lock; None: its process was killed."""
-        of_run = self._instance.all_logs(run.run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
+        of_run = self.instance.all_logs(self.run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
         events = [entry.dagster_event for entry in of_run if entry.dagster_event]
         said = next((words for event in events if (words := failure_before_steps(event))), None)
         if said is None:
             return None
         what, _, remedy = said.partition(" What to do: ")
-        return Incident("failed", "failed before steps", self._day, what, "", remedy, run.run_id)
+        return Incident("failed", "failed before steps", self.day, what, "", remedy, self.run_id)
 
-    def _local(self, moment: datetime) -> str:
-        return f"{moment.astimezone(self._organization.zone):%H:%M %Z}"
-
-
-def _of_step(
-    organization: str, day: date, event: dg.DagsterEvent, run: RunFacts, follows: tuple[str, ...]
-) -> Incident:
-    part = names.failed_part(organization, event.step_key or "run")
-    data = event.step_failure_data
-    # Dagster wraps the exception in an error of its own, and `as_dagster_failure` in one of ours.
-    error = (data.error.cause or data.error) if data.error else None
-    error_class = error.cls_name if error else None
-    failure = data.user_failure_data
-    if failure is None:
-        # The text of an unexpected error may quote personal data: only its class is reported.
-        words = {
-            "cause": f"{part} failed with an unexpected error ({error_class}).",
-            "remedy": "read the run in Dagster's UI, and report the error.",
-        }
-    else:
-        words = {name: str(value.value) for name, value in failure.metadata.items()}
-        words["cause"] = f"{part}: {words.get('cause') or failure.description}"
-    return Incident(
-        "failed",
-        f"failed {part} {error_class}",
-        day,
-        words["cause"],
-        " ".join([words.get("meaning", ""), *follows]).strip(),
-        words.get("remedy", ""),
-        run.run_id,
-    )
+    def _of_step(self, event: dg.DagsterEvent, follows: Sequence[str]) -> Incident:
+        part = names.failed_part(self.organization, event.step_key or "run")
+        data = event.step_failure_data
+        # Dagster wraps the exception in an error of its own, and `as_dagster_failure` in one of ours.
+        error = (data.error.cause or data.error) if data.error else None
+        error_class = error.cls_name if error else None
+        failure = data.user_failure_data
+        if failure is None:
+            # The text of an unexpected error may quote personal data: only its class is reported.
+            words = {
+                "cause": f"{part} failed with an unexpected error ({error_class}).",
+                "remedy": "read the run in Dagster's UI, and report the error.",
+            }
+        else:
+            words = {name: str(value.value) for name, value in failure.metadata.items()}
+            words["cause"] = f"{part}: {words.get('cause') or failure.description}"
+        return Incident(
+            "failed",
+            f"failed {part} {error_class}",
+            self.day,
+            words["cause"],
+            " ".join([words.get("meaning", ""), *follows]).strip(),
+            words.get("remedy", ""),
+            self.run_id,
+        )

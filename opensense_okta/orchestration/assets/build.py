@@ -197,7 +197,8 @@ def _directory(
                 manifest = take_snapshot(organization, directory, day, lake, run, listener)
             else:  # checks alone
                 manifest = stored_snapshot(organization, directory, day, lake)
-        yield from _selected(context, results(lake, manifest, kept=manifest.run_id != run.id))
+            kept = manifest.run_id != run.id
+            yield from _selected(context, results(lake, manifest, kept=kept))
 
     def results(lake: Lake, manifest: SnapshotManifest, *, kept: bool) -> Results:
         partition = lake.snapshot(directory, manifest.day)
@@ -236,8 +237,8 @@ def _resolved(organization: Organization, lakes: LakeResource) -> dg.AssetsDefin
             else:  # checks alone
                 manifest = resolved_day(lake, day)
             before = comparison_targets(lake, day).before
-        checked = check_resolved_day(manifest, before.manifest(lake) if before else None)
-        yield from _selected(context, results(lake, day, manifest, checked))
+            checked = check_resolved_day(manifest, before.manifest(lake) if before else None)
+            yield from _selected(context, results(lake, day, manifest, checked))
 
     def results(
         lake: Lake, day: date, manifest: ResolvedManifest, checked: Iterable[CheckResult]
@@ -305,13 +306,10 @@ def _changes(organization: Organization, lakes: LakeResource) -> dg.AssetsDefini
         with _work(context, organization) as (day, lake):
             resolved = resolved_day(lake, day)
             judgement = judge_day(organization, lake, resolved)
-        path = lake.resolved(day).table(resolved, "changes")
+            table = metadata.table_metadata(lake.resolved(day).table(resolved, "changes"))
         yield dg.MaterializeResult(
             asset_key=key,
-            metadata={
-                **metadata.table_metadata(path),
-                **metadata.judgement_metadata(judgement),
-            },
+            metadata={**table, **metadata.judgement_metadata(judgement)},
         )
         for guard in get_args(Guard):
             yield metadata.guard_result(judgement, guard, key)
@@ -350,12 +348,12 @@ def _published(organization: Organization, lakes: LakeResource) -> dg.AssetsDefi
                 log_held_back(context, lake, held.judgement)
                 yield published_check(held)
                 raise
-        if publication.not_published:
-            log_not_published(context, lake, publication)
-        else:
-            shown = metadata.publication_metadata(publication, lake)
-            yield dg.MaterializeResult(asset_key=key, metadata=shown)
-        yield published_check(publication.not_published)
+            if publication.not_published:
+                log_not_published(context, lake, publication)
+            else:
+                shown = metadata.publication_metadata(publication, lake)
+                yield dg.MaterializeResult(asset_key=key, metadata=shown)
+            yield published_check(publication.not_published)
 
     return resolved_directory
 
@@ -370,7 +368,7 @@ def _exports(organization: Organization) -> dg.AssetsDefinition:
     def exports(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         with _work(context, organization) as (day, lake):
             results = export_published(organization, lake, day)
-        return dg.MaterializeResult(metadata=metadata.exports_metadata(results))
+            return dg.MaterializeResult(metadata=metadata.exports_metadata(results))
 
     return exports
 
@@ -389,11 +387,11 @@ def _report(organization: Organization) -> dg.AssetsDefinition:
                 context.log.info(f"{day} is not the published day; its report is not changed.")
                 return dg.MaterializeResult(metadata={"written": False})
             path = write_report(organization, lake, day)
-        return dg.MaterializeResult(
-            metadata={
-                "report": dg.MetadataValue.path(path),
-                "bytes": dg.MetadataValue.int(path.stat().st_size),
-            }
-        )
+            return dg.MaterializeResult(
+                metadata={
+                    "report": dg.MetadataValue.path(path),
+                    "bytes": dg.MetadataValue.int(path.stat().st_size),
+                }
+            )
 
     return report

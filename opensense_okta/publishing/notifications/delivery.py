@@ -29,6 +29,7 @@ _LEVELS: Final = {
     "late": "warning",
     "unreadable": "failure",
     "file": "failure",
+    "retention": "warning",
     "normal": "success",
 }
 

@@ -31,7 +31,7 @@ from opensense_okta.storage.store import Version
 
 STATE: Final = "notices.json"
 
-Kind = Literal["failed", "held", "late", "unreadable", "file"]
+Kind = Literal["failed", "held", "late", "unreadable", "file", "retention"]
 
 REMINDER: Final = timedelta(days=7)
 """When an incident that continues is sent again. A daily message would be filtered by its readers."""
@@ -42,6 +42,7 @@ _SUBJECTS: Final[Mapping[Kind, str]] = {
     "late": "{day} is late",
     "unreadable": "its stored data cannot be read",
     "file": "the organization file has mistakes",
+    "retention": "expired data was not deleted",
 }
 
 
