@@ -38,6 +38,7 @@ end;
 -- x or more; an error of a spreadsheet, such as `#REF!`.
 create macro is_placeholder(key) as case
     when strpos(key, '@') > 1 then false -- most addresses
+    when key[1] between '1' and '9' and key[-1] <> key[1] then false -- nearly all numbers
     when key[1] between '1' and '9' then len(key) > 2 and replace(translate(key, '-./ ', ''), key[1], '') = ''
     else regexp_full_match(key, '[0\p{P}\p{S}\p{Z}]+|x{3,}|k\. ?a\.?|#[\p{L}/0_]+[!?]')
         or len(key) <= 24 and regexp_replace(key, '[\p{P}\p{S}\p{Z}]+', '', 'g') in (
