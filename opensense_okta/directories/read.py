@@ -6,7 +6,6 @@ pages are too old to be consistent with new ones, and the read restarts.
 """
 
 import asyncio
-import errno
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
@@ -27,6 +26,7 @@ from opensense_okta.directories.kinds import kind_of
 from opensense_okta.directories.protocol import Listener, PreviousSnapshot, Progress
 from opensense_okta.directories.snapshot import SnapshotManifest, newest_snapshot
 from opensense_okta.storage import engine
+from opensense_okta.storage.file_errors import storage_refusal
 from opensense_okta.storage.files import make_private_dir
 from opensense_okta.storage.lake import OLDEST_PAGE, PAGES_KEPT, Lake
 from opensense_okta.storage.partition import Partition, StagedPartition
@@ -330,10 +330,10 @@ def _compared(
 
 
 def _storage_trouble(error: OSError | duckdb.IOException) -> StorageTrouble:
-    full = getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error)
-    reason = "the disk is full" if full else str(error)
-    return StorageTrouble(
-        f"The records could not be written: {reason}.",
-        remedy="Free space on the disk of OPENSENSE_DATA, or allow its owner to write there; then start the"
-        " sync again.",
-    )
+    refused = storage_refusal(error)
+    if refused is None:
+        return StorageTrouble(
+            f"The records could not be written: {error}.",
+            remedy="Look at the disk of OPENSENSE_DATA, then start the sync again.",
+        )
+    return StorageTrouble(refused.message, remedy=refused.remedy, transient=refused.transient)

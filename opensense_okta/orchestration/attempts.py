@@ -211,7 +211,7 @@ class _Attempts:
     def _given_up(self, now: datetime) -> str | None:
         """Why the sync is not retried; None as long as it is."""
         if self.group.syncs[-1].failure == names.PERMANENT:
-            return "the error is permanent (credentials, a scope or the configuration)"
+            return "the error is permanent: a person must fix its cause"
         if _attempts(self.group.syncs) >= MAX_ATTEMPTS:
             return f"all {MAX_ATTEMPTS} attempts failed"
         start, _ = _next_attempt(self.group.syncs)

@@ -50,7 +50,7 @@ def as_dagster_failure(
         tag(names.PERMANENT)
         raise dg.Failure(str(error), allow_retries=False) from error
     except UserError as error:
-        tag(names.TRANSIENT if error.transient else names.PERMANENT)
+        tag(_kind(error))
         if error.retry_at is not None:
             again = error.retry_at.isoformat()
             tags = (names.RETRY_AT, names.tag_of(names.RETRY_AT, organization))
@@ -61,13 +61,13 @@ def as_dagster_failure(
     except BaseExceptionGroup as group:
         # If a task of a read is interrupted, its error is in a group with the errors of the other tasks.
         if group.subgroup((KeyboardInterrupt, dg.DagsterExecutionInterruptedError)) is None:
-            _raise_refused(context, place, group)
+            _raise_refused(group, place, tag, follow_up)
             raise
         raise dg.DagsterExecutionInterruptedError from group
     except Exception as error:
         if isinstance(error, RuntimeError) and str(error) == DUCKDB_INTERRUPTED:
             raise dg.DagsterExecutionInterruptedError from error
-        _raise_refused(context, place, error)
+        _raise_refused(error, place, tag, follow_up)
         raise
 
 
@@ -88,7 +88,7 @@ def refusals_before_steps(
             raise
         refused.subject = organization
         with suppress(Exception):  # the disk may be that of Dagster's storage, too
-            instance.add_run_tags(run_id, {names.FAILURE: names.PERMANENT})
+            instance.add_run_tags(run_id, {names.FAILURE: _kind(refused)})
         raise _failure(refused) from error
 
 
@@ -127,17 +127,24 @@ def failed_steps(instance: dg.DagsterInstance, run_id: str) -> list[str]:
 
 
 def _raise_refused(
-    context: dg.OpExecutionContext | dg.AssetExecutionContext, place: str, error: BaseException
+    error: BaseException,
+    place: str,
+    tag: Callable[[str], None],
+    follow_up: Callable[[datetime | None], str],
 ) -> None:
     """Raises the failure in words, if the disk is full or rights are missing."""
     refused = storage_refusal(error)
     if refused is None:
         return
-    refused.subject = place
+    refused.subject, follows = place, ""
     with suppress(Exception):  # the disk may be that of Dagster's storage, too
-        organization = place.partition("/")[0]
-        tag_failure(context.instance, context.run.run_id, organization, names.PERMANENT)
-    raise _failure(refused) from error
+        tag(_kind(refused))
+        follows = follow_up(None) if refused.transient else ""
+    raise _failure(refused, follows) from error
+
+
+def _kind(error: UserError) -> str:
+    return names.TRANSIENT if error.transient else names.PERMANENT
 
 
 def _failure(

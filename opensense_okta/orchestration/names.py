@@ -35,7 +35,7 @@ TRANSIENT: Final = "transient"
 """The same job may succeed if it is started again later."""
 
 PERMANENT: Final = "permanent"
-"""A retry would fail, too: credentials, a scope or the configuration must be changed."""
+"""A retry would fail, too: a person must fix the cause, such as credentials, the configuration or rights."""
 
 HELD: Final = "held"
 """Guards or data checks hold publishing back: a person decides."""

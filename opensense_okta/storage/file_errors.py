@@ -1,5 +1,8 @@
 """Words for what a disk refuses: it is full, it may only be read, or a file belongs to another user.
 
+A full disk and a locked database are transient: other programs free space and end. All other refusals need
+a person.
+
 The same refusal comes as an `OSError`, as DuckDB's error, and from SQLite, in which Dagster stores its runs.
 """
 
@@ -33,24 +36,28 @@ TEXTS: Final[dict[str, Refusal]] = {
     "attempt to write a readonly database": "denied",
     "unable to open database file": "denied",
     "database is locked": "locked",
+    "Could not set lock on file": "locked",
     "disk I/O error": "broken",
 }
 """What DuckDB quotes of the operating system, and the messages of SQLite (sqlite.org/rescode.html)."""
 
+TRANSIENT: Final[frozenset[Refusal]] = frozenset({"full", "locked"})
+
 DATABASE_ERRORS: Final = (duckdb.Error, sqlite3.Error)
 
 REMEDIES: Final[dict[Refusal, str]] = {
-    "full": "free space on that disk, or raise the quota of the user {user}. Then start the sync again: what"
-    " was read in the last hour is used.",
+    "full": "free space on that disk, or raise the quota of the user {user}. Then start the sync again,"
+    " unless it is retried.",
     "denied": "run this as {owner}, or give the file to {user}: `chown -R {user} {folder}`.",
     "read_only": "mount that file system so that it can be written.",
-    "locked": "end the process that keeps the database open (`fuser {path}`), then start the sync again.",
+    "locked": "end the process that keeps the database open (`fuser {path}`). Then start the sync again,"
+    " unless it is retried.",
     "broken": "check that the disk has free space and no errors (`dmesg`), then start the sync again.",
 }
 
 
 class StorageRefused(UserError):
-    """A file could not be read or written. The remedy is on this machine, and time alone is none."""
+    """A file could not be read or written. The remedy is on this machine."""
 
 
 def storage_refusal(error: BaseException) -> StorageRefused | None:
@@ -113,6 +120,7 @@ def _explained(refusal: Refusal, path: str, said: str) -> StorageRefused:
         f"{message} ({said}).",
         impact="Nothing was published by this: the published directory is as it was.",
         remedy=REMEDIES[refusal].format(user=user, owner=owner, folder=folder, path=file),
+        transient=refusal in TRANSIENT,
     )
 
 

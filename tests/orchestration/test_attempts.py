@@ -101,8 +101,8 @@ class TestMaterialize:
     def test_that_is_given_up_does_not_go_on_to_resolve(self) -> None:
         permanent = materialize(EVERYTHING, failure=names.PERMANENT)
         assert decided(permanent, now=TWO + minutes(1)) == Nothing(
-            "the sync of 2026-11-23 failed and is not retried: the error is permanent"
-            " (credentials, a scope or the configuration)"
+            "the sync of 2026-11-23 failed and is not retried: the error is permanent: a person must fix"
+            " its cause"
         )
 
     def test_of_a_day_that_is_over_is_tried_again_as_a_resolve(self) -> None:

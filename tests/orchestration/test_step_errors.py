@@ -1,5 +1,6 @@
 """Errors in what a step and the retention job do besides their main work are reported in words, too."""
 
+import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,8 @@ from tests.support.noticeboard import a_noticeboard
 
 RESOLVED = ["acme/people", "acme/provenance"]
 DENIED = PermissionError(13, "Permission denied", "/srv/lake/acme/resolved/x.parquet")
+FULL = OSError(28, "No space left on device", "/srv/lake/acme/resolved/x.parquet")
+LOCKED = sqlite3.OperationalError("database is locked")
 TOO_SMALL = MemoryTooSmall("The query needs more memory.", remedy="raise OPENSENSE_MEMORY_LIMIT.")
 
 
@@ -40,12 +43,26 @@ def test_the_advice_on_rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         assert "What to do: raise OPENSENSE_MEMORY_LIMIT." in run.words()
 
 
-def test_the_metadata_of_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metadata, "table_metadata", raising(DENIED))
+@pytest.mark.parametrize(
+    ("error", "failure", "words"),
+    [
+        (DENIED, names.PERMANENT, "may not use /srv/lake/acme/resolved/x.parquet"),
+        (FULL, names.TRANSIENT, "the disk is full"),
+        (LOCKED, names.TRANSIENT, "is locked by another process"),
+    ],
+    ids=["rights", "full", "locked"],
+)
+def test_the_metadata_of_a_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, failure: str, words: str
+) -> None:
+    monkeypatch.setattr(metadata, "table_metadata", raising(error))
     with a_company(tmp_path) as acme:
         run = resolve(acme)
-        assert run.failure == names.PERMANENT
-        assert "may not use /srv/lake/acme/resolved/x.parquet" in run.words()
+        assert run.failure == failure
+        assert words in run.words()
+        assert ("It is not retried: Dagster's daemon" in run.words()) == (
+            failure == names.TRANSIENT
+        )
 
 
 def test_the_retention_job_which_is_notified_until_it_succeeds(
