@@ -17,6 +17,7 @@ from opensense_okta.config.environment import dagster_home
 from opensense_okta.config.models import Organization
 from opensense_okta.config.text import as_words
 from opensense_okta.orchestration.in_process import JobRun, run_approval, send_notifications
+from opensense_okta.orchestration.lock import without_a_run
 from opensense_okta.publishing.approval import (
     NotApproved,
     NumbersMissing,
@@ -54,7 +55,9 @@ def approve_now(
     who = _who(by)
     _refuse_older(organization, lake, day)
     try:
-        outcome = review_day(organization, lake, day)
+        # A day is judged by one process at a time: the judgement is stored.
+        with without_a_run(lake.locks, waiting=_waiting):
+            outcome = review_day(organization, lake, day)
     except NotResolved as error:
         raise UsageError(str(error)) from None
     judgement = outcome.judgement
@@ -76,6 +79,10 @@ def approve_now(
     approval = {"by": who, "digest": judgement.digest, **numbers(judgement)}
     # The organization file may have changed while the person was looking.
     return _publish(organization_of(name), lake, day, approval)
+
+
+def _waiting(words: str) -> None:
+    click.echo(words, err=True)
 
 
 def _not_approved(reason: str) -> ExitCode:

@@ -8,7 +8,7 @@ class ExitCode(IntEnum):
 
     DONE = 0
     FAILED = 1
-    """The sync failed, or `doctor` expects that the next one will fail."""
+    """The sync failed, `doctor` expects that the next one will fail, or a retry may help."""
     USAGE_ERROR = 2
     """Wrong arguments, a wrong organization file or a wrong environment. Nothing was started."""
     HELD_BACK = 3

@@ -18,18 +18,23 @@ json_option = click.option(
 
 
 class Commands(click.Group):
-    """Commands that report every error of configuration or environment as a usage error."""
+    """Commands that report expected errors in words.
+
+    An error that time may resolve, such as a file that another process replaced, is no wrong use.
+    """
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - as click declares it
         """Runs the command.
 
         Raises:
             UsageError: The configuration or the environment is wrong.
+            ClickException: The error is transient, or the disk refused something.
         """
         try:
             return super().invoke(ctx)
         except UserError as error:
-            raise UsageError(str(error)) from None
+            failed = click.ClickException if error.transient else UsageError
+            raise failed(str(error)) from None
         except Exception as error:
             from opensense_okta.storage.file_errors import storage_refusal  # noqa: PLC0415
 

@@ -58,6 +58,14 @@ def organization_lock(
             own_file.unlink(missing_ok=True)
 
 
+@contextmanager
+def without_a_run(folder: Path, *, waiting: Callable[[str], None]) -> Iterator[None]:
+    """Holds the organization's lock for work that is no run; the arguments are those above."""
+    lock = _lock(_organization_file(make_private_dir(folder)), holder="")
+    with _waiting_lock(lock, waiting, REMIND):
+        yield
+
+
 def orphaned_runs(
     instance: dg.DagsterInstance, folder: Path, organization: str
 ) -> list[dg.DagsterRun]:
