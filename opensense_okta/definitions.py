@@ -10,7 +10,7 @@ from opensense_okta.config.models import Organization
 from opensense_okta.orchestration.definitions import build_definitions
 from opensense_okta.orchestration.resources import LakeResource
 from opensense_okta.storage.organization_files import keep_valid_files, last_valid_files
-from opensense_okta.storage.private_files import repair_home
+from opensense_okta.storage.private_files import repair_home, repair_lakes
 
 
 @dg.definitions
@@ -27,5 +27,6 @@ def defs() -> dg.Definitions:
         if isinstance(organization, Organization) and organization.schedule_warning:
             logging.getLogger(__name__).warning("%s: %s", name, organization.schedule_warning)
     keep_valid_files(organizations, folder, root)
+    repair_lakes(root, organizations)
     last_valid = last_valid_files(organizations, folder, root)
     return build_definitions(organizations, LakeResource(root=str(root)), last_valid=last_valid)

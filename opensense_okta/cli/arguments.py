@@ -13,6 +13,7 @@ from opensense_okta.config.secret import Secret, SecretMissing
 from opensense_okta.config.text import nearest
 from opensense_okta.config.yaml_file import OrganizationFileError
 from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.private_files import repair_lakes
 
 
 class UsageError(click.ClickException):
@@ -50,6 +51,7 @@ def lake_of(organization: Organization) -> Lake:
     Raises:
         UsageError: Nothing can be stored there.
     """
+    repair_lakes(data_root(), [organization.name])
     try:
         return Lake(data_root(), organization.name)
     except OSError as error:

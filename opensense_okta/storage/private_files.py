@@ -4,7 +4,7 @@ import logging
 import os
 import stat
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from opensense_okta.config.environment import EnvironmentMistake, dagster_home
@@ -21,27 +21,36 @@ OWN = {
 }
 """What Dagster and this program put into `DAGSTER_HOME`."""
 
+OWN_OF_A_LAKE = {
+    *("snapshots", "resolved", "identities", "reports", "locks", "exported"),
+    *("directory.duckdb", "published.json", "exported.json", "notices.json", "notices.lock"),
+}
+"""What this program puts into an organization's folder of the lake, besides exports. Exports are for other
+programs: a person may have let these read them."""
+
 
 def exposed_files(root: Path) -> list[Path]:
     """The files and folders below a folder, and itself, that other users can read or write.
 
     Links are not followed. If the folder itself is private, nobody else reaches what is in it.
     """
-    try:
-        if not root.stat().st_mode & OTHERS:
-            return []
-    except OSError:
+    status = _status(root)
+    if status is None or not status.st_mode & OTHERS:
         return []
-    return [path for path, status in _entries(root) if status.st_mode & OTHERS]
+    return [path for path, status in _entries([root], MAX_EXAMINED) if status.st_mode & OTHERS]
 
 
-def make_private(root: Path) -> list[Path]:
-    """Takes the rights of other users from a folder and all in it; returns what another user owns.
+def make_private(*roots: Path, most: int | None = None) -> list[Path]:
+    """Takes the rights of other users from folders and all in them; returns what another user owns.
 
     What changes or disappears meanwhile is left as it is.
+
+    Args:
+        roots: the folders, or files.
+        most: how many entries are examined, the upper levels first; None: `MAX_EXAMINED`.
     """
     left = []
-    for path, status in _entries(root):
+    for path, status in _entries(roots, most or MAX_EXAMINED):
         if not status.st_mode & OTHERS:
             continue
         try:
@@ -65,10 +74,33 @@ def repair_home() -> None:
         return  # definitions can be loaded without one, as by `dg check`
     if not (home / INSTANCE_FILE).is_file():
         return
-    entries = list(home.iterdir())
-    ours = [entry for entry in entries if entry.name in OWN and not entry.is_symlink()]
+    _repair(home, OWN)
+
+
+def repair_lakes(root: Path, organizations: Collection[str]) -> None:
+    """Makes the files of ours in the lakes of these organizations private; warns like `repair_home`.
+
+    Exports and files of other programs are left as they are. Of many or large lakes only the upper levels
+    are examined: nobody reaches the files of a day in a folder that is private.
+
+    Args:
+        root: the folder with the lake of each organization.
+        organizations: their names.
+    """
+    for name in organizations:
+        _repair(root / name, OWN_OF_A_LAKE, MAX_EXAMINED // len(organizations))
+
+
+def _repair(home: Path, own: Collection[str], most: int | None = None) -> None:
+    try:
+        entries = list(home.iterdir())
+    except OSError:
+        return  # it is not there yet, or this user may not list it
+    ours = [entry for entry in entries if entry.name in own and not entry.is_symlink()]
+    if not ours:
+        return
     folders = [home] if len(ours) == len(entries) else ours
-    left = [path for folder in folders for path in make_private(folder)]
+    left = make_private(*folders, most=most)
     if left:
         logging.getLogger(__name__).warning(
             "%s can be read by other users, and belongs to another user, as may more files of %s. Let"
@@ -79,21 +111,21 @@ def repair_home() -> None:
         )
 
 
-def _entries(root: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """A folder and what is in it, the upper levels first, at most `MAX_EXAMINED`."""
-    folders, examined = deque([root]), 0
-    try:
-        yield root, root.stat()
-    except OSError:
-        return
+def _entries(roots: Sequence[Path], most: int) -> Iterator[tuple[Path, os.stat_result]]:
+    """Folders and what is in them, the upper levels first, at most so many entries."""
+    folders, examined = deque[Path](), 0
+    for root in roots:
+        if status := _status(root):
+            yield root, status
+            folders.append(root)
     while folders:
         try:
             entries = list(os.scandir(folders.popleft()))
         except OSError:
-            continue  # it has just been deleted, or this user may not list it
+            continue  # it is a file, has just been deleted, or this user may not list it
         for entry in entries:
             examined += 1
-            if examined > MAX_EXAMINED:
+            if examined > most:
                 return
             try:
                 status = entry.stat(follow_symlinks=False)
@@ -105,3 +137,10 @@ def _entries(root: Path) -> Iterator[tuple[Path, os.stat_result]]:
             yield path, status
             if stat.S_ISDIR(status.st_mode):
                 folders.append(path)
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except OSError:
+        return None
