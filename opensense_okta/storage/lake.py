@@ -15,7 +15,7 @@ reports/date=2026-11-23.html
 
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -31,7 +31,7 @@ from opensense_okta.storage.partition import (
     local_file,
 )
 from opensense_okta.storage.state_files import StateFileDamaged, ids_in
-from opensense_okta.storage.store import ABSENT, Entry, Store
+from opensense_okta.storage.store import ABSENT, Store
 
 DATABASE = "directory.duckdb"
 IDENTITIES = "identities"
@@ -39,7 +39,6 @@ REPORTS = "reports"
 RESOLVED = "resolved"
 SNAPSHOTS = "snapshots"
 
-DOCUMENTS = {MANIFEST, PUBLISHED, "judgement.json", "approval.json"}
 PAGES_KEPT = timedelta(minutes=75)
 """How old the last page of an interrupted read may be, so that the read is continued. It is longer than the
 longest delay between two attempts."""
@@ -164,50 +163,47 @@ class Lake:
         Returns:
             The number of files and folders that were removed.
         """
-        pages = [(name, entries, now - PAGES_KEPT) for name, entries in self._pages()]
-        unnamed = [
-            (name, list(self.store.entries(name)), now - UNNAMED_FILES_KEPT)
-            for name in self._unnamed()
-        ]
-        swept: list[str] = []
-        for name, entries, before in [*pages, *unnamed]:
-            if entries and max(entry.modified for entry in entries) < before:
+        swept = 0
+        for name, kept in self._removable():
+            entries = list(self.store.entries(name))
+            if entries and max(entry.modified for entry in entries) < now - kept:
                 with suppress(PermissionError):  # another user's
                     self.store.remove(entry.name for entry in entries)
-                    swept.append(name)
-        return len(swept)
+                    swept += 1
+        return swept
 
-    def _pages(self) -> list[tuple[str, list[Entry]]]:
-        """The folders of pages, with their files."""
-        folders: dict[str, list[Entry]] = {}
-        for entry in self.store.entries(SNAPSHOTS):
-            draft, pages, _ = entry.name.partition(f"/{PAGES}/")
-            if pages:
-                folders.setdefault(f"{draft}/{PAGES}", []).append(entry)
-        return list(folders.items())
-
-    def _unnamed(self) -> Iterator[str]:
+    def _removable(self) -> Iterator[tuple[str, timedelta]]:
+        """Pages, and what no document refers to, each with how long it is kept."""
         for folder in ("", f"{REPORTS}/", f"{IDENTITIES}/"):
             for name in self.store.children(folder):
                 if TEMPORARY.fullmatch(name):
-                    yield f"{folder}{name}"
-        try:
-            standing = ids_in(self.store, PUBLISHED)
-        except StateFileDamaged:
-            return
+                    yield f"{folder}{name}", UNNAMED_FILES_KEPT
         for partition in self._partitions():
-            try:
-                named = {
-                    *DOCUMENTS,
-                    *standing,
-                    *ids_in(self.store, partition.document(MANIFEST)),
-                    *ids_in(self.store, partition.document(PUBLISHED)),
-                }
-            except StateFileDamaged:
-                continue
-            for name in self.store.children(partition.name):
-                if name not in named and (ID.fullmatch(name) or TEMPORARY.fullmatch(name)):
-                    yield partition.document(name)
+            names = self._readable_children(partition.name)
+            ids = [name for name in names if ID.fullmatch(name)]
+            for tables_id in ids:
+                if PAGES in self._readable_children(partition.document(tables_id)):
+                    yield partition.document(f"{tables_id}/{PAGES}"), PAGES_KEPT
+            unfinished = [name for name in names if TEMPORARY.fullmatch(name)]
+            # Most days have one folder of tables, that of their manifest: they need no reading.
+            if unfinished or len(ids) > 1 or MANIFEST not in names:
+                for name in self._unreferenced(partition, [*ids, *unfinished]):
+                    yield partition.document(name), UNNAMED_FILES_KEPT
+
+    def _readable_children(self, folder: str) -> list[str]:
+        try:
+            return self.store.children(folder)
+        except PermissionError:  # another user's
+            return []
+
+    def _unreferenced(self, partition: Partition, names: Iterable[str]) -> list[str]:
+        """The names that no document refers to; none where a document is damaged."""
+        documents = (PUBLISHED, partition.document(MANIFEST), partition.document(PUBLISHED))
+        try:
+            referenced = {of for document in documents for of in ids_in(self.store, document)}
+        except StateFileDamaged:
+            return []
+        return [name for name in names if name not in referenced]
 
     def _partitions(self) -> Iterator[Partition]:
         for directory in self.directories():

@@ -77,7 +77,7 @@ def test_tables_of_another_user_harm_their_own_day_only(lake: Lake) -> None:
 def test_a_directory_of_another_user_is_left_and_named_by_doctor(lake: Lake) -> None:
     gone = lake.scratch / "snapshots/directory=gone"
     lock_out(gone)
-    unnamed = lake.scratch / ".unfinished"
+    unnamed = lake.scratch / ".published.json.0123abcd"
     unnamed.touch()
     assert forked_as_nobody(lambda: lake.sweep(datetime.now(UTC) + 2 * UNNAMED_FILES_KEPT)) == "1"
     assert not unnamed.exists()

@@ -1,8 +1,11 @@
 """Which requests the guard refuses: no other web page acts or reads through a visitor's browser."""
 
 import asyncio
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,6 +13,9 @@ from hypothesis import strategies as st
 from starlette.types import Message, Receive, Scope, Send
 
 from opensense_okta.web.guard import HEADERS, POLICY, Guard, Names
+
+RECORDED = json.loads(Path(__file__).with_name("ui_requests.json").read_text())
+"""Written by `record_requests.py` from a session of Chromium over the pages of Dagster's UI."""
 
 HOST = "127.0.0.1:3000"
 OWN = f"http://{HOST}"
@@ -210,6 +216,31 @@ WELCOME: Mapping[str, Request] = {
 def test_a_request_of_the_ui_or_of_a_program_is_passed_on(case: str) -> None:
     passed, _, _ = answer(WELCOME[case])
     assert passed
+
+
+def recorded_request(request: Mapping[str, Any]) -> Request:
+    headers = dict(request["headers"])
+    websocket = headers.pop("upgrade", "") == "websocket"
+    return Request(
+        request["method"], request["path"], headers=tuple(headers.items()), websocket=websocket
+    )
+
+
+@pytest.mark.parametrize(
+    "request_", RECORDED, ids=lambda request: f"{request['method']} {request['path']}"
+)
+def test_what_dagsters_ui_requests_on_all_its_pages_is_passed_on(
+    request_: Mapping[str, Any],
+) -> None:
+    passed, _, _ = answer(recorded_request(request_))
+    assert passed
+
+
+def test_the_recording_has_pages_files_graphql_and_a_websocket() -> None:
+    requests = [recorded_request(request) for request in RECORDED]
+    assert sum(request.path == "/graphql" and request.method == "POST" for request in requests)
+    assert sum(request.websocket for request in requests)
+    assert len({request.path for request in requests}) > 25
 
 
 @pytest.mark.parametrize(
