@@ -4,7 +4,12 @@ import logging
 
 import dagster as dg
 
-from opensense_okta.config.environment import data_root, organizations_folder, set_private_umask
+from opensense_okta.config.environment import (
+    data_root,
+    organizations_folder,
+    set_private_umask,
+    switch_off_telemetry,
+)
 from opensense_okta.config.load import load_organizations
 from opensense_okta.config.models import Organization
 from opensense_okta.orchestration.definitions import build_definitions
@@ -20,6 +25,7 @@ def defs() -> dg.Definitions:
     While a file has mistakes, its last valid version counts.
     """
     set_private_umask()
+    switch_off_telemetry()
     repair_home()
     folder, root = organizations_folder(), data_root()
     organizations = load_organizations(folder)

@@ -46,14 +46,21 @@ def organization_of(name: str) -> Organization:
 
 
 def lake_of(organization: Organization) -> Lake:
-    """Opens the lake in which the organization's data is stored.
+    """The lake in which the organization's data is stored; it may be missing."""
+    repair_lakes(data_root(), [organization.name])
+    return Lake(data_root(), organization.name)
+
+
+def writable_lake_of(organization: Organization) -> Lake:
+    """The lake in which the organization's data is stored; its folder is made.
 
     Raises:
         UsageError: Nothing can be stored there.
     """
-    repair_lakes(data_root(), [organization.name])
+    lake = lake_of(organization)
     try:
-        return Lake(data_root(), organization.name)
+        lake.create()
+        return lake
     except OSError as error:
         raise UsageError(
             f"Nothing can be stored in {data_root()}: {error.strerror}. Name a folder of yours in"

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from opensense_okta.cli.arguments import UsageError, lake_of, organization_of
-from opensense_okta.config.environment import set_private_umask
+from opensense_okta.config.environment import set_private_umask, switch_off_telemetry
 from opensense_okta.config.errors import UserError
 from opensense_okta.simulator.command import simulate
 from opensense_okta.storage.private_files import repair_home
@@ -51,6 +51,7 @@ def main() -> None:
     Exit status: 0 done, 1 the sync failed, 2 wrong use or configuration, 3 held back by a check.
     """
     set_private_umask()
+    switch_off_telemetry()
     repair_home()
 
 

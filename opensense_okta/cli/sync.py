@@ -7,10 +7,15 @@ from datetime import UTC, date, datetime
 
 import click
 
-from opensense_okta.cli.arguments import day_of, lake_of, organization_of, refuse_missing_secrets
+from opensense_okta.cli.arguments import (
+    day_of,
+    organization_of,
+    refuse_missing_secrets,
+    writable_lake_of,
+)
 from opensense_okta.cli.exit_code import ExitCode
 from opensense_okta.cli.terminal import terminal, watching
-from opensense_okta.config.environment import dagster_home
+from opensense_okta.config.environment import writable_home
 from opensense_okta.config.models import Organization
 from opensense_okta.config.text import as_words
 from opensense_okta.directories.checks import CheckResult
@@ -93,10 +98,10 @@ def sync_now(name: str, day_given: str | None, *, as_json: bool, full: bool = Fa
         UsageError: The organization or the day cannot be synced.
         ClickException: Dagster's storage cannot be written, so there is no run.
     """
-    os.environ["DAGSTER_HOME"] = str(dagster_home())
+    os.environ["DAGSTER_HOME"] = str(writable_home())
     organization = organization_of(name)
     day = day_of(organization, day_given)
-    lake = lake_of(organization)
+    lake = writable_lake_of(organization)
     if day == organization.today(datetime.now(UTC)):
         refuse_missing_secrets(organization)  # a past day is only resolved, nothing is read
     with terminal() as console, watching(console) as watcher:

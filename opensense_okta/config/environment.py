@@ -11,6 +11,10 @@ FEWEST_RUN_DAYS: Final = 3
 """Retries and notifications decide from the runs of the last two days."""
 
 
+HOME_ENTRIES: Final = {"dagster.yaml", "organizations", "history", "schedules"}
+"""By one of these a folder is recognized as a home of Dagster that this project can use."""
+
+
 class EnvironmentMistake(UserError):
     """An environment variable, or a place that it names, is missing or cannot be used."""
 
@@ -18,6 +22,29 @@ class EnvironmentMistake(UserError):
 def set_private_umask() -> None:
     """Makes every file that this process writes private to its owner (invariant 10)."""
     os.umask(0o077)
+
+
+def switch_off_telemetry() -> None:
+    """Keeps Dagster from sending usage data, also where its settings do not say so (invariant 10)."""
+    os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
+
+
+def writable_home() -> Path:
+    """`dagster_home`, for a command that writes there.
+
+    Raises:
+        EnvironmentMistake: there is none, or it is another folder with files.
+    """
+    home = dagster_home()
+    names = {path.name for path in home.iterdir()}
+    if names and not names & HOME_ENTRIES:
+        raise EnvironmentMistake(
+            f"{home} is no home of Dagster: it has files, but no dagster.yaml and no folder of Dagster's.",
+            impact="Nothing was started, and nothing was written there.",
+            remedy="set DAGSTER_HOME to the project's dagster_home. If this folder is meant, copy the"
+            " dagster.yaml of the project's dagster_home into it.",
+        )
+    return home
 
 
 def dagster_home() -> Path:
@@ -56,7 +83,13 @@ def data_root() -> Path:
             f"OPENSENSE_DATA={given}: object stores are not yet supported.",
             remedy="name a folder.",
         )
-    return Path(given).absolute()
+    if not Path(given).is_absolute():
+        raise EnvironmentMistake(
+            f"OPENSENSE_DATA must be an absolute path; it is {given}.",
+            remedy="set it to the absolute path of the lake: else each folder, in which a command is started,"
+            " has another one.",
+        )
+    return Path(given)
 
 
 def organizations_folder() -> Path:

@@ -13,7 +13,13 @@ from opensense_okta.directories import doctor
 from opensense_okta.directories.checks import CheckResult
 from opensense_okta.resolution.rule_advice import examine_rules
 from opensense_okta.storage.lake import Lake
-from opensense_okta.storage.private_files import exposed_files
+from opensense_okta.storage.private_files import (
+    INSTANCE_FILE,
+    OWN,
+    OWN_OF_A_LAKE,
+    exposed_entries,
+    is_own_home,
+)
 
 
 def examine_organization(organization: Organization, lake: Lake) -> list[tuple[str, CheckResult]]:
@@ -40,11 +46,21 @@ def _environment() -> list[CheckResult]:
 def _exposed_files(lake: Lake) -> list[CheckResult]:
     """A result for Dagster's files, and one for those of the lake, if other users can read some."""
     results = []
-    for folder in (dagster_home(), lake.scratch):
-        exposed = exposed_files(folder)
+    home = dagster_home()
+    for folder, own in ((home, OWN), (lake.scratch, OWN_OF_A_LAKE)):
+        entries = exposed_entries(folder, own)
+        exposed = [file for files in entries.values() for file in files]
         if exposed:
             count = plural(len(exposed), "file")
             says = f"other users of this machine can read {count}, such as {exposed[0]}."
-            remedy = f"Let their owner run `chmod -R go= {quote(str(folder))}`."
+            names = " ".join(quote(str(entry)) for entry in entries)
+            remedy = f"Let their owner run `chmod -R go= {names}`."
             results.append(CheckResult.make("private files", "warning", says, remedy))
+    if (home / INSTANCE_FILE).exists() and not is_own_home(home):
+        says = f"{home / INSTANCE_FILE} does not name opensense_okta: is it another project's?"
+        remedy = (
+            "Set DAGSTER_HOME to the project's dagster_home. If this one is meant, copy the project's"
+            " dagster.yaml: without it files of Dagster are not made private."
+        )
+        results.append(CheckResult.make("environment", "warning", says, remedy))
     return results

@@ -65,13 +65,15 @@ def _table_remedy(file: Path) -> str:
 def start(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """An empty DuckDB in UTC. It spills to a private folder in `spill`, which is removed at the end.
 
+    Where there is no folder `spill`, as in a lake that has nothing, it spills to the system's temporary one.
+
     `OPENSENSE_MEMORY_LIMIT` (such as `2GB`) replaces the default limit.
 
     Raises:
         MemoryTooSmall: a query needs more memory.
         TableDamaged: a Parquet file cannot be read.
     """
-    with TemporaryDirectory(prefix=".spill-", dir=spill) as spilled:
+    with TemporaryDirectory(prefix=".spill-", dir=spill if spill.is_dir() else None) as spilled:
         limit = memory_limit()
         settings: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": f"{limit}B",

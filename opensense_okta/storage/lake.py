@@ -55,7 +55,7 @@ UNNAMED_FILES_KEPT = timedelta(days=1)  # long enough for readers of the previou
 
 
 class Lake:
-    """Everything stored for one organization.
+    """Everything stored for one organization. Its folder is made when something is written.
 
     Attributes:
         root: the folder with the lake of each organization.
@@ -66,7 +66,11 @@ class Lake:
     def __init__(self, root: Path, organization: str) -> None:
         self.root = root
         self.organization = organization
-        self.store: Store = Folder(make_private_dir(root / organization))
+        self.store: Store = Folder(root / organization)
+
+    def create(self) -> None:
+        """Makes the folder of the lake, if it is missing."""
+        make_private_dir(self.scratch)
 
     @property
     def scratch(self) -> Path:
@@ -85,7 +89,7 @@ class Lake:
     @property
     def notifications_lock(self) -> Path:
         """The lock of the organization's notifications, on this machine."""
-        return self.scratch / "notices.lock"
+        return make_private_dir(self.scratch) / "notices.lock"
 
     def unfinished(self, name: str) -> Path:
         """A new local file, private and hidden, which is stored under the name once it is finished."""

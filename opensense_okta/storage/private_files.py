@@ -4,7 +4,7 @@ import logging
 import os
 import stat
 from collections import deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Container, Iterator, Sequence
 from pathlib import Path
 
 from opensense_okta.config.environment import EnvironmentMistake, dagster_home
@@ -62,17 +62,47 @@ def make_private(*roots: Path, most: int | None = None) -> list[Path]:
     return left
 
 
+def is_own_home(home: Path) -> bool:
+    """Whether a folder is a home of Dagster for this project: its dagster.yaml names the package."""
+    try:
+        return "opensense_okta" in (home / INSTANCE_FILE).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def exposed_entries(folder: Path, own: Container[str]) -> dict[Path, list[Path]]:
+    """The entries of a folder that are ours, with the files in them that other users can read.
+
+    It is the folder itself if all its entries are ours.
+
+    Args:
+        folder: it may be missing.
+        own: the names of what is ours; other entries are not examined.
+    """
+    try:
+        if not folder.stat().st_mode & OTHERS:
+            return {}
+        entries = sorted(folder.iterdir())
+    except OSError:
+        return {}
+    ours = [entry for entry in entries if entry.name in own and not entry.is_symlink()]
+    if ours and ours == entries:
+        return {folder: exposed_files(folder)}
+    found = {entry: exposed_files(entry) for entry in ours}
+    return {entry: exposed for entry, exposed in found.items() if exposed}
+
+
 def repair_home() -> None:
     """Makes all files of ours in `DAGSTER_HOME` private; logs a warning for those of other users.
 
-    Only what Dagster and this program put there is changed: the variable may name a folder with other
-    files by mistake, such as a home folder or `/`.
+    Only what Dagster and this program put there is changed, and nothing in the home of another project: the
+    variable may name another folder by mistake, such as a home folder or `/`.
     """
     try:
         home = dagster_home()
     except EnvironmentMistake:
         return  # definitions can be loaded without one, as by `dg check`
-    if not (home / INSTANCE_FILE).is_file():
+    if not is_own_home(home):
         return
     _repair(home, OWN)
 

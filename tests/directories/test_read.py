@@ -27,6 +27,7 @@ from opensense_okta.simulator.okta.faults import Empty, Failure, make_fault
 from opensense_okta.simulator.okta.limits import Limits
 from opensense_okta.simulator.okta.server import Simulator
 from opensense_okta.simulator.serving import running
+from opensense_okta.storage.files import make_private_dir
 from opensense_okta.storage.lake import Lake
 from tests.conftest import Write
 from tests.directories.http.test_client import everything_told
@@ -310,6 +311,7 @@ def test_what_cannot_be_written_is_a_storage_trouble(take: Take, lake: Lake, siz
 
 
 def test_a_lake_that_cannot_be_entered_is_a_storage_trouble(take: Take, lake: Lake) -> None:
+    make_private_dir(lake.scratch)
     (lake.scratch / "snapshots").write_text("a file where a folder should be")
     error = failure(take)
     assert type(error) is errors.StorageTrouble

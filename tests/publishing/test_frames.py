@@ -173,7 +173,7 @@ def test_an_unknown_organization_is_an_error_that_names_the_nearest(data: Path) 
 
 
 def test_an_organization_without_a_published_day_is_an_error(tmp_path: Path) -> None:
-    Lake(tmp_path, "acme")
+    Lake(tmp_path, "acme").create()
     with pytest.raises(UserError, match=r"nothing is published yet.*opensense-okta sync acme"):
         opensense_okta.read("acme", data=tmp_path)
 

@@ -7,8 +7,15 @@ from pathlib import Path
 import pytest
 
 from opensense_okta.storage import private_files
-from opensense_okta.storage.private_files import exposed_files, make_private, repair_home
+from opensense_okta.storage.private_files import (
+    exposed_entries,
+    exposed_files,
+    make_private,
+    repair_home,
+)
 from tests.support.unprivileged import as_nobody, open_folder
+
+OURS = "python_logs: {managed_python_loggers: [opensense_okta]}"
 
 
 def mode(path: Path) -> int:
@@ -92,7 +99,8 @@ def test_the_files_of_another_user_are_left_and_named_in_the_log() -> None:
         " logging.basicConfig(); os.environ['DAGSTER_HOME'] = sys.argv[1]"
     )
     with open_folder() as folder:
-        (folder / "dagster.yaml").touch()
+        (folder / "dagster.yaml").write_text(OURS)
+        (folder / "dagster.yaml").chmod(0o644)
         ended = as_nobody(imports, "repair_home()", str(folder))
         assert ended.stderr.strip().endswith(
             f"{folder} can be read by other users, and belongs to another user, as may more files of"
@@ -105,7 +113,7 @@ def test_the_whole_home_becomes_private_if_nothing_else_is_in_it(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DAGSTER_HOME", str(home))
-    (home / "dagster.yaml").touch()
+    (home / "dagster.yaml").write_text(OURS)
     repair_home()
     assert exposed_files(home) == []
 
@@ -114,7 +122,7 @@ def test_a_folder_that_also_has_other_files_keeps_their_rights(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DAGSTER_HOME", str(home))
-    (home / "dagster.yaml").touch()
+    (home / "dagster.yaml").write_text(OURS)
     (home / "photos").mkdir()
     for path in (home / "dagster.yaml", home / "photos"):
         path.chmod(0o755)
@@ -130,3 +138,22 @@ def test_a_folder_that_is_no_home_of_dagster_is_left_as_it_is(
     before = exposed_files(home)
     repair_home()
     assert exposed_files(home) == before
+
+
+def test_the_home_of_another_project_is_left_as_it_is(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    (home / "dagster.yaml").write_text("telemetry: {enabled: true}")
+    before = exposed_files(home)
+    repair_home()
+    assert exposed_files(home) == before
+
+
+def test_only_our_entries_of_a_folder_are_named(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    for name in ("history", "photos"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name).chmod(0o755)
+    assert exposed_entries(tmp_path, {"history"}) == {tmp_path / "history": [tmp_path / "history"]}
+    assert exposed_entries(tmp_path / "none", {"history"}) == {}

@@ -109,6 +109,7 @@ def put_out(lake: Lake, day: date, *, okta_of: date | None = None) -> None:
         rows={},
         evidence={},
     )
+    make_private_dir(lake.scratch)
     if not lake.database.exists():
         lake.database.write_bytes(_empty_database())
     file = str(lake.database.stat().st_ino)

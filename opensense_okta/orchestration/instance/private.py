@@ -11,10 +11,11 @@ from collections.abc import Mapping
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 
-from opensense_okta.config.environment import set_private_umask
+from opensense_okta.config.environment import set_private_umask, switch_off_telemetry
 
 # A process imports the module before it opens Dagster's storage; the instance is made after that.
 set_private_umask()
+switch_off_telemetry()
 
 
 class PrivateInstance(dg.DagsterInstance):

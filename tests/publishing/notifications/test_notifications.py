@@ -21,6 +21,7 @@ from opensense_okta.publishing.notifications.state import (
     unreadable,
 )
 from opensense_okta.publishing.published import published
+from opensense_okta.storage.files import make_private_dir
 from opensense_okta.storage.lake import Lake
 from opensense_okta.storage.state_files import StateFileTooNew
 from tests.support.noticeboard import DAY, SECRET, Noticeboard, a_noticeboard, judgement, put_out
@@ -85,6 +86,7 @@ NORMAL = "acme: back to normal"
 def test_an_organization_whose_data_cannot_be_read_is_told_once(
     lake: Lake, board: Noticeboard
 ) -> None:
+    make_private_dir(lake.scratch)
     (lake.scratch / "published.json").write_text('{"format": 3}')
     with pytest.raises(StateFileTooNew) as raised:
         published(lake)
