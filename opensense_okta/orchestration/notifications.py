@@ -3,7 +3,8 @@
 The sensor `notices` evaluates all organizations while Dagster's daemon runs. The commands `sync` and
 `approve` evaluate theirs when their run has ended, so that syncs from cron need no daemon. `run_status.py`
 reads the status of a day from its runs; `publishing/notifications` decides what is sent, once per cause
-whichever process evaluates it. Like the retry sensor this module keeps no state of its own.
+whichever process evaluates it. Where `notices.json` cannot be read or
+written, the sensor keeps in its cursor what was sent; a command may send a message twice.
 
 Without the daemon nothing is evaluated between two syncs, so a late day is not reported. After a restart
 a day counts as late from the second evaluation on, when the schedule has caught up.
@@ -19,6 +20,7 @@ from types import MappingProxyType
 from typing import Final
 
 import dagster as dg
+from pydantic import TypeAdapter
 
 from opensense_okta.config.errors import UserError
 from opensense_okta.config.load import notify_targets
@@ -38,6 +40,7 @@ from opensense_okta.publishing.notifications.state import (
     file_mistaken,
     pending,
     save,
+    state_after,
     stored_state,
     unreadable,
 )
@@ -46,6 +49,8 @@ from opensense_okta.storage.store import Changed, Version
 
 DOWN_AFTER: Final = timedelta(hours=1)
 """The daemon was down if its last evaluation is older."""
+
+_STATES: Final = TypeAdapter(dict[str, NotificationState])
 
 NO_WAIT: Final = timedelta(0)
 
@@ -76,8 +81,15 @@ def build_notice_sensor(
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
     def notices(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-        sender = _Sender(context.instance, lakes, context.log, daemon=True)
+        sender = _Sender(
+            context.instance,
+            lakes,
+            context.log,
+            daemon=True,
+            unsaved=_STATES.validate_json(context.cursor or "{}"),
+        )
         sender.send(notified, mistakes)
+        context.update_cursor(_STATES.dump_json(sender.unsaved).decode())
         if sender.errors:
             raise RuntimeError("\n".join(sender.errors + sender.sent))
         return dg.SkipReason("\n".join(sender.sent) or "nothing new to report")
@@ -134,12 +146,16 @@ def notify_of_refusal(
 
 @dataclass(frozen=True)
 class _Observation:
-    """The status of one organization as it was, and the messages to send."""
+    """The status of one organization as it was, and the messages to send.
+
+    Attributes:
+        over: the version over which the state is stored; None: it cannot be stored.
+    """
 
     organization: str
     lake: Lake
     state: NotificationState
-    over: Version
+    over: Version | None
     outboxes: Sequence[Outbox]
 
 
@@ -149,6 +165,7 @@ class _Sender:
     Attributes:
         sent: what was sent, and what could not be delivered, one sentence each.
         errors: what failed, one sentence each.
+        unsaved: the state of organizations in whose lake it cannot be stored.
     """
 
     def __init__(
@@ -158,7 +175,9 @@ class _Sender:
         log: logging.Logger,
         *,
         daemon: bool,
+        unsaved: Mapping[str, NotificationState] = MappingProxyType({}),
     ) -> None:
+        self.unsaved = dict(unsaved)
         self.sent: list[str] = []
         self.errors: list[str] = []
         self._instance = instance
@@ -209,11 +228,21 @@ class _Sender:
             lake = self._lakes(name)
             # A command waits: the other process may have read the runs before this one had ended.
             timeout = NO_WAIT if self._daemon else 2 * DELIVERY_TIMEOUT
-            if not locks.enter_context(exclusive(lake, timeout)):
-                self.sent.append(f"{name}: another process is sending its notifications")
-                return None
-            state, over = stored_state(lake)
-            outboxes = pending(lake, targets, state, status(lake, state), self._now)
+            refused: list[OSError | UserError] = []
+            try:
+                if not locks.enter_context(exclusive(lake, timeout)):
+                    self.sent.append(f"{name}: another process is sending its notifications")
+                    return None
+            except OSError as error:
+                refused.append(error)
+            try:
+                state, over = stored_state(lake)
+            except (OSError, UserError) as error:
+                refused.append(error)
+                state, over = NotificationState(), None
+            state = self.unsaved.get(name, state)
+            current = _with_refusals(status(lake, state), refused)
+            outboxes = pending(lake, targets, state, current, self._now)
             return _Observation(name, lake, state, over, outboxes)
         except Exception as error:  # noqa: BLE001  # whatever the error is, the others are evaluated
             self._fail(f"{name}: the status of its day could not be read", error)
@@ -261,14 +290,30 @@ class _Sender:
         self.sent += lines
         looked = self._now if self._daemon else observation.state.looked
         delivered = [(outbox, delivery.delivered) for outbox, delivery in deliveries]
+        name = observation.organization
         try:
-            save(observation.lake, delivered, looked, observation.over)
-        except (OSError, Changed) as error:
-            self._fail(f"{observation.organization}: what was sent could not be recorded", error)
+            if observation.over is not None:
+                save(observation.lake, delivered, looked, observation.over)
+                self.unsaved.pop(name, None)
+                return
+        except (OSError, UserError) as error:
+            self._log.warning(f"{name}: what was sent could not be recorded: {error}")
+        self.unsaved[name] = state_after(delivered, looked)
 
     def _fail(self, message: str, error: Exception) -> None:
         self._log.exception(message)
         self.errors.append(f"{message}: {error!r}")
+
+
+def _with_refusals(status: Status, refused: Sequence[OSError | UserError]) -> Status:
+    """The status with an incident for what could not be used to send notifications."""
+    incidents = {
+        incident.key: incident
+        for error in refused
+        for incident in unreadable(status.today, error).troubles
+    }
+    known = {incident.key: incident for incident in status.troubles}
+    return replace(status, troubles=tuple({**incidents, **known}.values()))
 
 
 def _describe(organization: str, deliveries: Sequence[tuple[Outbox, Delivery]]) -> Iterator[str]:

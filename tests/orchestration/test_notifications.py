@@ -31,6 +31,7 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 FAILED = "acme: the sync of 2026-11-23 failed"
 HELD = "acme: 2026-11-23 is held back"
+UNREADABLE = "acme: its stored data cannot be read"
 LATE = "acme: 2026-11-23 is late"
 NORMAL = "acme: back to normal"
 
@@ -78,6 +79,7 @@ class Daemon:
         self.board = board
         self.clock = clock
         self.organizations = [company()]
+        self.cursors: list[str | None] = [None]
         self.mistakes: Mapping[str, OrganizationFileError] = {}
 
     def lake(self, name: str = "acme") -> Lake:
@@ -88,7 +90,7 @@ class Daemon:
         beat(self.instance)
         organizations = {each.name: each for each in self.organizations}
         sensor = build_notice_sensor(organizations, self.lake, self.mistakes)
-        return evaluate(sensor, self.instance)
+        return evaluate(sensor, self.instance, self.cursors)
 
     def tells(self) -> list[str]:
         """The subjects of what one evaluation tells."""
@@ -395,8 +397,8 @@ class TestACommand:
         lock = cron.lake().scratch / "notices.lock"
         lock.unlink()
         lock.mkdir()
-        (said,) = cron.command()
-        assert said.startswith("acme: the status of its day could not be read: ")
+        assert cron.command() == [f"sent to target 1 of `notify`: {UNREADABLE}"]
+        assert cron.command() == []
 
 
 def wait_until(daemon: Daemon, moment: datetime) -> None:
@@ -525,11 +527,21 @@ class TestTelling:
 
     def test_of_one_organization_is_not_stopped_by_another(self, daemon: Daemon) -> None:
         daemon.organizations = [company("globex"), company()]
-        (daemon.lake("globex").scratch / "notices.lock").mkdir()
+        (daemon.lake("globex").scratch / "notices.lock").mkdir(parents=True)
         daemon.sync(TOKEN_GONE, failure=names.PERMANENT)
-        with pytest.raises(Exception, match="globex: the status of its day could not be read"):
-            daemon.words()
-        assert daemon.board.news() == [FAILED]
+        daemon.words()
+        assert sorted(daemon.board.news()) == [FAILED, UNREADABLE.replace("acme", "globex")]
+
+    def test_whose_state_is_of_a_newer_version_is_sent_once(self, daemon: Daemon) -> None:
+        state = daemon.lake().scratch / "notices.json"
+        state.write_text('{"format": 99}')
+        daemon.sync(TOKEN_GONE, failure=names.PERMANENT)
+        assert sorted(daemon.tells()) == sorted([UNREADABLE, FAILED])
+        assert daemon.tells() == []
+        assert state.read_text() == '{"format": 99}'
+        state.unlink()
+        assert daemon.tells() == []
+        assert "failed" in state.read_text()
 
 
 @pytest.mark.slow
@@ -615,10 +627,17 @@ def mistakes_of(folder: Path, text: str) -> dict[str, OrganizationFileError]:
     return {"acme": error}
 
 
-def evaluate(sensor: dg.SensorDefinition, instance: dg.DagsterInstance) -> str:
-    """What the sensor says of one evaluation."""
-    with dg.build_sensor_context(instance=instance) as context:
-        return sensor.evaluate_tick(context).skip_message or ""
+def evaluate(
+    sensor: dg.SensorDefinition,
+    instance: dg.DagsterInstance,
+    cursors: list[str | None] | None = None,
+) -> str:
+    """What the sensor says of one evaluation; the last cursor is passed on."""
+    cursors = [None] if cursors is None else cursors
+    with dg.build_sensor_context(instance=instance, cursor=cursors[-1]) as context:
+        ended = sensor.evaluate_tick(context)
+    cursors.append(ended.cursor)
+    return ended.skip_message or ""
 
 
 def files(folder: Path) -> list[Path]:

@@ -25,6 +25,7 @@ from opensense_okta.config.yaml_file import OrganizationFileError
 from opensense_okta.publishing.judgement import Judgement
 from opensense_okta.publishing.publish import Held
 from opensense_okta.publishing.published import Published, published
+from opensense_okta.storage.file_errors import storage_refusal
 from opensense_okta.storage.lake import Lake
 from opensense_okta.storage.state_files import IfDamaged, seen_state, write_state
 from opensense_okta.storage.store import Version
@@ -167,12 +168,14 @@ def held_back(
 def unreadable(today: date, error: UserError | OSError) -> Status:
     """The status of an organization whose stored data cannot be read."""
     key = f"unreadable {type(error).__name__}"
-    if isinstance(error, UserError):
-        what, means, remedy = error.message, error.impact, error.remedy
+    if isinstance(error, OSError):
+        refused = storage_refusal(error) or UserError(
+            f"{error.filename} cannot be read ({error.strerror}).",
+            remedy="check that the user of Dagster's processes may read the lake.",
+        )
     else:
-        what = f"{error.filename} cannot be read ({error.strerror})."
-        means, remedy = "", "check that the user of Dagster's processes may read the lake."
-    incident = Incident("unreadable", key, today, what, means, remedy)
+        refused = error
+    incident = Incident("unreadable", key, today, refused.message, refused.impact, refused.remedy)
     return Status(today, (incident,), complete=False)
 
 
@@ -272,11 +275,15 @@ def save(
     Raises:
         Changed: another process stored what it sent since the version `over`.
     """
+    write_state(lake.store, STATE, state_after(posts, looked), over)
+
+
+def state_after(posts: Iterable[tuple[Outbox, int]], looked: datetime | None) -> NotificationState:
+    """What the targets have received, as `save` stores it."""
     targets = {str(post.target): post.known_after(delivered) for post, delivered in posts}
-    after = NotificationState(
+    return NotificationState(
         looked=looked, targets={name: told for name, told in targets.items() if told}
     )
-    write_state(lake.store, STATE, after, over)
 
 
 def _outbox(
@@ -345,7 +352,7 @@ def _all_well(organization: str, known: Mapping[str, Notified], published_state:
 def _published_day(lake: Lake, today: date) -> str:
     try:
         return _published(published(lake), today)
-    except UserError:
+    except (OSError, UserError):
         return "What is published cannot be read."
 
 
