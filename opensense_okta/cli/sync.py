@@ -18,7 +18,7 @@ from opensense_okta.cli.terminal import terminal, watching
 from opensense_okta.config.environment import writable_home
 from opensense_okta.config.models import Organization
 from opensense_okta.config.text import as_words
-from opensense_okta.directories.checks import CheckResult
+from opensense_okta.directories.checks import CheckResult, Table
 from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.directories.snapshot_checks import check_snapshot
 from opensense_okta.orchestration.in_process import JobRun, run_sync, send_notifications
@@ -164,6 +164,10 @@ def as_document(report: Report) -> dict[str, object]:
             name: {
                 "rows": dict(manifest.rows),
                 "set_aside": dict(manifest.set_aside),
+                "first_set_aside": {
+                    table: {"page": page, "record": record}
+                    for table, (page, record) in manifest.first_set_aside.items()
+                },
                 "mode": manifest.mode,
                 "started": manifest.started.isoformat(),
                 "finished": manifest.finished.isoformat(),
@@ -252,14 +256,20 @@ def _set_aside(report: Report) -> list[str]:
     lines = []
     for directory, manifest in report.snapshots.items():
         counts = [
-            f"{count:,} of {as_words(table)}"
+            f"{count:,} of {as_words(table)}{_first_set_aside(manifest, table)}"
             for table, count in manifest.set_aside.items()
             if count
         ]
         if counts:
-            why = "they are no objects, or have no id"
+            why = "no object with a usable id, a key twice, too large, or nested too deeply"
             lines.append(f"  Set aside  {directory}: {', '.join(counts)}: {why}")
     return lines
+
+
+def _first_set_aside(manifest: SnapshotManifest, table: Table) -> str:
+    """Where the first of these records is; empty where that is not known. Its content may be personal."""
+    place = manifest.first_set_aside.get(table)
+    return f" (the first: page {place[0]:,}, record {place[1]:,})" if place else ""
 
 
 def _warnings(report: Report) -> list[str]:

@@ -35,6 +35,7 @@ class Page(msgspec.Struct, frozen=True):
         file, size: the file of the records, and its size in bytes after them.
         read_at: when the page was read, by the server's clock if the answer has a date.
         gone: whether the group no longer exists.
+        first_set_aside: which record of the page is the first that could not be parsed, from 1; 0: none.
     """
 
     listing: str
@@ -47,6 +48,7 @@ class Page(msgspec.Struct, frozen=True):
     size: int
     read_at: str
     gone: bool = False
+    first_set_aside: int = 0
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,15 @@ class ReadCheckpoint:
         """The number of records of a file that could not be parsed."""
         return sum(page.set_aside for page in self._pages(file))
 
+    def first_set_aside(self, file: str) -> tuple[int, int] | None:
+        """The page, and the record of it, of the first record that could not be parsed; None: there is none.
+
+        The pages of all listings of the file are counted, one listing after the other.
+        """
+        pages = enumerate(self._pages(file), start=1)
+        places = ((number, page.first_set_aside) for number, page in pages if page.first_set_aside)
+        return next(places, None)
+
     def _pages(self, file: str) -> Iterator[Page]:
         pages = (page for place in self._places.values() for page in place.pages)
         return (page for page in pages if page.file == file)
@@ -160,6 +171,7 @@ class ReadCheckpoint:
             file=file,
             size=self._files[file].tell(),
             read_at=at.isoformat(),
+            first_set_aside=records.first_set_aside,
         )
         return self._enter(page)
 

@@ -284,6 +284,9 @@ def _read(
         set_aside = {
             table: checkpoint.set_aside(files[table]) if table in files else 0 for table in TABLES
         }
+        first_set_aside = {
+            table: place for table in files if (place := checkpoint.first_set_aside(files[table]))
+        }
     return SnapshotManifest(
         id=staged.id,
         organization=organization.name,
@@ -301,6 +304,7 @@ def _read(
         cost=cost.model_copy(update={"cpu": round(process_time() - begun, 2)}),
         rows=rows,
         set_aside=set_aside,
+        first_set_aside=first_set_aside,
         evidence=evidence,
     )
 

@@ -6,7 +6,7 @@ reads it), or if it is too large or too deeply nested for DuckDB. The other reco
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -42,11 +42,13 @@ class Records:
         rows: each record as JSON, an object with an id.
         ids: the ids, in the same order.
         set_aside: the number of rows that cannot be used.
+        first_set_aside: which row of the page the first of them is, from 1; 0: there is none.
     """
 
     rows: Sequence[bytes | msgspec.Raw]
     ids: Sequence[str]
     set_aside: int = 0
+    first_set_aside: int = 0
 
 
 def read_records(body: bytes) -> Records:
@@ -79,7 +81,7 @@ def read_identifiers(body: bytes) -> Records:
         if are_plain(ids, body):
             return Records((), ids)
     records = read_records(body)
-    return Records((), records.ids, records.set_aside)
+    return replace(records, rows=())
 
 
 def are_plain(ids: Sequence[str], body: bytes) -> bool:
@@ -118,8 +120,8 @@ def _is_one_word(text: str) -> bool:
 
 def _kept(pairs: Iterable[tuple[bytes, object]]) -> Records:
     """The usable records of the pairs of JSON and what it means."""
-    rows, ids, set_aside = [], [], 0
-    for row, record in pairs:
+    rows, ids, unusable = [], [], []
+    for number, (row, record) in enumerate(pairs, start=1):
         if (
             isinstance(record, dict)
             and _is_usable(row, record)
@@ -128,8 +130,8 @@ def _kept(pairs: Iterable[tuple[bytes, object]]) -> Records:
             rows.append(row)
             ids.append(record["id"])
         else:
-            set_aside += 1
-    return Records(rows, ids, set_aside)
+            unusable.append(number)
+    return Records(rows, ids, len(unusable), unusable[0] if unusable else 0)
 
 
 def _is_usable(row: bytes, record: object) -> bool:

@@ -50,6 +50,7 @@ class SnapshotManifest(Manifest):
         started, finished: when the read began and ended (UTC).
         rows: the number of rows of each table.
         set_aside: records of each listing that could not be parsed.
+        first_set_aside: the page, and the record of it, of the first of them, where that is known.
         evidence: counts for the checks.
     """
 
@@ -74,6 +75,7 @@ class SnapshotManifest(Manifest):
     cost: Cost
     rows: Mapping[Table, int]
     set_aside: Mapping[Table, int]
+    first_set_aside: Mapping[Table, tuple[int, int]] = {}
     evidence: Mapping[str, int]
 
 

@@ -340,8 +340,11 @@ def test_checks_of_the_resolved_day_and_merged_and_split_people_are_reported(
 def test_records_that_were_set_aside_are_counted(desk: Desk) -> None:
     desk.okta.faults.append(make_fault("strange-records", times=1))
     ended = desk.sync()
-    assert ended.line("Set aside").startswith("Set aside okta: ")
-    assert ended.line("Set aside").endswith(": they are no objects, or have no id")
+    line = ended.line("Set aside")
+    assert re.search(r"^Set aside okta: \d+ of \w+ \w+ \(the first: page 1, record \d+\)", line)
+    assert line.endswith(
+        ": no object with a usable id, a key twice, too large, or nested too deeply"
+    )
 
 
 def test_one_directory_that_fails_does_not_keep_the_others_from_being_resolved(

@@ -61,6 +61,8 @@ def test_what_is_understood_is_kept_as_it_came_and_the_rest_is_counted(records: 
     assert [json.loads(bytes(row)) for row in found.rows] == good
     assert list(found.ids) == [row["id"] for row in good]
     assert found.set_aside == len(records) - len(good)
+    first = next((n for n, record in enumerate(records, start=1) if record not in good), 0)
+    assert found.first_set_aside == first
     identified = read_identifiers(body)
     assert (list(identified.ids), identified.set_aside) == (list(found.ids), found.set_aside)
     assert not identified.rows
