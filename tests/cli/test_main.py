@@ -47,7 +47,7 @@ def test_help_lists_every_command_with_what_it_does() -> None:
     assert shown.exit_code == 0
     commands = shown.output.partition("Commands:\n")[2]
     listed = dict(re.findall(r"^  (\w+)  +(\S.*)$", commands, re.MULTILINE))
-    assert sorted(listed) == ["approve", "doctor", "explain", "preview", "simulate", "sync"]
+    assert sorted(listed) == ["approve", "doctor", "explain", "preview", "simulate", "sync", "ui"]
     assert listed["sync"] == "Read, resolve, check and publish: ORGANIZATION's daily job, now."
     assert listed["simulate"].startswith("Run a local Okta org")
 

@@ -251,7 +251,7 @@ def test_nothing_is_left_of_a_read_that_fails(take: Take, lake: Lake, fault: Fau
     assert [path.name for path in lake.scratch.rglob("date=*/*")] == []
 
 
-def test_what_is_left_of_a_read_that_is_interrupted_is_gone_after_an_hour(
+def test_what_is_left_of_a_read_that_is_interrupted_is_gone_after_75_minutes(
     take: Take, lake: Lake
 ) -> None:
     def interrupt(progress: Progress) -> None:
@@ -261,7 +261,7 @@ def test_what_is_left_of_a_read_that_is_interrupted_is_gone_after_an_hour(
     with pytest.raises(KeyboardInterrupt):
         take(listener=interrupt)
     assert files(lake) == {"open.json", "journal.jsonl", *(f"{file}.jsonl" for file in FILES)}
-    lake.sweep(datetime.now(UTC) + timedelta(minutes=61))
+    lake.sweep(datetime.now(UTC) + timedelta(minutes=76))
     assert files(lake) == set()
 
 
