@@ -31,8 +31,10 @@ def publication_row(database: Path) -> PublicationRow | None:
     """
     try:
         stat = database.stat()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:  # a loop of links, or another user's folder
+        raise _damaged(database) from error
     return _row(database, stat.st_ino, stat.st_mtime_ns, stat.st_size)
 
 

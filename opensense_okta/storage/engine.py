@@ -19,6 +19,7 @@ ROWS_PER_GROUP = 16_384  # of Parquet; a group is held in memory while it is wri
 UNREADABLE = (
     "too small to be a Parquet",
     "No magic bytes",
+    "Failed to read file",
     "No files found that match",
     "Failed to read Parquet",
     "TProtocolException",
@@ -27,12 +28,27 @@ UNREADABLE = (
 """Parts of DuckDB's messages about Parquet files that it cannot read."""
 
 
+LEDGER = "identities"
+"""The folder of the identity ledger."""
+
+COLUMNS = {
+    LEDGER: {"directory", "id", "person_id"},
+    "raw_users": {"id", "profile"},
+    "raw_groups": {"id", "name"},
+    "memberships": {"group_id"},
+    "accounts": {"directory", "id", "person_id"},
+    "people": {"person_id"},
+    "changes": {"person_id", "change"},
+}
+"""Columns that each version has stored, by the name of the table's file."""
+
+
 class MemoryTooSmall(EnvironmentMistake):
     """A query needs more memory than the limit, or more disk space than is free."""
 
 
 class TableDamaged(UserError):
-    """A Parquet file of the lake cannot be read: it is missing, cut off, or another user's."""
+    """A Parquet file of the lake cannot be read: it is missing, damaged, another table's or user's."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -44,7 +60,7 @@ class TableDamaged(UserError):
 
 
 def _table_remedy(file: Path) -> str:
-    if file.parent.name == "identities":
+    if file.parent.name == LEDGER:
         return (
             "restore the file from a backup of the lake. If there is none, move it away: then accounts that"
             " it alone has get new person ids."
@@ -97,7 +113,7 @@ def start(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
                 " has space for what does not fit into memory.",
             ) from error
         except duckdb.Error as error:
-            damaged = _damaged_table(str(error))
+            damaged = _damaged_table(str(error)) or _damaged_view(connection)
             if damaged is None:
                 raise
             raise TableDamaged(damaged) from error
@@ -106,12 +122,34 @@ def start(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def is_readable(connection: duckdb.DuckDBPyConnection, file: Path) -> bool:
-    """Whether a file is a complete Parquet file."""
+    """Whether all pages of a Parquet file can be read, and it has the columns that its name promises."""
     try:
-        connection.read_parquet(str(file))
+        table = connection.read_parquet(str(file))
+        table.aggregate("bit_xor(hash(*columns(*)))").fetchall()
     except duckdb.Error:
         return False
-    return True
+    kind = LEDGER if file.parent.name == LEDGER else file.stem
+    return COLUMNS.get(kind, set()) <= set(table.columns)
+
+
+def _damaged_view(connection: duckdb.DuckDBPyConnection) -> Path | None:
+    """The first Parquet file behind a view of the connection that cannot be read.
+
+    DuckDB's message names no file if a column is missing, or if a value cannot be decoded.
+    """
+    try:
+        statements = connection.execute(
+            "select sql from duckdb_views() where not internal"
+        ).fetchall()
+    except duckdb.Error:  # an error of DuckDB's own ends the connection
+        return None
+    paths = (
+        Path(quoted.replace("''", "'"))
+        for (statement,) in statements
+        for quoted in re.findall(r"'(/(?:[^']|'')+\.parquet)'", statement)
+    )
+    with duckdb.connect() as other:
+        return next((path for path in paths if not is_readable(other, path)), None)
 
 
 def _damaged_table(message: str) -> Path | None:

@@ -58,6 +58,7 @@ def resolved(lake: Lake, people: Sequence[Person], *, without: str = "") -> Path
 def acme(folder: Path, csv_export: str | None) -> Organization:
     """The organization acme, whose `publish.csv` is the given YAML."""
     publish = f"publish: {{csv: {csv_export}}}" if csv_export else ""
+    folder.mkdir(parents=True, exist_ok=True)
     path = folder / "acme.yaml"
     path.write_text(
         f"""\
