@@ -408,6 +408,7 @@ def ledger(lake: Lake) -> str:
 
 
 def link(lake: Lake) -> str:
+    lake.create()
     (lake.scratch / "exports").symlink_to(lake.scratch / "resolved")
     return "exports/people.csv"
 
