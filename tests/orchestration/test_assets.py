@@ -621,7 +621,7 @@ def test_a_day_beyond_the_partitions_is_refused_before_anything_runs(acme: Compa
             acme.run(day=day)
 
 
-def test_a_full_disk_is_a_failure_in_words_and_not_retried(acme: Company) -> None:
+def test_a_full_disk_is_a_failure_in_words_and_retried(acme: Company) -> None:
     acme.keep(DAY)
     make_private_dir(acme.lake.resolved(DAY).folder)
     mounted = subprocess.run(
@@ -635,7 +635,7 @@ def test_a_full_disk_is_a_failure_in_words_and_not_retried(acme: Company) -> Non
         run = acme.run("resolve")
     finally:
         subprocess.run(["umount", str(acme.lake.resolved(DAY).folder)], check=True)
-    assert run.failure == names.PERMANENT
+    assert run.failure == names.TRANSIENT
     (failure,) = run.failures()
     assert "because the disk is full" in str(failure.description)
     assert "What to do: free space on that disk" in str(failure.description)

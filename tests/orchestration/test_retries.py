@@ -193,7 +193,7 @@ class TestGivingUp:
         [
             (
                 run(FAILURE, names.PERMANENT),
-                "the error is permanent (credentials, a scope or the configuration)",
+                "the error is permanent: a person must fix its cause",
             ),
             (LAST_ATTEMPT, "all 6 attempts failed"),
             (
@@ -269,7 +269,7 @@ class TestGivingUp:
         failed = run(job="resolve", attempt=MAX_ATTEMPTS, at=TWO + minutes(10))
         assert decided(run(FAILURE, names.PERMANENT), failed, now=DAY_ENDS) == Nothing(
             "resolving 2026-11-23 failed 6 times and is not retried; its sync is not "
-            "retried: the error is permanent (credentials, a scope or the configuration)"
+            "retried: the error is permanent: a person must fix its cause"
         )
 
 

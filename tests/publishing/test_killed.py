@@ -136,9 +136,9 @@ def test_each_lake_has_the_files_that_a_killed_process_leaves(story: Story, tmp_
 def test_the_steps_are_those_that_count(story: Story) -> None:
     renamed = [about_to.removeprefix("os.rename ") for _, about_to in story.killed]
     for file in (
-        ".changes.…",
+        "resolved/date=2026-11-23/…/.changes.parquet.…",
         "resolved/date=2026-11-23/.judgement.json.…",
-        ".ledger.…",
+        "identities/.date=2026-11-23.parquet.…",
         ".published.json.…",
         ".directory.duckdb.…",
         "resolved/date=2026-11-23/.published.json.…",

@@ -15,7 +15,7 @@ from opensense_okta.publishing.judgement import stored_judgement
 from opensense_okta.publishing.notifications.state import stored_state
 from opensense_okta.publishing.published import published, read_publication
 from opensense_okta.resolution.resolve import ResolvedManifest
-from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.lake import UNNAMED_FILES_KEPT, Lake
 from opensense_okta.storage.state_files import StateFileTooNew
 from tests.support.stored import DAY, organization
 
@@ -65,6 +65,15 @@ def test_a_file_of_a_newer_version_is_refused_by_name(tmp_path: Path, name: str)
 def test_a_sweep_removes_nothing_that_a_newer_version_may_need(tmp_path: Path, name: str) -> None:
     lake = Lake(tmp_path, "acme")
     path = write_newer(lake, name)
+    day = RESOLVED if path.parent == lake.scratch else Path(name).parent
+    tables = [
+        lake.scratch / day / tables_id / "people.parquet"
+        for tables_id in ("0123456789abcdef", "fedcba9876543210")
+    ]
+    for file in tables:
+        file.parent.mkdir(parents=True)
+        file.touch()
     with pytest.raises(StateFileTooNew) as raised:
-        lake.sweep(datetime(2026, 11, 23, tzinfo=UTC))
+        lake.sweep(datetime.now(UTC) + 2 * UNNAMED_FILES_KEPT)
     assert str(path) in raised.value.message
+    assert all(file.exists() for file in tables)

@@ -288,6 +288,7 @@ def test_exports_elsewhere_stay(lake: Lake, four_days: FourDays, tmp_path: Path,
 def test_exports_behind_a_link_stay(lake: Lake, four_days: FourDays, tmp_path: Path) -> None:
     acme = exporting("exports/{date}/people.csv")
     (tmp_path / "elsewhere").mkdir()
+    lake.create()
     (lake.scratch / "exports").symlink_to(tmp_path / "elsewhere")
     export_days(lake, four_days, acme, *ago(3, 2, 1))
     assert cleared(lake, days=1, of=acme).exports == ()

@@ -1,6 +1,7 @@
 """The hand-written cases: accounts and rules in, people and conflicts out (`cases/*.yaml`)."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -25,6 +26,7 @@ from tests.support.written_cases import (
 
 CASES = written_cases()
 RESOLVED = [case for case in CASES if not case.fails]
+MARK = re.compile("\u27e8[0-9a-f]{6}\u27e9")
 NOT_VALUES = {"person_id", "manager_id", "directories", "accounts"}
 
 
@@ -50,32 +52,57 @@ class Outcome:
         return self.person[account]["person_id"]
 
 
-Resolved = Callable[[Case], Tables]
+Resolved = Callable[[Case], Outcome]
 
 
 @pytest.fixture(scope="module")
 def resolved_with_others(tmp_path_factory: pytest.TempPathFactory) -> Resolved:
-    """The tables of the organization that a case is part of."""
+    """The outcome of a case. The organization that it is part of is resolved once."""
     shared = organizations(RESOLVED)
 
     @cache
-    def tables(common: str) -> Tables:
+    def of_organization(common: str) -> Mapping[str, Tables]:
         lake = Lake(tmp_path_factory.mktemp("lake"), "acme")
         resolve(set_up(as_one(shared[common]), lake), DAY, lake)
-        return tables_of(lake)
+        return by_mark(tables_of(lake))
 
     common = {case.title: organization for organization, cases in shared.items() for case in cases}
-    return lambda case: tables(common[case.title])
+    outcomes: dict[str, Outcome] = {}
+
+    def of_case(case: Case) -> Outcome:
+        if case.title not in outcomes:
+            own = of_organization(common[case.title]).get(mark_of(case), {})
+            outcomes[case.title] = outcome_of(case, own)
+        return outcomes[case.title]
+
+    return of_case
 
 
-@pytest.fixture(scope="module")
+def by_mark(tables: Tables) -> Mapping[str, Tables]:
+    """The rows of the people of each case, by the mark in the ids of their accounts."""
+    marks = {}
+    for row in tables["people"]:
+        (mark,) = set(MARK.findall(str(row["accounts"])))
+        marks[row["person_id"]] = mark
+    found: dict[str, dict[str, list[Row]]] = {}
+    for table, rows in tables.items():
+        for row in rows:
+            if row.get("person_id") in marks:
+                mark = marks[row["person_id"]]
+                found.setdefault(mark, {}).setdefault(table, []).append(row)
+    return found
+
+
+@pytest.fixture
 def outcome(request: pytest.FixtureRequest, resolved_with_others: Resolved) -> Outcome:
-    case: Case = request.param
-    tables, mark = resolved_with_others(case), mark_of(case)
-    ids = {row["person_id"] for row in tables["people"] if mark in str(row["accounts"])}
+    return resolved_with_others(request.param)
+
+
+def outcome_of(case: Case, tables: Tables) -> Outcome:
+    mark = mark_of(case)
     own = {
-        table: [without_mark(row, mark) for row in rows if row.get("person_id") in ids]
-        for table, rows in tables.items()
+        table: [without_mark(row, mark) for row in tables.get(table, [])]
+        for table in ("people", "accounts", "provenance", "conflicts", "memberships")
     }
     people = {frozenset(_strings(row["accounts"])): row for row in own["people"]}
     return Outcome(

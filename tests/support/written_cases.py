@@ -311,6 +311,7 @@ def _all(cases: Sequence[Case], key: str) -> list[list[str]]:
 
 def _organization(case: Case, lake: Lake) -> Organization:
     """The case's organization, loaded from a file, so that its rules are validated."""
+    lake.create()
     file = lake.scratch / f"{lake.organization}.yaml"
     directories = {
         name: {"kind": "csv", "users": f"{name}.csv", "attributes": case.mapped.get(name, {})}
