@@ -83,13 +83,7 @@ def data_root() -> Path:
             f"OPENSENSE_DATA={given}: object stores are not yet supported.",
             remedy="name a folder.",
         )
-    if not Path(given).is_absolute():
-        raise EnvironmentMistake(
-            f"OPENSENSE_DATA must be an absolute path; it is {given}.",
-            remedy="set it to the absolute path of the lake: else each folder, in which a command is started,"
-            " has another one.",
-        )
-    return Path(given)
+    return Path(given).absolute()
 
 
 def organizations_folder() -> Path:

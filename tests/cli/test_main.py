@@ -117,12 +117,6 @@ WRONG = {
         "OPENSENSE_DATA=s3://bucket: object stores are not yet supported. What to do: name a folder.\n",
         (("OPENSENSE_DATA", "s3://bucket"),),
     ),
-    "a lake that depends on the working folder": Wrong(
-        ("sync", "acme"),
-        "OPENSENSE_DATA must be an absolute path; it is data. What to do: set it to the absolute path of the"
-        " lake: else each folder, in which a command is started, has another one.\n",
-        (("OPENSENSE_DATA", "data"),),
-    ),
     "a lake where none can be": Wrong(
         ("sync", "acme"),
         "Nothing can be stored in {home}/dagster.yaml: File exists. Name a folder of yours in"
