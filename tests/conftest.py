@@ -18,41 +18,66 @@ TESTS = Path(__file__).parent
 SLOW_MODULES = frozenset(
     {
         "cli/test_approve.py",
+        "cli/test_explain_command.py",
+        "cli/test_identities_in_words.py",
         "cli/test_preview_command.py",
         "cli/test_sync_command.py",
+        "directories/csv/test_csv_cases.py",
+        "directories/csv/test_csv_files.py",
+        "directories/csv/test_csv_odd_files.py",
         "directories/csv/test_csv_properties.py",
+        "directories/csv/test_csv_reader.py",
         "directories/csv/test_csv_snapshots.py",
         "directories/entra/test_entra_reader.py",
         "directories/entra/test_entra_simulated.py",
         "directories/entra/test_entra_snapshots.py",
+        "directories/http/test_oauth.py",
+        "directories/http/test_rate_limit.py",
         "directories/okta/test_incremental.py",
+        "directories/okta/test_okta_errors.py",
         "directories/okta/test_okta_faults.py",
         "directories/okta/test_okta_reader.py",
         "directories/okta/test_recordings.py",
         "directories/okta/test_scope.py",
+        "directories/okta/test_token_errors.py",
+        "directories/test_doctor.py",
+        "directories/test_read.py",
         "directories/test_resume.py",
         "orchestration/test_approve_job.py",
         "orchestration/test_assets.py",
         "orchestration/test_jobs.py",
+        "orchestration/test_lock.py",
         "orchestration/test_midnight_runs.py",
         "orchestration/test_notifications.py",
+        "orchestration/test_run_logs.py",
         "orchestration/test_selections.py",
+        "orchestration/test_step_errors.py",
         "publishing/exports/test_export_sftp.py",
         "publishing/exports/test_exports.py",
+        "publishing/guards/test_guards.py",
+        "publishing/report/test_report.py",
         "publishing/test_explain.py",
         "publishing/test_frames.py",
         "publishing/test_history.py",
         "publishing/test_judgement.py",
+        "publishing/test_lost_publication.py",
         "publishing/test_publish.py",
         "publishing/test_retention.py",
         "resolution/test_cases.py",
+        "resolution/test_changes.py",
+        "resolution/test_kept_together.py",
         "resolution/test_people.py",
         "resolution/test_properties.py",
+        "resolution/test_reported_people.py",
         "resolution/test_rule_advice.py",
         "resolution/test_value_selection.py",
+        "storage/test_file_errors.py",
     }
 )
-"""Modules in which most tests sync, read, resolve or publish whole days. `make check` leaves them out."""
+"""Modules in which most tests sync, read, resolve or publish, or which take over three seconds in all.
+
+`make check` leaves them out.
+"""
 
 
 IN_MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a private folder in it
