@@ -1,13 +1,13 @@
 """The command `ui`: Dagster's UI and daemon, behind the guard."""
 
-import ipaddress
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
 
 from opensense_okta.cli.arguments import UsageError
-from opensense_okta.config.environment import dagster_home
+from opensense_okta.config.environment import writable_home
+from opensense_okta.config.file_url import is_loopback
 from opensense_okta.web.services import Address, run_ui
 
 
@@ -34,7 +34,7 @@ def ui_now(
             " name the file with `--workspace`."
         )
     run_ui(
-        dagster_home(),
+        writable_home(),
         Address(host, port, public_url),
         workspace.absolute(),
         click.echo,
@@ -44,11 +44,7 @@ def ui_now(
 
 
 def _refuse_other_machines(host: str) -> None:
-    try:
-        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
+    if not is_loopback(host):
         raise UsageError(
             f"--host {host} would let other machines in, and the UI has no login. Leave it on loopback: reach"
             " it by `ssh -L`, or put a proxy that authenticates users in front of it and name the proxy's"

@@ -79,7 +79,7 @@ def run_ui(
         with_daemon: whether the daemon runs, too; one daemon runs on a home.
 
     Raises:
-        UiError: the home is another folder, the port is taken, another `ui` has the home, or a service ended.
+        UiError: the port is taken, another `ui` has the home, or a service ended.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt), ExitStack() as stack:
@@ -162,22 +162,13 @@ def _listening(address: Address) -> Iterator[socket.socket]:
 
 
 def _prepare(home: Path) -> None:
-    """Gives an empty home this program's settings of Dagster, and a folder for organization files.
-
-    Raises:
-        UiError: it is a folder with other files.
-    """
+    """Gives a new home this program's settings of Dagster, and a folder for organization files."""
     settings = home / "dagster.yaml"
     if settings.is_file() or (home / HISTORY).is_dir():
         return
-    if any(home.iterdir()):
-        raise UiError(
-            f"DAGSTER_HOME names {home}, which has other files and no dagster.yaml.",
-            remedy="correct the variable, or name an empty folder: this command prepares it.",
-        )
     default = files("opensense_okta.orchestration.instance").joinpath("dagster.yaml")
     settings.write_text(default.read_text(encoding="utf-8"), encoding="utf-8")
-    (home / "organizations").mkdir()
+    (home / "organizations").mkdir(exist_ok=True)
 
 
 def _make_tables(home: Path) -> None:
@@ -194,8 +185,8 @@ def _make_tables(home: Path) -> None:
 
 
 def _environment(home: Path) -> dict[str, str]:
-    """The environment of the services. Nothing is reported to Dagster, whatever dagster.yaml says."""
-    return {**os.environ, "DAGSTER_HOME": str(home), "DAGSTER_DISABLE_TELEMETRY": "yes"}
+    """The environment of the services: also where `DAGSTER_HOME` is not set, they use this home."""
+    return {**os.environ, "DAGSTER_HOME": str(home)}
 
 
 def _start(
