@@ -180,7 +180,13 @@ def preview(
 
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address.")
-@click.option("--port", default=3000, show_default=True, help="The port; 0 takes any free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=3000,
+    show_default=True,
+    help="The port; 0 takes any free one.",
+)
 @click.option("--public-url", metavar="URL", help="The address of a proxy in front of it.")
 @click.option("--read-only", is_flag=True, help="The UI changes nothing. The daemon goes on.")
 @click.option("--no-daemon", is_flag=True, help="Only the UI: the daemon runs elsewhere.")

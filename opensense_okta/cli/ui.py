@@ -1,7 +1,8 @@
 """The command `ui`: Dagster's UI and daemon, behind the guard."""
 
+import re
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Final
 
 import click
 
@@ -9,6 +10,10 @@ from opensense_okta.cli.arguments import UsageError
 from opensense_okta.config.environment import writable_home
 from opensense_okta.config.file_url import is_loopback
 from opensense_okta.web.services import Address, run_ui
+
+ADDRESS: Final = re.compile(
+    r"https?://([\w.-]+|\[[0-9a-f:]+\])(:\d{1,5})?/?", re.IGNORECASE | re.ASCII
+)
 
 
 def ui_now(
@@ -53,8 +58,7 @@ def _refuse_other_machines(host: str) -> None:
 
 
 def _require_address(public_url: str) -> None:
-    parts = urlsplit(public_url)
-    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path not in ("", "/"):
+    if not ADDRESS.fullmatch(public_url):
         raise UsageError(
-            f"--public-url {public_url} is no address such as https://dagster.acme.com, without a path."
+            "What --public-url names is no address such as https://dagster.acme.com, without user and path."
         )

@@ -15,6 +15,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
 LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 GRAPHQL: Final = "/graphql"
 PROGRAMS_ONLY: Final = (
@@ -82,8 +83,8 @@ class Names:
             hosts.update(names)
         if public_url is None:
             return cls(frozenset(hosts))
-        public = urlsplit(public_url)
-        netloc = public.netloc.lower()
+        public = urlsplit(public_url.lower())
+        netloc = public.netloc.removesuffix(DEFAULT_PORTS[public.scheme])  # browsers leave it out
         return cls(frozenset({*hosts, netloc}), f"{public.scheme}://{netloc}")
 
     def origins(self, host: str) -> set[str]:

@@ -125,6 +125,7 @@ def _wait_for_end(services: Sequence[Service]) -> None:
                     " is ended.",
                     impact="No schedule starts a sync until the UI runs again.",
                     remedy="read its last lines above, and start `opensense-okta ui` again.",
+                    transient=True,
                 )
         time.sleep(POLL)
 

@@ -254,9 +254,10 @@ def test_the_recording_has_pages_files_graphql_and_a_websocket() -> None:
     ],
 )
 def test_the_public_address_is_one_more_name(host: str, origin: str, passes: bool) -> None:
-    names = Names.of("127.0.0.1", 3000, "https://dagster.acme.com/")
-    passed, _, _ = answer(Request(headers=of_page(host=host, origin=origin)), names)
-    assert passed == passes
+    for address in ("https://dagster.acme.com/", "HTTPS://Dagster.acme.com:443"):
+        names = Names.of("127.0.0.1", 3000, address)
+        passed, _, _ = answer(Request(headers=of_page(host=host, origin=origin)), names)
+        assert passed == passes
 
 
 @pytest.mark.parametrize(

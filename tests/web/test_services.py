@@ -113,7 +113,10 @@ def test_a_folder_with_other_files_is_not_taken_for_a_home(home: Path) -> None:
         (("--host", "0.0.0.0"), "would let other machines in, and the UI has no login"),  # noqa: S104
         (("--host", "example.com"), "would let other machines in"),
         (("--public-url", "dagster.acme.com"), "is no address such as https://dagster.acme.com"),
-        (("--public-url", "https://acme.com/dagster"), "without a path"),
+        (("--public-url", "https://acme.com/dagster"), "without user and path"),
+        (("--public-url", "https://ada:secret@acme.com"), "is no address"),
+        (("--public-url", "https://acme.com?a=b"), "is no address"),
+        (("--port", "65536"), "65536 is not in the range"),
         (("--workspace", "missing.yaml"), "There is no workspace file missing.yaml"),
     ],
 )
