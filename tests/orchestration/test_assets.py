@@ -130,7 +130,7 @@ def test_a_read_shows_what_it_has_cost(synced: Synced, asset: str) -> None:
     captured = shown["captured_from"], shown["captured_to"]
     assert all(isinstance(moment, float) for moment in captured)
     assert str(captured[0]) <= str(captured[1])
-    assert (shown["mode"], shown["kept"], shown["set_aside"]) == ("full", False, 0)
+    assert (shown["mode"], shown["read_earlier"], shown["set_aside"]) == ("full", False, 0)
 
 
 def test_what_is_resolved_shows_what_it_was_made_from(synced: Synced) -> None:

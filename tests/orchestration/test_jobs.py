@@ -181,7 +181,7 @@ def test_a_retry_of_the_chain_keeps_its_complete_snapshot(
     assert retry.succeeded
     assert acme.okta.requests == []
     shown = retry.metadata()["acme/okta/raw_users"]
-    assert (shown["kept"], shown["requests"]) == (True, 0)
+    assert (shown["read_earlier"], shown["requests"]) == (True, 0)
     assert shown["dagster/partition_row_count"] == 40
 
 
@@ -224,7 +224,7 @@ def test_a_backfill_keeps_what_is_stored_asks_nothing_and_goes_on_after_a_day_wi
     for day, manifest in stored.items():
         assert acme.lake.snapshot("okta", day).manifest(SnapshotManifest) == manifest
         shown = runs[day].metadata()["acme/okta/raw_users"]
-        assert (shown["kept"], shown["requests"]) == (True, 0)
+        assert (shown["read_earlier"], shown["requests"]) == (True, 0)
     assert (
         runs[days[1]]
         .words()

@@ -66,7 +66,7 @@ def snapshot_metadata(manifest: SnapshotManifest, *, kept: bool) -> dict[str, dg
         "waits": dg.MetadataValue.int(cost.waits),
         "waited_seconds": dg.MetadataValue.float(cost.waited),
         "mode": dg.MetadataValue.text(manifest.mode),
-        "kept": dg.MetadataValue.bool(kept),
+        "read_earlier": dg.MetadataValue.bool(kept),
         "snapshot": dg.MetadataValue.text(manifest.id),
         **headroom,
     }
