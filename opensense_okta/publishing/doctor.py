@@ -13,12 +13,17 @@ from opensense_okta.publishing.database import publication_row
 from opensense_okta.publishing.exports import state as exports
 from opensense_okta.publishing.judgement import JUDGEMENT, Judgement
 from opensense_okta.publishing.notifications import state as notifications
-from opensense_okta.publishing.published import Publications, Published, lost_publication
+from opensense_okta.publishing.published import (
+    Publications,
+    Published,
+    lost_publication,
+    read_publication,
+)
 from opensense_okta.resolution import doctor
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import DATABASE, Lake
-from opensense_okta.storage.partition import MANIFEST, PUBLISHED
+from opensense_okta.storage.partition import MANIFEST, PUBLISHED, is_stored
 from opensense_okta.storage.state_files import StateFileDamaged, read_state
 
 STATE_FILES = "state files"
@@ -38,7 +43,7 @@ def examine_organization(organization: Organization, lake: Lake) -> list[tuple[s
 
 def examine_state_files(lake: Lake) -> list[CheckResult]:
     """A result for each document of the lake that cannot be read; one if all can."""
-    problems = [*damaged_documents(lake), *_damaged_ledger(lake)]
+    problems = [*damaged_documents(lake), *_damaged_tables(lake)]
     if not problems:
         return [CheckResult.make(STATE_FILES, "passed", "every document of the lake can be read.")]
     results = []
@@ -76,9 +81,13 @@ def damaged_documents(lake: Lake) -> Iterator[UserError]:
         )
 
 
-def _damaged_ledger(lake: Lake) -> Iterator[UserError]:
+def _damaged_tables(lake: Lake) -> Iterator[UserError]:
+    """An error for each file of the ledger, and of the people of a published day, that cannot be read."""
+    marks = [mark for day in lake.published_days() if (mark := read_publication(lake, day))]
+    people = [lake.resolved(mark.day).table(mark, "people") for mark in marks]
+    files = [*map(lake.ledger, lake.ledger_days()), *filter(is_stored, people)]
     with engine.start(lake.scratch) as connection:
-        for file in map(lake.ledger, lake.ledger_days()):
+        for file in files:
             if not engine.is_readable(connection, file):
                 yield engine.TableDamaged(file)
 

@@ -4,6 +4,7 @@ It is built from the stored days alone. If a day is published again or deleted b
 is built from the days as they are now.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -24,6 +25,7 @@ from opensense_okta.publishing.published import (
     read_publication,
 )
 from opensense_okta.resolution.resolve import ResolvedManifest
+from opensense_okta.storage.engine import TableDamaged, is_readable
 from opensense_okta.storage.lake import Lake
 from opensense_okta.storage.partition import is_stored
 from opensense_okta.storage.sql import Sql
@@ -31,11 +33,15 @@ from opensense_okta.storage.sql import Sql
 DAY = "_day"  # the name of an attribute never begins with an underscore
 FILE = "_file"
 
+_log = logging.getLogger(__name__)
+
 
 def fill(
     connection: duckdb.DuckDBPyConnection, lake: Lake, now: ResolvedManifest | None = None
 ) -> None:
     """Makes the view `new_people_history`: one row per period in which nothing of a person changed.
+
+    A day whose people cannot be read is left out, with a warning in the log.
 
     The view has the columns of `people` and two more. An attribute that a day did not have is NULL on that
     day. If an attribute was a list on some days only, the newest day decides the type.
@@ -59,12 +65,38 @@ def fill(
         for day, folder in _folders(lake, now).items()
     }
     files = {day: path for day, path in files.items() if is_stored(path)}
-    sql = Sql(connection, __package__)
     if not files:
-        sql.run("people_history_none.sql")
+        Sql(connection, __package__).run("people_history_none.sql")
         return
+    try:
+        _make_history(connection, files)
+    except duckdb.Error:
+        readable = _without_damaged(connection, files)
+        if len(readable) == len(files):
+            raise
+        _make_history(connection, readable)
+
+
+def _make_history(connection: duckdb.DuckDBPyConnection, files: Mapping[date, Path]) -> None:
     read_days(connection, files).create_view("people_of_days", replace=True)
+    sql = Sql(connection, __package__)
     sql.run("people_history.sql", days=[str(day) for day in files])
+
+
+def _without_damaged(
+    connection: duckdb.DuckDBPyConnection, files: Mapping[date, Path]
+) -> dict[date, Path]:
+    """The files that can be read. An old day that cannot harms no other: it is as if it were not published.
+
+    The newest day stays in any case: without it the history would end too early.
+    """
+    newest, readable = max(files), {}
+    for day, path in files.items():
+        if day == newest or is_readable(connection, path):
+            readable[day] = path
+        else:
+            _log.warning("%s The history has no period that begins on %s.", TableDamaged(path), day)
+    return readable
 
 
 def read_days(

@@ -1,13 +1,15 @@
 """Who was who on which published day."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
+from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
 import pytest
 
 from opensense_okta.publishing import history
+from opensense_okta.publishing.doctor import examine_state_files
 from opensense_okta.publishing.published import Published
 from opensense_okta.resolution.resolve import ResolvedManifest, resolve
 from opensense_okta.storage.lake import Lake
@@ -231,3 +233,36 @@ def test_it_has_the_columns_of_people_and_its_open_rows_are_the_people(lake: Lak
             connection.table("published.people").order("person_id")
         )
         assert len(found.fetchall()) == 4
+
+
+# A damaged day.
+
+
+def missing_pages(file: Path) -> None:
+    """Bytes inside a page are other ones; the footer is whole."""
+    content = bytearray(file.read_bytes())
+    content[4:40] = bytes(36)
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda file: file.write_bytes(b""), lambda file: file.write_bytes(b"x" * 99), missing_pages],
+    ids=["empty", "garbage", "damaged pages"],
+)
+def test_an_old_day_that_cannot_be_read_harms_no_other(
+    lake: Lake, damage: Callable[[Path], object], caplog: pytest.LogCaptureFixture
+) -> None:
+    days = [put_out(lake, day(n), [("ada", title)]) for n, title in enumerate(["A", "B", "C"], 1)]
+    file = lake.resolved(day(2)).table(days[1], "people")
+    damage(file)
+    assert periods(lake, days[2]) == [("ada", "A", 1, 3), ("ada", "C", 3, None)]
+    assert str(file) in caplog.text
+    assert [result.outcome for result in examine_state_files(lake)] == ["warning"]
+
+
+def test_the_newest_day_must_be_read(lake: Lake) -> None:
+    days = [put_out(lake, day(n), [("ada", title)]) for n, title in enumerate(["A", "B"], 1)]
+    lake.resolved(day(2)).table(days[1], "people").write_bytes(b"")
+    with pytest.raises(duckdb.Error):
+        periods(lake, days[1])
