@@ -25,6 +25,10 @@ PROGRAMS_ONLY: Final = (
 )
 """Dagster's routes that write events of any asset; nothing of this program uses them."""
 
+FORMS: Final = ("/sign-in", "/sign-out")
+FORMS_BELOW: Final = "/directory/"
+"""Routes that take forms, from own pages only."""
+
 NO_PAGES: Final = (GRAPHQL, "/logs", "/notebook", "/dagit", "/download_debug")
 """Routes to which no other site may link."""
 
@@ -149,7 +153,7 @@ def refusal(scope: Scope, names: Names) -> Refusal | None:
     foreign = headers.get("sec-fetch-site") not in OWN_SITE
     if foreign and not _is_link(scope, headers, path):
         return Refusal(403, "The request comes from a page of another site.")
-    return None if scope["type"] == "websocket" else _refused_method(scope["method"], path, headers)
+    return None if scope["type"] == "websocket" else _refused_method(scope, path, headers)
 
 
 def _plain(path: str) -> str:
@@ -168,19 +172,41 @@ def _is_link(scope: Scope, headers: Headers, path: str) -> bool:
     )
 
 
-def _refused_method(method: str, path: str, headers: Headers) -> Refusal | None:
+def _refused_method(scope: Scope, path: str, headers: Headers) -> Refusal | None:
     if _is_below(path, PROGRAMS_ONLY):
         return Refusal(403, "Events of assets cannot be reported here.")
+    if scope["method"] == "POST" and _takes_forms(scope["path"]):
+        return _refused_form(headers)
     if path == GRAPHQL:
-        if method != "POST":
-            return Refusal(405, "GraphQL is asked by POST.")
-        media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if media_type != "application/json":
-            return Refusal(415, "The body must be JSON, with `Content-Type: application/json`.")
-        return None
-    if method not in ("GET", "HEAD"):
-        return Refusal(405, "Only GraphQL takes data.")
+        return _refused_query(scope["method"], headers)
+    if scope["method"] not in ("GET", "HEAD"):
+        return Refusal(405, "Only GraphQL and forms take data.")
     return None
+
+
+def _refused_query(method: str, headers: Headers) -> Refusal | None:
+    if method != "POST":
+        return Refusal(405, "GraphQL is asked by POST.")
+    if _media_type(headers) != "application/json":
+        return Refusal(415, "The body must be JSON, with `Content-Type: application/json`.")
+    return None
+
+
+def _takes_forms(path: str) -> bool:
+    return path in FORMS or (path.startswith(FORMS_BELOW) and path == _plain(path))
+
+
+def _refused_form(headers: Headers) -> Refusal | None:
+    """Why a form is refused. Browsers send its origin, which has been compared with the own ones."""
+    if "origin" not in headers:
+        return Refusal(403, "A form is sent from a page of this server.")
+    if _media_type(headers) != "application/x-www-form-urlencoded":
+        return Refusal(415, "The body must be a form: `application/x-www-form-urlencoded`.")
+    return None
+
+
+def _media_type(headers: Headers) -> str:
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _is_below(path: str, routes: Sequence[str]) -> bool:

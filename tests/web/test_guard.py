@@ -103,6 +103,16 @@ def link(**changed: str) -> tuple[Header, ...]:
     )
 
 
+def form(**changed: str) -> tuple[Header, ...]:
+    """The headers of a form that a visitor fills in on a page of this server."""
+    own = {
+        "content_type": "application/x-www-form-urlencoded",
+        "sec_fetch_mode": "navigate",
+        "sec_fetch_dest": "document",
+    }
+    return of_page(**{**own, **changed})
+
+
 HOSTILE: Mapping[str, tuple[Request, int]] = {
     # GraphQL by GET, as an image or link of another site asks it
     "image": (Request("GET", headers=link(sec_fetch_mode="no-cors", sec_fetch_dest="image")), 403),
@@ -163,6 +173,24 @@ HOSTILE: Mapping[str, tuple[Request, int]] = {
     "check": (Request(path="/report_asset_check/x", headers=(("host", HOST),)), 403),
     "observation": (Request(path="//report_asset_observation/x", headers=(("host", HOST),)), 403),
     "POST to a page": (Request(path="/runs", headers=of_page()), 405),
+    # forms
+    "foreign form": (Request(path="/sign-in", headers=form(origin=EVIL)), 403),
+    "form of origin null": (Request(path="/sign-in", headers=form(origin="null")), 403),
+    "form without an origin": (Request(path="/sign-in", headers=form(origin="")), 403),
+    "cross-site form": (Request(path="/sign-out", headers=form(sec_fetch_site="cross-site")), 403),
+    "form of another port": (Request(path="/directory/x", headers=form(origin="http://127.0.0.1:80")), 403),
+    "form as text": (Request(path="/sign-in", headers=form(content_type="text/plain")), 415),
+    "form upload": (Request(path="/directory/x", headers=form(content_type="multipart/form-data")), 415),
+    "form as JSON": (Request(path="/directory/acme", headers=form(content_type=JSON)), 415),
+    "form without a type": (Request(path="/sign-in", headers=form(content_type="")), 415),
+    "form to GraphQL": (Request(headers=form()), 415),
+    "form to a page of Dagster": (Request(path="/runs", headers=form()), 405),
+    "form to a path like sign-in": (Request(path="/sign-in/", headers=form()), 405),
+    "form to a path below sign-in": (Request(path="/sign-in/x", headers=form()), 405),
+    "form beside the directory": (Request(path="/directory", headers=form()), 405),
+    "form to a doubled slash": (Request(path="/directory//acme", headers=form()), 405),
+    "form by PUT": (Request("PUT", "/sign-in", headers=form()), 405),
+    "form to reports of events": (Request(path="/report_asset_check/x", headers=form()), 403),
     "DELETE": (Request("DELETE", "/runs", headers=of_page()), 405),
     # WebSockets
     "foreign WebSocket": (Request(websocket=True, headers=of_page(origin=EVIL)), 0),
@@ -204,6 +232,9 @@ WELCOME: Mapping[str, Request] = {
     "a script of the UI": Request("GET", "/_next/x.js", headers=of_page(origin="", sec_fetch_dest="script")),
     "a font of the UI": Request("GET", "/vendor/x.woff2", headers=of_page(sec_fetch_dest="font")),
     "a debug file": Request("GET", "/download_debug/1", headers=of_page(origin="")),
+    "sign-in": Request(path="/sign-in", headers=form()),
+    "sign-out": Request(path="/sign-out", headers=form()),
+    "a form of a page": Request(path="/directory/acme/2026-11-30", headers=form()),
     "a WebSocket of the UI": Request(websocket=True, headers=of_page()),
     "a WebSocket of a program": Request(websocket=True, headers=(("host", HOST),)),
     "localhost": Request(headers=of_page(host="localhost:3000", origin="http://localhost:3000")),
