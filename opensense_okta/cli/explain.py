@@ -12,9 +12,9 @@ from unicodedata import category
 import click
 
 from opensense_okta.cli.arguments import UsageError, day_of, lake_of, organization_of
-from opensense_okta.cli.terminal import print_table, printable
+from opensense_okta.cli.terminal import print_table
 from opensense_okta.config.models import Organization
-from opensense_okta.config.text import as_words
+from opensense_okta.config.text import as_words, printable
 from opensense_okta.publishing.explain import (
     Change,
     Conflict,

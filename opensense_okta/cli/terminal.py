@@ -13,6 +13,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from opensense_okta.config.text import printable
 from opensense_okta.directories.protocol import Listener, Progress, format_progress
 
 if TYPE_CHECKING:
@@ -136,10 +137,3 @@ def stdout_console() -> Console:
     if not console.is_terminal:
         console.width = WIDE
     return console
-
-
-def printable(text: str) -> str:
-    """A directory's text without characters that move a terminal's cursor or reverse its text."""
-    return "".join(
-        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
-    )

@@ -48,3 +48,10 @@ def percent(count: int, total: int) -> str:
 def as_words(name: object) -> str:
     """A name in snake_case, such as `work_phone`, as words."""
     return str(name).replace("_", " ")
+
+
+def printable(text: str) -> str:
+    """A directory's text without characters that move a cursor, reverse other text or cannot be seen."""
+    return "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
+    )

@@ -24,6 +24,7 @@ from opensense_okta.orchestration.notifications import build_notice_sensor
 from opensense_okta.orchestration.resources import LakeResource, LogWatcher, Watcher, build_lock
 from opensense_okta.orchestration.retries import build_retry_sensor
 from opensense_okta.orchestration.run_logs import build_run_logs
+from opensense_okta.storage.organization_files import Organizations
 
 
 def build_definitions(
@@ -40,16 +41,8 @@ def build_definitions(
         lakes: the resource that opens the lakes.
         watcher: receives the progress of reads; None: it is written to the run's log.
     """
-    mistakes = {
-        name: error
-        for name, error in organizations.items()
-        if isinstance(error, OrganizationFileError)
-    }
-    valid = {
-        name: organization
-        for name, organization in ({**organizations, **last_valid}).items()
-        if isinstance(organization, Organization)
-    }
+    usable = Organizations.of(organizations, last_valid)
+    mistakes, valid = usable.mistakes, usable.usable
     jobs = dg.Definitions.merge(*(build_jobs(organization) for organization in valid.values()))
     return dg.Definitions.merge(
         jobs,

@@ -144,6 +144,44 @@ def notify_of_refusal(
     return list(_describe(organization.name, delivered))
 
 
+def current_status(
+    instance: dg.DagsterInstance,
+    organization: Organization,
+    mistakes: OrganizationFileError | None,
+    lake: Lake,
+    now: datetime,
+    *,
+    watched: bool,
+) -> Status:
+    """All that is wrong with an organization: its day, its retention, its file, its stored data.
+
+    Args:
+        instance: Dagster's instance with the runs.
+        organization: the organization.
+        mistakes: in its file; None: there are none.
+        lake: of the organization.
+        now: the time, with its time zone.
+        watched: whether a day may be late; see `status_of`.
+    """
+    try:
+        status = status_of(
+            instance,
+            organization,
+            lake,
+            now,
+            watched=watched,
+            retried=retries_are_on(instance, now),
+        )
+    except (UserError, OSError) as error:
+        status = unreadable(organization.today(now), error)
+    retention = retention_failed(instance, organization, now)
+    status = replace(status, troubles=(*status.troubles, *retention))
+    if mistakes is None:
+        return status
+    incident = file_mistaken(mistakes, status.today, is_synced=True)
+    return replace(status, troubles=(incident, *status.troubles))
+
+
 @dataclass(frozen=True)
 class _Observation:
     """The status of one organization as it was, and the messages to send.
@@ -256,23 +294,9 @@ class _Sender:
         state: NotificationState,
     ) -> Status:
         watched = state.looked is not None and self._now - state.looked < DOWN_AFTER
-        try:
-            status = status_of(
-                self._instance,
-                organization,
-                lake,
-                self._now,
-                watched=watched,
-                retried=retries_are_on(self._instance, self._now),
-            )
-        except (UserError, OSError) as error:
-            status = unreadable(organization.today(self._now), error)
-        retention = retention_failed(self._instance, organization, self._now)
-        status = replace(status, troubles=(*status.troubles, *retention))
-        if mistakes is None:
-            return status
-        incident = file_mistaken(mistakes, status.today, is_synced=True)
-        return replace(status, troubles=(incident, *status.troubles))
+        return current_status(
+            self._instance, organization, mistakes, lake, self._now, watched=watched
+        )
 
     def _status_of_file(
         self, mistakes: OrganizationFileError, _lake: Lake, _state: NotificationState

@@ -74,6 +74,14 @@ def storage_refusal(error: BaseException) -> StorageRefused | None:
     return None
 
 
+def reading_refused(error: OSError) -> UserError:
+    """The error of a file of the lake that could not be read."""
+    return storage_refusal(error) or UserError(
+        f"{error.filename} cannot be read ({error.strerror}).",
+        remedy="check that the user of Dagster's processes may read the lake.",
+    )
+
+
 def _causes(error: BaseException) -> Iterator[BaseException]:
     """An error and what caused it, the outermost first."""
     pending, seen = [error], set[int]()

@@ -7,9 +7,10 @@ has no mistakes: its organization is gone, and its copy does not count.
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from opensense_okta.config.load import load_organization
+from opensense_okta.config.load import load_organization, load_organizations
 from opensense_okta.config.models import Organization
 from opensense_okta.config.yaml_file import OrganizationFileError
 from opensense_okta.storage.files import atomic_write, make_private_dir
@@ -17,6 +18,54 @@ from opensense_okta.storage.files import atomic_write, make_private_dir
 COPIES = ".organization_files"
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Organizations:
+    """All organizations of a folder, by name.
+
+    Attributes:
+        usable: as their files, or else the last valid versions of these, describe them.
+        mistakes: the mistakes in files, also of organizations that are usable.
+    """
+
+    usable: Mapping[str, Organization]
+    mistakes: Mapping[str, OrganizationFileError]
+
+    @classmethod
+    def of(
+        cls,
+        loaded: Mapping[str, Organization | OrganizationFileError],
+        last_valid: Mapping[str, Organization],
+    ) -> "Organizations":
+        """Of the files as they are now, and of the last valid ones."""
+        merged = {**loaded, **last_valid}
+        return cls(
+            usable={
+                name: organization
+                for name, organization in merged.items()
+                if isinstance(organization, Organization)
+            },
+            mistakes={
+                name: error
+                for name, error in loaded.items()
+                if isinstance(error, OrganizationFileError)
+            },
+        )
+
+
+def read_organizations(folder: Path, root: Path) -> Organizations:
+    """Loads the organizations; writes nothing.
+
+    Args:
+        folder: of the organization files.
+        root: of the lake.
+
+    Raises:
+        EnvironmentMistake: there is no such folder.
+    """
+    loaded = load_organizations(folder)
+    return Organizations.of(loaded, last_valid_files(loaded, folder, root))
 
 
 def keep_valid_files(

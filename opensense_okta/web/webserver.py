@@ -17,9 +17,11 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import WorkspaceFileTarget, WorkspaceLoadTarget
 from dagster_webserver.app import create_app_from_workspace_process_context
 from starlette.applications import Starlette
-from starlette.routing import Mount
+from starlette.routing import Mount, Route
 
 from opensense_okta.web.guard import Guard, Names
+from opensense_okta.web.pages.app import build_pages, to_pages
+from opensense_okta.web.pages.site import Site
 
 POLL_MILLISECONDS = 2000  # how often the UI asks for live data
 STATEMENT_TIMEOUT, POOL_RECYCLE, POOL_OVERFLOW = 15_000, 3600, 20
@@ -29,9 +31,15 @@ GRACE = 3  # seconds that open connections have when the server ends
 
 
 def build_app(context: WorkspaceProcessContext, names: Names) -> Guard:
-    """Dagster's web application behind the guard."""
+    """The pages and Dagster's web application behind the guard."""
     dagster_app = create_app_from_workspace_process_context(context, "", POLL_MILLISECONDS)
-    return Guard(Starlette(routes=[Mount("/", dagster_app)]), names)
+    pages = build_pages(Site(context.instance, read_only=context.read_only))
+    routes = [
+        Route("/directory", to_pages),
+        Mount("/directory", pages),
+        Mount("/", dagster_app),  # it answers every path
+    ]
+    return Guard(Starlette(routes=routes), names)
 
 
 def workspace_context(

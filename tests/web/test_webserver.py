@@ -64,3 +64,12 @@ def test_a_read_only_ui_changes_nothing(tmp_path: Path) -> None:
         query = 'mutation { deletePipelineRun(runId: "x") { __typename } }'
         answer = ask(app, "POST", "/graphql", json={"query": query}).json()
     assert answer["data"]["deletePipelineRun"]["__typename"] == "UnauthorizedError"
+
+
+def test_the_pages_are_before_dagsters_own(app: Guard) -> None:
+    led = ask(app, "GET", "/directory")
+    assert (led.status_code, led.headers["location"]) == (307, "/directory/")
+    answer = ask(app, "GET", "/directory/nowhere")
+    assert answer.status_code == 404
+    assert 'href="/directory/style.css"' in answer.text
+    assert "default-src 'none'" in answer.headers.get_list("content-security-policy")[0]

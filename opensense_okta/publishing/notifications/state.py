@@ -25,7 +25,7 @@ from opensense_okta.config.yaml_file import OrganizationFileError
 from opensense_okta.publishing.judgement import Judgement
 from opensense_okta.publishing.publish import Held
 from opensense_okta.publishing.published import Published, published
-from opensense_okta.storage.file_errors import storage_refusal
+from opensense_okta.storage.file_errors import reading_refused
 from opensense_okta.storage.lake import Lake
 from opensense_okta.storage.state_files import IfDamaged, seen_state, write_state
 from opensense_okta.storage.store import Version
@@ -66,6 +66,11 @@ class Incident:
     means: str = ""
     remedy: str = ""
     run_id: str | None = None
+
+    @property
+    def subject(self) -> str:
+        """What became of the day, in a few words."""
+        return _SUBJECTS[self.kind].format(day=self.day)
 
 
 @dataclass(frozen=True)
@@ -168,13 +173,7 @@ def held_back(
 def unreadable(today: date, error: UserError | OSError) -> Status:
     """The status of an organization whose stored data cannot be read."""
     key = f"unreadable {type(error).__name__}"
-    if isinstance(error, OSError):
-        refused = storage_refusal(error) or UserError(
-            f"{error.filename} cannot be read ({error.strerror}).",
-            remedy="check that the user of Dagster's processes may read the lake.",
-        )
-    else:
-        refused = error
+    refused = reading_refused(error) if isinstance(error, OSError) else error
     incident = Incident("unreadable", key, today, refused.message, refused.impact, refused.remedy)
     return Status(today, (incident,), complete=False)
 
@@ -320,7 +319,7 @@ def _troubled(
         known = {**known, trouble.key: Notified(kind=trouble.kind, since=since, at=now)}
         still = f", as since {since}" if earlier else ""
         yield Message(
-            subject=f"{organization}: {_SUBJECTS[trouble.kind].format(day=trouble.day)}{still}",
+            subject=f"{organization}: {trouble.subject}{still}",
             body="\n".join(
                 [
                     trouble.what,

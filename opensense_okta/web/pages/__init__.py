@@ -1,0 +1,1 @@
+"""The pages below `/directory/`: what is published, and why."""

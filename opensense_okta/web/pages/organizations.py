@@ -1,0 +1,129 @@
+"""The page of all organizations: what is published of each, and what is wrong with it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from opensense_okta.config.errors import UserError
+from opensense_okta.config.models import Organization
+from opensense_okta.config.yaml_file import OrganizationFileError
+from opensense_okta.orchestration.notifications import current_status
+from opensense_okta.orchestration.retries import describe_next_sync, switches
+from opensense_okta.publishing.notifications.state import Incident, file_mistaken
+from opensense_okta.publishing.publish import published_since
+from opensense_okta.publishing.published import Published, published
+from opensense_okta.resolution.resolve import Source
+from opensense_okta.storage.lake import Lake
+from opensense_okta.web.pages.rendering import page
+from opensense_okta.web.pages.site import Site, lake_of, site_of
+
+
+@dataclass(frozen=True)
+class PublishedDay:
+    """What is published of an organization.
+
+    Attributes:
+        since: when it was published first, in the organization's time zone.
+        people, active: their numbers; None: not known, because only the database is left.
+        older: the directories whose data is older than the day.
+    """
+
+    day: date
+    since: datetime
+    people: int | None
+    active: int | None
+    older: Mapping[str, Source]
+    approved_by: str | None
+
+
+@dataclass(frozen=True)
+class Overview:
+    """An organization as the page shows it.
+
+    Attributes:
+        name: the organization's.
+        has_page: whether its file has ever been valid.
+        published: None: nothing is published yet, or it cannot be read; then an incident says so.
+        incidents: what is wrong, each with a reason and a remedy.
+        next_sync: what starts the next sync, as the end of a sentence; None: nothing does.
+    """
+
+    name: str
+    has_page: bool
+    published: PublishedDay | None
+    incidents: Sequence[Incident]
+    next_sync: str | None
+
+
+def show(request: Request) -> Response:
+    """The page of all organizations."""
+    site, now = site_of(request), datetime.now(UTC)
+    return page(request, "organizations", overviews=list(_overviews(site, now)))
+
+
+def overview_of(
+    site: Site,
+    organization: Organization,
+    mistakes: OrganizationFileError | None,
+    now: datetime,
+    switched: Mapping[str, bool],
+) -> Overview:
+    """What is published of an organization, and what is wrong with it.
+
+    Args:
+        site: the state of all pages.
+        organization: the organization.
+        mistakes: in its file; None: there are none.
+        now: the time, with its time zone.
+        switched: the schedules that a person switched on or off.
+    """
+    lake = lake_of(organization)
+    status = current_status(site.instance, organization, mistakes, lake, now, watched=True)
+    return Overview(
+        organization.name,
+        has_page=True,
+        published=_published_day(organization, lake),
+        incidents=status.troubles,
+        next_sync=describe_next_sync(organization, now, switched),
+    )
+
+
+def _overviews(site: Site, now: datetime) -> Iterator[Overview]:
+    organizations = site.organizations()
+    switched = switches(site.instance)
+    for name in sorted({*organizations.usable, *organizations.mistakes}):
+        organization, mistakes = organizations.usable.get(name), organizations.mistakes.get(name)
+        if organization is not None:
+            yield overview_of(site, organization, mistakes, now, switched)
+        elif mistakes is not None:
+            incident = file_mistaken(mistakes, now.date(), is_synced=False)
+            yield Overview(
+                name, has_page=False, published=None, incidents=[incident], next_sync=None
+            )
+
+
+def _published_day(organization: Organization, lake: Lake) -> PublishedDay | None:
+    try:
+        last = published(lake)
+    except (OSError, UserError):  # the status has an incident that says so
+        return None
+    return None if last is None else _described(organization, lake, last)
+
+
+def _described(organization: Organization, lake: Lake, last: Published) -> PublishedDay:
+    evidence = last.resolved.evidence
+    return PublishedDay(
+        day=last.day,
+        since=published_since(lake, last).astimezone(organization.zone),
+        people=evidence.get("people"),
+        active=evidence.get("people_active"),
+        older={
+            name: source
+            for name, source in last.resolved.sources.items()
+            if source.as_of < last.day or source.stale
+        },
+        approved_by=last.approved_by,
+    )

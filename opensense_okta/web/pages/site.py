@@ -1,0 +1,110 @@
+"""What every page needs: Dagster's instance, the organizations, and turns for DuckDB's work."""
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Final
+
+import dagster as dg
+from starlette.requests import Request
+
+from opensense_okta.config.environment import data_root, organizations_folder
+from opensense_okta.config.errors import UserError
+from opensense_okta.config.models import Organization
+from opensense_okta.config.yaml_file import OrganizationFileError
+from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.organization_files import Organizations, read_organizations
+
+TURNS: Final = 3
+"""How many requests may work with DuckDB at the same time: each may take `OPENSENSE_MEMORY_LIMIT`."""
+
+
+class PageNotFound(UserError):
+    """There is no page at this address."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """The state that all pages share.
+
+    Attributes:
+        instance: Dagster's, with the runs.
+        read_only: whether nothing may be changed.
+        turns: limits how many requests work with DuckDB at the same time.
+    """
+
+    instance: dg.DagsterInstance
+    read_only: bool = False
+    turns: threading.BoundedSemaphore = field(
+        default_factory=lambda: threading.BoundedSemaphore(TURNS)
+    )
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Waits for a turn to work with DuckDB."""
+        with self.turns:
+            yield
+
+    def organizations(self) -> Organizations:
+        """The organizations as the definitions have them: the last valid version of a file counts.
+
+        Raises:
+            EnvironmentMistake: the folder of organization files is missing.
+        """
+        return read_organizations(organizations_folder(), data_root())
+
+
+def site_of(request: Request) -> Site:
+    """The state that all pages share."""
+    site = request.app.state.site
+    assert isinstance(site, Site)  # noqa: S101 - set by `build_pages`
+    return site
+
+
+def organization_of(request: Request) -> Organization:
+    """The organization in a request's path.
+
+    Raises:
+        PageNotFound: there is none, or its file has mistakes and has never been valid.
+    """
+    name = request.path_params["organization"]
+    organizations = site_of(request).organizations()
+    organization = organizations.usable.get(name)
+    if organization is not None:
+        return organization
+    mistakes: Mapping[str, OrganizationFileError] = organizations.mistakes
+    if name in mistakes:
+        raise PageNotFound(
+            str(mistakes[name]),
+            impact="Nothing is synced until the file is corrected.",
+            remedy=f"correct {mistakes[name].path.name}.",
+        )
+    raise PageNotFound(
+        f"There is no organization “{name}”.",
+        remedy="choose one from the page of all organizations.",
+    )
+
+
+def lake_of(organization: Organization) -> Lake:
+    """The lake in which the organization's data is stored; it may be missing."""
+    return Lake(data_root(), organization.name)
+
+
+def day_of(request: Request) -> date:
+    """The day in a request's path.
+
+    Raises:
+        PageNotFound: it is no day.
+    """
+    given = request.path_params["day"]
+    try:
+        day = date.fromisoformat(given)
+    except ValueError:
+        day = None
+    if day is None or str(day) != given:  # `fromisoformat` also takes 20261123
+        raise PageNotFound(
+            f"“{given}” is no day.", remedy="write the day as 2026-11-23 in the address."
+        )
+    return day
