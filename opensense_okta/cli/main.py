@@ -67,7 +67,7 @@ main.add_command(simulate)
 @click.option("--full", is_flag=True, help="Read all memberships, also the unchanged ones.")
 @json_option
 def sync(organization: str, day: str | None, full: bool, as_json: bool) -> None:
-    """Read, resolve, check and publish: ORGANIZATION's daily job, now.
+    """Read, resolve, check and publish ORGANIZATION's day, now.
 
     Dagster's UI shows the run. A past day is resolved again from the stored snapshots.
     """
@@ -213,6 +213,19 @@ def ui(
     from opensense_okta.cli.ui import ui_now  # noqa: PLC0415 - slow to import
 
     ui_now(host, port, public_url, workspace, read_only=read_only, with_daemon=not no_daemon)
+
+
+@main.command()
+@click.argument("name")
+def ui_password(name: str) -> None:
+    """Add NAME to the users of the UI, or set a new password.
+
+    Asks for the password, or reads a line of standard input if that is no terminal. Writes its hash into
+    the file that OPENSENSE_UI_PASSWORD_FILE names. A running UI reads it again.
+    """
+    from opensense_okta.cli.ui_password import set_ui_password  # noqa: PLC0415 - slow to import
+
+    set_ui_password(name)
 
 
 if __name__ == "__main__":

@@ -125,3 +125,9 @@ def run_days() -> int:
             remedy="write the number of days that logs of runs are kept, such as 90.",
         )
     return int(given)
+
+
+def ui_password_file() -> Path | None:
+    """The file with the users of the UI: `OPENSENSE_UI_PASSWORD_FILE`; None: the UI has no named users."""
+    given = os.environ.get("OPENSENSE_UI_PASSWORD_FILE")
+    return Path(given).absolute() if given else None
