@@ -72,6 +72,8 @@ SLOW_MODULES = frozenset(
         "resolution/test_rule_advice.py",
         "resolution/test_value_selection.py",
         "storage/test_file_errors.py",
+        "web/pages/test_organization.py",
+        "web/pages/test_organizations.py",
     }
 )
 """Modules in which most tests sync, read, resolve or publish, or which take over three seconds in all.

@@ -198,6 +198,16 @@ def runs_of(instance: dg.DagsterInstance, organization: Organization, day: date)
     return facts_by_day(instance, records.values(), organization).get(day, [])
 
 
+def newest_runs(
+    instance: dg.DagsterInstance, organization: Organization, limit: int
+) -> dict[date, list[RunFacts]]:
+    """The runs of an organization by day, newest first, among its `limit` newest runs."""
+    of_organization = dg.RunsFilter(tags={names.ORGANIZATION: organization.name})
+    return facts_by_day(
+        instance, instance.get_run_records(of_organization, limit=limit), organization
+    )
+
+
 def facts_by_day(
     instance: dg.DagsterInstance, records: Iterable[dg.RunRecord], organization: Organization
 ) -> dict[date, list[RunFacts]]:

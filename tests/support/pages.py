@@ -16,7 +16,9 @@ from starlette.types import ASGIApp
 
 from opensense_okta.config.load import load_organization
 from opensense_okta.config.models import Organization
+from opensense_okta.publishing.judgement import judge_day
 from opensense_okta.publishing.publish import publish
+from opensense_okta.publishing.published import resolved_day
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
 from opensense_okta.web.pages.app import build_pages
@@ -132,6 +134,17 @@ def publish_day(lake: Lake, day: date, people: Mapping[str, Mapping[str, str]]) 
         publish(resolve_day(lake, day, people), lake, day)
 
     once(lake, ("publish", day, repr(people)), published)
+
+
+def hold_day(lake: Lake, day: date, people: Mapping[str, Mapping[str, str]]) -> Organization:
+    """Resolves and judges a day with these people in HR."""
+
+    def judged() -> Organization:
+        acme = resolve_day(lake, day, people)
+        judge_day(acme, lake, resolved_day(lake, day))
+        return acme
+
+    return once(lake, ("hold", day, repr(people)), judged)
 
 
 def organization() -> Organization:

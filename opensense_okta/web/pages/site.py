@@ -1,8 +1,9 @@
 """What every page needs: Dagster's instance, the organizations, and turns for DuckDB's work."""
 
+import re
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
@@ -13,7 +14,6 @@ from starlette.requests import Request
 from opensense_okta.config.environment import data_root, organizations_folder
 from opensense_okta.config.errors import UserError
 from opensense_okta.config.models import Organization
-from opensense_okta.config.yaml_file import OrganizationFileError
 from opensense_okta.storage.lake import Lake
 from opensense_okta.storage.organization_files import Organizations, read_organizations
 
@@ -64,22 +64,25 @@ def site_of(request: Request) -> Site:
 
 
 def organization_of(request: Request) -> Organization:
-    """The organization in a request's path.
+    """The organization in a request's path; see `organization_named`."""
+    return organization_named(site_of(request).organizations(), request)
+
+
+def organization_named(organizations: Organizations, request: Request) -> Organization:
+    """The organization that a request's path names.
 
     Raises:
         PageNotFound: there is none, or its file has mistakes and has never been valid.
     """
     name = request.path_params["organization"]
-    organizations = site_of(request).organizations()
-    organization = organizations.usable.get(name)
-    if organization is not None:
-        return organization
-    mistakes: Mapping[str, OrganizationFileError] = organizations.mistakes
-    if name in mistakes:
+    if name in organizations.usable:
+        return organizations.usable[name]
+    if name in organizations.mistakes:
+        mistakes = organizations.mistakes[name]
         raise PageNotFound(
-            str(mistakes[name]),
+            str(mistakes),
             impact="Nothing is synced until the file is corrected.",
-            remedy=f"correct {mistakes[name].path.name}.",
+            remedy=f"correct {mistakes.path.name}.",
         )
     raise PageNotFound(
         f"There is no organization “{name}”.",
@@ -98,13 +101,19 @@ def day_of(request: Request) -> date:
     Raises:
         PageNotFound: it is no day.
     """
-    given = request.path_params["day"]
-    try:
-        day = date.fromisoformat(given)
-    except ValueError:
-        day = None
-    if day is None or str(day) != given:  # `fromisoformat` also takes 20261123
-        raise PageNotFound(
-            f"“{given}” is no day.", remedy="write the day as 2026-11-23 in the address."
-        )
-    return day
+    return parse_day(request.path_params["day"])
+
+
+def parse_day(given: str) -> date:
+    """A day of an address.
+
+    Raises:
+        PageNotFound: it is no day.
+    """
+    # `fromisoformat` also takes 20261123 and 2026-W48-1.
+    with suppress(ValueError):
+        if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", given):
+            return date.fromisoformat(given)
+    raise PageNotFound(
+        f"“{given}” is no day.", remedy="write the day as 2026-11-23 in the address."
+    )

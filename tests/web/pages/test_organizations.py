@@ -88,7 +88,7 @@ def test_no_page_is_kept_or_takes_anything_from_elsewhere(home: Pages) -> None:
 
 
 def test_an_unknown_address_has_a_page_that_leads_back(home: Pages) -> None:
-    for path in ("/nowhere", "/acme/%2e%2e/x", "/acme/%00"):
+    for path in ("/acme/nowhere", "/acme/%2e%2e/x", "/acme/%00"):
         answer = home.get(path)
         assert answer.status_code == 404
         assert "What to do: begin with the page of all organizations." in Shown(answer.text).words

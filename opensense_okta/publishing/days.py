@@ -1,0 +1,89 @@
+"""The state of each stored day: published, held back, resolved or read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from opensense_okta.publishing.approval import check_approval
+from opensense_okta.publishing.judgement import Judgement, stored_judgement
+from opensense_okta.publishing.published import Published, published, read_publication
+from opensense_okta.resolution.changes import Difference
+from opensense_okta.resolution.resolve import ResolvedManifest
+from opensense_okta.storage.lake import Lake
+
+
+@dataclass(frozen=True)
+class DayState:
+    """What is stored of a day.
+
+    Attributes:
+        publication: how it was published last; None: it was not.
+        is_published: whether it is the published day.
+        resolved: the tables that were resolved last; None: they are those of the publication, or there are
+            none.
+        held: why these are not published, if an approval is needed.
+        has_report: whether a report of it is stored.
+    """
+
+    day: date
+    publication: Published | None
+    is_published: bool
+    resolved: ResolvedManifest | None
+    held: Judgement | None
+    has_report: bool
+
+    @property
+    def words(self) -> str:
+        """The state in a few words."""
+        if self.is_published:
+            return "published"
+        if self.publication:
+            return "published before"
+        if self.held:
+            return "held back"
+        return "resolved, not published" if self.resolved else "read, not resolved"
+
+    @property
+    def difference(self) -> Difference | None:
+        """How much it changes of the published day before it; None: not known."""
+        if self.publication:
+            return self.publication.difference
+        return self.held.difference if self.held else None
+
+    @property
+    def active_people(self) -> int | None:
+        """The number of its active people; None: not known."""
+        resolved = self.publication.resolved if self.publication else self.resolved
+        return resolved.evidence.get("people_active") if resolved else None
+
+
+def days_of(lake: Lake) -> list[date]:
+    """The days of which anything is stored, newest first."""
+    snapshots = (day for name in lake.directories() for day in lake.snapshot_days(name))
+    return sorted({*lake.resolved_days(), *lake.published_days(), *snapshots}, reverse=True)
+
+
+def states_of(lake: Lake, days: Sequence[date]) -> list[DayState]:
+    """The states of some days, in their order."""
+    last, reports = published(lake), set(lake.report_days())
+    return [_state_of(lake, day, last, has_report=day in reports) for day in days]
+
+
+def _state_of(lake: Lake, day: date, last: Published | None, *, has_report: bool) -> DayState:
+    is_published = last is not None and last.day == day
+    publication = last if is_published else read_publication(lake, day)
+    resolved = lake.resolved(day).manifest(ResolvedManifest)
+    if resolved is not None and publication is not None and resolved.id == publication.id:
+        resolved = None
+    held = None
+    if resolved is not None and (last is None or last.day <= day):
+        held = _held(lake, resolved)
+    return DayState(day, publication, is_published, resolved, held, has_report)
+
+
+def _held(lake: Lake, resolved: ResolvedManifest) -> Judgement | None:
+    judgement = stored_judgement(lake, resolved.day)
+    if judgement is None or judgement.resolved != resolved.id:
+        return None
+    needs_approval = check_approval(lake, judgement).state == "needs_approval"
+    return judgement if needs_approval else None
