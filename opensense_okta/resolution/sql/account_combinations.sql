@@ -113,6 +113,7 @@ join combinations c
 --   active_texts        whether the member is active, as the text of attribute `active`
 --   inactive_last       whether the member counts last because it is inactive
 --   stale_last          whether the member counts last because its directory's data is stale
+--   has_inactive_last, has_stale_last    whether that is true of any member
 --   precedence_rules    the rule that provenance names if the member wins by precedence
 -- The first `eligible_count` members can win. Those after them are blocked by a blank that wins.
 create table value_order as
@@ -167,6 +168,8 @@ select
     count(*) filter (not is_blocked) as eligible_count,
     list(inactive_last order by order_index) as inactive_last,
     list(stale_last order by order_index) as stale_last,
+    bool_or(inactive_last) as has_inactive_last,
+    bool_or(stale_last) as has_stale_last,
     list(
         if(list_contains(listed_directories, directory), 'precedence', 'default_precedence')
         order by order_index

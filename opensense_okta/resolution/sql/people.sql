@@ -97,7 +97,11 @@ with with_values as (
     join value_order using (combination)
 ),
 with_winner as (
-    select *, list_any_value(texts) as first_value, list_position(texts, first_value) as winner from with_values
+    select
+        *,
+        coalesce(texts[1], list_any_value(texts)) as first_value,
+        if(texts[1] is not null, 1, list_position(texts, first_value)) as winner -- nearly always the first
+    from with_values
 )
 select *, if(merges, union_of_lists(texts), first_value) as winning_value
 from with_winner
@@ -112,7 +116,7 @@ select
     person_id, active,
     list_transform(eligible_texts, lambda text_indexes, position: case
         when getvariable('merges')[position] then union_of_lists(list_select(texts, text_indexes))
-        else list_any_value(list_select(texts, text_indexes))
+        else coalesce(texts[text_indexes[1]], list_any_value(list_select(texts, text_indexes)))
     end) as texts,
     manager_id, distinct_directories as directories,
     list_transform(list_zip(c.directories, ids), lambda x: x[1] || '/' || x[2]) as accounts
@@ -138,11 +142,11 @@ select
     case
         when merges then 'union'
         when list_count(texts) = 1 then 'only_value'
-        when list_bool_or(inactive_last) and list_bool_or(list_transform(
+        when has_inactive_last and list_bool_or(list_transform(
             list_zip(texts, precedences, inactive_last),
             lambda x: was_demoted(x[1], x[2], x[3], precedences[winner], inactive_last[winner])
         )) then 'inactive_last'
-        when list_bool_or(stale_last) and list_bool_or(list_transform(
+        when has_stale_last and list_bool_or(list_transform(
             list_zip(texts, precedences, stale_last),
             lambda x: was_demoted(x[1], x[2], x[3], precedences[winner], stale_last[winner])
         )) then 'stale_last'
