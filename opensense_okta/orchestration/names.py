@@ -1,6 +1,7 @@
 """Names that Dagster stores and people type: tags of runs, and jobs, ops, sensors and resources."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Final
 
 # Tags of runs.
@@ -175,6 +176,14 @@ RUN_LOGS_OP: Final = "delete_old_run_logs"
 def failed_part(organization: str, op: str) -> str:
     """What a failed op worked on, for a notification: a directory, or a step such as `judge`."""
     return op.removeprefix(f"{organization}__").removeprefix("read__")
+
+
+# Addresses of pages.
+
+
+def report_page(organization: str, day: date) -> str:
+    """Where the UI shows a report. The address is relative: it is right behind every proxy."""
+    return f"/directory/{organization}/reports/{day}"
 
 
 # Sensors.

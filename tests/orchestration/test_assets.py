@@ -185,10 +185,10 @@ def test_the_first_day_is_compared_with_nothing(synced: Synced) -> None:
     assert (judged["added"], judged["removed"], judged["changed"]) == (people, 0, 0)
 
 
-def test_the_report_shows_where_it_lies_and_names_nobody(synced: Synced) -> None:
-    path = Path(
-        str(synced.shows("report")["report"])
-    )  # a browser opens no link from a page to a file
+def test_the_report_shows_where_it_is_and_names_nobody(synced: Synced) -> None:
+    # A browser opens no link from a page to a file.
+    assert synced.shows("report")["page"] == "/directory/acme/reports/2026-11-23"
+    path = Path(str(synced.shows("report")["report"]))
     text = path.read_text()
     assert synced.shows("report")["bytes"] == path.stat().st_size
     assert found_in(text, personal(synced.company.okta.org)) == set()

@@ -389,6 +389,7 @@ def _report(organization: Organization) -> dg.AssetsDefinition:
             path = write_report(organization, lake, day)
             return dg.MaterializeResult(
                 metadata={
+                    "page": dg.MetadataValue.url(names.report_page(organization.name, day)),
                     "report": dg.MetadataValue.path(path),
                     "bytes": dg.MetadataValue.int(path.stat().st_size),
                 }
