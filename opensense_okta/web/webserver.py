@@ -33,7 +33,7 @@ GRACE = 3  # seconds that open connections have when the server ends
 def build_app(context: WorkspaceProcessContext, names: Names) -> Guard:
     """The pages and Dagster's web application behind the guard."""
     dagster_app = create_app_from_workspace_process_context(context, "", POLL_MILLISECONDS)
-    pages = build_pages(Site(context.instance, read_only=context.read_only))
+    pages = build_pages(Site(context.instance))
     routes = [
         Route("/directory", to_pages),
         Mount("/directory", pages),

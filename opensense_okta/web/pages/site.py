@@ -2,11 +2,11 @@
 
 import re
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Final
+from typing import Final, TypeVar
 
 import dagster as dg
 from starlette.requests import Request
@@ -14,8 +14,12 @@ from starlette.requests import Request
 from opensense_okta.config.environment import data_root, organizations_folder
 from opensense_okta.config.errors import UserError
 from opensense_okta.config.models import Organization
+from opensense_okta.storage.engine import TableDamaged
 from opensense_okta.storage.lake import Lake
 from opensense_okta.storage.organization_files import Organizations, read_organizations
+from opensense_okta.web.visitor import Visitor
+
+Result = TypeVar("Result")
 
 TURNS: Final = 3
 """How many requests may work with DuckDB at the same time: each may take `OPENSENSE_MEMORY_LIMIT`."""
@@ -31,21 +35,24 @@ class Site:
 
     Attributes:
         instance: Dagster's, with the runs.
-        read_only: whether nothing may be changed.
         turns: limits how many requests work with DuckDB at the same time.
     """
 
     instance: dg.DagsterInstance
-    read_only: bool = False
     turns: threading.BoundedSemaphore = field(
         default_factory=lambda: threading.BoundedSemaphore(TURNS)
     )
 
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Waits for a turn to work with DuckDB."""
+    def read(self, work: Callable[[], Result]) -> Result:
+        """Works with DuckDB when it is this request's turn.
+
+        A table may be missing because a sync has just replaced its day: the work is done once more.
+        """
         with self.turns:
-            yield
+            try:
+                return work()
+            except TableDamaged:
+                return work()
 
     def organizations(self) -> Organizations:
         """The organizations as the definitions have them: the last valid version of a file counts.
@@ -61,6 +68,12 @@ def site_of(request: Request) -> Site:
     site = request.app.state.site
     assert isinstance(site, Site)  # noqa: S101 - set by `build_pages`
     return site
+
+
+def visitor_of(request: Request) -> Visitor:
+    """Who asks for the page. Where nobody has been asked to sign in, nothing can be changed."""
+    visitor = request.scope.get("user")
+    return visitor if isinstance(visitor, Visitor) else Visitor(name=None, read_only=True)
 
 
 def organization_of(request: Request) -> Organization:
