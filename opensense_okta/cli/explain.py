@@ -5,55 +5,43 @@ Its output is personal data: it is printed only, never written to logs or events
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import astuple
 from datetime import date
-from unicodedata import category
 
 import click
 
 from opensense_okta.cli.arguments import UsageError, day_of, lake_of, organization_of
 from opensense_okta.cli.terminal import print_table
 from opensense_okta.config.models import Organization
-from opensense_okta.config.text import as_words, printable
-from opensense_okta.publishing.explain import (
-    Change,
-    Conflict,
-    Content,
-    Explanation,
-    Losing,
-    Value,
-    explain,
-)
-from opensense_okta.publishing.find_person import (
+from opensense_okta.config.text import printable
+from opensense_okta.publishing.explain.explanation import Explanation, explain
+from opensense_okta.publishing.explain.find_person import (
     Found,
     StoredDay,
     find,
     nearest,
+    searched_text,
     standing_day,
     stored_day,
     stored_days,
+)
+from opensense_okta.publishing.explain.words import (
+    BY_HAND_HELP,
+    MATCH_KINDS,
+    WHO_HELP,
+    change_in_words,
+    conflict_in_words,
+    label,
+    shown_manager,
+    shown_name,
+    shown_state,
+    shown_values,
 )
 from opensense_okta.storage.lake import Lake
 
 MAX_LISTED = 20  # people, if several match
 VALUE_COLUMNS = ("attribute", "value", "from", "rule", "since", "as of", "other values")
-NO_NAME = "(no name)"
-MATCH_KINDS = {
-    "duplicate_in_directory": "several accounts of one directory have the same {key}, so it joins none",
-    "ambiguous_match": "the {key} matches several accounts of one directory, so it joined no accounts",
-    "contradictory_match": "the {key} is the same, but a stronger key differs, so they were not joined",
-    "reused_key": "the {key} was handed on to a new account with another name, so they were not joined",
-    "kept_together": "the {key} joined these accounts before, and the identity ledger keeps them together",
-    "bridged_match": "joining by {key} would join accounts that must stay separate, so they were not joined",
-}
-WHO_HELP = (
-    "Give an e-mail address, a login, an employee number, a part of a name, a person id, or an account id"
-    " such as okta/00u1."
-)
-BY_HAND_HELP = (
-    "To decide which accounts are one person, use `resolution.always_same` and `resolution.never_same` in the"
-    " organization's file."
-)
 
 
 def explain_now(name: str, who: str, day_given: str | None, *, as_json: bool) -> None:
@@ -68,7 +56,7 @@ def explain_now(name: str, who: str, day_given: str | None, *, as_json: bool) ->
     Raises:
         UsageError: No person matches, or several do and the command cannot ask; or the day is not stored.
     """
-    organization, who = organization_of(name), _normalized(who)
+    organization, who = organization_of(name), _searched(who)
     lake = lake_of(organization)
     day = _day(organization, lake, day_given)
     people = find(lake, [day], who)
@@ -103,17 +91,17 @@ def show(explanation: Explanation) -> None:
     for line in _heading(explanation):
         click.echo(line)
     click.echo()
-    print_table(VALUE_COLUMNS, _values(explanation), indent=0, unwrapped=("attribute", "since"))
+    values = map(astuple, shown_values(explanation))
+    print_table(VALUE_COLUMNS, values, indent=0, unwrapped=("attribute", "since"))
     for line in _sections(explanation):
         click.echo(line)
 
 
-def _normalized(who: str) -> str:
-    """The text without invisible characters and surrounding spaces, which copied text often has."""
-    visible = "".join(letter for letter in who if category(letter) != "Cf").strip()
-    if not any(letter.isalnum() for letter in visible):
+def _searched(who: str) -> str:
+    searched = searched_text(who)
+    if not searched:
         raise UsageError(f"WHO is “{printable(who)}”, which names nobody. {WHO_HELP}")
-    return visible
+    return searched
 
 
 def _day(organization: Organization, lake: Lake, given: str | None) -> StoredDay:
@@ -145,7 +133,7 @@ def _no_match(name: str, lake: Lake, day: StoredDay, who: str) -> str:
     others = [stored_day(lake, other) for other in stored_days(lake) if other != day.day]
     elsewhere = find(lake, [other for other in others if other], who)
     lines += [
-        f"{_label(person)} does, last on {person.day}:"
+        f"{label(person)} does, last on {person.day}:"
         f" opensense-okta explain {name} {person.person_id} --date {person.day}"
         for person in elsewhere[:MAX_LISTED]
     ]
@@ -161,7 +149,7 @@ def _choose(people: Sequence[Found], who: str, *, ask: bool) -> Found:
     listed = people[:MAX_LISTED]
     lines = [f"{len(people)} people match “{printable(who)}”:"]
     lines += [
-        f"  {number:>2}  {_label(person)}  {person.person_id}"
+        f"  {number:>2}  {label(person)}  {person.person_id}"
         for number, person in enumerate(listed, start=1)
     ]
     if len(people) > MAX_LISTED:
@@ -173,47 +161,10 @@ def _choose(people: Sequence[Found], who: str, *, ask: bool) -> Found:
     return listed[int(number) - 1]
 
 
-def _label(person: Found) -> str:
-    email = f" <{printable(person.email)}>" if person.email else ""
-    inactive = "" if person.active else ", inactive"
-    return f"{printable(person.name or NO_NAME)}{email}{inactive}"
-
-
 def _heading(explanation: Explanation) -> Iterator[str]:
-    state = "active" if explanation.active else "inactive"
-    published = "published" if explanation.published else "resolved, not published"
-    yield (f"{printable(explanation.name or NO_NAME)}: {state} on {explanation.day} ({published})")
+    yield f"{shown_name(explanation.name)}: {shown_state(explanation)}"
     yield f"Person id  {explanation.person_id}"
-    manager = explanation.manager or explanation.manager_id
-    yield f"Manager    {printable(manager)}" if manager else "Manager    not known"
-
-
-def _values(explanation: Explanation) -> Iterator[tuple[str, ...]]:
-    """A row of VALUE_COLUMNS for each attribute."""
-    for value in explanation.values:
-        stale = " (stale)" if value.directory in explanation.stale else ""
-        yield (
-            value.attribute,
-            _content(value.value),
-            f"{value.directory}/{value.account_id}",
-            as_words(value.rule),
-            str(value.since or "not known"),
-            f"{value.as_of or 'not known'}{stale}",
-            _other_values(value),
-        )
-    for attribute, losing in explanation.silent.items():
-        yield (attribute, "", "", "set aside", "", "", _by_directory(losing))
-
-
-def _other_values(value: Value) -> str:
-    same = [losing.directory for losing in value.losing if losing.value == value.value]
-    different = [losing for losing in value.losing if losing.value != value.value]
-    agree = f"the same in {', '.join(dict.fromkeys(same))}" if same else ""
-    return "; ".join(part for part in (_by_directory(different), agree) if part)
-
-
-def _by_directory(values: Iterable[Losing]) -> str:
-    return "; ".join(f"{value.directory}: {_content(value.value)}" for value in values)
+    yield f"Manager    {shown_manager(explanation)}"
 
 
 def _sections(explanation: Explanation) -> Iterator[str]:
@@ -232,13 +183,13 @@ def _sections(explanation: Explanation) -> Iterator[str]:
             for group in explanation.groups
         ),
     )
-    yield from _section("Conflicts", map(_conflict, explanation.conflicts))
+    yield from _section("Conflicts", map(conflict_in_words, explanation.conflicts))
     if any(conflict.kind in MATCH_KINDS for conflict in explanation.conflicts):
         yield f"  {BY_HAND_HELP}"
     yield from _section(
         "What changed",
         (
-            f"{change.day}  {printable(_change(change, explanation.person_id))}"
+            f"{change.day}  {change_in_words(change, explanation.person_id)}"
             for change in explanation.changes
         ),
         none="not known",
@@ -249,51 +200,3 @@ def _section(title: str, lines: Iterable[str], *, none: str = "none") -> Iterato
     yield ""
     yield title
     yield from [f"  {line}" for line in lines] or [f"  {none}"]
-
-
-def _conflict(conflict: Conflict) -> str:
-    detail = conflict.detail
-    values = detail.get("values")
-    if isinstance(values, dict):
-        by_account = ", ".join(f"{account} has “{value}”" for account, value in values.items())
-        return printable(f"{conflict.attribute}: {by_account}")
-    accounts = detail.get("accounts")
-    evidence = [
-        f"{account} ({', '.join(f'{key} {value}' for key, value in keys.items()) or 'no key'})"
-        for account, keys in (accounts if isinstance(accounts, dict) else {}).items()
-    ]
-    vanished = detail.get("vanished")
-    if isinstance(vanished, dict):
-        evidence += [f"formerly {account} ({name})" for account, name in vanished.items()]
-    why = MATCH_KINDS.get(conflict.kind, conflict.kind).format(key=detail.get("key"))
-    return printable(f"{conflict.kind.replace('_', ' ')}: {why}: {', '.join(evidence)}")
-
-
-def _change(change: Change, person_id: str) -> str:
-    before, after = change.before_name or change.before, change.after_name or change.after
-    sentences: dict[tuple[str, str | None], Callable[[], str]] = {
-        ("added", None): lambda: "was added to the directory",
-        ("removed", None): lambda: "was removed from the directory",
-        ("added", "membership"): lambda: f"joined the group {after}",
-        ("removed", "membership"): lambda: f"left the group {before}",
-        ("merged", None): lambda: (
-            f"became one person with {before}"
-            if change.after == person_id
-            else f"is one person with {after} now"
-        ),
-        ("split", None): lambda: (
-            f"was separated from {before}"
-            if change.after == person_id
-            else f"{after} was separated from this person"
-        ),
-    }
-    sentence = sentences.get((change.change, change.attribute))
-    return (
-        sentence() if sentence else f"{change.attribute}: {before or 'blank'} → {after or 'blank'}"
-    )
-
-
-def _content(value: Content) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return printable(", ".join(value) if isinstance(value, list) else value)

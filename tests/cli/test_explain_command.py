@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 
 from opensense_okta.cli.main import main
 from opensense_okta.config.load import load_organization
-from opensense_okta.publishing.find_person import find, standing_day
+from opensense_okta.publishing.explain.find_person import find, standing_day
 from opensense_okta.publishing.publish import publish
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake

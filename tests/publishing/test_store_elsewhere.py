@@ -11,10 +11,10 @@ import pytest
 from opensense_okta.config.models import Organization
 from opensense_okta.publishing.approval import approve_day, numbers
 from opensense_okta.publishing.doctor import examine_state_files
-from opensense_okta.publishing.explain import explain
+from opensense_okta.publishing.explain.explanation import explain
+from opensense_okta.publishing.explain.find_person import find, stored_day
 from opensense_okta.publishing.exports.export import export_published
 from opensense_okta.publishing.exports.state import last_export
-from opensense_okta.publishing.find_person import find, stored_day
 from opensense_okta.publishing.notifications.state import save, stored_state
 from opensense_okta.publishing.publish import Held, publish, restore_ledger
 from opensense_okta.publishing.report.report import write_report

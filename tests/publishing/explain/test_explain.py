@@ -7,8 +7,8 @@ from typing import NamedTuple
 import pytest
 
 from opensense_okta.config.models import Organization
-from opensense_okta.publishing.explain import Change, Explanation, Value, explain
-from opensense_okta.publishing.find_person import (
+from opensense_okta.publishing.explain.explanation import Change, Explanation, Value, explain
+from opensense_okta.publishing.explain.find_person import (
     Found,
     StoredDay,
     find,

@@ -1,7 +1,7 @@
 -- All data about one person on one day, as one row of lists.
 --
 -- views people, provenance, …    of the resolved day
--- view named_people              of explain_names.sql
+-- view named_people              of names.sql
 -- view changes_of_days           changes of the published days before it, and of it, with the day in _day
 -- set variable person_id = '0123…';
 -- set variable first_day = '2026-11-01';    the first of these days; NULL: the day has not been compared

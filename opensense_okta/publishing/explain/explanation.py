@@ -10,7 +10,7 @@ import duckdb
 from duckdb import ColumnExpression, ConstantExpression, StarExpression
 from pydantic import BaseModel, ConfigDict, Json
 
-from opensense_okta.publishing.find_person import StoredDay, name_people, stored_day
+from opensense_okta.publishing.explain.find_person import StoredDay, name_people, stored_day
 from opensense_okta.publishing.history import read_days
 from opensense_okta.publishing.published import published_days
 from opensense_okta.resolution.resolve import TABLES
@@ -176,7 +176,7 @@ def _view(connection: duckdb.DuckDBPyConnection, lake: Lake, day: StoredDay) -> 
     if files:
         read_days(connection, files).create_view("changes_of_days")
     else:
-        Sql(connection, __package__).run("explain_no_changes.sql")
+        Sql(connection, __package__).run("no_changes.sql")
     return min(files, default=day.day)
 
 

@@ -1,7 +1,7 @@
 -- The people that match a text best.
 --
 -- views people_searched, accounts_searched    of the days to search in: _day, ids, and all texts as lists
--- view named_people                           of explain_names.sql
+-- view named_people                           of names.sql
 -- set variable who = 'ana';
 create or replace temp macro exactly(text) as nfc_normalize(lower(trim(text)));
 create or replace temp macro loosely(text) as strip_accents(exactly(text));

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from unicodedata import category
 
 import duckdb
 from duckdb import ColumnExpression, ConstantExpression, Expression, FunctionExpression
@@ -77,6 +78,15 @@ def standing_day(lake: Lake) -> StoredDay | None:
     return stored_day(lake, days[-1]) if days else None
 
 
+def searched_text(who: str) -> str:
+    """A text to search for, without invisible characters and surrounding spaces, which copied text often has.
+
+    It is empty if it has no letter or digit: then it names nobody.
+    """
+    visible = "".join(letter for letter in who if category(letter) != "Cf").strip()
+    return visible if any(letter.isalnum() for letter in visible) else ""
+
+
 def find(lake: Lake, days: Sequence[StoredDay], who: str) -> list[Found]:
     """Finds the people that match best, sorted by name.
 
@@ -93,14 +103,14 @@ def find(lake: Lake, days: Sequence[StoredDay], who: str) -> list[Found]:
         return []
     with engine.start(lake.scratch) as connection:
         _views_to_search(connection, lake, days)
-        return Sql(connection, __package__).rows("explain_find.sql", Found, who=who)
+        return Sql(connection, __package__).rows("find.sql", Found, who=who)
 
 
 def nearest(lake: Lake, day: StoredDay, who: str) -> list[str]:
     """Up to three e-mail addresses, logins, employee numbers and names of the day that are similar."""
     with engine.start(lake.scratch) as connection:
         _views_to_search(connection, lake, [day])
-        return Sql(connection, __package__).rows("explain_nearest.sql", str, who=who)
+        return Sql(connection, __package__).rows("nearest.sql", str, who=who)
 
 
 def name_people(connection: duckdb.DuckDBPyConnection, people: duckdb.DuckDBPyRelation) -> None:
@@ -111,7 +121,7 @@ def name_people(connection: duckdb.DuckDBPyConnection, people: duckdb.DuckDBPyRe
         people: people of one or several days, with the day in column `_day`.
     """
     _searched(people, ("person_id", "active")).create_view("people_searched", replace=True)
-    Sql(connection, __package__).run("explain_names.sql")
+    Sql(connection, __package__).run("names.sql")
 
 
 def _views_to_search(

@@ -1,0 +1,1 @@
+"""Finds a person, and explains each of the person's values."""
