@@ -37,7 +37,7 @@ endef
 demo: .venv/ready ## sync the simulated company once, from three directories to the published one
 	$(call with_simulator,$(BIN)/opensense-okta sync demo)
 
-ui: .venv/ready ## Dagster's UI on http://127.0.0.1:3000, with the demo's directories up
+ui: .venv/ready ## Dagster's UI, with the demo's directories up; open the link that it prints
 	$(call with_simulator,$(BIN)/opensense-okta ui & ui=$$!; trap 'kill $$ui' TERM INT; wait $$ui; trap - INT TERM; wait $$ui)
 
 lint: .venv/ready ## lint, types and imports

@@ -179,7 +179,12 @@ def preview(
 
 
 @main.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Beyond loopback, users and an https --public-url are required.",
+)
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
@@ -208,7 +213,8 @@ def ui(
 ) -> None:
     """Serve Dagster's UI and run its daemon, which starts the scheduled syncs and retries.
 
-    A guard refuses what other web pages send through a browser. Ctrl-C ends everything within ten seconds.
+    Visitors sign in: by the link that it prints, or as users of OPENSENSE_UI_PASSWORD_FILE. A guard refuses
+    what other web pages send through a browser. Ctrl-C ends everything within ten seconds.
     """
     from opensense_okta.cli.ui import ui_now  # noqa: PLC0415 - slow to import
 

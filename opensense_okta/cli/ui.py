@@ -7,8 +7,9 @@ from typing import Final
 import click
 
 from opensense_okta.cli.arguments import UsageError
-from opensense_okta.config.environment import writable_home
+from opensense_okta.config.environment import ui_password_file, writable_home
 from opensense_okta.config.file_url import is_loopback
+from opensense_okta.web.passwords import read_users
 from opensense_okta.web.services import Address, run_ui
 
 ADDRESS: Final = re.compile(
@@ -28,11 +29,12 @@ def ui_now(
     """Runs the UI until it is ended.
 
     Raises:
-        UsageError: the host is not a loopback address, or the public address is no URL.
+        UsageError: the public address is no URL, or other machines could come in without users and TLS.
+        PasswordFileMistake: the password file cannot be used.
     """
-    _refuse_other_machines(host)
     if public_url is not None:
         _require_address(public_url)
+    _require_safety(host, public_url)
     if not workspace.is_file():
         raise UsageError(
             f"There is no workspace file {workspace}. Start the command in the folder of the project, or"
@@ -48,12 +50,24 @@ def ui_now(
     )
 
 
-def _refuse_other_machines(host: str) -> None:
-    if not is_loopback(host):
+def _require_safety(host: str, public_url: str | None) -> None:
+    """Refuses to let other machines in without users and TLS."""
+    users = ui_password_file()
+    if users:
+        read_users(users)
+    if is_loopback(host):
+        return
+    if not users:
         raise UsageError(
-            f"--host {host} would let other machines in, and the UI has no login. Leave it on loopback: reach"
-            " it by `ssh -L`, or put a proxy that authenticates users in front of it and name the proxy's"
-            " address with `--public-url`."
+            f"--host {host} lets other machines in, and the UI has no users. Set OPENSENSE_UI_PASSWORD_FILE,"
+            " and add users with `opensense-okta ui-password NAME`. Or leave it on loopback, and reach it by"
+            " `ssh -L` or a proxy on this machine."
+        )
+    if not (public_url or "").lower().startswith("https:"):
+        raise UsageError(
+            f"--host {host} lets other machines in, and passwords must not cross the network unencrypted."
+            " Put a proxy with TLS in front of the UI, and name its address, such as `--public-url"
+            " https://dagster.acme.com`."
         )
 
 

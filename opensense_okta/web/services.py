@@ -41,7 +41,7 @@ class Address:
     """Where the UI listens, and the address under which browsers reach it.
 
     Attributes:
-        host: a loopback address.
+        host: a loopback address, unless there are users and TLS.
         port: 0 takes any free one.
         public_url: of a proxy in front of it; None: there is none.
     """

@@ -19,9 +19,13 @@ from dagster_webserver.app import create_app_from_workspace_process_context
 from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 
+from opensense_okta.config.environment import ui_password_file
+from opensense_okta.web.accounts import Accounts
 from opensense_okta.web.guard import Guard, Names
 from opensense_okta.web.pages.app import build_pages, to_pages
 from opensense_okta.web.pages.site import Site
+from opensense_okta.web.passwords import PasswordFile
+from opensense_okta.web.sign_in import SIGN_IN, SignIn
 
 POLL_MILLISECONDS = 2000  # how often the UI asks for live data
 STATEMENT_TIMEOUT, POOL_RECYCLE, POOL_OVERFLOW = 15_000, 3600, 20
@@ -30,8 +34,17 @@ STATEMENT_TIMEOUT, POOL_RECYCLE, POOL_OVERFLOW = 15_000, 3600, 20
 GRACE = 3  # seconds that open connections have when the server ends
 
 
-def build_app(context: WorkspaceProcessContext, names: Names) -> Guard:
-    """The pages and Dagster's web application behind the guard."""
+def build_app(
+    context: WorkspaceProcessContext, names: Names, accounts: Accounts, port: int
+) -> Guard:
+    """The pages and Dagster's web application behind the guard and the sign-in.
+
+    Args:
+        context: the code locations.
+        names: under which the UI answers.
+        accounts: who may sign in.
+        port: on which it listens.
+    """
     dagster_app = create_app_from_workspace_process_context(context, "", POLL_MILLISECONDS)
     pages = build_pages(Site(context.instance))
     routes = [
@@ -39,7 +52,10 @@ def build_app(context: WorkspaceProcessContext, names: Names) -> Guard:
         Mount("/directory", pages),
         Mount("/", dagster_app),  # it answers every path
     ]
-    return Guard(Starlette(routes=routes), names)
+    secure = (names.public_origin or "").startswith("https:")
+    app = Starlette(routes=routes)
+    read_only = context.read_only
+    return Guard(SignIn(app, accounts, port, secure=secure, read_only=read_only), names)
 
 
 def workspace_context(
@@ -72,15 +88,24 @@ def serve(
         ) as context,
     ):
         instance.optimize_for_webserver(STATEMENT_TIMEOUT, POOL_RECYCLE, POOL_OVERFLOW)
+        host, port = listening.getsockname()[:2]
+        users = ui_password_file()
+        accounts = Accounts(PasswordFile(users) if users else None)
         config = uvicorn.Config(
-            build_app(context, names),
+            build_app(context, names, accounts, port),
             log_level="warning",  # the address of a search may have a name in it
             proxy_headers=False,
             server_header=False,
             timeout_graceful_shutdown=GRACE,
         )
-        host, port = listening.getsockname()[:2]
-        click.echo(f"The UI is at http://{f'[{host}]' if ':' in host else host}:{port}")
+        own = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        address = names.public_origin or own
+        click.echo(f"The UI is at {address}")
+        if accounts.link_token:
+            click.echo(
+                "Sign in by this link, which works until the UI ends:"
+                f" {address}{SIGN_IN}?token={accounts.link_token}"
+            )
         uvicorn.Server(config).run(sockets=[listening])
 
 

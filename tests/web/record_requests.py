@@ -1,18 +1,21 @@
 """Records what Dagster's UI requests: opens its pages in Chromium, and writes `ui_requests.json`.
 
-Run it after an update of dagster-webserver, while `make ui` runs on a synced demo:
+Run it after an update of dagster-webserver, while `make ui` runs on a synced demo, with the token of the link
+that it prints:
 
-    python -m tests.web.record_requests
+    python -m tests.web.record_requests TOKEN
 
 Chromium's network log has the requests with all headers that its network service sends.
 """
 
 import json
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -70,8 +73,9 @@ PAGES = (
 )
 
 
-def requests_of(page: str) -> Iterator[dict[str, Any]]:
-    """What the browser sends for a page."""
+def requests_of(page: str, token: str) -> Iterator[dict[str, Any]]:
+    """What the browser sends for a page, to which the sign-in leads."""
+    link = f"{ADDRESS}/sign-in?token={token}&next={quote(page, safe='')}"
     with TemporaryDirectory() as folder:
         log = Path(folder) / "net.json"
         options = [
@@ -79,9 +83,7 @@ def requests_of(page: str) -> Iterator[dict[str, Any]]:
             *(f"--log-net-log={log}", "--net-log-capture-mode=IncludeSensitive"),
             *(f"--virtual-time-budget={BUDGET}", "--dump-dom"),
         ]
-        subprocess.run(
-            ["chromium", *options, f"{ADDRESS}{page}"], check=True, capture_output=True, timeout=120
-        )
+        subprocess.run(["chromium", *options, link], check=True, capture_output=True, timeout=120)
         recorded = json.loads(log.read_text())
     names = {number: name for name, number in recorded["constants"]["logEventTypes"].items()}
     for event in recorded["events"]:
@@ -96,18 +98,18 @@ def _request(sent: Mapping[str, Any]) -> dict[str, Any]:
     return {"method": method, "path": path.partition("?")[0], "headers": kept}
 
 
-def newest_run() -> str:
+def newest_run(token: str) -> str:
     """The id of the newest run of the demo."""
     query = "{ runsOrError(limit: 1) { ... on Runs { results { runId } } } }"
-    answer = httpx.post(f"{ADDRESS}/graphql", json={"query": query}).json()
+    answer = httpx.post(f"{ADDRESS}/graphql", json={"query": query}, auth=("", token)).json()
     return str(answer["data"]["runsOrError"]["results"][0]["runId"])
 
 
-def main() -> None:
+def main(token: str) -> None:
     """Writes each different request once: the paths of built files are named by their folder."""
-    run, different = newest_run(), dict[str, dict[str, Any]]()
+    run, different = newest_run(token), dict[str, dict[str, Any]]()
     for page in PAGES:
-        for request in requests_of(page.format(run=run)):
+        for request in requests_of(page.format(run=run), token):
             request["path"] = request["path"].replace(run, "RUN")
             if request["path"].startswith("/_next/"):
                 request["path"] = "/_next/static/file"
@@ -116,4 +118,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])

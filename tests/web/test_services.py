@@ -11,6 +11,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from websockets import InvalidStatus, Subprotocol
+from websockets.sync.client import connect
 
 from tests.support.dagster_servers import until
 
@@ -19,6 +21,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 REPOSITORY = Path(__file__).parents[2]
 COMMAND = Path(sys.executable).with_name("opensense-okta")
 ADDRESS = re.compile(r"The UI is at (http://127\.0\.0\.1:\d+)")
+LINK = re.compile(
+    r"Sign in by this link, which works until the UI ends: (http://127\.0\.0\.1:\d+/sign-in\?token=\S+)"
+)
 
 
 @pytest.fixture
@@ -47,6 +52,21 @@ def ui(home: Path, *options: str) -> Iterator[subprocess.Popen[bytes]]:
             command.kill()
 
 
+def opens_websocket(client: httpx.Client) -> bool:
+    """Whether the server accepts a WebSocket with the client's cookies."""
+    cookies = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+    address = f"{client.base_url.copy_with(scheme='ws')}/graphql"
+    try:
+        with connect(
+            address,
+            additional_headers={"Cookie": cookies},
+            subprotocols=[Subprotocol("graphql-ws")],
+        ):
+            return True
+    except InvalidStatus:
+        return False
+
+
 def processes(home: Path) -> list[str]:
     """The command lines of all processes that work on the home."""
     found = []
@@ -65,10 +85,15 @@ def test_it_starts_in_a_new_home_and_leaves_no_process(home: Path) -> None:
     log = home.parent / "ui.log"
     (home / "organizations").mkdir(mode=0o700)  # an operator may begin with this
     with ui(home) as command:
-        until(lambda: ADDRESS.search(log.read_text()) or command.poll() is not None)
-        address = ADDRESS.search(log.read_text())
+        until(lambda: LINK.search(log.read_text()) or command.poll() is not None)
+        address, link = (shown.search(log.read_text()) for shown in (ADDRESS, LINK))
         assert address, log.read_text()
+        assert link, log.read_text()
         with httpx.Client(base_url=address[1], timeout=60) as client:
+            assert client.post("/graphql", json={"query": "{ version }"}).status_code == 401
+            assert not opens_websocket(client)
+            assert client.get(link[1]).headers["location"] == "/"
+            assert opens_websocket(client)
             answer = client.post("/graphql", json={"query": "{ version }"})
             assert answer.json() == {"data": {"version": "1.13.27"}}
             assert client.get("/graphql", params={"query": "{ version }"}).status_code == 405
@@ -110,8 +135,8 @@ def test_a_folder_with_other_files_is_not_taken_for_a_home(home: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (("--host", "0.0.0.0"), "would let other machines in, and the UI has no login"),  # noqa: S104
-        (("--host", "example.com"), "would let other machines in"),
+        (("--host", "0.0.0.0"), "lets other machines in, and the UI has no users"),  # noqa: S104
+        (("--host", "example.com"), "lets other machines in"),
         (("--public-url", "dagster.acme.com"), "is no address such as https://dagster.acme.com"),
         (("--public-url", "https://acme.com/dagster"), "without user and path"),
         (("--public-url", "https://ada:secret@acme.com"), "is no address"),

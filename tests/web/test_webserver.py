@@ -9,10 +9,13 @@ import httpx
 import pytest
 from dagster._core.workspace.load_target import EmptyWorkspaceTarget
 
+from opensense_okta.web.accounts import Accounts
 from opensense_okta.web.guard import Guard, Names
 from opensense_okta.web.webserver import build_app, workspace_context
 
 HOST = "127.0.0.1:3000"
+NAMES = Names.of("127.0.0.1", 3000)
+ACCOUNTS = Accounts(None)
 MUTATION = "mutation { setNuxSeen }"
 
 
@@ -23,13 +26,15 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guard]:
         dg.DagsterInstance.local_temp(home) as instance,
         workspace_context(instance, EmptyWorkspaceTarget()) as context,
     ):
-        yield build_app(context, Names.of("127.0.0.1", 3000))
+        yield build_app(context, NAMES, ACCOUNTS, 3000)
 
 
 def ask(app: Guard, method: str, path: str, **request: object) -> httpx.Response:
     async def answer() -> httpx.Response:
         transport = httpx.ASGITransport(app=app)
-        async with httpx.AsyncClient(transport=transport, base_url=f"http://{HOST}") as client:
+        async with httpx.AsyncClient(
+            transport=transport, base_url=f"http://{HOST}", auth=("", ACCOUNTS.link_token)
+        ) as client:
             return await client.request(method, path, **request)  # type: ignore[arg-type]  # of each case
 
     return asyncio.run(answer())
@@ -46,6 +51,27 @@ def test_the_ui_and_its_api_answer(app: Guard) -> None:
     assert asked.json() == {"data": {"version": "1.13.27"}}
 
 
+@pytest.mark.parametrize(
+    "path", ["/", "/runs", "/graphql", "/directory/", "/server_info", "/logs/x"]
+)
+def test_a_stranger_gets_nothing(app: Guard, path: str) -> None:
+    method = "POST" if path == "/graphql" else "GET"
+    body = {"json": {"query": "{ version }"}} if method == "POST" else {}
+    refused = ask(app, method, path, auth=("", "wrong"), **body)
+    assert refused.status_code == 401
+    assert refused.text == "Sign in first.\n"
+    assert refused.headers["x-frame-options"] == "DENY"
+
+
+def test_the_sign_in_page_has_the_pages_style_and_a_strict_policy(app: Guard) -> None:
+    page = ask(app, "GET", "/sign-in", auth=None)
+    assert page.status_code == 200
+    assert 'href="/directory/style.css"' in page.text
+    style = ask(app, "GET", "/directory/style.css", auth=None)
+    assert (style.status_code, style.headers["content-type"]) == (200, "text/css; charset=utf-8")
+    assert page.headers.get_list("content-security-policy")[0].startswith("default-src 'none';")
+
+
 def test_a_mutation_by_get_never_reaches_dagster(app: Guard) -> None:
     for headers in ({}, {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}):
         refused = ask(app, "GET", "/graphql", params={"query": MUTATION}, headers=headers)
@@ -60,7 +86,7 @@ def test_a_read_only_ui_changes_nothing(tmp_path: Path) -> None:
         dg.DagsterInstance.local_temp(str(tmp_path)) as instance,
         workspace_context(instance, EmptyWorkspaceTarget(), read_only=True) as context,
     ):
-        app = build_app(context, Names.of("127.0.0.1", 3000))
+        app = build_app(context, NAMES, ACCOUNTS, 3000)
         query = 'mutation { deletePipelineRun(runId: "x") { __typename } }'
         answer = ask(app, "POST", "/graphql", json={"query": query}).json()
     assert answer["data"]["deletePipelineRun"]["__typename"] == "UnauthorizedError"

@@ -25,7 +25,7 @@ PRIVATE = "no-store"
 
 
 def page(request: Request, template: str, status: int = 200, **values: object) -> HTMLResponse:
-    """A page made from a template.
+    """A page made from a template, which also knows the visitor.
 
     Args:
         request: that it answers.
@@ -34,8 +34,11 @@ def page(request: Request, template: str, status: int = 200, **values: object) -
         values: the template's variables.
     """
     found = _environment().get_template(f"{template}.html")
-    home = f"{request.scope.get('root_path', '')}/"
-    return HTMLResponse(found.render(home=home, **values), status)
+    known = {
+        "home": f"{request.scope.get('root_path', '')}/",
+        "visitor": request.scope.get("user"),
+    }
+    return HTMLResponse(found.render({**known, **values}), status)
 
 
 class Headers:
