@@ -102,7 +102,9 @@ class Browser:
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     file = tmp_path / "users"
-    write_users(file, f"ada:{HASH}\nzoë:{cheap('naïve password')}\n")
+    write_users(
+        file, f"ada:{HASH}\nzoë:{cheap('naïve password')}\nbob@acme.com:{cheap('a:b:c::')}\n"
+    )
     return file
 
 
@@ -278,6 +280,7 @@ def test_a_script_sends_its_password_with_each_request(browser: Browser) -> None
     assert who(asked) == "ada"
     assert "set-cookie" not in asked.headers
     assert who(browser.ask("GET", "/", headers=basic("zoë:naïve password", "bAsIc"))) == "zoë"
+    assert who(browser.ask("GET", "/", headers=basic("bob@acme.com:a:b:c::"))) == "bob@acme.com"
     asked = browser.ask("GET", "/")
     assert asked.status_code == 401
     assert asked.headers["www-authenticate"] == 'Basic realm="opensense-okta", charset="UTF-8"'
