@@ -56,7 +56,7 @@ SLOW_MODULES = frozenset(
         "publishing/exports/test_exports.py",
         "publishing/guards/test_guards.py",
         "publishing/report/test_report.py",
-        "publishing/test_explain.py",
+        "publishing/explain/test_explain.py",
         "publishing/test_frames.py",
         "publishing/test_history.py",
         "publishing/test_judgement.py",
@@ -72,6 +72,8 @@ SLOW_MODULES = frozenset(
         "resolution/test_rule_advice.py",
         "resolution/test_value_selection.py",
         "storage/test_file_errors.py",
+        "web/pages/test_approving_runs.py",
+        "web/pages/test_held_day.py",
         "web/pages/test_organization.py",
         "web/pages/test_organizations.py",
     }

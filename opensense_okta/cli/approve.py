@@ -15,7 +15,6 @@ from opensense_okta.cli.exit_code import ExitCode
 from opensense_okta.cli.terminal import PlainWatcher, print_table, terminal
 from opensense_okta.config.environment import writable_home
 from opensense_okta.config.models import Organization
-from opensense_okta.config.text import as_words
 from opensense_okta.orchestration.in_process import JobRun, run_approval, send_notifications
 from opensense_okta.orchestration.lock import without_a_run
 from opensense_okta.publishing.approval import (
@@ -27,11 +26,13 @@ from opensense_okta.publishing.approval import (
     review_day,
     verify_numbers,
 )
+from opensense_okta.publishing.days import examples_of
 from opensense_okta.publishing.exports.state import export_pending
-from opensense_okta.publishing.guards.evaluate import Verdict, examples
-from opensense_okta.publishing.judgement import Judgement, compared
-from opensense_okta.publishing.published import NotResolved, describe, published, resolved_day
+from opensense_okta.publishing.judgement import Judgement
+from opensense_okta.publishing.published import NotResolved, describe, published
 from opensense_okta.storage.lake import DATABASE, Lake
+
+EXAMPLES = 20  # of each guard
 
 
 def approve_now(
@@ -134,24 +135,16 @@ def _show(organization: Organization, lake: Lake, judgement: Judgement) -> None:
         f"{describe(replaces, judgement.day)}, which it would replace" if replaces else "nothing"
     )
     click.echo(f"{organization.name}, {judgement.day}: is held back. Compared with {against}:")
-    with compared(lake, replaces, resolved_day(lake, judgement.day)) as (connection, difference):
-        click.echo(
-            f"  {difference.added:,} people added, {difference.removed:,} removed,"
-            f" {difference.changed:,} changed."
-        )
-        for reason in judgement.reasons:
-            click.echo(f"  {reason}")
-        for verdict in judgement.tripped:
-            rows = examples(connection, verdict)
-            if rows:
-                click.echo(f"\n  Examples of {_subject(verdict)}:")
-                print_table(list(rows[0]), (list(row.values()) for row in rows))
-
-
-def _subject(verdict: Verdict) -> str:
-    """What the examples of a verdict are examples of."""
-    parts = (as_words(verdict.name), verdict.directory, verdict.attribute)
-    return ", ".join(part for part in parts if part)
+    difference, found = examples_of(lake, judgement, judgement.tripped, EXAMPLES)
+    click.echo(
+        f"  {difference.added:,} people added, {difference.removed:,} removed,"
+        f" {difference.changed:,} changed."
+    )
+    for reason in judgement.reasons:
+        click.echo(f"  {reason}")
+    for examples in found:
+        click.echo(f"\n  Examples of {examples.of}:")
+        print_table(list(examples.rows[0]), (list(row.values()) for row in examples.rows))
 
 
 def _agreed(judgement: Judgement) -> bool:

@@ -1,12 +1,19 @@
-"""The state of each stored day: published, held back, resolved or read."""
+"""The state of each stored day, and examples of what holds a day back."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from opensense_okta.config.text import as_words
 from opensense_okta.publishing.approval import check_approval
-from opensense_okta.publishing.judgement import Judgement, stored_judgement
-from opensense_okta.publishing.published import Published, published, read_publication
+from opensense_okta.publishing.guards.evaluate import Verdict, examples
+from opensense_okta.publishing.judgement import Judgement, compared, stored_judgement
+from opensense_okta.publishing.published import (
+    Published,
+    published,
+    read_publication,
+    resolved_day,
+)
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage.lake import Lake
@@ -57,6 +64,19 @@ class DayState:
         return resolved.evidence.get("people_active") if resolved else None
 
 
+@dataclass(frozen=True)
+class Examples:
+    """People, groups or accounts because of which a guard holds a day back: personal data.
+
+    Attributes:
+        of: the guard, and the directory and attribute that it measured.
+        rows: by column; the most telling first, see the SQL file of the guard.
+    """
+
+    of: str
+    rows: Sequence[dict[str, object]]
+
+
 def days_of(lake: Lake) -> list[date]:
     """The days of which anything is stored, newest first."""
     snapshots = (day for name in lake.directories() for day in lake.snapshot_days(name))
@@ -87,3 +107,45 @@ def _held(lake: Lake, resolved: ResolvedManifest) -> Judgement | None:
         return None
     needs_approval = check_approval(lake, judgement).state == "needs_approval"
     return judgement if needs_approval else None
+
+
+def examples_of(
+    lake: Lake, judgement: Judgement, verdicts: Sequence[Verdict], limit: int
+) -> tuple[Difference, list[Examples]]:
+    """How much a held day differs from what it would replace, with examples for some of its verdicts.
+
+    Args:
+        lake: of the organization.
+        judgement: of the day.
+        verdicts: of the judgement; those without examples are left out.
+        limit: the most rows of one verdict.
+
+    Raises:
+        NotResolved: the day, or what is published, is no longer stored.
+    """
+    resolved = resolved_day(lake, judgement.day)
+    with compared(lake, judgement.replaces, resolved) as (connection, difference):
+        found = [
+            Examples(_measured(verdict), examples(connection, verdict, limit))
+            for verdict in verdicts
+        ]
+    return difference, [example for example in found if example.rows]
+
+
+def telling(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """The verdicts that count other losses: of a guard and attribute, the one that counts most.
+
+    A guard counts the same people once for people, and once for each directory that they have accounts in.
+    """
+    largest: dict[tuple[str, str | None], Verdict] = {}
+    for verdict in verdicts:
+        key = (verdict.name, verdict.attribute)
+        if key not in largest or verdict.count > largest[key].count:
+            largest[key] = verdict
+    return list(largest.values())
+
+
+def _measured(verdict: Verdict) -> str:
+    """What a verdict is about, in words."""
+    parts = (as_words(verdict.name), verdict.directory, verdict.attribute)
+    return ", ".join(part for part in parts if part)

@@ -46,7 +46,7 @@ def build_app(
         port: on which it listens.
     """
     dagster_app = create_app_from_workspace_process_context(context, "", POLL_MILLISECONDS)
-    pages = build_pages(Site(context.instance))
+    pages = build_pages(Site(context.instance, dagster_app))
     routes = [
         Route("/directory", to_pages),
         Mount("/directory", pages),

@@ -12,7 +12,7 @@ from unittest import mock
 
 import dagster as dg
 import httpx
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from opensense_okta.config.load import load_organization
 from opensense_okta.config.models import Organization
@@ -23,6 +23,7 @@ from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
 from opensense_okta.web.pages.app import build_pages
 from opensense_okta.web.pages.site import Site
+from opensense_okta.web.visitor import Visitor
 from tests.support.csv_snapshots import account, store
 from tests.support.lakes import once
 
@@ -37,14 +38,20 @@ VOID = {"meta", "link", "input", "br"}
 INLINE = {"a", "bdi", "span", "strong", "time"}
 
 
+async def refuse(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    """Dagster's web application where no test may reach it."""
+    raise AssertionError("Dagster was asked")
+
+
 @dataclass
 class Pages:
-    """The pages, the folder of organization files, and the root of the lakes."""
+    """The pages, the folder of organization files, the root of the lakes, and who asks."""
 
     app: ASGIApp
     organizations: Path
     root: Path
     instance: dg.DagsterInstance
+    visitor: Visitor | None = None
 
     @property
     def lake(self) -> Lake:
@@ -59,23 +66,40 @@ class Pages:
         """Sends one request."""
 
         async def answer() -> httpx.Response:
-            transport = httpx.ASGITransport(app=self.app)
+            transport = httpx.ASGITransport(app=self._with_visitor)
             async with httpx.AsyncClient(transport=transport, base_url="http://ui") as client:
                 return await client.request(method, path, **request)  # type: ignore[arg-type]  # of each case
 
         return asyncio.run(answer())
 
+    async def _with_visitor(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app({**scope, "user": self.visitor}, receive, send)
+
 
 @contextmanager
-def pages(folder: Path, files: Mapping[str, str] | None = None) -> Iterator[Pages]:
-    """The pages of a new home with these organization files; acme, unless they are given."""
+def pages(
+    folder: Path,
+    files: Mapping[str, str] | None = None,
+    *,
+    instance: dg.DagsterInstance | None = None,
+    dagster: ASGIApp = refuse,
+) -> Iterator[Pages]:
+    """The pages of a new home with these organization files; acme, unless they are given.
+
+    Args:
+        folder: a new one.
+        files: the organization files by name.
+        instance: Dagster's; a new one in memory, unless it is given.
+        dagster: Dagster's web application.
+    """
     organizations, root = folder / "organizations", folder / "data"
     organizations.mkdir(parents=True)
     for name, text in (files if files is not None else {"acme": FILE}).items():
         (organizations / f"{name}.yaml").write_text(text)
     environment = {"OPENSENSE_ORGANIZATIONS": str(organizations), "OPENSENSE_DATA": str(root)}
-    with mock.patch.dict("os.environ", environment), dg.DagsterInstance.ephemeral() as instance:
-        yield Pages(build_pages(Site(instance)), organizations, root, instance)
+    with mock.patch.dict("os.environ", environment), dg.DagsterInstance.ephemeral() as in_memory:
+        used = instance or in_memory
+        yield Pages(build_pages(Site(used, dagster)), organizations, root, used)
 
 
 @dataclass
@@ -86,12 +110,14 @@ class Shown(HTMLParser):
         words: the text of its body.
         links: the addresses that it leads to.
         elements: the names of all elements.
+        fields: the values of the fields of its form, by name.
     """
 
     html: str
     words: str = ""
     links: list[str] = field(default_factory=list)
     elements: list[str] = field(default_factory=list)
+    fields: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -106,6 +132,9 @@ class Shown(HTMLParser):
         self.words += "" if tag in INLINE else " "
         if tag == "a":
             self.links += [value for name, value in attrs if name == "href" and value]
+        if tag == "input":
+            given = dict(attrs)
+            self.fields[given["name"] or ""] = given["value"] or ""
         if tag not in VOID:
             self._open.append(tag)
 

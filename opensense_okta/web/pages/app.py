@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from opensense_okta.config.errors import UserError
 from opensense_okta.storage.file_errors import reading_refused, storage_refusal
-from opensense_okta.web.pages import organization, organizations, report
+from opensense_okta.web.pages import held_day, organization, organizations, report
 from opensense_okta.web.pages.rendering import Headers, page
 from opensense_okta.web.pages.site import PageNotFound, Site
 
@@ -33,6 +33,8 @@ def build_pages(site: Site) -> ASGIApp:
             Route("/{organization}", organization.redirect),
             Route("/{organization}/", organization.show),
             Route("/{organization}/reports/{day}", report.show),
+            Route("/{organization}/days/{day}", held_day.show, methods=["GET"]),
+            Route("/{organization}/days/{day}", held_day.approve, methods=["POST"]),
         ],
         exception_handlers={
             HTTPException: _no_page,
@@ -57,11 +59,11 @@ def _style(_request: Request) -> Response:
 
 
 def _no_page(request: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 404
-    if status != 404:
-        return _error_page(request, UserError("The page cannot be asked in this way."), status)
-    remedy = "begin with the page of all organizations."
-    return _error_page(request, PageNotFound("There is no such page.", remedy=remedy), status)
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for these
+    if error.status_code == 404:
+        remedy = "begin with the page of all organizations."
+        return _error_page(request, PageNotFound("There is no such page.", remedy=remedy), 404)
+    return _error_page(request, UserError(error.detail), error.status_code)
 
 
 def _user_error(request: Request, error: Exception) -> Response:

@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 
 import dagster as dg
 from starlette.requests import Request
+from starlette.types import ASGIApp
 
 from opensense_okta.config.environment import data_root, organizations_folder
 from opensense_okta.config.errors import UserError
@@ -35,10 +36,12 @@ class Site:
 
     Attributes:
         instance: Dagster's, with the runs.
+        dagster: Dagster's web application, which starts jobs.
         turns: limits how many requests work with DuckDB at the same time.
     """
 
     instance: dg.DagsterInstance
+    dagster: ASGIApp
     turns: threading.BoundedSemaphore = field(
         default_factory=lambda: threading.BoundedSemaphore(TURNS)
     )
