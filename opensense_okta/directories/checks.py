@@ -155,10 +155,10 @@ SHARED: tuple[Check, ...] = (
             "ids_unique",
             table,
             blocks_publishing=True,
-            question="Does an id name one record?",
+            question="Is each id listed only once?",
             predicate=lambda n, doubled=doubled: n[doubled] == 0,  # type: ignore[misc]  # bound now
             message=f"{{{doubled}:,}} ids came twice on one page.",
-            failure_hint="A page that repeats an id is broken.",
+            failure_hint="The answer of the directory is wrong. Sync again.",
         )
         for table, doubled in DOUBLED
     ),
@@ -180,7 +180,7 @@ SHARED: tuple[Check, ...] = (
             "records_understood",
             table,
             blocks_publishing=True,
-            question="Could the records be understood?",
+            question="Could nearly all records be understood?",
             predicate=lambda n: n["set_aside"] <= tolerated(n["rows"]),
             message="{set_aside:,} records beside {rows:,} were set aside: not an object with a usable id,"
             " a key twice, or nested too deeply.",
@@ -195,16 +195,17 @@ SHARED: tuple[Check, ...] = (
         question="Are there nearly as many users as in the snapshot before?",
         predicate=lambda n: n["users"] >= SHARE_EXPECTED * n["users_before"],
         message="{users:,} users were listed, {users_before:,} in the snapshot before.",
-        failure_hint="A restricted administrator role shows only a part; a loss is held by the guards.",
+        failure_hint="Only a part of the directory may have been listed. The guards hold the day back if"
+        " the loss exceeds their limits.",
     ),
     Check(
         "scope_stable",
         "raw_users",
         blocks_publishing=False,
-        question="Was the same part of the same organization read as in the snapshot before?",
+        question="Are the scope and the address the same as for the snapshot before?",
         predicate=lambda n: n["scope_changed"] == 0,
         message="Changes of scope or endpoint since the snapshot before ({before}): {scope_changed}.",
-        failure_hint="People may disappear because of it.",
+        failure_hint="People outside of the new scope are gone.",
     ),
     Check(
         "logins_present",

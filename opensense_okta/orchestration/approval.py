@@ -31,13 +31,12 @@ class Publishing(dg.Config):
     """The options of publishing: an older day, or a day that is held back."""
 
     even_if_older: bool = Field(
-        default=False, description="Replace a published day that is newer, too."
+        default=False, description="Publish the day although a newer one is published."
     )
-    by: str | None = Field(
-        default=None, description="Who lets the day through although it is held."
-    )
+    by: str | None = Field(default=None, description="Who approves the day: your name.")
     digest: str | None = Field(
-        default=None, description="Of the judgement that was shown; the numbers count without it."
+        default=None,
+        description="The digest of the judgement that was shown; without it the numbers are compared.",
     )
     removed: int | None = Field(default=None, description=NUMBERS["removed"])
     removed_memberships: int | None = Field(
@@ -71,9 +70,10 @@ def build_approve(organization: Organization) -> dg.Definitions:
         # Without a name the job fails, so that a click in the UI alone does not approve a day.
         config=approval_config(organization.name, {"by": ""}),
         tags={names.ORGANIZATION: organization.name},
-        description=f"Lets one held day of {organization.name} through. Open the launchpad (the"
-        " arrow beside *Materialize*), choose the day, and paste the configuration that `approve_with` of"
-        " resolved_directory shows, with your name. It holds for that day as it is now, alone.",
+        description=f"Approves one day of {organization.name} that is held back, and publishes it. Choose"
+        " *Open launchpad* (the arrow beside *Materialize*), select the day, and paste the configuration that"
+        " `approve_with` of resolved_directory shows, with your name. The approval counts only for the day as"
+        " it is now. Examples of the people concerned are shown by `opensense-okta approve` only.",
     )
     return dg.Definitions(jobs=[job])
 
@@ -104,20 +104,22 @@ def record_approval(
             even_if_older=config.even_if_older,
         )
     except NotApproved as refused:
-        if config.by.strip():
-            review = review_day(organization, lake, day, even_if_older=config.even_if_older)
-            if review.judgement is not None:
+        review = review_day(organization, lake, day, even_if_older=config.even_if_older)
+        block = {}
+        if review.state == "needs_approval" and review.judgement is not None:
+            block = {"approve_with": metadata.approval_block(lake.organization, review.judgement)}
+            if config.by.strip():
                 log_held_back(context, lake, review.judgement)
         tag_failure(context.instance, context.run.run_id, organization.name, names.HELD)
-        raise dg.Failure(str(refused), allow_retries=False) from refused
+        raise dg.Failure(str(refused), block, allow_retries=False) from refused
     context.log.info(_describe(day, outcome))
 
 
 def _describe(day: date, outcome: Outcome) -> str:
     by = outcome.approval.by if outcome.approval else "nobody"
     return {
-        "published": f"{day} is published as it is: it needs nobody's approval any more.",
-        "not_held": f"{day} is not held back: it needs nobody's approval.",
+        "published": f"{day} is published as it is: it needs no approval any more.",
+        "not_held": f"{day} is not held back: it needs no approval.",
         "approved_before": f"{day}: {by} has approved it already; that approval is kept.",
     }.get(outcome.state, f"{day}: approved by {by}.")
 

@@ -29,8 +29,8 @@ def build_jobs(organization: Organization) -> dg.Definitions:
             selection=resolving(organization),
             tags=run_tags,
             description=f"Applies the rules of {organization.name} to the stored snapshots of a day, also"
-            " after they were changed; reads no directory. Only a day that is not older than the published"
-            " one is published.",
+            " after they were changed; reads no directory. A day is published unless a newer one is, or no"
+            " directory was read since the published day.",
         ),
     ]
     return dg.Definitions(jobs=jobs)
@@ -144,7 +144,8 @@ def build_retention_schedule(organization: Organization) -> dg.ScheduleDefinitio
         default_status=dg.DefaultScheduleStatus.RUNNING
         if configured and organization.enabled
         else dg.DefaultScheduleStatus.STOPPED,
-        description=f"Deletes the expired data of {organization.name}, an hour after its sync.",
+        description=f"Deletes the expired data of {organization.name} once a day, an hour after the schedule"
+        " of its sync.",
     )
 
 

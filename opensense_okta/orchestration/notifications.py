@@ -76,7 +76,8 @@ def build_notice_sensor(
 
     @dg.sensor(
         name=names.NOTICES,
-        description="Sends notifications of failed, held and late days, once per cause, and of their end.",
+        description="Sends a notification when a day failed, is held back or is late, once per cause, and"
+        " another one when all of it is over.",
         minimum_interval_seconds=600,
         default_status=dg.DefaultSensorStatus.RUNNING,
     )

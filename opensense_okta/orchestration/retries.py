@@ -80,7 +80,8 @@ def build_retry_sensor(
 
     @dg.sensor(
         name=names.RETRIES,
-        description="Retries runs that failed with a transient error, with growing delays.",
+        description="Retries runs that failed with a transient error, with growing delays. Each tick says"
+        " what follows for each organization; it fails if one is not synced because of its file.",
         jobs=list(jobs.jobs or []),
         minimum_interval_seconds=INTERVAL,
         default_status=dg.DefaultSensorStatus.RUNNING,

@@ -29,9 +29,9 @@ NUMBERS: Mapping[str, str] = {
     "blanked": "values that became blank",
     "rewritten": "values that became other values",
     "missing": "directories that are missing",
-    "correlation": "people who no longer have several accounts, or became one with another",
+    "correlation": "people who no longer have several accounts, or were merged with another person",
     "unproven": "checks of snapshots that did not pass",
-    "uncompared": "active people of a day that there is nothing to compare with",
+    "uncompared": "active people of a day that cannot be compared with anything",
 }
 """What each number counts, for people."""
 
@@ -163,7 +163,10 @@ def approve_day(
     """
     if not by.strip():
         raise NotApproved(
-            "Nobody is named who approves: fill in `by`.", impact="The day stays as it was."
+            "`by` is empty: it names who approves the day.",
+            impact="Nothing was published.",
+            remedy="start it with the configuration that `approve_with` of resolved_directory shows for"
+            f" {day}, with your name after `by`.",
         )
     outcome = review_day(organization, lake, day, even_if_older=even_if_older)
     if outcome.state != "needs_approval" or outcome.judgement is None:
@@ -292,8 +295,9 @@ def verify_numbers(judgement: Judgement, seen: Mapping[str, int], digest: str | 
     current = numbers(judgement)
     if dict(seen) != current:
         raise NumbersMissing(
-            f"{judgement.day} was not approved: the numbers that hold it are {format_numbers(current)},"
-            f" and given were {format_numbers(seen)}. Look at the current numbers before you approve it."
+            f"{judgement.day} was not approved: the numbers that hold it back are"
+            f" {format_numbers(current)}, and given were {format_numbers(seen)}. Look at the current numbers"
+            " before you approve it."
         )
     if digest is not None and digest != judgement.digest:
         raise NotApproved(

@@ -150,8 +150,8 @@ def judge_day(
     if resolved.rules != rules.digest(organization):
         raise NotResolved(
             f"{lake.organization}: {resolved.day} was resolved under other rules than the organization file"
-            f" has now. Start the job {lake.organization}__resolve for {resolved.day}: it applies them, and"
-            " judges what they change."
+            f" has now. Start the job {lake.organization}__resolve for {resolved.day}: it applies the new"
+            " rules, and the guards evaluate what they change."
         )
     seen, last = _seen(lake, resolved.day), published(lake)
     stored = seen.content
@@ -292,7 +292,8 @@ def _circumstances(
     before = place.replaces.manifest(lake) if place.replaces else None
     then = before.sources if before else {}
     now = resolved.sources
-    names = dict.fromkeys([*organization.directories, *then, *now])
+    directories = organization.directories
+    names = dict.fromkeys([*directories, *then, *now])
     return GuardContext(
         day=resolved.day,
         since=place.replaces.day if place.replaces else None,
@@ -302,7 +303,8 @@ def _circumstances(
             name: GuardedSource(
                 before=then[name].as_of if name in then else None,
                 now=now[name].as_of if name in now else None,
-                configured=name in organization.directories,
+                configured=name in directories,
+                kind=directories[name].kind if name in directories else None,
             )
             for name in names
         },

@@ -70,7 +70,7 @@ class Held(UserError):
 
 def _stays(judgement: Judgement) -> str:
     if judgement.incomparable:
-        return "What is published, if anything, stays as it is."
+        return "What is published, if anything, stays published."
     if judgement.replaces is None:
         return "Nothing is published yet."
     stays = describe(judgement.replaces, judgement.day)
@@ -79,14 +79,15 @@ def _stays(judgement: Judgement) -> str:
 
 def approval_instructions(organization: str, judgement: Judgement) -> str:
     """How a person approves a day that is held back."""
+    job = (
+        f"the job {organization}__approve for {judgement.day} with the configuration that `approve_with`"
+        " of resolved_directory shows"
+    )
     if judgement.replaces is not None and judgement.replaces.day > judgement.day:
-        return (
-            f"start the job {organization}__approve for {judgement.day} with `even_if_older: true`, `by`, and"
-            " the numbers that `approve_with` of resolved_directory shows."
-        )
+        return f"{job}."
     return (
         f"`opensense-okta approve {organization} --date {judgement.day} --by YOUR_NAME`, which shows"
-        " examples first."
+        f" examples first; or, in Dagster's UI, {job}."
     )
 
 

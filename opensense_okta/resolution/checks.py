@@ -79,7 +79,7 @@ RESOLUTION_CHECKS: tuple[Check, ...] = (
         question="Does each active person have an e-mail address of their own?",
         predicate=lambda n: n["emails_shared"] == 0,
         message="Of {people_active:,} active people, {emails_shared:,} share their e-mail address with"
-        " another one.",
+        " another person.",
         failure_hint="Signatures are found by e-mail address, so some people get another person's signature."
         " Correct the address in the directory, or list the accounts in `always_same` if they are one"
         " person's.",
@@ -114,7 +114,7 @@ RESOLUTION_CHECKS: tuple[Check, ...] = (
         "value_conflicts_low",
         "conflicts",
         blocks_publishing=False,
-        question="Do the directories agree on most people?",
+        question="Do the directories have the same values for most people?",
         predicate=lambda n: n["people_differing"] <= MAX_DIFFERENT * n["people_linked"],
         message="Of {people_linked:,} people linked across directories, {people_differing:,} have values"
         " that differ between them.",

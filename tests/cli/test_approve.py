@@ -223,7 +223,7 @@ def test_wrong_or_missing_numbers_approve_nothing(held: Desk, given: str) -> Non
     ended = held.approve("--yes", *options)
     assert ended.status == 3
     assert named in ended.err
-    assert "the numbers that hold it are removed 2, removed_memberships 2" in ended.err
+    assert "the numbers that hold it back are removed 2, removed_memberships 2" in ended.err
     assert (
         "opensense-okta approve acme --date 2026-11-23 --by Eve --yes --removed 2 --removed-memberships 2"
     ) in ended.err

@@ -359,10 +359,10 @@ def test_one_directory_that_fails_does_not_keep_the_others_from_being_resolved(
     )
     users = len(desk.okta.org.truth().users)
     assert ended.line("Resolved").startswith(f"Resolved {users} people")
-    # A directory that is in the rules and was never read is for a person to look at.
+    # A directory that is in the organization file and was never read is for a person to look at.
     assert (
         "acme: 2026-11-23 is held back. Nothing is published yet.\n"
-        "  hr is in the rules, and has never been read." in ended.out
+        "  hr is in the organization file, and has never been read." in ended.out
     )
     assert ended.line("Published") == "Published nothing yet"
 

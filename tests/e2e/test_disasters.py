@@ -305,11 +305,11 @@ ACTIVE_IN = "select count(*) from accounts where active and directory = "
 CHANGED_THERE = (
     "the field was changed for everybody in the directory, or another field is read now."
 )
+COLUMN_CHANGED = "the column was changed for everybody in the file, or another column is read now."
 EMPTIED_THERE = "the field was emptied or renamed in the directory, or may no longer be read."
-LEFT = (
-    "people really left, or only a part of them was listed, as in a file that is half there, or to an"
-    " administrator with a restricted role."
-)
+COLUMN_EMPTIED = "the column was emptied in the file, or renamed."
+LEFT = "people really left, or only a part of them was listed, as to an administrator with a restricted role."
+FILE_IS_SHORT = "people really left, or the file has only a part of them."
 BAD = {
     "Okta shows a third to a restricted administrator": Bad(
         okta_says("restricted-admin"),
@@ -326,11 +326,11 @@ BAD = {
                 None,
                 "division",
             ): "45 of 75 active accounts of okta (60.0 %) are gone (45) or"
-            " inactive (0): what only they had is gone with them.",
+            " inactive (0): what only these accounts had is gone, too.",
         },
         f"{ACTIVE_IN}'okta'",
         30,
-        says="Groups named Everyone, built in: 0. Who does not see it has a restricted administrator role.",
+        says="Built-in groups named Everyone: 0. An administrator who cannot see it has a restricted role.",
         again={"unproven": 1},
         goes_on=True,
     ),
@@ -353,7 +353,7 @@ BAD = {
     "half of HR's file arrives": Bad(
         hr_sends(lambda rows: rows[: len(rows) // 2]),
         {"removed": 35},
-        {("removed", "hr", None): LEFT},
+        {("removed", "hr", None): FILE_IS_SHORT},
         f"{ACTIVE_IN}'hr'",
         36,
         says="35 of 71 active accounts of hr (49.3 %) are gone (35) or inactive (0)",
@@ -369,9 +369,9 @@ BAD = {
                 "title",
             ): "title: 67 of 67 values of active accounts of hr (100.0 %) became"
             " other values: the cause is there.",
-            ("rewritten", "hr", "title"): CHANGED_THERE,
-            ("rewritten", "hr", "email"): CHANGED_THERE,
-            ("blanked", "hr", "manager"): EMPTIED_THERE,
+            ("rewritten", "hr", "title"): COLUMN_CHANGED,
+            ("rewritten", "hr", "email"): COLUMN_CHANGED,
+            ("blanked", "hr", "manager"): COLUMN_EMPTIED,
         },
         "select count(distinct title) from accounts where directory = 'hr'",
         10,
@@ -380,7 +380,7 @@ BAD = {
     "HR blanks every title": Bad(
         each_row(lambda row: [*row[:4], "", *row[5:]]),
         {"blanked": 67},
-        {("blanked", "hr", "title"): EMPTIED_THERE},
+        {("blanked", "hr", "title"): COLUMN_EMPTIED},
         "select count(title) from accounts where directory = 'hr'",
         0,
         says="title: 67 of 67 values of active accounts of hr (100.0 %) became blank: all of them.",
@@ -411,7 +411,7 @@ BAD = {
                 "email",
             ): "email: 75 of 75 values of active accounts of okta (100.0 %) became"
             " other values: the cause is there.",
-            ("rewritten", "hr", "email"): CHANGED_THERE,
+            ("rewritten", "hr", "email"): COLUMN_CHANGED,
             ("rewritten", "okta", "user_name"): CHANGED_THERE,
         },
         "select count(*) from people where active and email like '%@apex.%'",
@@ -423,12 +423,12 @@ BAD = {
         the_rules_lose("hr"),
         {"removed": 71, "missing": 1},
         {
-            ("removed", "hr", None): "the rules no longer have hr.",
+            ("removed", "hr", None): "the organization file no longer has hr.",
             (
                 "directory_missing",
                 "hr",
                 None,
-            ): "hr is in the published directory, and the rules have it no longer.",
+            ): "hr is in the published directory, and no longer in the organization file.",
         },
         f"{ACTIVE_IN}'hr'",
         0,
@@ -444,7 +444,7 @@ BAD = {
                 ("blanked", None, "division"),
                 ("rewritten", None, "user_type"),
             ),
-            "the rules no longer have okta.",
+            "the organization file no longer has okta.",
         ),
         f"{ACTIVE_IN}'okta'",
         0,

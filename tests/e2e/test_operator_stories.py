@@ -348,7 +348,10 @@ def test_a_day_is_held_back(site: Site, held_day: Held) -> None:
     (gone,) = re.findall(
         r"hr: (\d+) of \d+ active accounts of hr \(\d+\.\d %\) are gone", check.text
     )
-    assert "To approve it in Dagster: the job acme__approve, with `approve_with`" in check.text
+    assert (
+        f"in Dagster's UI, the job acme__approve for {TODAY} with the configuration that `approve_with` of"
+        " resolved_directory shows."
+    ) in check.text
     assert f"Published is the directory of {FIRST}, with the data of okta of {FIRST}" in check.text
     (event,) = (
         event
@@ -370,7 +373,7 @@ def test_a_held_day_is_approved(site: Site, approved_day: Approved) -> None:
     numbers = dict(re.findall(r"(\w+): (\d+)", to_paste(site)))
     (words,) = refused.texts("STEP_FAILURE")
     right = ", ".join(f"{name} {number}" for name, number in numbers.items())
-    assert f"the numbers that hold it are {right}, and given were removed 1" in words
+    assert f"the numbers that hold it back are {right}, and given were removed 1" in words
 
     assert shown.run_page(site.ui, approved_day.run_id).status == "SUCCESS"
     (event,) = (

@@ -83,6 +83,17 @@ def observed(run: Run) -> dict[str, object]:
     return {name: value.value for name, value in found.metadata.items()}
 
 
+def failed(run: Run) -> dict[str, object]:
+    """What is shown beside the message of the step that failed."""
+    (shown,) = (
+        event.step_failure_data.user_failure_data
+        for entry in run.events
+        if (event := entry.dagster_event) and event.is_step_failure
+    )
+    assert shown
+    return {name: value.value for name, value in shown.metadata.items()}
+
+
 def numbers_in(shown: Mapping[str, object]) -> dict[str, int]:
     """The numbers of the configuration that approves the day, as it is shown."""
     block = re.fullmatch(r"```yaml\n(.*)\n```", str(shown["approve_with"]), re.DOTALL)
@@ -127,10 +138,13 @@ def test_published_since_does_not_move_when_the_same_day_is_published_again(held
 REFUSED: dict[str, tuple[dict[str, object], str]] = {
     "another number": (
         {"by": "Eve", "removed": 1, "removed_memberships": 2},
-        "the numbers that hold it are removed 2, removed_memberships 2, and given were removed 1",
+        "the numbers that hold it back are removed 2, removed_memberships 2, and given were removed 1",
     ),
     "no numbers": ({"by": "Eve"}, "and given were none"),
-    "nobody": ({"by": " ", "removed": 2, "removed_memberships": 2}, "Nobody is named who approves"),
+    "nobody": (
+        {"by": " ", "removed": 2, "removed_memberships": 2},
+        "`by` is empty: it names who approves the day",
+    ),
     "something else has been seen": (
         {"by": "Eve", "removed": 2, "removed_memberships": 2, "digest": "of another day"},
         "have changed since its verdicts were shown",
@@ -152,12 +166,19 @@ def test_a_button_pressed_without_filling_anything_in_approves_nothing(held: Com
     prefilled = held.definitions.resolve_job_def("acme__approve").partitioned_config
     assert prefilled
     run = held.run("approve", config=prefilled.get_run_config_for_partition_key(str(DAY)))
-    assert "Nobody is named who approves" in run.words()
+    assert "`by` is empty: it names who approves the day. Nothing was published." in run.words()
+    assert (
+        "the configuration that `approve_with` of resolved_directory shows for 2026-11-23"
+        in run.words()
+    )
+    assert numbers_in(failed(run)) == {"removed": 2, "removed_memberships": 2}
     assert people(held) == 4
 
 
 def test_a_refusal_shows_the_numbers_that_it_takes(held: Company) -> None:
-    shown = observed(approve(held, by="Eve"))
+    run = approve(held, by="Eve")
+    shown = observed(run)
+    assert failed(run)["approve_with"] == shown["approve_with"]
     assert numbers_in(shown) == {"removed": 2, "removed_memberships": 2}
     assert shown["published_day"] == str(YESTERDAY)
     assert shown["held_day"] == str(DAY)
@@ -189,7 +210,7 @@ def test_an_older_day_takes_the_newer_ones_place_for_whoever_has_seen_what_that_
     assert approve(held, older, by="Eve").succeeded  # as nothing was asked for
     assert people(held) == 4
     refused = approve(held, older, by="Eve", even_if_older=True)
-    assert "the numbers that hold it are removed 2, removed_memberships 2" in refused.words()
+    assert "the numbers that hold it back are removed 2, removed_memberships 2" in refused.words()
     seen = {"removed": 2, "removed_memberships": 2}
     assert approve(held, older, by="Eve", even_if_older=True, **seen).succeeded
     assert people(held) == 2

@@ -454,8 +454,8 @@ def test_a_day_that_is_held_says_why_and_what_approving_it_takes_and_what_is_pub
     assert run.failure == names.HELD
     shown = {name: str(value.value) for name, value in failure.metadata.items()}
     assert shown["cause"].startswith(
-        "acme: 2026-11-23 is held back.\nokta: everyone_group_listed: Groups named Everyone, built in: 0."
-        " Who does not see it has a restricted administrator role. 1 of 1 active people (100.0 %) are"
+        "acme: 2026-11-23 is held back.\nokta: everyone_group_listed: Built-in groups named Everyone: 0."
+        " An administrator who cannot see it has a restricted role. 1 of 1 active people (100.0 %) are"
         " gone (1) or inactive (0): all of them."
     )
     assert (
@@ -465,7 +465,9 @@ def test_a_day_that_is_held_says_why_and_what_approving_it_takes_and_what_is_pub
     assert shown["remedy"] == (
         "If this is a mistake, correct it in the directory or in the organization file and start the sync"
         " again: `opensense-okta sync acme`. If it is intended, approve this one day: `opensense-okta"
-        " approve acme --date 2026-11-23 --by YOUR_NAME`, which shows examples first."
+        " approve acme --date 2026-11-23 --by YOUR_NAME`, which shows examples first; or, in"
+        " Dagster's UI, the job acme__approve for 2026-11-23 with the configuration that `approve_with` of"
+        " resolved_directory shows."
     )
     failed = [(check.check_name, check.severity) for check in run.checks() if not check.passed]
     for check in ("everyone_group_listed", "removed", "removed_memberships"):
@@ -482,7 +484,7 @@ def test_a_day_that_is_held_says_why_and_what_approving_it_takes_and_what_is_pub
         "Next: Dagster's daemon does not run, so no sync starts by itself; to start one:"
         " opensense-okta sync acme."
     )
-    assert "the job acme__approve, with `approve_with` as configuration" in (
+    assert "the job acme__approve for 2026-11-23 with the configuration that `approve_with`" in (
         state.description or ""
     )
     assert state.metadata["approve_with"] == failure.metadata["approve_with"]

@@ -95,7 +95,7 @@ def test_what_was_seen_is_what_is_so() -> None:
 
 @pytest.mark.parametrize("given", [{}, {"removed": 411}, {"removed": 412, "blanked": 1}])
 def test_other_numbers_are_refused_with_those_that_are_so(given: dict[str, int]) -> None:
-    with pytest.raises(NumbersMissing, match="the numbers that hold it are removed 412"):
+    with pytest.raises(NumbersMissing, match="the numbers that hold it back are removed 412"):
         verify_numbers(judgement(tripped("removed", 412)), given, None)
 
 

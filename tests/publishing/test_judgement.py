@@ -191,7 +191,7 @@ def test_what_other_rules_made_of_a_day_is_not_published_whoever_approved_it(
         publish(now, acme, DAY)
     assert str(refused.value) == (
         "acme: 2026-11-23 was resolved under other rules than the organization file has now. Start the job"
-        " acme__resolve for 2026-11-23: it applies them, and judges what they change."
+        " acme__resolve for 2026-11-23: it applies the new rules, and the guards evaluate what they change."
     )
     resolve(now, DAY, acme)
     hold(acme, organization=now)
@@ -279,5 +279,5 @@ def test_people_who_become_one_with_others_in_numbers_hold_a_day(lake: Lake) -> 
     publish(two, lake, DAY)
     held = hold(lake, TOMORROW, two)
     assert [verdict.name for verdict in held.judgement.tripped] == ["correlation"]
-    assert "20 of 40 active people (50.0 %) became one with another" in held.message
+    assert "20 of 40 active people (50.0 %) were merged with another person" in held.message
     assert numbers(held.judgement) == {"correlation": 20}

@@ -199,7 +199,7 @@ def test_a_day_with_nothing_to_compare_with_is_held_until_a_person_has_seen_its_
     message = held.value.message
     assert f"There is nothing to compare with: {TRACES[kept]}" in message
     assert f"The day has {FEW} active of {FEW} people, 1 groups and 0 memberships." in message
-    with pytest.raises(NumbersMissing, match=f"the numbers that hold it are uncompared {FEW}"):
+    with pytest.raises(NumbersMissing, match=f"the numbers that hold it back are uncompared {FEW}"):
         approve_day(ACME, lake, TOMORROW, by="Ada", numbers_seen={})
     approve_day(ACME, lake, TOMORROW, by="Ada", numbers_seen={"uncompared": FEW})
     published_now = publish(ACME, lake, TOMORROW)

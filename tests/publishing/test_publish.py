@@ -491,18 +491,18 @@ HOLDING = [
     ),
     Unproven(
         "everyone_group_listed",
-        "Groups named Everyone, built in: 0. Who does not see it has a restricted administrator"
+        "Built-in groups named Everyone: 0. An administrator who cannot see it has a restricted"
         " role.",
         {"everyone": 0},
     ),
     Unproven(
         "ids_unique",
-        "1 ids came twice on one page. A page that repeats an id is broken.",
+        "1 ids came twice on one page. The answer of the directory is wrong. Sync again.",
         {"users_doubled": 1},
     ),
     Unproven(
         "ids_unique",
-        "2 ids came twice on one page. A page that repeats an id is broken.",
+        "2 ids came twice on one page. The answer of the directory is wrong. Sync again.",
         {"groups_doubled": 2},
     ),
     Unproven(
@@ -562,7 +562,8 @@ def test_an_unproven_snapshot_is_not_published(
         f" published.\nokta: {unproven.check}: {says}\nWhat to do: If this is a mistake, correct it in"
         " the directory or in the organization file and start the sync again: `opensense-okta sync acme`."
         " If it is intended, approve this one day: `opensense-okta approve acme --date 2026-11-23 --by"
-        " YOUR_NAME`, which shows examples first."
+        " YOUR_NAME`, which shows examples first; or, in Dagster's UI, the job acme__approve for 2026-11-23"
+        " with the configuration that `approve_with` of resolved_directory shows."
     )
     (found,) = held.value.judgement.unproven
     assert (found.directory, found.name) == ("okta", unproven.check)
@@ -578,9 +579,9 @@ def test_all_that_holds_is_said_at_once(lake: Lake) -> None:
         publish(ACME, lake, DAY)
     assert str(held.value).startswith(
         "acme: 2026-11-23 is held back. Nothing is published yet.\nokta: listing_not_empty: 0 users were"
-        " listed. A directory always has users: the credentials lack a role. everyone_group_listed: Groups"
-        " named Everyone, built in: 0. Who does not see it has a restricted administrator role.\nWhat to"
-        " do:"
+        " listed. A directory always has users: the credentials lack a role. everyone_group_listed:"
+        " Built-in groups named Everyone: 0. An administrator who cannot see it has a restricted role.\n"
+        "What to do:"
     )
     assert not lake.database.exists()
     assert published(lake) is None

@@ -15,7 +15,7 @@ ROW_CHECKS: tuple[Check, ...] = (
         predicate=lambda n: n["rows_id_only"] == 0,
         message="{rows_id_only:,} rows have nothing but an id and were set aside. The first (0: none):"
         " file {rows_id_only_file:,}, line {rows_id_only_line}.",
-        failure_hint="Such a row is a total or a remark, not a person. Leave it out of the export.",
+        failure_hint="Such a row is a total or a remark, and no person. Leave it out of the export.",
     ),
     Check(
         "cells_without_errors",
@@ -46,7 +46,7 @@ CHECKS: tuple[Check, ...] = (
         "files_whole",
         "raw_users",
         blocks_publishing=True,
-        question="Do the files end as those before did, or are there no fewer users?",
+        question="Do the files end with a line break as before, or have as many users as before?",
         predicate=lambda n: (
             n["files_unended"] <= n.get("files_unended_before", n["files_unended"])
             or n["users"] >= n["users_before"]
@@ -73,8 +73,8 @@ CHECKS: tuple[Check, ...] = (
         predicate=lambda n: n["file_age_days"] <= n["stale_after_days"],
         message="The oldest file of users was written {file_age_days:,} days before it was read; it is stale"
         " after {stale_after_days:,}.",
-        failure_hint="The export has probably stopped: ask the people who make the file. `when_stale` says"
-        " what the old values are worth meanwhile.",
+        failure_hint="The export has probably stopped: ask the people who make the file. `when_stale` in the"
+        " organization file says how the old values are used.",
     ),
     *ROW_CHECKS,
     *(
@@ -82,7 +82,7 @@ CHECKS: tuple[Check, ...] = (
             "list_filled",
             table,
             blocks_publishing=True,
-            question="Is there still a row, if there was one in the last snapshot?",
+            question="Are there still rows, if there were some in the last snapshot?",
             predicate=lambda n, name=name: n[name] > 0 or n.get(f"{name}_before", 0) == 0,  # type: ignore[misc]  # bound now
             message=f"{{{name}:,}} {name} are in the files.",
             failure_hint="There were some in the last snapshot, so the export most likely failed: look at the"

@@ -1,7 +1,7 @@
 """What Dagster shows of materialized assets and of checks: numbers, and no personal data."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
@@ -15,6 +15,7 @@ from opensense_okta.orchestration import names
 from opensense_okta.publishing.approval import numbers
 from opensense_okta.publishing.exports.export import ExportResult
 from opensense_okta.publishing.guards.explanation import reasons
+from opensense_okta.publishing.guards.model import Verdict
 from opensense_okta.publishing.judgement import Judgement
 from opensense_okta.publishing.publish import (
     Held,
@@ -178,14 +179,8 @@ def published_result(
     older = {name: source.as_of for name, source in sources.items() if source.as_of < day}
     ages = ", ".join(f"{name} of {source.as_of}" for name, source in sources.items())
     held = why_not if isinstance(why_not, Held) else None
-    job = names.approve_job(lake.organization)
     lines = [
         str(why_not) if why_not else f"{day} is published.",
-        *(
-            [f"To approve it in Dagster: the job {job}, with `approve_with` as configuration."]
-            if held
-            else []
-        ),
         *([f"Published is the directory of {last.day}, with the data of {ages}."] if last else []),
         f"Next: {follows}.",
     ]
@@ -229,13 +224,24 @@ def advice_result(advice: Sequence[CheckResult], asset: dg.AssetKey) -> dg.Asset
     )
 
 
+def _findings(verdicts: Iterable[Verdict]) -> Iterator[str]:
+    """What a guard found that holds nothing back, with each set of limits once."""
+    named: list[Mapping[str, float]] = []
+    for verdict in verdicts:
+        if verdict.found and verdict.limits in named:
+            yield f"{verdict.found}."
+        else:
+            named.append(verdict.limits)
+            yield verdict.message
+
+
 def guard_result(judgement: Judgement, guard: str, asset: dg.AssetKey) -> dg.AssetCheckResult:
     """All verdicts of one guard as one check: an error if it holds publishing back."""
     verdicts = [verdict for verdict in judgement.verdicts if verdict.name == guard]
     failed = [verdict for verdict in verdicts if not verdict.passed]
     errors = [verdict for verdict in failed if verdict.outcome == "error"]
     shown = errors or failed or verdicts
-    lines = reasons([], verdicts) if errors else [verdict.message for verdict in shown]
+    lines = reasons([], verdicts) if errors else list(_findings(shown))
     if errors:
         instructions = approval_instructions(asset.path[0], judgement)
         lines.append(f"If this is intended, approve this day: {instructions}")

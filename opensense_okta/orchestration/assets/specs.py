@@ -80,9 +80,12 @@ REPORT: Final = "The published day on one page, without names, for the directory
 CONSUMER: Final = "Opensense and other programs that read the exported files."
 
 SOURCES: Final[Mapping[str, tuple[str, str]]] = {
-    "okta": ("organization", "The company's Okta organization, read by its API."),
-    "entra": ("tenant", "The company's Microsoft Entra tenant, read by Microsoft Graph."),
-    "csv": ("files", "Files that another system exports, such as HR's."),
+    "okta": ("organization", "The Okta organization that {directory} is read from, by Okta's API."),
+    "entra": ("tenant", "The Entra tenant that {directory} is read from, by Microsoft Graph."),
+    "csv": (
+        "files",
+        "The files that {directory} is read from: the export of another system, such as HR's.",
+    ),
 }
 """The external asset of each kind of directory: the last part of its key, and its description."""
 
@@ -123,7 +126,7 @@ def external_specs(organization: Organization) -> list[dg.AssetSpec]:
         sources.append(
             dg.AssetSpec(
                 source_key(organization, name),
-                description=description,
+                description=description.format(directory=name),
                 group_name=f"{organization.name}/{name}",
                 kinds={directory.kind},
                 owners=organization.owners,

@@ -17,6 +17,25 @@ UNKNOWN: Mapping[Guard, str] = {
     "correlation": "the values that accounts are matched by no longer agree between the directories.",
 }
 
+UNKNOWN_OF_KIND: Mapping[tuple[str, Guard], str] = {
+    **dict.fromkeys(
+        (("okta", "removed"), ("entra", "removed")),
+        "people really left, or only a part of them was listed, as to an administrator with a restricted"
+        " role.",
+    ),
+    ("csv", "removed"): "people really left, or the file has only a part of them.",
+    (
+        "csv",
+        "removed_memberships",
+    ): "a large group was deleted or emptied, or the file has only a part of its members.",
+    ("csv", "blanked"): "the column was emptied in the file, or renamed.",
+    (
+        "csv",
+        "rewritten",
+    ): "the column was changed for everybody in the file, or another column is read now.",
+}
+"""The same for one directory, by its kind."""
+
 
 @dataclass(frozen=True)
 class LikelyCause:
@@ -58,7 +77,9 @@ class CauseFinder:
             if evidence:
                 words = sentence.format(evidence.words, since=self.circumstances.since)
                 return LikelyCause(cause, words, evidence.directories)
-        return LikelyCause("unknown", UNKNOWN[guard])
+        source = self.circumstances.sources.get(loss.directory or "") if loss else None
+        kind = (source.kind or "") if source else ""
+        return LikelyCause("unknown", UNKNOWN_OF_KIND.get((kind, guard), UNKNOWN[guard]))
 
     def missing_directories(self, guard: Guard, loss: Measure | None) -> Evidence | None:
         """Directories that were not read, or that the rules no longer have, and that explain the loss."""
@@ -70,7 +91,7 @@ class CauseFinder:
         since = self.circumstances.since
         texts = [
             f"{unread} was published on {since}, and was not read" if unread else "",
-            f"the rules no longer have {removed}" if removed else "",
+            f"the organization file no longer has {removed}" if removed else "",
         ]
         return Evidence("; ".join(filter(None, texts)), tuple(gone)) if gone else None
 
@@ -187,12 +208,12 @@ CAUSES: tuple[tuple[Cause, Finder, str], ...] = (
     (
         "scope_changed",
         CauseFinder.changed_scopes,
-        "the scope or the address of {} was changed since {since}; who is outside of it is gone.",
+        "the scope or the address of {} was changed since {since}; people outside of it are gone.",
     ),
     (
         "rules_changed",
         CauseFinder.removed_attribute,
-        "the rules no longer have the attribute {}.",
+        "the organization file no longer has the attribute {}.",
     ),
     (
         "rules_changed",
@@ -202,15 +223,15 @@ CAUSES: tuple[tuple[Cause, Finder, str], ...] = (
     (
         "directory",
         CauseFinder.changed_match_keys,
-        "{} changed, see there; accounts may be matched by it.",
+        "{} changed, and accounts may be matched by it.",
     ),
     ("directory", CauseFinder.lost_members, "{}: the cause is there."),
     ("directory", CauseFinder.losses_of_directories, "{}: the cause is there."),
     (
         "directory",
         CauseFinder.one_directory,
-        "{}; the other directories lost next to nothing.",
+        "{}; the other directories lost almost nothing.",
     ),
-    ("directory", CauseFinder.lost_accounts, "{}: what only they had is gone with them."),
+    ("directory", CauseFinder.lost_accounts, "{}: what only these accounts had is gone, too."),
 )
 """Each possible cause with its evidence and its sentence; the first row that applies counts."""

@@ -16,7 +16,6 @@ from opensense_okta.config.text import plural
 from opensense_okta.publishing.guards.causes import CauseFinder, LikelyCause
 from opensense_okta.publishing.guards.measures import HALF_OF, Loss, Measure, measure
 from opensense_okta.publishing.guards.model import (
-    BY_ATTRIBUTE,
     COMPARING,
     GUARD_QUESTIONS,
     WARNING,
@@ -143,16 +142,17 @@ def _missing(circumstances: GuardContext) -> Iterator[Verdict]:
             continue
         words = f"The snapshot of {source.now} was used."
         if not source.configured:
-            words = f"{name} is in the published directory, and the rules have it no longer."
+            words = f"{name} is in the published directory, and no longer in the organization file."
         elif source.missing and source.before:
             words = (
                 f"{name} is in the published directory with its snapshot of {source.before}, and"
-                f" {circumstances.day} has no snapshot of it. Read it again, or take it out of the rules."
+                f" {circumstances.day} has no snapshot of it. Read it again, or take it out of the"
+                " organization file."
             )
         elif source.missing:
             words = (
-                f"{name} is in the rules, and has never been read. Find out why with"
-                " `opensense-okta doctor`, or take it out of the rules."
+                f"{name} is in the organization file, and has never been read. Find out why with"
+                " `opensense-okta doctor`, or take it out of the organization file."
             )
         yield Verdict(
             name="directory_missing",
@@ -165,7 +165,9 @@ def _missing(circumstances: GuardContext) -> Iterator[Verdict]:
 
 def _stale(circumstances: GuardContext) -> Iterator[Verdict]:
     limit = circumstances.stale_after_days
-    worth = {"lowest": " Its values count last."}.get(circumstances.when_stale, "")
+    worth = {"lowest": " Values of other directories are used before its own."}.get(
+        circumstances.when_stale, ""
+    )
     for name, source in circumstances.sources.items():
         if source.now is None:
             continue
@@ -207,7 +209,8 @@ def _held(loss: Measure, case: CauseFinder) -> Verdict:
         loss,
         attribute=loss.attribute,
         cause=cause,
-        message=f"{loss.found}: {loss.exceeds}. {loss.held_beyond} Likely cause: {cause.words}",
+        found=loss.found,
+        message=f"{loss.found}: {loss.exceeds}. Likely cause: {cause.words}",
     )
 
 
@@ -215,13 +218,14 @@ def _passed(guard: Guard, directory: str | None, losses: list[Measure]) -> Verdi
     most = max(losses, key=lambda loss: (loss.percent, loss.count), default=None)
     if most is None:
         return Verdict(name=guard, directory=directory, message="There was nothing to lose.")
-    beginning = "The most is " if guard in BY_ATTRIBUTE else ""
-    return _verdict(most, message=f"{beginning}{most.found}. {most.held_beyond}")
+    found = f"{most.within[0].upper()}{most.within[1:]}" if not most.count else most.within
+    return _verdict(most, found=found, message=f"{found}. {most.held_beyond}")
 
 
 def _verdict(
     loss: Measure,
     *,
+    found: str,
     message: str,
     attribute: str | None = None,
     cause: LikelyCause | None = None,
@@ -237,7 +241,7 @@ def _verdict(
         percent=round(loss.percent, 2),
         limits=loss.limits,
         message=message,
-        found=loss.found,
+        found=found,
         exceeds=loss.exceeds,
         **_explained(cause),
     )
@@ -284,10 +288,13 @@ class _Links:
         return max(self.linked_before - self.linked_after, 0)
 
     @property
-    def fell(self) -> bool:
-        """Whether far fewer people have several accounts than before."""
+    def exceeds(self) -> str:
+        """The limit that the decrease exceeds, in words; empty if it exceeds none."""
         half = self.linked_before >= HALF_OF and 2 * self.fewer >= self.linked_before
-        return self.before - self.after > POINTS and (self.fewer > LINKED or half)
+        if self.before - self.after <= POINTS or not (self.fewer > LINKED or half):
+            return ""
+        many = f"more than {LINKED} fewer" if self.fewer > LINKED else "half of them or more"
+        return f"{many}, and more than {POINTS} percentage points"
 
     @property
     def merged_percent(self) -> float:
@@ -296,7 +303,7 @@ class _Links:
 
 def _correlation(links: _Links, limit: RemovedGuard, case: CauseFinder) -> Iterator[Verdict]:
     if links.directories < 2:
-        yield Verdict(name="correlation", message="One directory alone has nobody to match.")
+        yield Verdict(name="correlation", message="With one directory there is nobody to match.")
         return
     yield _linked(links, case)
     # A merged person is not removed, but gets the signature of the other person.
@@ -305,21 +312,27 @@ def _correlation(links: _Links, limit: RemovedGuard, case: CauseFinder) -> Itera
 
 
 def _linked(links: _Links, case: CauseFinder) -> Verdict:
-    cause = case.cause("correlation", None) if links.fell else None
+    cause = case.cause("correlation", None) if links.exceeds else None
     found = (
         f"{links.linked_after:,} of {links.people_after:,} active people ({links.after:.1f} %) have several"
         f" accounts; {links.linked_before:,} of {links.people_before:,} ({links.before:.1f} %) had"
     )
-    says = f"{found}. The limits are {LINKED} people together with {POINTS} points of 100."
+    limits = (
+        f"Held back when more than {LINKED} people fewer have several accounts, and their share is lower by"
+        f" more than {POINTS} percentage points."
+    )
     return Verdict(
         name="correlation",
-        passed=not links.fell,
+        passed=not links.exceeds,
         count=links.fewer,
         of=links.linked_before,
         percent=round(max(links.before - links.after, 0), 2),
         limits={"count": LINKED, "points": POINTS},
-        message=f"{says} Likely cause: {cause.words}" if cause else says,
+        message=f"{found}: {links.exceeds}. Likely cause: {cause.words}"
+        if cause
+        else f"{found}. {limits}",
         found=found,
+        exceeds=links.exceeds if cause else "",
         **_explained(cause),
     )
 
@@ -327,11 +340,11 @@ def _linked(links: _Links, case: CauseFinder) -> Verdict:
 def _merged(links: _Links, limit: RemovedGuard, case: CauseFinder) -> Verdict:
     cause = case.cause("correlation", None)
     if cause.kind == "unknown":
-        words = "accounts of a directory have other people's values in what they are matched by."
+        words = "accounts of a directory have other people's values in their match keys."
         cause = LikelyCause("unknown", words)
     found = (
         f"{links.merged:,} of {links.people_before:,} active people ({links.merged_percent:.1f} %)"
-        " became one with another"
+        " were merged with another person"
     )
     exceeds = f"more than {limit.count:,} and more than {limit.percent:g} %"
     return Verdict(

@@ -90,9 +90,28 @@ class Measure(Loss):
 
     @property
     def held_beyond(self) -> str:
-        """The limits in words."""
-        most = f", and {self.limits['max']:,}" if "max" in self.limits else ""
-        return f"The limits are {self.limit.count:,} together with {self.limit.percent:g} %{most}."
+        """The limits in words, as a sentence."""
+        units = "accounts" if self.directory else "people"
+        what, happens = {
+            "removed": (units, "are gone or inactive"),
+            "removed_memberships": ("memberships", "are gone"),
+            "blanked": ("values", "of one attribute become blank"),
+            "rewritten": ("values", "of one attribute become other values"),
+        }[self.guard]
+        both = f"more than {self.limit.count:,} {what} and more than {self.limit.percent:g} %"
+        most = f", or more than {self.limits['max']:,} {what}," if "max" in self.limits else ""
+        return f"Held back when {both}{most} {happens}."
+
+    @property
+    def within(self) -> str:
+        """The loss of a guard that passed, as the beginning of a sentence."""
+        if self.guard not in BY_ATTRIBUTE:
+            return self.found
+        if self.count:
+            return f"{self.found}, the largest share of all attributes"
+        whose = f"active accounts of {self.directory}" if self.directory else "active people"
+        change = "became blank" if self.guard == "blanked" else "became another value"
+        return f"no value of {whose} {change}"
 
 
 def measure(loss: Loss, guards: Guards) -> Measure:

@@ -35,13 +35,13 @@ WARNING: tuple[Guard, ...] = ("directory_stale",)
 
 GUARD_QUESTIONS: Mapping[Guard, str] = {
     "comparison_missing": "Is it known what is published, so that the day can be compared with it?",
-    "directory_missing": "Did every directory contribute a snapshot?",
-    "directory_stale": "Is every directory's data young enough?",
+    "directory_missing": "Is there a snapshot of every directory?",
+    "directory_stale": "Is the data of every directory at most `stale_after_days` old?",
     "removed": "Are nearly all active people of the published directory still there and active?",
     "removed_memberships": "Are nearly all memberships of the published directory still there?",
-    "blanked": "Do nearly all filled values still have a value?",
-    "rewritten": "Are most values of each attribute as they were?",
-    "correlation": "Are about as many people known to several directories, and few of them one now?",
+    "blanked": "Are nearly all values of each attribute that were filled still filled?",
+    "rewritten": "Are most values of each attribute the same as before?",
+    "correlation": "Do about as many people as before have several accounts, and were few people merged?",
 }
 """The question that each guard answers, as text for people."""
 
@@ -96,11 +96,13 @@ class Source:
         before: for the published directory.
         now: for the day that is evaluated.
         configured: whether the organization file still has the directory.
+        kind: of the directory, such as `csv`; None: the file no longer has it.
     """
 
     before: date | None
     now: date | None
     configured: bool = True
+    kind: str | None = None
 
     @property
     def missing(self) -> bool:

@@ -312,8 +312,9 @@ def test_fewer_users_than_before_are_told(acme: Company) -> None:
     for user in acme.org.user_ids[3:10]:
         acme.org.remove_user(user)
     assert warnings(acme.take(LATER)) == {
-        "size_stable": f"{before - 12} users were listed, {before - 5} in the snapshot before. A"
-        " restricted administrator role shows only a part; a loss is held by the guards."
+        "size_stable": f"{before - 12} users were listed, {before - 5} in the snapshot before. Only"
+        " a part of the directory may have been listed. The guards hold the day back if the loss exceeds"
+        " their limits."
     }
 
 
@@ -323,8 +324,8 @@ def test_a_changed_scope_is_named(acme: Company) -> None:
     decrease = acme.take(TOMORROW, scope={"groups": [name]})
     assert decrease.rows["raw_users"] < 0.9 * len(everybody.users)
     assert warnings(decrease)["scope_stable"] == (
-        "Changes of scope or endpoint since the snapshot before (2026-11-23): 1. People may disappear"
-        " because of it."
+        "Changes of scope or endpoint since the snapshot before (2026-11-23): 1. People outside of the"
+        " new scope are gone."
     )
     assert "size_stable" in warnings(decrease)
     assert decrease.mode == "full"

@@ -139,8 +139,8 @@ def test_what_a_missing_directory_takes_with_it_is_in_its_line(
     )
     assert line == (
         "entra is in the published directory with its snapshot of 2026-11-22, and 2026-11-23 has no"
-        " snapshot of it. Read it again, or take it out of the rules. 40 of 90 active people (44.4 %) are"
-        " gone (40) or inactive (0): more than 10 and more than 5 %."
+        " snapshot of it. Read it again, or take it out of the organization file. 40 of 90 active people"
+        " (44.4 %) are gone (40) or inactive (0): more than 10 and more than 5 %."
     )
 
 

@@ -430,8 +430,8 @@ def test_a_guard_that_passes_names_the_attribute_that_lost_most(
         day(staff(3), staff(197, start=3, title="Clerk")),
     )
     assert found["blanked", None, None].message == (
-        "The most is title: 3 of 200 values of active people (1.5 %) became blank. The limits are 10"
-        " together with 10 %."
+        "title: 3 of 200 values of active people (1.5 %) became blank, the largest share of all"
+        " attributes. Held back when more than 10 values and more than 10 % of one attribute become blank."
     )
 
 
@@ -483,18 +483,18 @@ PLACES = {
         Source(SINCE, None),
         False,
         "okta is in the published directory with its snapshot of 2026-11-22, and 2026-11-23 has no"
-        " snapshot of it. Read it again, or take it out of the rules.",
+        " snapshot of it. Read it again, or take it out of the organization file.",
     ),
     "taken out of the rules": ComparisonTargets(
         Source(SINCE, None, configured=False),
         False,
-        "okta is in the published directory, and the rules have it no longer.",
+        "okta is in the published directory, and no longer in the organization file.",
     ),
     "never read": ComparisonTargets(
         Source(None, None),
         False,
-        "okta is in the rules, and has never been read. Find out why with `opensense-okta doctor`, or"
-        " take it out of the rules.",
+        "okta is in the organization file, and has never been read. Find out why with `opensense-okta"
+        " doctor`, or take it out of the organization file.",
     ),
 }
 
@@ -635,14 +635,14 @@ WHY = {
     "the vanished directory itself": Why(
         ("removed", "entra", None),
         "directory_missing",
-        "the rules no longer have entra.",
+        "the organization file no longer has entra.",
         *NO_ENTRA,
         ENTRA_DROPPED,
     ),
     "the scope": Why(
         REMOVED,
         "scope_changed",
-        "the scope or the address of okta was changed since 2026-11-22; who is outside of it is gone.",
+        "the scope or the address of okta was changed since 2026-11-22; people outside of it are gone.",
         *HALF_OF_OKTA,
         replace(TODAY, scope_changed=("okta",), rules_changed=True),
     ),
@@ -656,7 +656,7 @@ WHY = {
     "the scope of the directory that lost, of two": Why(
         REMOVED,
         "scope_changed",
-        "the scope or the address of entra was changed since 2026-11-22; who is outside of it is gone.",
+        "the scope or the address of entra was changed since 2026-11-22; people outside of it are gone.",
         *HALF_OF_ENTRA,
         replace(BOTH, scope_changed=("okta", "entra")),
     ),
@@ -725,7 +725,7 @@ WHY = {
     "an attribute that the rules no longer have": Why(
         ("blanked", None, "desk"),
         "rules_changed",
-        "the rules no longer have the attribute desk.",
+        "the organization file no longer has the attribute desk.",
         day(staff(50, desk="1")),
         day(staff(50)),
     ),
@@ -773,7 +773,7 @@ WHY = {
     "the values that accounts are matched by": Why(
         ("correlation", None, None),
         "directory",
-        "entra's email, okta's email changed, see there; accounts may be matched by it.",
+        "entra's email, okta's email changed, and accounts may be matched by it.",
         day(pair(50)),
         day(
             staff(50, email="x{}@acme.com"),
@@ -800,6 +800,66 @@ def test_the_likely_cause_is_named(connection: duckdb.DuckDBPyConnection, name: 
     assert f"Likely cause: {why.says}" in verdict.message
 
 
+LEFT_API = (
+    "people really left, or only a part of them was listed, as to an administrator with a restricted"
+    " role."
+)
+LEFT_FILE = "people really left, or the file has only a part of them."
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"), [("okta", LEFT_API), ("entra", LEFT_API), ("csv", LEFT_FILE)]
+)
+def test_the_unknown_cause_of_a_loss_fits_the_kind_of_directory(
+    connection: duckdb.DuckDBPyConnection, kind: str, says: str
+) -> None:
+    context = replace(TODAY, sources={"okta": replace(READ, kind=kind)})
+    verdict = judged(connection, day(staff(100)), day(staff(50)), context)["removed", "okta", None]
+    assert verdict.message.endswith(f"Likely cause: {says}")
+
+
+@pytest.mark.parametrize(
+    ("guard", "says"),
+    [
+        (
+            "removed",
+            (
+                "0 of 20 active people (0.0 %) are gone (0) or inactive (0). Held back when more than 10"
+                " people and more than 5 %, or more than 500 people, are gone or inactive."
+            ),
+        ),
+        (
+            "removed_memberships",
+            (
+                "0 of 20 memberships (0.0 %) are gone. Held back when more than 10 memberships and more than"
+                " 5 % are gone."
+            ),
+        ),
+        (
+            "rewritten",
+            (
+                "No value of active people became another value. Held back when more than 10 values and more"
+                " than 30 % of one attribute become other values."
+            ),
+        ),
+        (
+            "correlation",
+            (
+                "20 of 20 active people (100.0 %) have several accounts; 20 of 20 (100.0 %) had. Held"
+                " back when more than 10 people fewer have several accounts, and their share is lower by"
+                " more than 20 percentage points."
+            ),
+        ),
+    ],
+)
+def test_a_guard_that_passes_says_when_a_day_is_held_back(
+    connection: duckdb.DuckDBPyConnection, guard: str, says: str
+) -> None:
+    people = pair(20)
+    same = day(people, groups={"okta/g": "Staff"}, memberships=members(people, "okta/g"))
+    assert judged(connection, same, same, BOTH)[guard, None, None].message == says
+
+
 def test_the_directory_that_lost_most_is_named_though_it_is_within_its_own_limits(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
@@ -810,8 +870,8 @@ def test_the_directory_that_lost_most_is_named_though_it_is_within_its_own_limit
     assert verdict.cause == "directory"
     assert verdict.message == (
         "13 of 400 active people (3.2 %) are gone (13) or inactive (0): more than 10 and more than 2 %."
-        " The limits are 10 together with 2 %, and 500. Likely cause: 12 of 200 active accounts of okta"
-        " (6.0 %) are gone (12) or inactive (0); the other directories lost next to nothing."
+        " Likely cause: 12 of 200 active accounts of okta"
+        " (6.0 %) are gone (12) or inactive (0); the other directories lost almost nothing."
     )
 
 
