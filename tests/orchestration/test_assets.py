@@ -495,7 +495,9 @@ def test_a_day_that_is_held_says_why_and_what_approving_it_takes_and_what_is_pub
     assert_nobody_named(run, acme)
     (noted,) = run.observations()["acme/resolved_directory"]
     assert (noted["published_day"], noted["held_day"]) == (str(YESTERDAY), str(DAY))
-    assert noted["held_because"].startswith("- okta: everyone_group_listed: Groups named Everyone")
+    assert noted["held_because"].startswith(
+        "- okta: everyone_group_listed: Built-in groups named Everyone"
+    )
     assert "1 of 1 active people (100.0 %) are gone" in noted["held_because"]
     assert noted["approve_with"] == APPROVE_WITH
 
