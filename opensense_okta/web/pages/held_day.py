@@ -1,8 +1,9 @@
 """The page of a day: why it is held back, with examples, and the form that approves it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -45,6 +46,7 @@ from opensense_okta.web.pages.site import (
 )
 
 EXAMPLES = 20  # on the page
+REMEMBERED = 16  # held days: to compare 100,000 people takes a second
 
 
 @dataclass(frozen=True)
@@ -132,9 +134,8 @@ def _read(organization: Organization, lake: Lake, day: date) -> tuple[DayState, 
     judgement = state.held
     if judgement is None:
         return state, None
-    verdicts = telling(judgement.tripped)[:EXAMPLES]
-    share = max(EXAMPLES // max(len(verdicts), 1), 1)
-    difference, found = examples_of(lake, judgement, verdicts, share)
+    ids = (str(lake.root), lake.organization, day, judgement.resolved, judgement.digest)
+    difference, found = _compared(_Comparison(ids, lake, judgement))
     replaces = judgement.replaces
     return state, HeldDay(
         judgement,
@@ -145,6 +146,22 @@ def _read(organization: Organization, lake: Lake, day: date) -> tuple[DayState, 
         _refused(judgement),
         approval_instructions(organization.name, judgement),
     )
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """A judged day and what it would replace; `ids` identify both, so that the result never changes."""
+
+    ids: tuple[object, ...]
+    lake: Lake = field(compare=False)
+    judgement: Judgement = field(compare=False)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _compared(of: _Comparison) -> tuple[Difference, Sequence[Examples]]:
+    verdicts = telling(of.judgement.tripped)[:EXAMPLES]
+    share = max(EXAMPLES // max(len(verdicts), 1), 1)
+    return examples_of(of.lake, of.judgement, verdicts, share)
 
 
 def _refused(judgement: Judgement) -> str:

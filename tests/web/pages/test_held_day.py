@@ -92,6 +92,14 @@ def test_the_page_has_the_reasons_the_numbers_and_twenty_examples(home: Pages) -
     assert page.elements.count("caption") == 2
 
 
+def test_a_day_is_compared_once_for_all_who_look(
+    home: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = shown(home)
+    monkeypatch.setattr("opensense_okta.web.pages.held_day.examples_of", None)
+    assert shown(home).words == first.words
+
+
 def test_of_losses_that_are_counted_twice_one_is_shown() -> None:
     verdicts = [
         Verdict(name="removed", message="", count=7),
@@ -153,7 +161,7 @@ def test_nobody_else_can_approve(home: Pages, dagster: Dagster, visitor: Visitor
         (
             {"removed": "19"},
             409,
-            "the numbers that hold it are removed 20, and given were removed 19",
+            "hold it back are removed 20, and given were removed 19",
         ),
         ({"removed": "x"}, 400, "The numbers of the form are no numbers."),
         ({"blanked": "0"}, 409, "was not approved"),
