@@ -62,7 +62,10 @@ def load_organization(
     organization, findings = _validated(
         document, name=name or path.stem, folder=(folder or path.parent).absolute()
     )
-    mistakes = list(document.mistakes([*findings, *contradictions(document.data)]))
+    mistakes = [
+        *_name_mistakes(name or path.stem),
+        *document.mistakes([*findings, *contradictions(document.data)]),
+    ]
     if mistakes or organization is None:
         raise OrganizationFileError(path, mistakes)
     return organization
@@ -87,5 +90,15 @@ def _validated(
         data = document.data | {"name": name}
         organization = Organization.model_validate(data, context={"folder": folder})
     except ValidationError as error:
-        return None, list(findings_of(Organization, error, not_in_file={"name"}, renamed=RENAMED))
+        findings = findings_of(Organization, error, not_in_file={"name"}, renamed=RENAMED)
+        return None, [finding for finding in findings if finding.location != ("name",)]
     return organization, []
+
+
+def _name_mistakes(name: str) -> list[Mistake]:
+    """The mistake of a name that cannot be an organization's: the file has that name."""
+    try:
+        valid_name(name)
+    except ValueError as error:
+        return [Mistake(1, "", f"the name of the file is the organization's, and {name} {error}")]
+    return []

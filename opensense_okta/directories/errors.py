@@ -13,7 +13,9 @@ from datetime import datetime
 
 from opensense_okta.config.errors import UserError
 
-NOTHING_LOST = "Nothing of this read is used; the published directory stays as it was."
+NOTHING_LOST = (
+    "Nothing of this read is used; what is stored and published of this directory stays as it was."
+)
 
 SET_CLOCK = "Set this machine's clock (chrony or ntpd): a server may accept only a few seconds of difference."
 

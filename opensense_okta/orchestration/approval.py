@@ -24,6 +24,7 @@ from opensense_okta.publishing.approval import (
 )
 from opensense_okta.publishing.judgement import Judgement
 from opensense_okta.publishing.publish import Publication
+from opensense_okta.publishing.published import published
 from opensense_okta.storage.lake import Lake
 
 
@@ -152,3 +153,19 @@ def log_not_published(
             metadata={"outcome": words, **metadata.published_metadata(lake, publication.day)},
         )
     )
+
+
+def is_published(context: dg.AssetExecutionContext, lake: Lake, day: date) -> bool:
+    """Whether the day is the published one; if not, the asset's page says that nothing was written."""
+    current = published(lake)
+    if current is not None and current.day == day:
+        return True
+    stays = f"that of {current.day} is" if current else "nothing is"
+    words = f"Nothing was written: the directory of {day} is not published, {stays}."
+    context.log.info(words)
+    context.log_event(
+        dg.AssetObservation(
+            context.asset_key, partition=str(day), description=words, metadata={"outcome": words}
+        )
+    )
+    return False

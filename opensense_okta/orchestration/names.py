@@ -186,6 +186,12 @@ def report_page(organization: str, day: date) -> str:
     return f"/directory/{organization}/reports/{day}"
 
 
+def directory_of(organization: str, op: str) -> str:
+    """The directory that an op reads; empty: it reads none."""
+    read = read_op(organization, "")
+    return op.removeprefix(read) if op.startswith(read) else ""
+
+
 # Sensors.
 
 RETRIES: Final = "retries"

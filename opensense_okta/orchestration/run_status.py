@@ -321,4 +321,5 @@ class _FailedRun:
             " ".join([words.get("meaning", ""), *follows]).strip(),
             words.get("remedy", ""),
             self.run_id,
+            names.directory_of(self.organization, event.step_key or ""),
         )

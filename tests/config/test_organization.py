@@ -916,6 +916,14 @@ def test_one_bad_file_takes_down_no_other_organization(tmp_path: Path) -> None:
     assert "did you mean guards?" in str(organizations["gamma"])
 
 
+def test_a_file_with_a_name_that_no_organization_can_have_says_so(tmp_path: Path) -> None:
+    write(tmp_path, SMALLEST, "gamma-corp.yaml")
+    assert str(load_organizations(tmp_path)["gamma-corp"]) == (
+        "gamma-corp.yaml:1: the name of the file is the organization's, and gamma-corp is not a possible"
+        " name; use a-z, 0-9 and _, beginning with a letter"
+    )
+
+
 def test_two_files_of_one_name_are_a_mistake(tmp_path: Path) -> None:
     write(tmp_path, SMALLEST, "acme.yaml")
     write(tmp_path, SMALLEST, "acme.yml")

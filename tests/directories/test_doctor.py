@@ -244,6 +244,15 @@ def test_a_mapped_attribute_that_no_longer_exists_is_told(acme: Company) -> None
     assert says == "mapped, but no user has them: email (mail2), floor (floorNumber)."
 
 
+def test_a_mapped_attribute_that_is_blank_everywhere_is_reported(tmp_path: Path) -> None:
+    with a_company(tmp_path, an_org()) as acme:
+        for user in acme.org.user_ids:
+            acme.org.update_profile(user, {"title": ""})
+        acme.take(DAY)
+        wrong = bad(findings(acme, acme.organization(attributes={"title": "title"})))
+    assert wrong["attributes"].message == "mapped, but no user has them: title (title)."
+
+
 def test_where_there_is_no_snapshot_yet_the_first_sync_is_named(tmp_path: Path) -> None:
     with a_company(tmp_path, an_org()) as acme:
         wrong = bad(findings(acme))

@@ -112,7 +112,9 @@ def test_who_names_himself_and_the_numbers_publishes_the_day_and_what_follows_it
     run = approve(held, by="Eve", removed=2, removed_memberships=2)
     assert run.succeeded
     assert people(held) == 2
-    assert run.metadata()["acme/resolved_directory"]["approved_by"] == "Eve"
+    shown = run.metadata()["acme/resolved_directory"]
+    assert shown["approved_by"] == "Eve"
+    assert shown["approved_at"] == approvals(held.lake, DAY)[-1].when.timestamp()
     assert held.instance.get_materialized_partitions(DIRECTORY) == {str(DAY)}
     assert set(run.metadata()) == {"acme/resolved_directory", "acme/report"}
 

@@ -137,7 +137,7 @@ def test_what_is_resolved_shows_what_it_was_made_from(synced: Synced) -> None:
     for asset in RESOLVED:
         shown = synced.shows(asset)
         assert shown["snapshot_of_okta"] == str(DAY)
-        assert re.fullmatch("[0-9a-f]{16}", str(shown["rules"]))
+        assert shown["rules_changed"] == "no published day before is stored"
 
 
 def test_what_is_published_shows_the_day_the_rows_and_the_place(synced: Synced) -> None:
@@ -175,6 +175,10 @@ def test_what_is_published_shows_what_has_changed(synced_acme: Company) -> None:
         shown[f"people_{name}"] for name in ("added", "removed", "changed")
     ]
     assert judged["attributes_changed"]["title"] == 1
+    assert run.metadata()["acme/people"]["rules_changed"] == f"no, the same as on {DAY}"
+    assert run.metadata()["acme/report"]["changes"] == (
+        f"0 people added, 1 removed, {counted['people_changed']} changed since {DAY}"
+    )
 
 
 def test_the_first_day_is_compared_with_nothing(synced: Synced) -> None:
@@ -191,6 +195,7 @@ def test_the_report_shows_where_it_is_and_names_nobody(synced: Synced) -> None:
     path = Path(str(synced.shows("report")["report"]))
     text = path.read_text()
     assert synced.shows("report")["bytes"] == path.stat().st_size
+    assert int(str(synced.shows("report")["people_active"])) > 0
     assert found_in(text, personal(synced.company.okta.org)) == set()
 
 
@@ -266,9 +271,9 @@ def personal(org: Org) -> set[str]:
 
 
 def found_in(text: str, words: set[str]) -> set[str]:
-    """Which of the words stand in a text, as words of their own."""
+    """Which of the words are in a text, as words of their own; the fraction of a time is none."""
     stand = {word for word in words if word in text}  # much faster than the expression
-    return {word for word in stand if re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text)}
+    return {word for word in stand if re.search(rf"(?<!\w)(?<!\d\.){re.escape(word)}(?!\w)", text)}
 
 
 def test_there_is_something_to_be_found(synced: Synced) -> None:
@@ -360,7 +365,7 @@ def test_a_read_that_fails_says_why_and_what_to_do(acme: Company, trouble: Incid
     assert trouble.cause in shown["cause"]
     assert trouble.remedy in shown["remedy"]
     assert shown["meaning"] == (
-        "Nothing of this read is used; the published directory stays as it was."
+        "Nothing of this read is used; what is stored and published of this directory stays as it was."
     )
     assert failure.description == (
         f"acme/okta: {shown['cause']} {shown['meaning']} What to do: {shown['remedy']}"
@@ -605,6 +610,28 @@ def test_an_older_day_is_resolved_and_published_only_when_a_person_asks_for_it(
         assert published_check(run).passed  # a newer day is published: there is nothing to do
         published_now = by_a_person.metadata()["acme/resolved_directory"]
         assert published_now["published_day"] == str(older)
+
+
+def test_the_report_of_a_day_that_is_not_published_is_not_green(
+    acme_of_yesterday: Company,
+) -> None:
+    older = YESTERDAY - timedelta(days=1)
+    acme_of_yesterday.keep(older)
+    run = acme_of_yesterday.run("resolve", day=older, only=["acme/report"])
+    assert run.succeeded
+    assert "acme/report" not in run.metadata()
+    (shown,) = run.observations()["acme/report"]
+    assert shown["outcome"] == (
+        "Nothing was written: the directory of 2026-11-21 is not published, that of 2026-11-22 is."
+    )
+
+
+def test_a_sync_of_a_day_that_is_over_says_that_nothing_was_read(acme: Company) -> None:
+    acme.keep(YESTERDAY)
+    run = acme.run(day=YESTERDAY)
+    assert run.succeeded
+    said = "okta: 2026-11-22 is over, so its stored snapshot is used and nothing was read."
+    assert said in run.text()
 
 
 def test_a_day_without_a_read_is_not_published_and_not_green(acme_of_yesterday: Company) -> None:

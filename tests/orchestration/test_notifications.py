@@ -29,7 +29,7 @@ BY_SCHEDULE = {"dagster/schedule_name": "acme__daily"}
 BY_HAND: Mapping[str, str] = {}
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
-FAILED = "acme: the sync of 2026-11-23 failed"
+FAILED = "acme: the sync of 2026-11-23 failed (okta)"
 HELD = "acme: 2026-11-23 is held back"
 UNREADABLE = "acme: its stored data cannot be read"
 LATE = "acme: 2026-11-23 is late"
@@ -166,8 +166,8 @@ class TestAFailedDay:
         assert daemon.message().splitlines() == [
             "okta: Okta does not accept the API token.",
             (
-                "Nothing of this read is used; the published directory stays as it was. The stored"
-                " snapshots of all directories are resolved next."
+                "Nothing of this read is used; what is stored and published of this directory stays as it"
+                " was. The stored snapshots of all directories are resolved next."
             ),
             "Published is the directory of 2026-11-22 (1 day old).",
             "What to do: create another one.",
@@ -189,7 +189,7 @@ class TestAFailedDay:
         assert daemon.tells() == [FAILED]
         daemon.clock.shift(timedelta(days=1))
         daemon.sync(UNREACHABLE, failure=names.PERMANENT, day=TOMORROW)
-        assert daemon.tells() == ["acme: the sync of 2026-11-24 failed"]
+        assert daemon.tells() == ["acme: the sync of 2026-11-24 failed (okta)"]
 
     def test_is_not_told_before_the_last_try_has_failed(self, daemon: Daemon) -> None:
         first = daemon.sync(UNREACHABLE)

@@ -11,7 +11,7 @@ import time_machine
 from opensense_okta.orchestration import names
 from opensense_okta.orchestration.notifications import build_notice_sensor, notify_after_run
 from opensense_okta.storage.lake import Lake
-from tests.orchestration.test_notifications import FAILED, TWO, company, evaluate
+from tests.orchestration.test_notifications import TWO, company, evaluate
 from tests.support.noticeboard import Noticeboard, a_noticeboard, put_out
 from tests.support.run_records import beat, fail, record_run, switch_off
 
@@ -49,7 +49,7 @@ def test_with_the_sensor_switched_off_a_transient_failure_is_notified_at_once(
     fail(instance, record_run(instance, "acme"), A_TIMEOUT)
     evaluate(build_notice_sensor({"acme": company()}, lambda _name: lake), instance)
     (post,) = board.posts
-    assert post["title"] == FAILED
+    assert post["title"] == "acme: the sync of 2026-11-23 failed"
     assert (
         "It is not retried, because Dagster's daemon does not run with the sensor `retries`"
         in (post["message"])
@@ -73,4 +73,4 @@ def test_where_the_daemon_has_ended_it_is_notified_at_once(
     with time_machine.travel(TWO + timedelta(minutes=20), tick=False):
         fail(instance, record_run(instance, "acme"), A_TIMEOUT)
         notify_after_run(instance, company(), lake)
-    assert board.news() == [FAILED]
+    assert board.news() == ["acme: the sync of 2026-11-23 failed"]

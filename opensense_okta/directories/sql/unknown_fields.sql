@@ -1,8 +1,10 @@
--- The fields that no profile of a snapshot has.
+-- The fields in which no profile of a snapshot has a value.
 --
 -- table raw_users
 -- set variable pointers = ['/login'];              JSON pointers (RFC 6901) to the fields
 with pointers as (select unnest(getvariable('pointers')) as pointer)
 select pointer
 from pointers
-where not exists (from raw_users where json_exists(profile, pointer));
+where not exists (
+    from raw_users where trim(coalesce(json_extract_string(profile, pointer), '')) not in ('', '[]', '{}')
+);

@@ -1,6 +1,6 @@
 """The assets of one organization: the tables of each directory, the resolved tables, what is published."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import Any, get_args
@@ -16,6 +16,7 @@ from opensense_okta.directories.snapshot_checks import CHECKS, check_snapshot
 from opensense_okta.orchestration import names
 from opensense_okta.orchestration.approval import (
     Publishing,
+    is_published,
     log_held_back,
     log_not_published,
     record_approval,
@@ -43,7 +44,7 @@ from opensense_okta.publishing.exports.export import export_published
 from opensense_okta.publishing.guards.evaluate import GUARD_QUESTIONS, WARNING, Guard
 from opensense_okta.publishing.judgement import judge_day
 from opensense_okta.publishing.publish import Held, publish, restore_ledger
-from opensense_okta.publishing.published import comparison_targets, published, resolved_day
+from opensense_okta.publishing.published import comparison_targets, resolved_day
 from opensense_okta.publishing.report.report import write_report
 from opensense_okta.resolution.checks import RESOLUTION_CHECKS, check_resolved_day
 from opensense_okta.resolution.resolve import TABLES as RESOLVED_TABLES
@@ -198,6 +199,10 @@ def _directory(
             else:  # checks alone
                 manifest = stored_snapshot(organization, directory, day, lake)
             kept = manifest.run_id != run.id
+            if kept and day < organization.today(datetime.now(UTC)):
+                context.log.info(
+                    f"{directory}: {day} is over, so its stored snapshot is used and nothing was read."
+                )
             yield from _selected(context, results(lake, manifest, kept=kept))
 
     def results(lake: Lake, manifest: SnapshotManifest, *, kept: bool) -> Results:
@@ -236,26 +241,22 @@ def _resolved(organization: Organization, lakes: LakeResource) -> dg.AssetsDefin
                 manifest = resolve(organization, day, lake)
             else:  # checks alone
                 manifest = resolved_day(lake, day)
-            before = comparison_targets(lake, day).before
-            checked = check_resolved_day(manifest, before.manifest(lake) if before else None)
-            yield from _selected(context, results(lake, day, manifest, checked))
+            target = comparison_targets(lake, day).before
+            before = target.manifest(lake) if target else None
+            checked = check_resolved_day(manifest, before)
+            made_from = metadata.resolved_metadata(manifest, before)
+            yield from _selected(context, results(lake, manifest, made_from, checked))
 
     def results(
-        lake: Lake, day: date, manifest: ResolvedManifest, checked: Iterable[CheckResult]
+        lake: Lake,
+        manifest: ResolvedManifest,
+        made_from: Mapping[str, dg.MetadataValue],
+        checked: Iterable[CheckResult],
     ) -> Results:
-        sources = {
-            f"snapshot_of_{directory}": str(source.day)
-            for directory, source in manifest.sources.items()
-        }
         for table in RESOLVED_TABLES:
-            path = lake.resolved(day).table(manifest, table)
+            path = lake.resolved(manifest.day).table(manifest, table)
             yield dg.MaterializeResult(
-                asset_key=key(table),
-                metadata={
-                    **metadata.table_metadata(path),
-                    **sources,
-                    "rules": manifest.rules,
-                },
+                asset_key=key(table), metadata={**metadata.table_metadata(path), **made_from}
             )
         for result in checked:
             yield metadata.check_result(result, key(result.subject))
@@ -365,10 +366,13 @@ def _exports(organization: Organization) -> dg.AssetsDefinition:
         "Writes the files for other programs, if the day is the published one.",
         [exports_spec(organization)],
     )
-    def exports(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+    def exports(context: dg.AssetExecutionContext) -> Results:
         with _work(context, organization) as (day, lake):
-            results = export_published(organization, lake, day)
-            return dg.MaterializeResult(metadata=metadata.exports_metadata(results))
+            if is_published(context, lake, day):
+                files = export_published(organization, lake, day)
+                yield dg.MaterializeResult(
+                    asset_key=context.asset_key, metadata=metadata.exports_metadata(files)
+                )
 
     return exports
 
@@ -380,19 +384,12 @@ def _report(organization: Organization) -> dg.AssetsDefinition:
         "Writes the report, if the day is the published one.",
         [report_spec(organization)],
     )
-    def report(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+    def report(context: dg.AssetExecutionContext) -> Results:
         with _work(context, organization) as (day, lake):
-            current = published(lake)
-            if current is None or current.day != day:
-                context.log.info(f"{day} is not the published day; its report is not changed.")
-                return dg.MaterializeResult(metadata={"written": False})
-            path = write_report(organization, lake, day)
-            return dg.MaterializeResult(
-                metadata={
-                    "page": dg.MetadataValue.url(names.report_page(organization.name, day)),
-                    "report": dg.MetadataValue.path(path),
-                    "bytes": dg.MetadataValue.int(path.stat().st_size),
-                }
-            )
+            if is_published(context, lake, day):
+                path = write_report(organization, lake, day)
+                yield dg.MaterializeResult(
+                    asset_key=context.asset_key, metadata=metadata.report_metadata(lake, path)
+                )
 
     return report

@@ -12,7 +12,7 @@ import duckdb
 from opensense_okta.directories.checks import CheckResult, Outcome
 from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.orchestration import names
-from opensense_okta.publishing.approval import numbers
+from opensense_okta.publishing.approval import approvals, numbers
 from opensense_okta.publishing.exports.export import ExportResult
 from opensense_okta.publishing.guards.explanation import reasons
 from opensense_okta.publishing.guards.model import Verdict
@@ -23,7 +23,8 @@ from opensense_okta.publishing.publish import (
     approval_instructions,
     published_since,
 )
-from opensense_okta.publishing.published import describe, published
+from opensense_okta.publishing.published import UNKNOWN_RULES, describe, published
+from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage.lake import DATABASE, Lake
 
 SEVERITY = {"warning": dg.AssetCheckSeverity.WARN, "error": dg.AssetCheckSeverity.ERROR}
@@ -71,6 +72,41 @@ def snapshot_metadata(manifest: SnapshotManifest, *, kept: bool) -> dict[str, dg
         "snapshot": dg.MetadataValue.text(manifest.id),
         **headroom,
     }
+
+
+def resolved_metadata(
+    manifest: ResolvedManifest, before: ResolvedManifest | None
+) -> dict[str, dg.MetadataValue]:
+    """The snapshots that a day was resolved from, and whether its rules are those of the day before."""
+    changed = "no published day before is stored"
+    if before is not None and before.rules != UNKNOWN_RULES:
+        same = before.rules == manifest.rules
+        changed = f"no, the same as on {before.day}" if same else f"yes, since {before.day}"
+    return {
+        **{
+            f"snapshot_of_{directory}": dg.MetadataValue.text(str(source.day))
+            for directory, source in manifest.sources.items()
+        },
+        "rules_changed": dg.MetadataValue.text(changed),
+    }
+
+
+def report_metadata(lake: Lake, path: Path) -> dict[str, dg.MetadataValue]:
+    """The file of the report, and its headline numbers."""
+    shown: dict[str, dg.MetadataValue] = {"report": dg.MetadataValue.path(path)}
+    last = published(lake)
+    if last is not None:
+        page = names.report_page(lake.organization, last.day)
+        shown = {"page": dg.MetadataValue.url(page), **shown}
+    if last is not None and "people_active" in last.resolved.evidence:
+        shown["people_active"] = dg.MetadataValue.int(last.resolved.evidence["people_active"])
+    if last is not None and last.difference is not None and last.base is not None:
+        counts = last.difference
+        shown["changes"] = dg.MetadataValue.text(
+            f"{counts.added:,} people added, {counts.removed:,} removed, {counts.changed:,} changed since"
+            f" {last.base.day}"
+        )
+    return {**shown, "bytes": dg.MetadataValue.int(path.stat().st_size)}
 
 
 def judgement_metadata(judgement: Judgement) -> dict[str, dg.MetadataValue]:
@@ -126,8 +162,6 @@ def exports_metadata(results: Sequence[ExportResult]) -> dict[str, dg.MetadataVa
         )
         for result in results
     ]
-    if not files:
-        return {"written": dg.MetadataValue.bool(False)}
     schema = dg.TableSchema([dg.TableColumn(name) for name in ("file", "rows", "bytes", "sha256")])
     return {"files": dg.MetadataValue.table(files, schema)}
 
@@ -146,8 +180,16 @@ def published_metadata(
         }
         if last.approved_by and last.day == day:
             shown["approved_by"] = dg.MetadataValue.text(last.approved_by)
+            given = [
+                approval.when
+                for approval in approvals(lake, day)
+                if approval.by == last.approved_by
+            ]
+            if given:
+                shown["approved_at"] = dg.MetadataValue.timestamp(given[-1])
     if held is not None:
-        shown["held_day"] = dg.MetadataValue.text(str(held.day))
+        again = ", resolved again" if last is not None and last.day == held.day else ""
+        shown["held_day"] = dg.MetadataValue.text(f"{held.day}{again}")
         shown["held_because"] = dg.MetadataValue.md("\n".join(f"- {why}" for why in held.reasons))
         shown["approve_with"] = approval_block(lake.organization, held)
     return shown

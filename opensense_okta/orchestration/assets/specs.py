@@ -75,7 +75,9 @@ EXPORTS: Final = (
     " since the last export, and checksums. Each file is replaced in one step."
 )
 
-REPORT: Final = "The published day on one page, without names, for the directory's operators."
+REPORT: Final = (
+    "A page about the published day, without names: people, changes, conflicts, guards and reads."
+)
 
 CONSUMER: Final = "Opensense and other programs that read the exported files."
 
@@ -248,9 +250,10 @@ def report_spec(organization: Organization) -> dg.AssetSpec:
 def _follower_spec(
     organization: Organization, name: str, description: str, *, kind: str, personal: str
 ) -> dg.AssetSpec:
-    """An asset that is made from the published directory."""
+    """An asset that is made from the published directory, and not of a day that is not published."""
     return dg.AssetSpec(
         asset_key(organization.name, name),
+        skippable=True,
         description=description,
         deps=[asset_key(organization.name, "resolved_directory")],
         group_name=organization.name,

@@ -57,6 +57,7 @@ class Incident:
         day: of the organization.
         what, means, remedy: in words, with counts only; `means` and `remedy` may be empty.
         run_id: where the UI shows more; None: there is no such run.
+        directory: whose read failed; empty: another step failed.
     """
 
     kind: Kind
@@ -66,11 +67,13 @@ class Incident:
     means: str = ""
     remedy: str = ""
     run_id: str | None = None
+    directory: str = ""
 
     @property
     def subject(self) -> str:
         """What became of the day, in a few words."""
-        return _SUBJECTS[self.kind].format(day=self.day)
+        place = f" ({self.directory})" if self.directory else ""
+        return f"{_SUBJECTS[self.kind].format(day=self.day)}{place}"
 
 
 @dataclass(frozen=True)
@@ -342,7 +345,7 @@ def _all_well(organization: str, known: Mapping[str, Notified], published_state:
     over = dict.fromkeys(_SUBJECTS[told.kind].format(day=told.since) for told in known.values())
     return Message(
         subject=f"{organization}: back to normal",
-        body=f"Over is: {'; '.join(over)}.\n{published_state}\nThere is nothing to do.",
+        body=f"What was reported is over: {'; '.join(over)}.\n{published_state}\nThere is nothing to do.",
         kind="normal",
         then={},
     )

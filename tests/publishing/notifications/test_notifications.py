@@ -202,7 +202,7 @@ class TestAMessage:
         (post,) = board.posts
         assert post["type"] == "success"
         assert post["message"].splitlines() == [
-            "Over is: the sync of 2026-11-23 failed; 2026-11-23 is held back.",
+            "What was reported is over: the sync of 2026-11-23 failed; 2026-11-23 is held back.",
             "Published is the directory of 2026-11-24 (today's).",
             "There is nothing to do.",
         ]
