@@ -178,18 +178,23 @@ def failed_part(organization: str, op: str) -> str:
     return op.removeprefix(f"{organization}__").removeprefix("read__")
 
 
-# Addresses of pages.
-
-
-def report_page(organization: str, day: date) -> str:
-    """Where the UI shows a report. The address is relative: it is right behind every proxy."""
-    return f"/directory/{organization}/reports/{day}"
-
-
 def directory_of(organization: str, op: str) -> str:
     """The directory that an op reads; empty: it reads none."""
     read = read_op(organization, "")
     return op.removeprefix(read) if op.startswith(read) else ""
+
+
+# Addresses of pages. They are relative: so they are right behind every proxy.
+
+
+def report_page(organization: str, day: date) -> str:
+    """Where the UI shows a report."""
+    return f"/directory/{organization}/reports/{day}"
+
+
+def day_page(organization: str, day: date) -> str:
+    """Where the UI shows why a day is held back, and lets a named user approve it."""
+    return f"/directory/{organization}/days/{day}"
 
 
 # Sensors.

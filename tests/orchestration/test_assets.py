@@ -493,6 +493,7 @@ def test_a_day_that_is_held_says_why_and_what_approving_it_takes_and_what_is_pub
         state.description or ""
     )
     assert state.metadata["approve_with"] == failure.metadata["approve_with"]
+    assert state.metadata["page"] == dg.MetadataValue.url("/directory/acme/days/2026-11-23")
     assert acme.lake.database.read_bytes() == before
     # What was judged is stored and shown; what is published is not touched, its report neither.
     assert run.metadata()["acme/changes"]["held"] is True
@@ -505,6 +506,7 @@ def test_a_day_that_is_held_says_why_and_what_approving_it_takes_and_what_is_pub
     )
     assert "1 of 1 active people (100.0 %) are gone" in noted["held_because"]
     assert noted["approve_with"] == APPROVE_WITH
+    assert noted["page"] == "/directory/acme/days/2026-11-23"
 
 
 def published_check(run: Run) -> dg.AssetCheckEvaluation:

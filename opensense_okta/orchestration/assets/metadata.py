@@ -191,8 +191,16 @@ def published_metadata(
         again = ", resolved again" if last is not None and last.day == held.day else ""
         shown["held_day"] = dg.MetadataValue.text(f"{held.day}{again}")
         shown["held_because"] = dg.MetadataValue.md("\n".join(f"- {why}" for why in held.reasons))
-        shown["approve_with"] = approval_block(lake.organization, held)
+        shown |= _how_to_approve(lake.organization, held)
     return shown
+
+
+def _how_to_approve(organization: str, judgement: Judgement) -> dict[str, dg.MetadataValue]:
+    """The page with the form that approves a day, and the configuration of the job that does so."""
+    return {
+        "page": dg.MetadataValue.url(names.day_page(organization, judgement.day)),
+        "approve_with": approval_block(organization, judgement),
+    }
 
 
 def approval_block(organization: str, judgement: Judgement) -> dg.MarkdownMetadataValue:
@@ -231,7 +239,7 @@ def published_result(
         outcome = "error"
     elif last is None or last.day < day or (last.day == day and older):
         outcome = "warning"
-    block = {"approve_with": approval_block(lake.organization, held.judgement)} if held else {}
+    block = _how_to_approve(lake.organization, held.judgement) if held else {}
     return check_result(CheckResult.make(PUBLISHED, outcome, "\n\n".join(lines)), asset, block)
 
 
