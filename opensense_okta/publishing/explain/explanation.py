@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import duckdb
-from duckdb import ColumnExpression, ConstantExpression, StarExpression
+from duckdb import StarExpression
 from pydantic import BaseModel, ConfigDict, Json
 
 from opensense_okta.publishing.explain.find_person import StoredDay, name_people, stored_day
@@ -148,7 +148,7 @@ def explain(lake: Lake, day: StoredDay, person_id: str) -> Explanation:
             person_id=person_id,
             first_day=str(first_day) if judged else None,
         )
-        spoken = _spoken(connection, person_id)
+        spoken = _spoken(connection)
     return Explanation(
         day=day.day,
         published=day.published,
@@ -188,12 +188,10 @@ def _changes(lake: Lake, day: StoredDay) -> dict[date, Path]:
     return {of: path for of, path in files.items() if is_stored(path)}
 
 
-def _spoken(connection: duckdb.DuckDBPyConnection, person_id: str) -> list[dict[str, object]]:
+def _spoken(connection: duckdb.DuckDBPyConnection) -> list[dict[str, object]]:
     """The values of the person's accounts, one mapping per account."""
-    accounts = (
-        connection.table("accounts")
-        .filter(ColumnExpression("person_id") == ConstantExpression(person_id))
-        .select(StarExpression(exclude=["person_id", "id", "status", "active"]))
+    accounts = connection.table("person_accounts").select(
+        StarExpression(exclude=["person_id", "id", "status", "active"])
     )
     return [dict(zip(accounts.columns, row, strict=True)) for row in accounts.fetchall()]
 

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import reduce
+from operator import and_, or_
 from pathlib import Path
 from unicodedata import category
 
@@ -102,14 +104,29 @@ def find(lake: Lake, days: Sequence[StoredDay], who: str) -> list[Found]:
     if not days:
         return []
     with engine.start(lake.scratch) as connection:
-        _views_to_search(connection, lake, days)
-        return Sql(connection, __package__).rows("find.sql", Found, who=who)
+        sql = Sql(connection, __package__)
+        words = sql.rows("words.sql", str, who=who)
+        people = read_days(connection, {day.day: day.table(lake, "people") for day in days})
+        name_people(connection, people)
+        candidates = people.filter(_has_words(people, words) | _is(who, "person_id"))
+        _searched(candidates, ("person_id",)).create_view("people_with_words")
+        accounts = read_days(connection, {day.day: day.table(lake, "accounts") for day in days})
+        directory, _, account_id = who.strip().partition("/")
+        candidates = accounts.filter(
+            _has_words(accounts, words)
+            | _is(who, "id")
+            | (_is(directory, "directory") & _is(account_id, "id"))
+        )
+        _searched(candidates, ("person_id", "directory", "id")).create_view("accounts_with_words")
+        return sql.rows("find.sql", Found, who=who)
 
 
 def nearest(lake: Lake, day: StoredDay, who: str) -> list[str]:
     """Up to three e-mail addresses, logins, employee numbers and names of the day that are similar."""
     with engine.start(lake.scratch) as connection:
-        _views_to_search(connection, lake, [day])
+        for table in ("people", "accounts"):
+            rows = read_days(connection, {day.day: day.table(lake, table)})
+            _searched(rows, ()).create_view(f"{table}_searched", replace=True)
         return Sql(connection, __package__).rows("nearest.sql", str, who=who)
 
 
@@ -124,14 +141,25 @@ def name_people(connection: duckdb.DuckDBPyConnection, people: duckdb.DuckDBPyRe
     Sql(connection, __package__).run("names.sql")
 
 
-def _views_to_search(
-    connection: duckdb.DuckDBPyConnection, lake: Lake, days: Sequence[StoredDay]
-) -> None:
-    people = read_days(connection, {day.day: day.table(lake, "people") for day in days})
-    name_people(connection, people)
-    accounts = read_days(connection, {day.day: day.table(lake, "accounts") for day in days})
-    kept = ("person_id", "directory", "id")
-    _searched(accounts, kept).create_view("accounts_searched", replace=True)
+def _has_words(table: duckdb.DuckDBPyRelation, words: Sequence[str]) -> Expression:
+    """Whether each word is in one of the searched columns: nobody else can match, and this is fast."""
+    return reduce(and_, (_has_word(table, word) for word in words))
+
+
+def _has_word(table: duckdb.DuckDBPyRelation, word: str) -> Expression:
+    return reduce(or_, (_contains(table, column, word) for column in TEXTS))
+
+
+def _contains(table: duckdb.DuckDBPyRelation, column: str, word: str) -> Expression:
+    text: Expression = ColumnExpression(column)
+    if _is_list(table, column):
+        text = FunctionExpression("array_to_string", text, ConstantExpression(" "))
+    plain = FunctionExpression("strip_accents", FunctionExpression("lower", text))
+    return FunctionExpression("contains", plain, ConstantExpression(word))
+
+
+def _is(text: str, column: str) -> Expression:
+    return ColumnExpression(column) == ConstantExpression(text.strip())
 
 
 def _searched(table: duckdb.DuckDBPyRelation, kept: Sequence[str]) -> duckdb.DuckDBPyRelation:
@@ -144,8 +172,12 @@ def _searched(table: duckdb.DuckDBPyRelation, kept: Sequence[str]) -> duckdb.Duc
 
 
 def _listed(table: duckdb.DuckDBPyRelation, column: str) -> Expression:
-    if str(table.types[table.columns.index(column)]).endswith("[]"):
+    if _is_list(table, column):
         nothing = ConstantExpression([]).cast(duckdb.sqltype("VARCHAR[]"))
         return FunctionExpression("list_concat", ColumnExpression(column), nothing)
     text = ColumnExpression(column).cast(duckdb.sqltype("VARCHAR"))
     return FunctionExpression("list_value", text)
+
+
+def _is_list(table: duckdb.DuckDBPyRelation, column: str) -> bool:
+    return str(table.types[table.columns.index(column)]).endswith("[]")

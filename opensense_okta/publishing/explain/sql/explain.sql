@@ -8,6 +8,10 @@
 
 set variable columns = (select list(column_name) from (describe from people));
 
+create or replace temp table person as from people where person_id = getvariable('person_id');
+
+create or replace temp table person_accounts as from accounts where person_id = getvariable('person_id');
+
 create or replace temp table changed as
 select _day, change, attribute, before, after
 from changes_of_days
@@ -23,15 +27,19 @@ set variable began = (
     or (change = 'split' and after = getvariable('person_id'))
 );
 
+-- The people and groups to name: ids, and values that name nothing.
+create or replace temp table ids as
+select unnest([before, after]) as id from changed
+union
+select unnest([person_id, manager_id]) from person;
+
 create or replace temp table named_ids as
-select person_id as id, name from named_people
-where person_id in (select unnest([before, after]) from changed)
-or person_id in (select manager_id from people where person_id = getvariable('person_id'))
+select ids.id, name from ids join named_people on person_id = ids.id
 union all
-select group_id, name from groups where group_id in (select unnest([before, after]) from changed);
+select ids.id, name from ids join groups on group_id = ids.id;
 
 select
-    (select name from named_people where person_id = getvariable('person_id')) as name,
+    (select name from named_ids where id = person_id) as name,
     active,
     manager_id,
     (select name from named_ids where id = manager_id) as manager,
@@ -52,7 +60,7 @@ select
     ), []) as attributes,
     coalesce((
         select list({directory: directory, id: id, status: status, active: active} order by directory, id)
-        from accounts where person_id = getvariable('person_id')
+        from person_accounts
     ), []) as accounts,
     coalesce((
         select list(
@@ -74,5 +82,4 @@ select
         select list({kind: kind, attribute: attribute, detail: detail} order by kind, attribute, detail)
         from conflicts where person_id = getvariable('person_id')
     ), []) as conflicts
-from people
-where person_id = getvariable('person_id');
+from person;
