@@ -108,9 +108,9 @@ def _overviews(site: Site, now: datetime) -> Iterator[Overview]:
 def _published_day(organization: Organization, lake: Lake) -> PublishedDay | None:
     try:
         last = published(lake)
+        return None if last is None else _described(organization, lake, last)
     except (OSError, UserError):  # the status has an incident that says so
         return None
-    return None if last is None else _described(organization, lake, last)
 
 
 def _described(organization: Organization, lake: Lake, last: Published) -> PublishedDay:

@@ -9,6 +9,7 @@ import time_machine
 
 from opensense_okta.publishing.publish import publish
 from opensense_okta.resolution.resolve import resolve
+from opensense_okta.storage.folder import Folder
 from opensense_okta.storage.organization_files import COPIES
 from tests.support.csv_snapshots import account, store
 from tests.support.pages import FILE, Pages, Shown, organization, pages, publish_day
@@ -71,6 +72,27 @@ def test_a_file_with_mistakes_is_shown_and_its_last_valid_version_counts(home: P
     assert "Nothing is synced until then" in shown.words
     assert "/acme/" in shown.links
     assert "/new/" not in shown.links
+
+
+def test_an_organization_that_cannot_be_read_leaves_the_others_as_they_are(
+    home: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home.organizations / "globex.yaml").write_text(FILE)
+    publish_day(home.lake, DAY, PEOPLE)
+    children = Folder.children
+
+    def refuse(store: Folder, folder: str) -> list[str]:
+        if store.root.name == "globex":
+            raise PermissionError(13, "Permission denied", str(store.root / folder))
+        return children(store, folder)
+
+    monkeypatch.setattr(Folder, "children", refuse)
+    answer = home.get("/")
+    words = Shown(answer.text).words
+    assert answer.status_code == 200
+    assert "acme ✓ nothing is wrong" in words
+    assert "globex ✕ its stored data cannot be read" in words
+    assert "What to do: run this as" in words
 
 
 def test_without_organizations_the_page_says_so(tmp_path: Path) -> None:
