@@ -270,7 +270,7 @@ class _Attempts:
 
 _OVER: Final = "the time to read the day ends before the next attempt"
 _HELD: Final = (
-    "guards or data checks hold {day} back: it is not retried, the next sync is judged again"
+    "guards or data checks hold {day} back: it is not retried; they check the next sync again"
 )
 _END_AFTER_SYNC: Final = {
     SUCCESS.value: "{day} is done",

@@ -131,8 +131,8 @@ class TestTheSync:
             (
                 run(FAILURE, names.HELD),
                 (
-                    "guards or data checks hold 2026-11-23 back: it is not retried, the next sync is"
-                    " judged again"
+                    "guards or data checks hold 2026-11-23 back: it is not retried; they check the next"
+                    " sync again"
                 ),
             ),
         ],

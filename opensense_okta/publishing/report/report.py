@@ -6,7 +6,7 @@ from the stored data up to its day, so making it again gives the same content.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from importlib.resources import files
 from itertools import groupby
@@ -267,6 +267,6 @@ def _template() -> jinja2.Template:
     environment.filters.update(
         number="{:,}".format, duration=duration, plain=plain, words=as_words, nearness=nearness
     )
-    environment.globals.update(percent=percent, plural=plural)
+    environment.globals.update(percent=percent, plural=plural, second=timedelta(seconds=1))
     text = files(__package__).joinpath("report.html.jinja").read_text(encoding="utf-8")
     return environment.from_string(text)

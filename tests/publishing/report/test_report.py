@@ -592,6 +592,27 @@ def test_checks_that_warn_are_shown(lake: Lake) -> None:
     ]
 
 
+def test_what_has_backticks_in_a_message_is_code(lake: Lake) -> None:
+    blank = Verdict(
+        name="blanked", attribute="title", passed=False, message="`title` < 1; see `preview`."
+    )
+    judge(lake, put_out(lake, approved_by="somebody"), blank)
+    page = page_of(lake)
+    assert verdicts(page) == ["blanked · title ✕ approved title < 1; see preview."]
+    assert [text(code) for code in section(page, "guards").iter("code")] == ["title", "preview"]
+
+
+def test_a_read_of_a_file_takes_less_than_a_second(lake: Lake) -> None:
+    manifest = store(lake, [user("a")], [EVERYONE])
+    path = lake.snapshot("okta", DAY).folder / "manifest.json"
+    quick = manifest.model_copy(update={"finished": manifest.started + timedelta(seconds=0.2)})
+    path.write_text(quick.model_dump_json())
+    put_out(lake, sources={"okta": Source(day=DAY, id=quick.id, as_of=DAY, stale=False)})
+    assert (
+        facts(section(page_of(lake), "directory-okta"))["Read"] == "in full in less than a second"
+    )
+
+
 @pytest.mark.parametrize(
     ("verdict", "near"),
     [
