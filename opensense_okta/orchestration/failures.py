@@ -5,6 +5,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 
 import dagster as dg
+import duckdb
 
 from opensense_okta.config.errors import UserError
 from opensense_okta.orchestration import names
@@ -13,6 +14,11 @@ from opensense_okta.publishing.publish import Held
 from opensense_okta.publishing.published import NotResolved
 from opensense_okta.resolution.snapshots import NothingToResolve, StaleDirectory
 from opensense_okta.storage.file_errors import storage_refusal
+
+VALUES_NOT_SHOWN = (
+    "Its text may quote values of people, so it is not shown. The published directory stays. What to do:"
+    " start the job again; if it fails again, report this error with the name of the step."
+)
 
 DUCKDB_INTERRUPTED = "Query interrupted"  # the whole message if an interrupt ends a query
 
@@ -132,15 +138,25 @@ def _raise_refused(
     tag: Callable[[str], None],
     follow_up: Callable[[datetime | None], str],
 ) -> None:
-    """Raises the failure in words, if the disk is full or rights are missing."""
+    """Raises the failure in words, if the disk is full, rights are missing, or the text may quote values."""
     refused = storage_refusal(error)
     if refused is None:
+        if _may_quote_values(error):
+            words = f"{place}: an unexpected error ({type(error).__name__}). {VALUES_NOT_SHOWN}"
+            raise dg.Failure(words, allow_retries=False) from None
         return
     refused.subject, follows = place, ""
     with suppress(Exception):  # the disk may be that of Dagster's storage, too
         tag(_kind(refused))
         follows = follow_up(None) if refused.transient else ""
     raise _failure(refused, follows) from error
+
+
+def _may_quote_values(error: BaseException) -> bool:
+    """Whether the text of an error of DuckDB may have values of a table. Those of damaged files have none."""
+    if isinstance(error, duckdb.InvalidInputException):
+        return ".parquet" not in str(error)
+    return isinstance(error, duckdb.DataError | duckdb.IntegrityError)
 
 
 def _kind(error: UserError) -> str:

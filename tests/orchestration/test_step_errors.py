@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Never
 
+import duckdb
 import pytest
 
 from opensense_okta.orchestration import jobs, names
@@ -63,6 +64,26 @@ def test_the_metadata_of_a_table(
         assert ("It is not retried: Dagster's daemon" in run.words()) == (
             failure == names.TRANSIENT
         )
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        duckdb.ConversionException("Could not convert string 'Kim Osei' to INT32"),
+        duckdb.ConstraintException('duplicate key "Kim Osei"'),
+        duckdb.InvalidInputException("Malformed JSON. Input: 'Kim Osei'"),
+    ],
+    ids=["conversion", "constraint", "input"],
+)
+def test_an_unexpected_error_that_quotes_a_value_names_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr(metadata, "table_metadata", raising(error))
+    with a_company(tmp_path) as acme:
+        run = resolve(acme)
+        assert not run.succeeded
+        assert run.words().startswith(f"acme: an unexpected error ({type(error).__name__}). ")
+        assert "Kim Osei" not in run.text()
 
 
 def test_the_retention_job_which_is_notified_until_it_succeeds(
