@@ -34,6 +34,7 @@ PATHS_IN_THE_LAKE = re.compile(r"scratch\s*/|(?:resolved|snapshot)\([^)]*\)\.fol
 WRITES_FILES = {
     "orchestration/lock.py": "the locks are files of this machine",
     "publishing/exports/delivery.py": "exports may go into any folder",
+    "web/audit.py": "the audit log is a file of this machine's home",
     "web/passwords.py": "the password file is the operator's",
     "directories/read.py": "the pages of an open read are files of this machine",
 }

@@ -17,7 +17,7 @@ OTHERS = stat.S_IRWXG | stat.S_IRWXO
 INSTANCE_FILE = "dagster.yaml"
 OWN = {
     *(INSTANCE_FILE, "organizations", "history", "schedules", "storage", "logs"),
-    *(".telemetry", ".nux", ".logs_queue"),
+    *(".telemetry", ".nux", ".logs_queue", "ui_audit"),
 }
 """What Dagster and this program put into `DAGSTER_HOME`."""
 

@@ -96,7 +96,11 @@ def pages(
     organizations.mkdir(parents=True)
     for name, text in (files if files is not None else {"acme": FILE}).items():
         (organizations / f"{name}.yaml").write_text(text)
-    environment = {"OPENSENSE_ORGANIZATIONS": str(organizations), "OPENSENSE_DATA": str(root)}
+    environment = {
+        "DAGSTER_HOME": str(folder),
+        "OPENSENSE_ORGANIZATIONS": str(organizations),
+        "OPENSENSE_DATA": str(root),
+    }
     with mock.patch.dict("os.environ", environment), dg.DagsterInstance.ephemeral() as in_memory:
         used = instance or in_memory
         yield Pages(build_pages(Site(used, dagster)), organizations, root, used)

@@ -10,6 +10,7 @@ import duckdb
 from duckdb import StarExpression
 from pydantic import BaseModel, ConfigDict, Json
 
+from opensense_okta.config.errors import UserError
 from opensense_okta.publishing.explain.find_person import StoredDay, name_people, stored_day
 from opensense_okta.publishing.history import read_days
 from opensense_okta.publishing.published import published_days
@@ -137,17 +138,31 @@ class _Person:
     conflicts: tuple[Conflict, ...]
 
 
+class PersonMissing(UserError):
+    """Nobody has the person id on that day."""
+
+
 def explain(lake: Lake, day: StoredDay, person_id: str) -> Explanation:
-    """Explains a person of the day; the person must exist on it."""
+    """Explains a person of the day.
+
+    Raises:
+        PersonMissing: nobody has the id on that day.
+    """
     judged = day.table(lake, "changes").exists()
     with engine.start(lake.scratch) as connection:
         first_day = _view(connection, lake, day)
-        person = Sql(connection, __package__).row(
+        people = Sql(connection, __package__).rows(
             "explain.sql",
             _Person,
             person_id=person_id,
             first_day=str(first_day) if judged else None,
         )
+        if not people:
+            raise PersonMissing(
+                f"Nobody has the person id {person_id} on {day.day}.",
+                remedy="search for the person by another text, or look at another day.",
+            )
+        (person,) = people
         spoken = _spoken(connection)
     return Explanation(
         day=day.day,

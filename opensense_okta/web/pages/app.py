@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from opensense_okta.config.errors import UserError
 from opensense_okta.storage.file_errors import reading_refused, storage_refusal
-from opensense_okta.web.pages import held_day, organization, organizations, report
+from opensense_okta.web.pages import held_day, organization, organizations, people, person, report
 from opensense_okta.web.pages.rendering import Headers, page
 from opensense_okta.web.pages.site import PageNotFound, Site
 
@@ -32,6 +32,9 @@ def build_pages(site: Site) -> ASGIApp:
             Route("/style.css", _style),
             Route("/{organization}", organization.redirect),
             Route("/{organization}/", organization.show),
+            Route("/{organization}/people", people.show, methods=["GET"]),
+            Route("/{organization}/people", people.search, methods=["POST"]),
+            Route("/{organization}/people/{person}", person.show),
             Route("/{organization}/reports/{day}", report.show),
             Route("/{organization}/days/{day}", held_day.show, methods=["GET"]),
             Route("/{organization}/days/{day}", held_day.approve, methods=["POST"]),

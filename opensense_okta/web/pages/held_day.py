@@ -33,6 +33,7 @@ from opensense_okta.publishing.publish import approval_instructions
 from opensense_okta.publishing.published import describe
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.storage.lake import Lake
+from opensense_okta.web.audit import record_look
 from opensense_okta.web.forms import own_form
 from opensense_okta.web.pages.launch import launch
 from opensense_okta.web.pages.rendering import page
@@ -116,6 +117,8 @@ def _page(request: Request, status: int = 200, refused: NotApproved | None = Non
             remedy="choose a day from the page of the organization.",
         )
     state, held = site_of(request).read(lambda: _read(organization, lake, day))
+    if held:
+        record_look(visitor_of(request), "day", organization.name, day)
     return page(
         request,
         "day",

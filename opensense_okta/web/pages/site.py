@@ -9,6 +9,7 @@ from datetime import date
 from typing import Final, TypeVar
 
 import dagster as dg
+from cryptography.fernet import Fernet
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
@@ -38,6 +39,7 @@ class Site:
         instance: Dagster's, with the runs.
         dagster: Dagster's web application, which starts jobs.
         turns: limits how many requests work with DuckDB at the same time.
+        seal: encrypts what must not be read in an address. Its key is of this start.
     """
 
     instance: dg.DagsterInstance
@@ -45,6 +47,7 @@ class Site:
     turns: threading.BoundedSemaphore = field(
         default_factory=lambda: threading.BoundedSemaphore(TURNS)
     )
+    seal: Fernet = field(default_factory=lambda: Fernet(Fernet.generate_key()), repr=False)
 
     def read(self, work: Callable[[], Result]) -> Result:
         """Works with DuckDB when it is this request's turn.
