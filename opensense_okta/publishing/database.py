@@ -1,5 +1,6 @@
 """The published database: which day it says it has."""
 
+import tempfile
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import duckdb
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from opensense_okta.storage import engine
 from opensense_okta.storage.state_files import StateFileDamaged
 
 IN_USE = ("Conflicting lock", "already attached")
@@ -44,7 +46,7 @@ def _row(database: Path, *_version: int) -> PublicationRow | None:
     quoted = str(database).replace("'", "''")
     # Attached to a database in memory: a connection to the path itself could be one to the file that
     # had the name before, while a reader in this process has that open.
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with engine.start(Path(tempfile.gettempdir())) as connection:
         try:
             connection.execute(f"attach '{quoted}' as published (read_only)")
             tables = (

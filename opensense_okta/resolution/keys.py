@@ -2,6 +2,8 @@
 
 import re
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import duckdb
 
@@ -21,10 +23,14 @@ LETTERS = str.maketrans(
 """Letters that no Unicode form takes apart."""
 
 
-def register(connection: duckdb.DuckDBPyConnection) -> None:
-    """Makes the functions known to a connection."""
+@contextmanager
+def functions(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """DuckDB has the functions inside."""
     connection.create_function("folded", folded, ["VARCHAR"], "VARCHAR")
     connection.create_function("name_words", name_words, ["VARCHAR"], "VARCHAR[]")
+    yield
+    connection.remove_function("folded")
+    connection.remove_function("name_words")
 
 
 def folded(text: str) -> str:

@@ -114,7 +114,7 @@ def make_tables(
     draft: StagedPartition,
 ) -> ResolvedManifest:
     """Makes the day's tables from snapshots, in a draft that the caller commits or discards."""
-    with engine.start(draft.folder) as connection:
+    with engine.start(draft.folder) as connection, keys.functions(connection):
         sql = Sql(connection, __package__)
         _read(sql, organization, snapshots, lake)
         ledger_day = ledger.load(connection, lake, day)
@@ -154,7 +154,6 @@ def _read(
     lake: Lake,
 ) -> None:
     """Fills the tables of rules, accounts, groups and memberships."""
-    keys.register(sql.connection)
     sql.run("schema.sql")
     rules.fill(sql.connection, organization, snapshots)
     for name, snapshot in snapshots.items():

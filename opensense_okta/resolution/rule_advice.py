@@ -120,7 +120,7 @@ def advise(organization: Organization, lake: Lake, resolved: ResolvedManifest) -
                 {},
             )
         ]
-    with engine.start(lake.scratch) as connection:
+    with engine.start(lake.scratch) as connection, keys.functions(connection):
         day = _count(Sql(connection, __package__), organization, lake, resolved)
     return [
         *_attribute_rules(day),
@@ -138,7 +138,6 @@ def _count(
     directories = [name for name in organization.directories if name in resolved.sources]
     stale = {name for name, source in resolved.sources.items() if source.stale}
     connection = sql.connection
-    keys.register(connection)
     sql.run("schema.sql")
     for name in VIEWS:
         engine.view(connection, name, lake.resolved(resolved.day).table(resolved, name))

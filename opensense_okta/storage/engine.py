@@ -1,5 +1,6 @@
 """DuckDB, the engine of every step. Its memory is limited."""
 
+import atexit
 import os
 import re
 from collections.abc import Iterator
@@ -14,7 +15,16 @@ from opensense_okta.config.errors import UserError
 
 BYTES_PER_THREAD = 100_000_000  # memory for each thread
 COMPRESSION = "compression zstd, compression_level 1"  # higher levels cost time and save nothing
+WORKING = "working"  # the name of the database that a step works in
+ATTACHED = (
+    "select database_name from duckdb_databases() where not internal and database_name <> 'memory'"
+)
 ROWS_PER_GROUP = 16_384  # of Parquet; a group is held in memory while it is written
+SETTINGS: dict[str, str | bool | int | float | list[str]] = {
+    "preserve_insertion_order": False,
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
 
 UNREADABLE = (
     "too small to be a Parquet",
@@ -85,40 +95,72 @@ def start(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
     `OPENSENSE_MEMORY_LIMIT` (such as `2GB`) replaces the default limit.
 
+    The caller removes the functions that it creates.
+
     Raises:
         MemoryTooSmall: a query needs more memory.
         TableDamaged: a Parquet file cannot be read.
     """
     with TemporaryDirectory(prefix=".spill-", dir=spill if spill.is_dir() else None) as spilled:
         limit = memory_limit()
-        settings: dict[str, str | bool | int | float | list[str]] = {
-            "memory_limit": f"{limit}B",
-            "threads": max(1, min(limit // BYTES_PER_THREAD, os.cpu_count() or 1)),
-            "temp_directory": spilled,
-            "preserve_insertion_order": False,
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-        }
-        connection = duckdb.connect(config=settings)
-        connection.execute("set TimeZone = 'UTC'")
-        # The progress bar goes to stdout, where `--json` prints one document and nothing else.
-        connection.execute("set enable_progress_bar = false")
-        try:
-            yield connection
-        except duckdb.OutOfMemoryException as error:
-            raise MemoryTooSmall(
-                f"{limit / 1e6:.0f} MB of memory were not enough.",
-                impact="Nothing was published by this; the published directory stays.",
-                remedy="set OPENSENSE_MEMORY_LIMIT (800MB unless set) higher, and check that the lake's disk"
-                " has space for what does not fit into memory.",
-            ) from error
-        except duckdb.Error as error:
-            damaged = _damaged_table(str(error)) or _damaged_view(connection)
-            if damaged is None:
-                raise
-            raise TableDamaged(damaged) from error
-        finally:
-            connection.close()
+        with _empty_database(limit, Path(spilled)) as connection:
+            try:
+                yield connection
+            except duckdb.OutOfMemoryException as error:
+                raise MemoryTooSmall(
+                    f"{limit / 1e6:.0f} MB of memory were not enough.",
+                    impact="Nothing was published by this; the published directory stays.",
+                    remedy="set OPENSENSE_MEMORY_LIMIT (800MB unless set) higher, and check that the lake's"
+                    " disk has space for what does not fit into memory.",
+                ) from error
+            except duckdb.Error as error:
+                damaged = _damaged_table(str(error)) or _damaged_view(connection)
+                if damaged is None:
+                    raise
+                raise TableDamaged(damaged) from error
+
+
+_idle: dict[int, duckdb.DuckDBPyConnection] = {}
+"""The instance of DuckDB that nothing uses, by process: a fork cannot use it. To start one takes 25 ms."""
+
+
+@atexit.register
+def _close_idle() -> None:
+    """Closes what would outlive Python, of which DuckDB complains."""
+    if instance := _idle.pop(os.getpid(), None):
+        instance.close()
+
+
+@contextmanager
+def _empty_database(limit: int, spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database in an instance of its own, which is kept for the next unless it spilled or failed."""
+    process = os.getpid()
+    instance = _idle.pop(process, None) or duckdb.connect(config=SETTINGS)
+    connection = instance.cursor()
+    try:
+        connection.execute(
+            f"attach ':memory:' as {WORKING}; use {WORKING}; {_limits(limit, spill)};"
+            # The bar goes to stdout, where `--json` prints one document and nothing else.
+            " set TimeZone = 'UTC'; set enable_progress_bar = false"
+        )
+        yield connection
+        connection.execute("use memory")
+        for (name,) in connection.execute(ATTACHED).fetchall():
+            connection.execute(f"detach {name}")
+        if not any(spill.iterdir()):
+            _idle.setdefault(process, instance)
+    finally:
+        connection.close()
+        if _idle.get(process) is not instance:
+            instance.close()
+
+
+def _limits(limit: int, spill: Path) -> str:
+    threads = max(1, min(limit // BYTES_PER_THREAD, os.cpu_count() or 1))
+    quoted = str(spill).replace("'", "''")
+    return (
+        f"set memory_limit = '{limit}B'; set threads = {threads}; set temp_directory = '{quoted}'"
+    )
 
 
 def is_readable(connection: duckdb.DuckDBPyConnection, file: Path) -> bool:

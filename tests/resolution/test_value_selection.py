@@ -188,8 +188,7 @@ def by_value(provenance: Sequence[Row]) -> Mapping[tuple[object, object], Row]:
 
 def test_the_worked_example_of_the_file_is_what_the_file_does() -> None:
     tables = dict(example_tables(SQL.joinpath(EXAMPLE).read_text(encoding="utf-8")))
-    with scratch() as connection:
-        keys.register(connection)
+    with scratch() as connection, keys.functions(connection):
         run(connection, "schema.sql")
         connection.execute(
             "insert into directories values ('okta', 1, '2026-11-23', false), ('hr', 2, '2026-11-23', false);"

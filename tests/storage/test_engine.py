@@ -2,6 +2,7 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from opensense_okta.storage import engine
@@ -13,6 +14,30 @@ def test_each_engine_is_empty_and_leaves_nothing(tmp_path: Path) -> None:
             assert connection.execute("show tables").fetchall() == []
             connection.execute("create table people as select 1 as id")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_of_an_engine_is_in_the_next(tmp_path: Path) -> None:
+    other = tmp_path / "other.duckdb"
+    with engine.start(tmp_path) as connection:
+        connection.execute(f"attach '{other}' as other; create table other.names as select 1 as id")
+        connection.execute("create view people as select 1 as id; create type kind as enum ('a')")
+        connection.execute("create temp table ids as select 1; create temp macro one() as 1")
+        connection.execute("set variable day = 'today'; set TimeZone = 'Asia/Tokyo'")
+    with engine.start(tmp_path) as connection:
+        assert connection.execute("show all tables").fetchall() == []
+        settings = "getvariable('day'), current_setting('TimeZone')"
+        assert connection.execute(f"select {settings}").fetchall() == [(None, "UTC")]
+        connection.execute(f"attach '{other}' as other")
+        for kept in ("select one()", "select 'a'::kind", "from people", "from ids"):
+            with pytest.raises(duckdb.Error):
+                connection.execute(kept)
+
+
+def test_engines_at_the_same_time_share_nothing(tmp_path: Path) -> None:
+    with engine.start(tmp_path) as first, engine.start(tmp_path) as second:
+        first.execute("create table people as select 1 as id")
+        assert second.execute("show all tables").fetchall() == []
+        assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_spilling_happens_in_a_private_folder_that_is_gone_after_a_failure(tmp_path: Path) -> None:
@@ -37,6 +62,11 @@ def test_what_does_not_fit_into_memory_is_spilled(
         )
         connection.execute(f"create table counted as {query}")
         assert connection.execute("from counted").fetchall() == [(2_000_000,)]
+    with engine.start(tmp_path) as connection:
+        (folder,) = tmp_path.iterdir()
+        assert connection.execute("select current_setting('temp_directory')").fetchall() == [
+            (str(folder),)
+        ]
 
 
 def test_memory_that_is_not_enough_says_what_to_set(
