@@ -5,6 +5,7 @@ reaches the command alone, which ends the services in order, and nothing is left
 """
 
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -68,7 +69,7 @@ def run_ui(
     read_only: bool = False,
     with_daemon: bool = True,
 ) -> None:
-    """Runs the UI until the process is interrupted or terminated.
+    """Runs the UI until the process is interrupted or terminated, or its terminal is closed.
 
     Args:
         home: `DAGSTER_HOME`.
@@ -81,22 +82,12 @@ def run_ui(
     Raises:
         UiError: the port is taken, another `ui` has the home, or a service ended.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with suppress(KeyboardInterrupt), ExitStack() as stack:
+    asked = _requests_to_end()
+    with ExitStack() as stack:
         _prepare(home)
         if with_daemon:
             stack.enter_context(_only_daemon(home))
         listening = stack.enter_context(_listening(address))
-        if not (home / HISTORY).is_dir():
-            _make_tables(home)
-        web_server = [
-            "opensense_okta.web.webserver",
-            *("--socket", str(listening.fileno()), "--host", address.host),
-            *("--workspace", str(workspace)),
-            *(["--public-url", address.public_url] if address.public_url else []),
-            *(["--read-only"] if read_only else []),
-        ]
-        daemon = ["dagster._daemon", "run", "--workspace", str(workspace)]
         services: list[Service] = []
         stack.callback(_end, services)
         ending = stack.enter_context(_announced_end(log))
@@ -105,19 +96,49 @@ def run_ui(
             if not ending.is_set():  # what services write while they are ended is of no use
                 log(line)
 
-        services.append(_start("web", web_server, home, show, inherits=listening.fileno()))
-        if with_daemon:
+        opened, to_close = os.pipe()
+        stack.callback(os.close, opened)
+        web_server = [
+            "opensense_okta.web.webserver",
+            *("--socket", str(listening.fileno()), "--opened", str(to_close)),
+            *("--host", address.host, "--workspace", str(workspace)),
+            *(["--public-url", address.public_url] if address.public_url else []),
+            *(["--read-only"] if read_only else []),
+        ]
+        services.append(_start("web", web_server, home, show, (listening.fileno(), to_close)))
+        os.close(to_close)
+        # The web server makes Dagster's tables in a new home: services that do so at the same time fail.
+        _watch(services, lambda: bool(asked or _is_closed(opened)))
+        if with_daemon and not asked:
+            daemon = ["dagster._daemon", "run", "--workspace", str(workspace)]
             services.append(_start("daemon", daemon, home, show))
-        _wait_for_end(services)
+        _watch(services, lambda: bool(asked))
 
 
-def _wait_for_end(services: Sequence[Service]) -> None:
-    """Waits until the command is interrupted.
+def _requests_to_end() -> list[int]:
+    """The signals that ask the process to end; each is added when it comes.
+
+    An exception instead could come while a service is started, or while they are ended, and leave some.
+    """
+    asked: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as for a command of `nohup`
+            signal.signal(number, lambda received, _frame: asked.append(received))
+    return asked
+
+
+def _is_closed(pipe: int) -> bool:
+    """Whether no process has the other end of a pipe any more."""
+    return bool(select.select([pipe], [], [], 0)[0])
+
+
+def _watch(services: Sequence[Service], is_enough: Callable[[], bool]) -> None:
+    """Waits until it is enough.
 
     Raises:
         UiError: a service ended by itself.
     """
-    while True:
+    while not is_enough():
         for service in services:
             if service.process.poll() is not None:
                 raise UiError(
@@ -172,19 +193,6 @@ def _prepare(home: Path) -> None:
     (home / "organizations").mkdir(exist_ok=True)
 
 
-def _make_tables(home: Path) -> None:
-    """Makes Dagster's tables in a new home: services that do so at the same time fail."""
-    command = [sys.executable, "-c", "import dagster; dagster.DagsterInstance.get().dispose()"]
-    made = subprocess.run(  # noqa: S603 - own code
-        command, env=_environment(home), capture_output=True, text=True, check=False
-    )
-    if made.returncode:
-        raise UiError(
-            f"Dagster's storage in {home} cannot be opened: {made.stderr.strip().splitlines()[-1]}",
-            remedy="check `dagster.yaml` there, the rights of the folder, and the space on its disk.",
-        )
-
-
 def _environment(home: Path) -> dict[str, str]:
     """The environment of the services: also where `DAGSTER_HOME` is not set, they use this home."""
     return {**os.environ, "DAGSTER_HOME": str(home)}
@@ -195,11 +203,11 @@ def _start(
     module: Sequence[str],
     home: Path,
     log: Callable[[str], None],
-    inherits: int | None = None,
+    inherits: Sequence[int] = (),
 ) -> Service:
     """Runs a Python module as a service; its lines go to the log."""
     process = subprocess.Popen(  # noqa: S603 - own modules
-        [sys.executable, "-u", "-m", *module],
+        [sys.executable, "-u", "-m", "opensense_okta.web.child", *module],
         env=_environment(home),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -207,7 +215,7 @@ def _start(
         text=True,
         errors="replace",
         start_new_session=True,
-        pass_fds=() if inherits is None else (inherits,),
+        pass_fds=inherits,
     )
     threading.Thread(target=_copy_lines, args=(name, process, log), daemon=True).start()
     return Service(name, process)
@@ -215,7 +223,8 @@ def _start(
 
 def _copy_lines(name: str, process: subprocess.Popen[str], log: Callable[[str], None]) -> None:
     for line in process.stdout or ():
-        log(f"{name:6} | {line.rstrip()}")
+        with suppress(OSError):  # the terminal is closed; the service must not wait for a reader
+            log(f"{name:6} | {line.rstrip()}")
 
 
 @contextmanager
@@ -226,7 +235,8 @@ def _announced_end(log: Callable[[str], None]) -> Iterator[threading.Event]:
         yield ending
     finally:
         ending.set()
-        log("Ending the services. A sync that is at work is retried after the next start.")
+        with suppress(OSError):
+            log("Ending the services. A sync that is at work is retried after the next start.")
 
 
 def _end(services: Sequence[Service]) -> None:

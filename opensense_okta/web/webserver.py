@@ -4,11 +4,14 @@ What this needs of Dagster beside its public API is imported here only. It was t
 1.13.27; `tests/web/test_webserver.py` builds the application.
 """
 
+import os
 import signal
 import socket
-from contextlib import suppress
+import sys
+from contextlib import ExitStack, suppress
 from importlib.metadata import version
 from pathlib import Path
+from textwrap import shorten
 
 import click
 import dagster as dg
@@ -19,7 +22,8 @@ from dagster_webserver.app import create_app_from_workspace_process_context
 from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 
-from opensense_okta.config.environment import ui_password_file
+from opensense_okta.config.environment import dagster_home, ui_password_file
+from opensense_okta.config.errors import UserError
 from opensense_okta.web.accounts import Accounts
 from opensense_okta.web.guard import Guard, Names
 from opensense_okta.web.pages.app import build_pages, to_pages
@@ -31,7 +35,12 @@ POLL_MILLISECONDS = 2000  # how often the UI asks for live data
 STATEMENT_TIMEOUT, POOL_RECYCLE, POOL_OVERFLOW = 15_000, 3600, 20
 """Milliseconds, seconds and connections; as `dagster-webserver` sets them."""
 
+LONGEST_ERROR = 300  # characters of Dagster's words; it quotes the whole schema of a setting
 GRACE = 3  # seconds that open connections have when the server ends
+
+
+class StorageNotOpened(UserError):
+    """Dagster's storage cannot be opened."""
 
 
 def build_app(
@@ -67,8 +76,31 @@ def workspace_context(
     )
 
 
+def open_instance() -> dg.DagsterInstance:
+    """Dagster's instance; it has its tables then.
+
+    Raises:
+        StorageNotOpened: its settings have mistakes, or its files are damaged.
+    """
+    try:
+        return dg.DagsterInstance.get()
+    except Exception as error:  # noqa: BLE001 - of YAML, Dagster, SQLAlchemy and other storages
+        text = shorten(str(error), LONGEST_ERROR, placeholder=" …")
+        raise StorageNotOpened(
+            f"Dagster's storage in {dagster_home()} cannot be opened: {type(error).__name__}: {text}",
+            impact="Nothing was started, and no schedule starts a sync.",
+            remedy="check `dagster.yaml` there, the rights of the folder, and the space on its disk. If"
+            " its tables are damaged, restore the folders `history` and `schedules` from a backup.",
+        ) from None
+
+
 def serve(
-    listening: socket.socket, names: Names, workspace: Path, *, read_only: bool = False
+    listening: socket.socket,
+    names: Names,
+    workspace: Path,
+    opened: int,
+    *,
+    read_only: bool = False,
 ) -> None:
     """Serves the UI until the process is interrupted or terminated.
 
@@ -76,18 +108,20 @@ def serve(
         listening: the bound socket.
         names: under which the UI answers.
         workspace: Dagster's workspace file.
+        opened: a pipe that is closed as soon as Dagster's storage is open, and has its tables.
         read_only: whether Dagster refuses every change.
+
+    Raises:
+        StorageNotOpened: Dagster's storage cannot be opened.
     """
     # uvicorn raises SIGTERM again after its own end; by default the process would end without cleaning up.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with (
-        suppress(KeyboardInterrupt),
-        dg.DagsterInstance.get() as instance,
-        workspace_context(
-            instance, WorkspaceFileTarget([str(workspace)]), read_only=read_only
-        ) as context,
-    ):
+    with suppress(KeyboardInterrupt), ExitStack() as stack:
+        instance = stack.enter_context(open_instance())
+        os.close(opened)
         instance.optimize_for_webserver(STATEMENT_TIMEOUT, POOL_RECYCLE, POOL_OVERFLOW)
+        target = WorkspaceFileTarget([str(workspace)])
+        context = stack.enter_context(workspace_context(instance, target, read_only=read_only))
         host, port = listening.getsockname()[:2]
         users = ui_password_file()
         accounts = Accounts(PasswordFile(users) if users else None)
@@ -111,17 +145,27 @@ def serve(
 
 @click.command()
 @click.option("--socket", "descriptor", type=int, required=True)
+@click.option("--opened", type=int, required=True)
 @click.option("--host", required=True)
 @click.option("--public-url")
 @click.option("--read-only", is_flag=True)
 @click.option("--workspace", type=click.Path(path_type=Path, exists=True), required=True)
 def main(
-    descriptor: int, host: str, public_url: str | None, read_only: bool, workspace: Path
+    descriptor: int,
+    opened: int,
+    host: str,
+    public_url: str | None,
+    read_only: bool,
+    workspace: Path,
 ) -> None:
     """Serves the UI on a socket that the parent process has bound."""
     listening = socket.socket(fileno=descriptor)
     names = Names.of(host, listening.getsockname()[1], public_url)
-    serve(listening, names, workspace, read_only=read_only)
+    try:
+        serve(listening, names, workspace, opened, read_only=read_only)
+    except StorageNotOpened as error:
+        click.echo(str(error))
+        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -122,6 +122,42 @@ def test_it_starts_in_a_new_home_and_leaves_no_process(home: Path) -> None:
     assert (home / "organizations").is_dir()
     shared = [path for path in home.rglob("*") if path.stat().st_mode & 0o077]
     assert shared == []
+
+
+@pytest.mark.parametrize(
+    "signals",
+    [
+        (
+            signal.SIGHUP,
+            signal.SIGTERM,
+            signal.SIGTERM,
+        ),  # the terminal is closed; somebody is impatient
+        (signal.SIGKILL,),
+    ],
+)
+def test_nothing_is_left_however_it_ends(home: Path, signals: tuple[signal.Signals, ...]) -> None:
+    log = home.parent / "ui.log"
+    with ui(home) as command:
+        until(lambda: "daemon |" in log.read_text() or command.poll() is not None)
+        for number in signals:
+            command.send_signal(number)
+            with suppress(subprocess.TimeoutExpired):
+                command.wait(0.3)
+        killed = signals == (signal.SIGKILL,)
+        assert command.wait(timeout=30) == (-signal.SIGKILL if killed else 0)
+    until(lambda: processes(home) == [])
+    assert "Traceback" not in log.read_text()
+
+
+def test_settings_with_a_mistake_are_reported_in_words(home: Path) -> None:
+    (home / "dagster.yaml").write_text("run_retries: [")
+    with ui(home) as command:
+        assert command.wait(timeout=120) == 1
+    shown, *_, end = (home.parent / "ui.log").read_text().splitlines()
+    assert shown.startswith(f"web    | Dagster's storage in {home} cannot be opened: ParserError: ")
+    assert "What to do: check `dagster.yaml` there" in shown
+    assert end.startswith("Error: The service web ended with status 2, so the UI is ended.")
+    assert "Traceback" not in (home.parent / "ui.log").read_text()
 
 
 def test_a_folder_with_other_files_is_not_taken_for_a_home(home: Path) -> None:
