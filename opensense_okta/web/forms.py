@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 TOKEN: Final = "form_token"  # noqa: S105 - the name of the field
 LONGEST: Final = 16_384  # bytes of a body
@@ -35,14 +35,17 @@ async def read_form(request: Request) -> dict[str, str]:
     """The fields of a form.
 
     Raises:
-        HTTPException: 413 if the body is longer than `LONGEST`, 400 if it is no form in UTF-8, or has a
-            field twice.
+        HTTPException: 413 if the body is longer than `LONGEST`, 400 if it is no form in UTF-8, has a field
+            twice, or the visitor went away.
     """
     body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > LONGEST:
-            raise HTTPException(413, "The form is too long.")
+    try:
+        async for part in request.stream():
+            body += part
+            if len(body) > LONGEST:
+                raise HTTPException(413, "The form is too long.")
+    except ClientDisconnect:
+        raise HTTPException(400, "The form has no end.") from None
     try:
         fields = parse_qsl(
             body.decode("ascii"),

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from opensense_okta.web.accounts import DELAY, Accounts, TooManyAttempts
 from opensense_okta.web.forms import TOKEN, is_token, read_form
+from opensense_okta.web.open_sockets import serve_while
 from opensense_okta.web.pages.rendering import POLICY, PRIVATE, page
 from opensense_okta.web.passwords import PasswordFileMistake
 from opensense_okta.web.sessions import DURATION, Session, Sessions
@@ -93,13 +94,31 @@ class SignIn:
             answer = PlainTextResponse(UNUSABLE, 503)
             visitor = None
         if visitor and answer is None:
-            await self._app({**scope, "user": visitor}, receive, send)
+            await self._pass_on(visitor, {**scope, "user": visitor}, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008, "reason": "Sign in first."})
         else:
             answer = answer or _refused(connection)
             answer.headers.setdefault("Cache-Control", PRIVATE)
             await answer(scope, receive, send)
+
+    async def _pass_on(self, visitor: Visitor, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._app(scope, receive, send)
+            return
+        connection = HTTPConnection(scope)
+        by_session = self._session(connection) is not None
+        known = self._accounts.known(visitor.name)
+
+        def is_signed_in() -> bool:
+            try:
+                if by_session and self._session(connection) is None:
+                    return False
+                return self._accounts.known(visitor.name) == known
+            except PasswordFileMistake:
+                return False
+
+        await serve_while(is_signed_in, self._app, scope, receive, send)
 
     def _session(self, connection: HTTPConnection) -> Session | None:
         cookie = connection.cookies.get(self._cookie)

@@ -60,3 +60,13 @@ def test_any_other_form_is_refused(body: str | bytes, status: int) -> None:
 def test_an_empty_token_opens_nothing() -> None:
     with pytest.raises(HTTPException):
         fields_of("form_token=", token="")
+
+
+def test_a_form_without_its_end_is_refused() -> None:
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    request = Request({"type": "http", "method": "POST", "headers": []}, receive)
+    with pytest.raises(HTTPException) as refused:
+        asyncio.run(own_form(request))
+    assert refused.value.status_code == 400
