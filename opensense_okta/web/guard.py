@@ -71,29 +71,39 @@ class Names:
 
     Attributes:
         hosts: each with its port, as in the header `Host`.
+        address: under which browsers reach it.
         public_origin: the origin of the public address, such as `https://dagster.acme.com`; None: there is
             none.
     """
 
     hosts: frozenset[str]
+    address: str
     public_origin: str | None = None
 
     @classmethod
     def of(cls, host: str, port: int, public_url: str | None = None) -> "Names":
         """The loopback names and the host, each with the port, and the public address."""
-        names = [*LOOPBACK, f"[{host}]" if ":" in host else host.lower()]
+        own = f"[{host}]" if ":" in host else host.lower()
+        names = [*LOOPBACK, own]
         hosts = {f"{name}:{port}" for name in names}
         if port == 80:
             hosts.update(names)
         if public_url is None:
-            return cls(frozenset(hosts))
+            return cls(frozenset(hosts), f"http://{own}:{port}")
         public = urlsplit(public_url.lower())
         netloc = public.netloc.removesuffix(DEFAULT_PORTS[public.scheme])  # browsers leave it out
-        return cls(frozenset({*hosts, netloc}), f"{public.scheme}://{netloc}")
+        origin = f"{public.scheme}://{netloc}"
+        return cls(frozenset({*hosts, netloc}), origin, origin)
 
     def origins(self, host: str) -> set[str]:
-        """The origins of own pages of a request with this `Host`."""
-        return {f"http://{host}", *([self.public_origin] if self.public_origin else [])}
+        """The origins of own pages of a request with this `Host`.
+
+        A page of the public address without TLS is foreign: anybody on the way can write it.
+        """
+        if self.public_origin is None:
+            return {f"http://{host}"}
+        is_public = urlsplit(self.public_origin).netloc == host
+        return {self.public_origin} if is_public else {f"http://{host}", self.public_origin}
 
 
 class Guard:
@@ -138,10 +148,9 @@ def refusal(scope: Scope, names: Names) -> Refusal | None:
         return Refusal(400, f"The request has several headers {doubled[0]}.")
     host = headers.get("host", "").lower()
     if host not in names.hosts:
-        known = min(names.hosts)
         return Refusal(
             421,
-            f"This server does not answer under that name. Open http://{known}, or start"
+            f"This server does not answer under that name. Open {names.address}, or start"
             " `opensense-okta ui` with `--public-url` and the address in your browser.",
         )
     origin = headers.get("origin")

@@ -122,7 +122,7 @@ def serve(
         instance.optimize_for_webserver(STATEMENT_TIMEOUT, POOL_RECYCLE, POOL_OVERFLOW)
         target = WorkspaceFileTarget([str(workspace)])
         context = stack.enter_context(workspace_context(instance, target, read_only=read_only))
-        host, port = listening.getsockname()[:2]
+        port = listening.getsockname()[1]
         users = ui_password_file()
         accounts = Accounts(PasswordFile(users) if users else None)
         config = uvicorn.Config(
@@ -132,13 +132,11 @@ def serve(
             server_header=False,
             timeout_graceful_shutdown=GRACE,
         )
-        own = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        address = names.public_origin or own
-        click.echo(f"The UI is at {address}")
+        click.echo(f"The UI is at {names.address}")
         if accounts.link_token:
             click.echo(
                 "Sign in by this link, which works until the UI ends:"
-                f" {address}{SIGN_IN}?token={accounts.link_token}"
+                f" {names.address}{SIGN_IN}?token={accounts.link_token}"
             )
         uvicorn.Server(config).run(sockets=[listening])
 

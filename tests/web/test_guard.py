@@ -282,6 +282,8 @@ def test_the_recording_has_pages_files_graphql_and_a_websocket() -> None:
         ("dagster.acme.com", "http://dagster.acme.com.evil.example", False),
         ("dagster.acme.com:3000", "https://dagster.acme.com", False),
         ("acme.com", "https://acme.com", False),
+        ("dagster.acme.com", "http://dagster.acme.com", False),  # a page that came without TLS
+        (HOST, f"http://{HOST}", True),  # `ssh -L`
     ],
 )
 def test_the_public_address_is_one_more_name(host: str, origin: str, passes: bool) -> None:
@@ -289,6 +291,22 @@ def test_the_public_address_is_one_more_name(host: str, origin: str, passes: boo
         names = Names.of("127.0.0.1", 3000, address)
         passed, _, _ = answer(Request(headers=of_page(host=host, origin=origin)), names)
         assert passed == passes
+
+
+@pytest.mark.parametrize(
+    ("listens", "public", "address"),
+    [
+        ("127.0.0.1", None, "http://127.0.0.1:3000"),
+        ("::1", None, "http://[::1]:3000"),
+        ("0.0.0.0", "https://dagster.acme.com", "https://dagster.acme.com"),  # noqa: S104 - named only
+    ],
+)
+def test_an_unknown_host_learns_the_right_address(
+    listens: str, public: str | None, address: str
+) -> None:
+    _, status, sent = answer(Request(headers=(("host", "evil"),)), Names.of(listens, 3000, public))
+    assert status == 421
+    assert f"Open {address}, or start" in sent[-1]["body"].decode()
 
 
 @pytest.mark.parametrize(
