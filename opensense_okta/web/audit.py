@@ -35,7 +35,7 @@ def record_look(
         page: `search`, `person` or `day`.
         organization: whose people they are.
         day: as of which the people are shown.
-        people: the ids of the people that are shown; the page `day` shows examples without ids.
+        people: the ids of the people that are shown; examples of a day, and similar texts, have none.
 
     Raises:
         AuditFailed: the line cannot be written.

@@ -82,7 +82,7 @@ def show(request: Request) -> Response:
         for found in people[:LISTED]
     ]
     ids = [person.found.person_id for person in shown]
-    if shown:
+    if shown or near:
         record_look(visitor_of(request), "search", organization.name, day.day, ids)
     return page(
         request,

@@ -166,6 +166,8 @@ def test_nobody_keeps_a_copy_of_a_page_with_a_person(home: Pages) -> None:
     answer = home.get(f"/acme/people/{person_of(home, 'ana@acme.test')}")
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    (title,) = re.findall("<title>(.*)</title>", answer.text)  # a browser's history keeps it
+    assert re.fullmatch("acme: person [0-9a-f]{32}", title)
 
 
 def test_each_look_of_a_named_user_is_recorded_without_a_name(home: Pages) -> None:
@@ -183,6 +185,14 @@ def test_each_look_of_a_named_user_is_recorded_without_a_name(home: Pages) -> No
         "people": [ana],
     }
     assert (looked["page"], looked["people"], looked["day"]) == ("person", [ana], str(YESTERDAY))
+
+
+def test_similar_texts_are_a_look_too(home: Pages) -> None:
+    home.visitor = Visitor("Eve")
+    assert "Similar: Bob Ray" in search(home, "Bob Rai").words
+    search(home, "?!")
+    (look,) = looks(home)
+    assert (look["page"], look["people"]) == ("search", [])
 
 
 def test_a_visitor_without_a_name_is_not_recorded(home: Pages) -> None:
