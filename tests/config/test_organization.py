@@ -1,4 +1,4 @@
-"""What an organization's file may say, what each key means, and what is told about mistakes."""
+"""What an organization's file may say, what each key means, and what a mistake is answered with."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta

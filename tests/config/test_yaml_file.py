@@ -105,7 +105,7 @@ def test_a_byte_order_mark_is_no_mistake(path: Path) -> None:
     assert read_document(path).data == {"timezone": "UTC"}
 
 
-def told(path: Path) -> OrganizationFileError | None:
+def mistakes_of(path: Path) -> OrganizationFileError | None:
     try:
         load_organization(path)
     except OrganizationFileError as error:
@@ -115,7 +115,7 @@ def told(path: Path) -> OrganizationFileError | None:
 
 def loads_or_tells(path: Path, content: bytes) -> None:
     path.write_bytes(content)
-    error = told(path)
+    error = mistakes_of(path)
     if error is not None:
         last = len(content.decode(errors="replace").splitlines()) + 1
         assert error.mistakes

@@ -1,4 +1,4 @@
-"""What Dagster is told: the public surface that people see, link to and automate; a change is a decision."""
+"""The definitions: the public surface that people see, link to and automate; a change is a decision."""
 
 import os
 import runpy

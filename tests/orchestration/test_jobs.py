@@ -252,7 +252,7 @@ def test_todays_rules_are_what_a_past_day_is_resolved_under(acme: Company) -> No
 # One at a time.
 
 
-class Told:
+class Listening:
     """Somebody who watches a run, and hears what holds it up."""
 
     def __init__(self) -> None:
@@ -271,23 +271,23 @@ class Told:
 def test_a_run_waits_for_the_one_at_work_and_another_organizations_does_not(
     tmp_path: Path,
 ) -> None:
-    told, runs = Told(), list[Run]()
+    watcher, runs = Listening(), list[Run]()
     with (
         a_company(tmp_path, name="acme") as acme,
         a_company(tmp_path, name="globex") as globex,
     ):
-        acme.watcher = told
+        acme.watcher = watcher
         second = threading.Thread(target=lambda: runs.append(acme.run(only=READ)))
         with organization_lock(acme.lake.locks, "the first", waiting=lambda _: None):
             second.start()
-            assert told.heard.wait(timeout=30)
+            assert watcher.heard.wait(timeout=30)
             assert globex.run(only=[name.replace("acme", "globex") for name in READ]).succeeded
             assert acme.okta.requests == []
         second.join(timeout=60)
         (run,) = runs
         assert run.succeeded
         words = "run the first is at work for this organization: waiting until it ends"
-        assert told.words == [words]
+        assert watcher.words == [words]
         assert words in [entry.user_message for entry in run.events]
 
 

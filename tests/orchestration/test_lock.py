@@ -77,12 +77,12 @@ def not_waiting(words: str) -> None:
 
 
 def test_runs_of_one_organization_follow_each_other_even_in_one_process(folder: Path) -> None:
-    told: list[str] = []
+    words_shown: list[str] = []
     has_to_wait = threading.Event()
     order: list[str] = []
 
     def waiting(words: str) -> None:
-        told.append(words)
+        words_shown.append(words)
         has_to_wait.set()
 
     def second() -> None:
@@ -96,17 +96,17 @@ def test_runs_of_one_organization_follow_each_other_even_in_one_process(folder: 
         order.append("first")
     thread.join()
     assert order == ["first", "second"]
-    assert told == ["run first is at work for this organization: waiting until it ends"]
+    assert words_shown == ["run first is at work for this organization: waiting until it ends"]
 
 
 def test_a_waiting_run_says_so_again_and_again(folder: Path) -> None:
-    told: list[str] = []
-    told_three_times = threading.Event()
+    words_shown: list[str] = []
+    words_shown_three_times = threading.Event()
 
     def waiting(words: str) -> None:
-        told.append(words)
-        if len(told) == 3:
-            told_three_times.set()
+        words_shown.append(words)
+        if len(words_shown) == 3:
+            words_shown_three_times.set()
 
     def second() -> None:
         with organization_lock(folder, "second", waiting=waiting, remind=timedelta(milliseconds=1)):
@@ -115,7 +115,7 @@ def test_a_waiting_run_says_so_again_and_again(folder: Path) -> None:
     thread = threading.Thread(target=second)
     with organization_lock(folder, "first", waiting=not_waiting):
         thread.start()
-        assert told_three_times.wait(timeout=30)
+        assert words_shown_three_times.wait(timeout=30)
     thread.join()
 
 
@@ -160,16 +160,16 @@ def test_only_the_owner_can_read_the_locks(folder: Path) -> None:
 def test_a_run_waits_for_one_in_another_process_and_names_it(folder: Path) -> None:
     with another_process(folder, "other") as process:
         assert said(process) == "at work"
-        told: list[str] = []
+        words_shown: list[str] = []
 
         def waiting(words: str) -> None:
-            told.append(words)
+            words_shown.append(words)
             assert process.stdin
             process.stdin.close()
 
         with organization_lock(folder, "mine", waiting=waiting):
             assert process.wait(timeout=30) == 0
-        assert told == ["run other is at work for this organization: waiting until it ends"]
+        assert words_shown == ["run other is at work for this organization: waiting until it ends"]
 
 
 def test_a_run_killed_at_work_blocks_nobody_and_is_ended_by_the_next(

@@ -1,4 +1,4 @@
-"""Who is told how a day ended: from the runs that Dagster has recorded to the message that arrives."""
+"""What is sent about how a day ended: from the runs that Dagster has recorded to the message that arrives."""
 
 import threading
 from collections.abc import Iterator, Mapping
@@ -46,7 +46,7 @@ def hours(number: float) -> timedelta:
 
 
 def company(name: str = "acme", /, **settings: object) -> Organization:
-    """An organization in New York that tells a pager."""
+    """An organization in New York that notifies a pager."""
     return Organization.model_validate(
         {
             "name": name,
@@ -60,7 +60,7 @@ def company(name: str = "acme", /, **settings: object) -> Organization:
 
 
 class Daemon:
-    """Evaluates the sensor as Dagster's daemon does, and plays the runs it tells of.
+    """Evaluates the sensor as Dagster's daemon does, and plays the runs that it sends about.
 
     Attributes:
         board: what arrived.
@@ -92,13 +92,13 @@ class Daemon:
         sensor = build_notice_sensor(organizations, self.lake, self.mistakes)
         return evaluate(sensor, self.instance, self.cursors)
 
-    def tells(self) -> list[str]:
-        """The subjects of what one evaluation tells."""
+    def sends(self) -> list[str]:
+        """The subjects of what one evaluation sends."""
         self.words()
         return self.board.news()
 
     def message(self) -> str:
-        """The text of the one message that one evaluation tells."""
+        """The text of the one message that one evaluation sends."""
         self.words()
         (post,) = self.board.posts
         self.board.posts.clear()
@@ -156,7 +156,7 @@ def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
         monkeypatch.setenv("ACME_PAGER", board.url)
         daemon = Daemon(instance, tmp_path, board, clock)
         put_out(daemon.lake(), DAY - timedelta(days=1))
-        assert daemon.tells() == []
+        assert daemon.sends() == []
         yield daemon
 
 
@@ -176,38 +176,38 @@ class TestAFailedDay:
 
     def test_is_told_once_and_the_same_failure_of_the_next_day_is_not(self, daemon: Daemon) -> None:
         daemon.sync(TOKEN_GONE, failure=names.PERMANENT)
-        assert daemon.tells() == [FAILED]
-        assert daemon.tells() == []
+        assert daemon.sends() == [FAILED]
+        assert daemon.sends() == []
         daemon.clock.shift(timedelta(days=1))
         daemon.sync(TOKEN_GONE, failure=names.PERMANENT, day=TOMORROW)
-        assert daemon.tells() == []
+        assert daemon.sends() == []
 
     def test_is_told_again_on_the_next_day_when_the_failure_is_another(
         self, daemon: Daemon
     ) -> None:
         daemon.sync(TOKEN_GONE, failure=names.PERMANENT)
-        assert daemon.tells() == [FAILED]
+        assert daemon.sends() == [FAILED]
         daemon.clock.shift(timedelta(days=1))
         daemon.sync(UNREACHABLE, failure=names.PERMANENT, day=TOMORROW)
-        assert daemon.tells() == ["acme: the sync of 2026-11-24 failed (okta)"]
+        assert daemon.sends() == ["acme: the sync of 2026-11-24 failed (okta)"]
 
     def test_is_not_told_before_the_last_try_has_failed(self, daemon: Daemon) -> None:
         first = daemon.sync(UNREACHABLE)
         for number, delay in enumerate(DELAYS, start=2):
-            assert daemon.tells() == []
+            assert daemon.sends() == []
             daemon.clock.shift(delay)
             daemon.sync(
                 UNREACHABLE, run_tags={names.ATTEMPT_GROUP: first, names.ATTEMPT: str(number)}
             )
-        assert daemon.tells() == [FAILED]
+        assert daemon.sends() == [FAILED]
 
     def test_stays_failed_although_the_rest_was_resolved(self, daemon: Daemon) -> None:
         first = daemon.sync(TOKEN_GONE, failure=names.PERMANENT)
-        assert daemon.tells() == [FAILED]
+        assert daemon.sends() == [FAILED]
         daemon.clock.shift(hours(0.1))
         daemon.sync(job="resolve", run_tags={names.ATTEMPT_GROUP: first})
         put_out(daemon.lake(), DAY, okta_of=DAY - timedelta(days=1))
-        assert daemon.tells() == []
+        assert daemon.sends() == []
 
     def test_says_which_directory_is_older_when_the_rest_has_been_resolved(
         self, daemon: Daemon
@@ -251,18 +251,18 @@ class TestAHeldDay:
     ) -> None:
         judged(daemon.lake(), judgement(removed=412))
         self.hold(daemon)
-        assert daemon.tells() == [HELD]
+        assert daemon.sends() == [HELD]
         daemon.clock.shift(timedelta(days=1))
         judged(daemon.lake(), judgement(TOMORROW, removed=415))
         self.hold(daemon, TOMORROW)
-        assert daemon.tells() == []
+        assert daemon.sends() == []
 
     def test_is_over_when_it_is_approved(self, daemon: Daemon) -> None:
         judged(daemon.lake(), judgement(removed=412))
         self.hold(daemon)
-        assert daemon.tells() == [HELD]
+        assert daemon.sends() == [HELD]
         put_out(daemon.lake(), DAY)
-        assert daemon.tells() == [NORMAL]
+        assert daemon.sends() == [NORMAL]
 
 
 class TestBackToNormal:
@@ -271,20 +271,20 @@ class TestBackToNormal:
         self, daemon: Daemon, run_tags: Mapping[str, str]
     ) -> None:
         daemon.sync(TOKEN_GONE, failure=names.PERMANENT)
-        assert daemon.tells() == [FAILED]
+        assert daemon.sends() == [FAILED]
         daemon.clock.shift(hours(2))
         going_on = record_run(daemon.instance, "acme", more_tags=run_tags)
-        assert daemon.tells() == []
+        assert daemon.sends() == []
         put_out(daemon.lake(), DAY)
         succeed(daemon.instance, going_on)
-        assert daemon.tells() == [NORMAL]
-        assert daemon.tells() == []
+        assert daemon.sends() == [NORMAL]
+        assert daemon.sends() == []
 
     def test_is_not_told_before_the_next_days_sync(self, daemon: Daemon) -> None:
         daemon.sync(TOKEN_GONE, failure=names.PERMANENT)
-        assert daemon.tells() == [FAILED]
+        assert daemon.sends() == [FAILED]
         daemon.clock.shift(hours(23))
-        assert daemon.tells() == []
+        assert daemon.sends() == []
 
     def test_is_not_worth_a_word_when_nothing_was_wrong(self, daemon: Daemon) -> None:
         daemon.sync()
@@ -295,22 +295,22 @@ class TestBackToNormal:
 class TestASyncByHand:
     def test_that_fails_is_told_like_any_other(self, daemon: Daemon) -> None:
         daemon.sync(TOKEN_GONE, failure=names.PERMANENT, run_tags=BY_HAND)
-        assert daemon.tells() == [FAILED]
+        assert daemon.sends() == [FAILED]
 
     def test_that_is_held_is_told_like_any_other(self, daemon: Daemon) -> None:
         judged(daemon.lake(), judgement(removed=412))
         daemon.sync(UNREACHABLE, failure=names.HELD, run_tags=BY_HAND)
-        assert daemon.tells() == [HELD]
+        assert daemon.sends() == [HELD]
 
     def test_that_a_person_cancels_is_not_told_and_does_not_end_what_was_told_before(
         self, daemon: Daemon
     ) -> None:
         daemon.sync(TOKEN_GONE, failure=names.PERMANENT)
-        assert daemon.tells() == [FAILED]
+        assert daemon.sends() == [FAILED]
         daemon.clock.shift(hours(1))
         canceled = record_run(daemon.instance, "acme")
         daemon.instance.report_run_canceled(canceled)
-        assert daemon.tells() == []
+        assert daemon.sends() == []
 
 
 class TestACommand:
@@ -349,10 +349,10 @@ class TestACommand:
     def test_and_the_daemon_tell_nobody_twice(self, daemon: Daemon) -> None:
         daemon.sync(TOKEN_GONE, failure=names.PERMANENT, run_tags=BY_HAND)
         daemon.command()
-        assert daemon.tells() == [FAILED]
+        assert daemon.sends() == [FAILED]
         put_out(daemon.lake(), DAY)
         daemon.sync(run_tags=BY_HAND)
-        assert daemon.tells() == [NORMAL]
+        assert daemon.sends() == [NORMAL]
         assert daemon.command() == []
 
     def test_waits_for_whoever_tells_just_now_and_then_tells_nobody_twice(
@@ -370,7 +370,7 @@ class TestACommand:
         daemon.sync(TOKEN_GONE, failure=names.PERMANENT)
         with exclusive(daemon.lake(), timedelta(0)):
             assert daemon.words() == "acme: another process is sending its notifications"
-        assert daemon.tells() == [FAILED]
+        assert daemon.sends() == [FAILED]
 
     def test_does_not_take_a_day_for_late_because_the_daemon_was_down(self, cron: Daemon) -> None:
         canceled = record_run(cron.instance, "acme")
@@ -404,14 +404,14 @@ class TestACommand:
 def wait_until(daemon: Daemon, moment: datetime) -> None:
     """The daemon has run all the time until then, and has looked a moment ago."""
     daemon.clock.move_to(moment - timedelta(minutes=10))
-    daemon.tells()
+    daemon.sends()
     daemon.clock.move_to(moment)
 
 
 class TestALateDay:
     def test_is_told_six_hours_after_the_tick(self, daemon: Daemon) -> None:
         wait_until(daemon, TWO + hours(6) - timedelta(minutes=1))
-        assert daemon.tells() == []
+        assert daemon.sends() == []
         wait_until(daemon, TWO + hours(6))
         assert daemon.message().splitlines() == [
             "It was due at 02:00 EST, 6 hours ago, and no sync of it was started.",
@@ -421,18 +421,18 @@ class TestALateDay:
                 " last tick shows. `opensense-okta sync acme` starts a sync now."
             ),
         ]
-        assert daemon.tells() == []
+        assert daemon.sends() == []
 
     def test_is_the_same_cause_on_the_next_day_and_over_with_the_next_good_sync(
         self, daemon: Daemon
     ) -> None:
         wait_until(daemon, TWO + hours(6))
-        assert daemon.tells() == [LATE]
+        assert daemon.sends() == [LATE]
         wait_until(daemon, TWO + hours(30))
-        assert daemon.tells() == []
+        assert daemon.sends() == []
         put_out(daemon.lake(), TOMORROW)
         daemon.sync(day=TOMORROW, run_tags=BY_HAND)
-        assert daemon.tells() == [NORMAL]
+        assert daemon.sends() == [NORMAL]
 
     def test_is_told_when_its_sync_hangs(self, daemon: Daemon) -> None:
         record_run(daemon.instance, "acme", more_tags=BY_SCHEDULE)
@@ -446,35 +446,35 @@ class TestALateDay:
 
     def test_is_not_told_beside_the_failure_that_explains_it(self, daemon: Daemon) -> None:
         daemon.sync(TOKEN_GONE, failure=names.PERMANENT)
-        assert daemon.tells() == [FAILED]
+        assert daemon.sends() == [FAILED]
         wait_until(daemon, TWO + hours(8))
-        assert daemon.tells() == []
+        assert daemon.sends() == []
 
     def test_is_not_told_of_yesterday_while_todays_sync_begins(self, daemon: Daemon) -> None:
         daemon.sync(TOKEN_GONE, failure=names.PERMANENT)
-        assert daemon.tells() == [FAILED]
+        assert daemon.sends() == [FAILED]
         wait_until(daemon, TWO + hours(24))
         record_run(daemon.instance, "acme", day=str(TOMORROW), more_tags=BY_SCHEDULE)
-        assert daemon.tells() == []
+        assert daemon.sends() == []
 
     def test_is_told_only_after_a_daemon_that_was_down_has_caught_up(self, daemon: Daemon) -> None:
         daemon.clock.move_to(TWO + hours(9))
-        assert daemon.tells() == []
+        assert daemon.sends() == []
         catching_up = record_run(daemon.instance, "acme", more_tags=BY_SCHEDULE)
         start(daemon.instance, catching_up)
         daemon.clock.shift(hours(0.2))
-        assert daemon.tells() == []
+        assert daemon.sends() == []
         put_out(daemon.lake(), DAY)
         succeed(daemon.instance, catching_up)
-        assert daemon.tells() == []
+        assert daemon.sends() == []
 
     def test_that_was_told_is_not_over_because_the_daemon_was_down(self, daemon: Daemon) -> None:
         daemon.sync()
         put_out(daemon.lake(), DAY)
         wait_until(daemon, TWO + hours(30))
-        assert daemon.tells() == ["acme: 2026-11-24 is late"]
+        assert daemon.sends() == ["acme: 2026-11-24 is late"]
         daemon.clock.shift(hours(5))
-        assert daemon.tells() == []
+        assert daemon.sends() == []
 
     @pytest.mark.parametrize(
         "settings",
@@ -486,12 +486,12 @@ class TestALateDay:
     ) -> None:
         daemon.organizations = [company(**settings)]
         wait_until(daemon, TWO + hours(8))
-        assert daemon.tells() == []
+        assert daemon.sends() == []
 
     def test_is_none_of_an_organization_that_has_just_been_connected(self, daemon: Daemon) -> None:
         daemon.organizations = [company("globex")]
         wait_until(daemon, TWO + hours(8))
-        assert daemon.tells() == []
+        assert daemon.sends() == []
 
     @pytest.mark.parametrize(
         ("schedule", "due"),
@@ -504,9 +504,9 @@ class TestALateDay:
         daemon.organizations = [company(schedule=schedule)]
         put_out(daemon.lake(), DAY)
         wait_until(daemon, due - timedelta(minutes=1))
-        assert daemon.tells() == []
+        assert daemon.sends() == []
         wait_until(daemon, due)
-        assert daemon.tells() == ["acme: 2026-11-24 is late"]
+        assert daemon.sends() == ["acme: 2026-11-24 is late"]
 
 
 class TestTelling:
@@ -536,11 +536,11 @@ class TestTelling:
         state = daemon.lake().scratch / "notices.json"
         state.write_text('{"format": 99}')
         daemon.sync(TOKEN_GONE, failure=names.PERMANENT)
-        assert sorted(daemon.tells()) == sorted([UNREADABLE, FAILED])
-        assert daemon.tells() == []
+        assert sorted(daemon.sends()) == sorted([UNREADABLE, FAILED])
+        assert daemon.sends() == []
         assert state.read_text() == '{"format": 99}'
         state.unlink()
-        assert daemon.tells() == []
+        assert daemon.sends() == []
         assert "failed" in state.read_text()
 
 
@@ -598,10 +598,10 @@ class TestAFileWithMistakes:
             "Published is the directory of 2026-11-22 (1 day old).",
             "What to do: correct acme.yaml, then reload the definitions in Dagster's UI.",
         ]
-        assert daemon.tells() == []  # it is reported once
+        assert daemon.sends() == []  # it is reported once
         daemon.mistakes = {}
         daemon.sync()
-        assert daemon.tells() == [NORMAL]
+        assert daemon.sends() == [NORMAL]
 
     def test_is_reported_without_a_valid_version_if_notify_can_be_read(
         self, daemon: Daemon
@@ -609,12 +609,12 @@ class TestAFileWithMistakes:
         daemon.organizations = []
         daemon.mistakes = mistakes_of(daemon.root, "notify: [{env: ACME_PAGER}]")
         assert "Nothing is synced until then" in daemon.message()
-        assert daemon.tells() == []
+        assert daemon.sends() == []
 
     def test_without_a_target_reports_to_nobody(self, daemon: Daemon) -> None:
         daemon.organizations = []
         daemon.mistakes = mistakes_of(daemon.root, "notify: [{env: 1}]")
-        assert daemon.tells() == []
+        assert daemon.sends() == []
 
 
 def mistakes_of(folder: Path, text: str) -> dict[str, OrganizationFileError]:

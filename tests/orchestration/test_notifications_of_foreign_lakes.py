@@ -31,7 +31,7 @@ def test_they_are_sent_once(foreign: str, monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setenv("ACME_PAGER", board.url)
         daemon = Daemon(instance, folder / "data", board, clock)
         put_out(daemon.lake(), DAY - timedelta(days=1))
-        assert daemon.tells() == []
+        assert daemon.sends() == []
         give(folder / "data", NOBODY)
         lock_out(daemon.lake().scratch / foreign)
         daemon.sync(TOKEN_GONE, failure=names.PERMANENT)

@@ -91,15 +91,15 @@ def _writes(flags: object) -> bool:
 
 def kill_everywhere(base: Lake, root: Path, day: date) -> list[tuple[Lake, str]]:
     """The lakes that publishing leaves when it is killed at each step, with what it was about to do."""
-    lake, told = copied(base, root / "run"), root / "steps"
+    lake, listed = copied(base, root / "run"), root / "steps"
 
     def copy(step: int, about_to: str) -> None:
         shutil.copytree(lake.scratch.parent, root / f"{step}")
-        with told.open("a") as steps:
+        with listed.open("a") as steps:
             steps.write(f"{about_to}\n")
 
     assert not _forked(lake, day, copy), "publishing failed by itself"
-    steps = enumerate(told.read_text().splitlines(), start=1)
+    steps = enumerate(listed.read_text().splitlines(), start=1)
     return [(Lake(root / f"{step}", lake.organization), about_to) for step, about_to in steps]
 
 

@@ -51,7 +51,7 @@ class Noticeboard:
 
     @property
     def subjects(self) -> list[str]:
-        """What has been told, oldest first."""
+        """What has arrived, oldest first."""
         return [post["title"] for post in self.posts]
 
     def news(self) -> list[str]:

@@ -1,6 +1,6 @@
 """Reads a published database again and again, in a process of its own, as a BI tool does.
 
-Prints a line of JSON for each look: what each table tells of the day it is of. Ends when its standard
+Prints a line of JSON for each look: which day each table is of. Ends when its standard
 input does.
 """
 
@@ -13,7 +13,7 @@ import duckdb
 PAUSE = 0.05  # seconds between two looks
 
 # On each day there is one person more, and everybody's title is the day's: rows and values of every table
-# tell which day it is of.
+# say which day it is of.
 LOOK = """
 select json_object(
     'syncs', (select max(day) from syncs),

@@ -245,7 +245,7 @@ class Monday:
         """A lake of one's own that holds the first day.
 
         Of the directories that are not struck it holds what is read of them on the next days, so that
-        those need not be read once more: what is told of them does not differ.
+        those need not be read once more: what is answered of them does not differ.
         """
         lake = copied(Lake(self.root / "monday", "acme"), self.root / name)
         undisturbed = Lake(self.root / "undisturbed", "acme")

@@ -284,7 +284,7 @@ def state_after(posts: Iterable[tuple[Outbox, int]], looked: datetime | None) ->
     """What the targets have received, as `save` stores it."""
     targets = {str(post.target): post.known_after(delivered) for post, delivered in posts}
     return NotificationState(
-        looked=looked, targets={name: told for name, told in targets.items() if told}
+        looked=looked, targets={name: known for name, known in targets.items() if known}
     )
 
 
@@ -301,7 +301,7 @@ def _outbox(
         over = _all_well(organization, known, published_state)
         return Outbox(target, number, known, (over,))
     current = {trouble.key for trouble in news.troubles}
-    kept = {key: told for key, told in known.items() if key in current or not news.complete}
+    kept = {key: sent for key, sent in known.items() if key in current or not news.complete}
     messages = tuple(_troubled(organization, news.troubles, kept, published_state, now))
     return Outbox(target, number, kept, messages)
 
@@ -342,7 +342,7 @@ def _troubled(
 
 
 def _all_well(organization: str, known: Mapping[str, Notified], published_state: str) -> Message:
-    over = dict.fromkeys(_SUBJECTS[told.kind].format(day=told.since) for told in known.values())
+    over = dict.fromkeys(_SUBJECTS[sent.kind].format(day=sent.since) for sent in known.values())
     return Message(
         subject=f"{organization}: back to normal",
         body=f"What was reported is over: {'; '.join(over)}.\n{published_state}\nThere is nothing to do.",

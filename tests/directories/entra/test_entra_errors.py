@@ -151,7 +151,7 @@ def test_refusals_of_a_token_are_understood(
     assert what in error.message
     assert remedy in error.remedy
     assert "\n" not in error.message
-    assert error.message.count("race") == 1  # told once, for Microsoft's support
+    assert error.message.count("race") == 1  # named once, for Microsoft's support
 
 
 @pytest.mark.parametrize(

@@ -370,7 +370,7 @@ def test_redirects_are_not_followed(peer: Peer, stranger: Peer, status: int, loc
         assert "Set `endpoint`" in error.remedy
 
 
-# -- what is never told -----------------------------------------------------------------------
+# -- what is never shown -----------------------------------------------------------------------
 
 
 def everything_told(error: BaseException) -> str:

@@ -150,11 +150,11 @@ BAD: dict[str, tuple[str, str]] = {
 }
 
 
-def told_of(text: str, told: str) -> list[str]:
-    """The pieces of a key that are told."""
+def shown_pieces(text: str, shown: str) -> list[str]:
+    """The pieces of a key that are shown."""
     pieces = [line for line in text.splitlines() if len(line) >= 20 and "-----" not in line]
     numbers = [value for value in SECRET.values() if len(value) > 20]
-    return [piece for piece in [*pieces, *numbers] if piece[:20] in told or piece[-20:] in told]
+    return [piece for piece in [*pieces, *numbers] if piece[:20] in shown or piece[-20:] in shown]
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -165,5 +165,5 @@ def test_anything_else_is_refused_with_words_that_never_quote_it(name: str) -> N
     assert not error.transient
     assert why in error.message
     assert "`private_key`" in error.remedy
-    assert told_of(stored, everything_told(error)) == []
+    assert shown_pieces(stored, everything_told(error)) == []
     assert stored.strip()[:30] not in everything_told(error) or len(stored.strip()) < 5
