@@ -100,6 +100,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         module = item.path.relative_to(TESTS).as_posix()
         if module in SLOW_MODULES or module.startswith("e2e/"):
             item.add_marker(pytest.mark.slow)
+    # Long modules first, so that no worker begins one when the others are done.
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (item.path not in slow, item.path.parent.name != "e2e"))
 
 
 @pytest.fixture(scope="session", autouse=True)
