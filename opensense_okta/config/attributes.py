@@ -20,6 +20,10 @@ STANDARD_ATTRIBUTES = (
 OTHER_COLUMNS = ("person_id", "manager_id", "directories", "accounts")
 """Columns of `people` that no directory provides: exported only if the organization file lists them."""
 
+OF_MANAGER = "manager."
+MANAGER_COLUMNS = tuple(OF_MANAGER + name for name in STANDARD_ATTRIBUTES if name != "manager")
+"""Columns of an export with a value of the person's manager."""
+
 ATTRIBUTES = tuple(name for name in STANDARD_ATTRIBUTES if name != "active")
 """Texts or lists of texts. `active` is boolean and follows from the account's status."""
 

@@ -3,7 +3,12 @@
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 
-from opensense_okta.config.attributes import OTHER_COLUMNS, STANDARD_ATTRIBUTES
+from opensense_okta.config.attributes import (
+    MANAGER_COLUMNS,
+    OF_MANAGER,
+    OTHER_COLUMNS,
+    STANDARD_ATTRIBUTES,
+)
 from opensense_okta.config.file_url import url_mistake
 from opensense_okta.config.text import did_you_mean
 from opensense_okta.config.yaml_file import Finding, Location
@@ -137,22 +142,55 @@ def _export(data: dict[str, object], directories: dict[str, object]) -> Iterator
     """Settings of the CSV export that are not possible."""
     at: Location = ("publish", "csv")
     export = _section(data, *map(str, at))
-    known = (*_attributes(data, directories), *OTHER_COLUMNS)
-    columns = _list(export.get("columns")) if "columns" in export else list(known)
-    for position, name in enumerate(_list(export.get("columns"))):
-        if isinstance(name, str) and name.strip() and name not in known:
+    attributes = _attributes(data, directories)
+    known = (*sorted(attributes), *OTHER_COLUMNS, *MANAGER_COLUMNS)
+    written = [*_columns((*at, "columns"), export.get("columns"))]
+    for location, name, _ in written:
+        if name.startswith(f"{OF_MANAGER}manager"):
+            words = "would be of a manager's manager; only the person's own manager can be exported"
+            yield Finding(
+                location, words if location[-1] == name else f"names {name}, which {words}"
+            )
+        elif name.strip() and name not in known:
             words = "is neither an attribute nor another column of people"
-            yield _unknown_name((*at, "columns", position), name, words, known)
+            yield _unknown_name(location, name, words, known)
+    columns = [name for _, name, _ in written] if "columns" in export else sorted(attributes)
     for key in ("locked", "unlocked"):
-        for position, name in enumerate(_list(export.get(key))):
-            if isinstance(name, str) and name not in columns:
+        for position, listed in enumerate(_list(export.get(key))):
+            if isinstance(listed, str) and listed not in columns:
                 words = "is not one of the columns"
-                yield _unknown_name((*at, key, position), name, words, [str(c) for c in columns])
+                yield _unknown_name((*at, key, position), listed, words, columns)
+    yield from _headers(export, written)
     both = [name for name in _list(export.get("locked")) if name in _list(export.get("unlocked"))]
     if both:
         yield Finding(
             (*at, "unlocked"), f"must not name {', '.join(map(str, both))}, which is locked"
         )
+
+
+def _columns(at: Location, columns: object) -> Iterator[tuple[Location, str, str]]:
+    """Each column of the export: its place in the file, its name, and its header without suffix."""
+    if isinstance(columns, dict):
+        for name, header in columns.items():
+            if isinstance(header, str):
+                yield (*at, name), name, header
+    for position, name in enumerate(_list(columns)):
+        if isinstance(name, str):
+            yield (*at, position), name, name
+
+
+def _headers(
+    export: dict[str, object], columns: Sequence[tuple[Location, str, str]]
+) -> Iterator[Finding]:
+    """Headers that two columns have. Programs that read the file may not distinguish case."""
+    names: dict[str, str] = {}
+    for location, name, header in columns:
+        suffixes = [f"-{key}" for key in ("locked", "unlocked") if name in _list(export.get(key))]
+        whole = "".join([header, *suffixes])
+        other = names.setdefault(whole.casefold(), name)
+        if other != name:
+            words = f"has the header {whole}, which {other} has, too (case does not count)"
+            yield Finding(location, words)
 
 
 def joined(account_sets: Iterable[Iterable[str]]) -> list[set[str]]:

@@ -21,6 +21,7 @@ from opensense_okta.config.secret import Secret, Section
 from opensense_okta.config.values import (
     Accounts,
     AtLeastOne,
+    Columns,
     Count,
     Flag,
     Names,
@@ -163,8 +164,8 @@ class CsvExport(Section):
     path: Annotated[Text, AfterValidator(export_path)]
     """A path, relative to the organization's folder of the lake, or any URL; `{date}` is the day."""
 
-    columns: Names | None = None
-    """The columns in their order. Without it, all columns."""
+    columns: Columns | None = None
+    """The columns in their order: a list, or a mapping of columns to headers. Without it, all attributes."""
 
     locked: Annotated[tuple[Text, ...], AfterValidator(no_duplicates)] = ()
     """Columns whose header says that users may not edit the value."""

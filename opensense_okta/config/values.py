@@ -93,6 +93,29 @@ def no_duplicates(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
+def headers_by_name(written: object) -> object:
+    """Columns as a mapping of names to headers; in a list, each name is also the header."""
+    match written:
+        case list() | tuple() if all(isinstance(name, str) for name in written):
+            return {not_blank(name): name for name in no_duplicates(tuple(written))}
+        case dict():
+            return written
+    raise ValueError(
+        "must be a list such as [email, title], or a mapping of names to headers such as {title: Role}"
+    )
+
+
+def valid_header(value: str) -> str:
+    """A header of a CSV that every reader sees as one text."""
+    if value != value.strip() or not value.isprintable():
+        raise ValueError("must not begin or end with a blank or have a control character")
+    if not_blank(value)[0] in "=+-@":
+        raise ValueError("must not begin with = + - or @, which a spreadsheet takes for a formula")
+    if value.casefold() == "change":
+        raise ValueError("must not be change, which is a column of the file of changes")
+    return value
+
+
 def not_empty(values: Values) -> Values:
     if not values:
         raise ValueError("must not be empty")
@@ -202,6 +225,12 @@ AtLeastOne = Annotated[int, Field(strict=True, ge=1)]
 PerSecond = Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0)]
 Percent = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=100)]
 Names = Annotated[tuple[Text, ...], AfterValidator(not_empty), AfterValidator(no_duplicates)]
+Columns = Annotated[
+    dict[Text, Annotated[str, AfterValidator(valid_header)]],
+    BeforeValidator(headers_by_name),
+    AfterValidator(not_empty),
+]
+"""The names of columns in their order, each with its header."""
 Owners = Annotated[
     tuple[Annotated[str, AfterValidator(valid_owner)], ...],
     AfterValidator(not_empty),

@@ -8,9 +8,10 @@ from urllib.parse import unquote, urlsplit
 
 from opensense_okta.config.export_path import DAY, LAKES_OWN, LOCAL, SSH
 from opensense_okta.config.models import CsvExport, Organization
+from opensense_okta.publishing.exports.columns import headers_of
 from opensense_okta.publishing.exports.delivery import deliver, public
 from opensense_okta.publishing.exports.errors import ExportFailed, failure_of
-from opensense_okta.publishing.exports.files import headers_of, sha256, write_files
+from opensense_okta.publishing.exports.files import sha256, write_files
 from opensense_okta.publishing.exports.state import (
     DeliveredExport,
     ExportState,
@@ -60,8 +61,10 @@ def export_published(organization: Organization, lake: Lake, day: date) -> list[
     keep_people(lake, now)
     with failure_of(organization.name):
         files = export(organization, lake, people, day, before=before, again=again)
-        headers = tuple(headers_of(organization).values())
-    delivered = DeliveredExport(day=day, id=now.id, headers=headers)
+    headers = headers_of(organization)
+    delivered = DeliveredExport(
+        day=day, id=now.id, headers=tuple(headers.values()), columns=tuple(headers)
+    )
     record_export(lake, ExportState(delivered=delivered, before=before), seen.version)
     return files
 

@@ -6,48 +6,17 @@ last: if it matches, all files are of the same day.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping
 from pathlib import Path
 
 import duckdb
-from duckdb import ColumnExpression, ConstantExpression, Expression, FunctionExpression
 
-from opensense_okta.config.attributes import OTHER_COLUMNS, STANDARD_ATTRIBUTES, attributes
-from opensense_okta.config.models import Organization
+from opensense_okta.publishing.exports.columns import active_people, texts, values
 from opensense_okta.publishing.exports.errors import ExportFailed
 from opensense_okta.publishing.exports.state import DeliveredExport
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake
 from opensense_okta.storage.sql import Sql
-
-
-def headers_of(organization: Organization) -> dict[str, str]:
-    """The columns in order, each with its header in the CSV; empty if nothing is exported.
-
-    Raises:
-        ExportFailed: the organization file has a column that does not exist.
-    """
-    settings = organization.publish.csv
-    if settings is None:
-        return {}
-    known = [*dict.fromkeys([*STANDARD_ATTRIBUTES, *attributes(organization)])]
-    columns = settings.columns or tuple(known)
-    _refuse_unknown("columns", columns, [*known, *OTHER_COLUMNS])
-    _refuse_unknown("locked", settings.locked, columns)
-    _refuse_unknown("unlocked", settings.unlocked, columns)
-    suffixes = dict.fromkeys(settings.locked, "-locked") | dict.fromkeys(
-        settings.unlocked, "-unlocked"
-    )
-    return {column: column + suffixes.get(column, "") for column in columns}
-
-
-def _refuse_unknown(key: str, named: Sequence[str], known: Sequence[str]) -> None:
-    unknown = [name for name in named if name not in known]
-    if unknown:
-        raise ExportFailed(
-            f"publish.csv.{key} names {', '.join(unknown)}, which the export does not have.",
-            remedy=f"correct the organization's file; there are {', '.join(known)}.",
-        )
 
 
 def file_names(full: Path) -> dict[str, Path]:
@@ -90,10 +59,11 @@ def write_files(
             _define_named(connection, headers)
             sql.run("cells.sql")
             engine.view(connection, "new_people", people)
-            _texts(connection, "new_people", headers).create_view("new_texts")
+            exported = active_people(connection, "new_people", headers)
+            texts(exported, [*headers]).create_view("new_texts")
             _known_texts(connection, "old", headers, people, before, lake)
             _known_texts(connection, "delivered", headers, people, again or before, lake)
-            _rows(connection, headers).create_view("new_rows")
+            values(exported, headers).create_view("new_rows")
             files = {
                 "changes": (
                     changes,
@@ -119,7 +89,8 @@ def _copy(sql: Sql, statement: str, path: Path, *, again: bool = False) -> int:
 
 def _define_named(connection: duckdb.DuckDBPyConnection, headers: Mapping[str, str]) -> None:
     """Defines the macro that makes a struct of a list of cells; its fields have the names of the headers."""
-    fields = (f'"{header}" := cells[{place}]' for place, header in enumerate(headers.values(), 1))
+    quoted = (header.replace('"', '""') for header in headers.values())
+    fields = (f'"{header}" := cells[{place}]' for place, header in enumerate(quoted, 1))
     connection.execute(f"create macro named(cells) as struct_pack({', '.join(fields)})")
 
 
@@ -133,58 +104,10 @@ def _known_texts(
 ) -> None:
     """Makes the view of the previously exported texts; they are empty below a new header."""
     engine.view(connection, f"{which}_people", known.people(lake) if known else people)
-    seen = set(known.headers) if known else set()
-    texts = _texts(connection, f"{which}_people", headers, seen)
-    (texts if known else texts.limit(0)).create_view(f"{which}_texts")
-
-
-def _texts(
-    connection: duckdb.DuckDBPyConnection,
-    table: str,
-    headers: Mapping[str, str],
-    seen: Set[str] | None = None,
-) -> duckdb.DuckDBPyRelation:
-    """The active people of a day: person_id, and a list with the texts of all columns.
-
-    Args:
-        connection: the connection that has the table.
-        table: the name of the table of people.
-        headers: the header of each column.
-        seen: the headers whose texts are filled; the others are empty. None: all.
-    """
-    people = connection.table(table)
-    types = dict(zip(people.columns, map(str, people.types), strict=True))
-    texts = [
-        _text(column, types if seen is None or header in seen else {})
-        for column, header in headers.items()
-    ]
-    return people.filter("active").select(
-        ColumnExpression("person_id"), FunctionExpression("list_value", *texts).alias("texts")
-    )
-
-
-def _text(column: str, types: Mapping[str, str]) -> Expression:
-    if column not in types:  # the day was resolved before the attribute was declared
-        return ConstantExpression(None).cast("varchar")
-    value = ColumnExpression(column)
-    if not types[column].endswith("[]"):
-        return value.cast("varchar")
-    of_structs = types[column].startswith("STRUCT")
-    return FunctionExpression("accounts_text" if of_structs else "list_text", value)
-
-
-def _rows(
-    connection: duckdb.DuckDBPyConnection, headers: Mapping[str, str]
-) -> duckdb.DuckDBPyRelation:
-    """The active people of the day: the same columns under their own names, with their own types."""
-    people = connection.table("new_people")
-    columns = [
-        ColumnExpression(column)
-        if column in people.columns
-        else ConstantExpression(None).cast("varchar").alias(column)
-        for column in headers
-    ]
-    return people.filter("active").order("person_id").select(*columns)
+    before = known.column_of_header() if known else {}
+    table = active_people(connection, f"{which}_people", before.values())
+    rows = texts(table, [before.get(header) for header in headers.values()])
+    (rows if known else rows.limit(0)).create_view(f"{which}_texts")
 
 
 def sha256(file: Path) -> str:

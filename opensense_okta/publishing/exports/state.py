@@ -22,13 +22,20 @@ STATE = "exported.json"
 
 
 class DeliveredExport(BaseModel):
-    """A delivered export: the id of the published tables, and the headers."""
+    """A delivered export: the id of the published tables, the headers, and the column of each header."""
 
     model_config = ConfigDict(frozen=True)
 
     day: date
     id: str
     headers: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+
+    def column_of_header(self) -> dict[str, str]:
+        """The column that each header had."""
+        # Before version 0.2 a header was the name of its column and the suffix.
+        names = self.columns or [header.partition("-")[0] for header in self.headers]
+        return dict(zip(self.headers, names, strict=True))
 
     def people(self, lake: Lake) -> Path:
         """The local file of the people that were exported; it may be missing."""

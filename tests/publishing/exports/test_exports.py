@@ -12,9 +12,9 @@ import pytest
 
 from opensense_okta.config.attributes import STANDARD_ATTRIBUTES
 from opensense_okta.config.yaml_file import OrganizationFileError
+from opensense_okta.publishing.exports.columns import headers_of
 from opensense_okta.publishing.exports.errors import ExportFailed
 from opensense_okta.publishing.exports.export import ExportResult, export
-from opensense_okta.publishing.exports.files import headers_of
 from opensense_okta.publishing.exports.state import DeliveredExport
 from opensense_okta.storage.lake import Lake
 from tests.support.exporting import DAY, Person, acme, ada, bob, resolved, rows
@@ -37,14 +37,20 @@ def exports(lake: Lake, tmp_path: Path) -> Exports:
         csv_before: str = "",
         without: str = "",
         without_before: str = "",
+        with_columns: bool = True,
     ) -> list[ExportResult]:
         organization = acme(tmp_path, csv_before or csv)
-        headers = tuple(headers_of(organization).values())
+        headers = headers_of(organization)
 
         def delivered(name: str, those: Sequence[Person] | None) -> DeliveredExport | None:
             if those is None:
                 return None
-            export = DeliveredExport(day=DAY, id=name, headers=headers)
+            export = DeliveredExport(
+                day=DAY,
+                id=name,
+                headers=tuple(headers.values()),
+                columns=tuple(headers) if with_columns else (),
+            )
             people = export.people(lake)
             people.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(resolved(lake, those, without=without_before), people)
@@ -215,6 +221,40 @@ def test_headers_say_which_values_users_may_edit(exports: Exports, read: Read) -
     assert rows(read("people.changes.csv"))[0] == ["change", *header]
 
 
+def test_columns_can_have_other_headers(exports: Exports, read: Read) -> None:
+    exports(
+        [ada(title="Head")],
+        csv=(
+            "{path: exports/people.csv, locked: [title],"
+            """ columns: {email: E-mail, title: 'The "role", in short'}}"""
+        ),
+    )
+    assert read() == (b'E-mail,"The ""role"", in short-locked"\r\nada@acme.com,Head\r\n')
+    assert rows(read("people.changes.csv"))[0] == [
+        "change",
+        "E-mail",
+        'The "role", in short-locked',
+    ]
+    assert duckdb.read_parquet(str(read.folder / "people.parquet")).columns == ["email", "title"]
+
+
+def test_a_column_can_have_a_value_of_the_manager(exports: Exports, read: Read) -> None:
+    """Of the person's own, active manager; nobody who is not exported is named."""
+    csv = "{path: exports/people.csv, columns: {given_name: Name, manager.given_name: Boss}}"
+    gone = {"person_id": "p3", "given_name": "Grace", "active": False}
+    mary = {"person_id": "p4", "given_name": "Mary", "manager_id": "p3"}
+    before = [ada(), bob(manager_id="p1"), gone, mary]
+    exports(before, csv=csv)
+    assert rows(read()) == [["Name", "Boss"], ["Ada", ""], ["Bob", "Ada"], ["Mary", ""]]
+    exports([ada(given_name="Ada M."), bob(manager_id="p1"), gone, mary], before=before, csv=csv)
+    assert rows(read("people.changes.csv"))[1:] == [
+        ["changed", "Ada M.", ""],
+        ["changed", "Bob", "Ada M."],
+    ]
+    table = duckdb.read_parquet(str(read.folder / "people.parquet"))
+    assert table.columns == ["given_name", "manager.given_name"]
+
+
 def test_only_active_people_are_exported(exports: Exports, read: Read) -> None:
     exports([ada(active=False), bob()])
     assert [row[0] for row in rows(read())] == ["person_id", "p2"]
@@ -290,6 +330,34 @@ def test_a_column_that_readers_have_not_seen_yet_is_told_of_everybody_who_has_a_
         csv_before="{path: exports/people.csv, columns: [person_id]}",
     )
     assert rows(read("people.changes.csv"))[1:] == [["changed", "p1", "Head"]]
+
+
+TITLE_AS_ROLE = "{path: exports/people.csv, columns: {person_id: id, title: role}}"
+DEPARTMENT_AS_ROLE = "{path: exports/people.csv, columns: {person_id: id, department: role}}"
+
+
+def test_a_header_that_another_column_gets_is_told_of_everybody_whose_text_differs(
+    exports: Exports, read: Read
+) -> None:
+    people = [
+        ada(title="Head"),
+        bob(title="Ops", department="Ops"),
+        {"person_id": "p3", "department": "Sales"},
+    ]
+    exports(people, before=people, csv=DEPARTMENT_AS_ROLE, csv_before=TITLE_AS_ROLE)
+    assert rows(read("people.changes.csv"))[1:] == [
+        ["changed", "p1", ""],
+        ["changed", "p3", "Sales"],
+    ]
+
+
+def test_an_export_of_a_version_that_recorded_headers_only_is_continued(
+    exports: Exports, read: Read
+) -> None:
+    csv = "{path: exports/people.csv, columns: [person_id, title], locked: [title]}"
+    people = [ada(title="Head"), bob(title="Ops")]
+    exports([ada(title="Lead"), people[1]], before=people, csv=csv, with_columns=False)
+    assert rows(read("people.changes.csv"))[1:] == [["changed", "p1", "Lead"]]
 
 
 AGAIN = [
