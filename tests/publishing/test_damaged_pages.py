@@ -13,6 +13,7 @@ from opensense_okta.publishing.publish import publish, restore_ledger
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.engine import TableDamaged
 from opensense_okta.storage.lake import Lake
+from tests.support.lakes import once
 from tests.support.stored import DAY, OKTA, company, group, rows_of, store, user
 
 pytestmark = pytest.mark.slow
@@ -29,9 +30,13 @@ def sync(lake: Lake) -> None:
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
     lake = Lake(tmp_path, "acme")
-    everyone = [user(f"u{n}", {"displayName": f"person {n}"}) for n in range(300)]
-    store(lake, everyone, [group("g1", "Everyone")], [], day=DAY)
-    sync(lake)
+
+    def published() -> None:
+        everyone = [user(f"u{n}", {"displayName": f"person {n}"}) for n in range(300)]
+        store(lake, everyone, [group("g1", "Everyone")], [], day=DAY)
+        sync(lake)
+
+    once(lake, __name__, published)
     return lake
 
 

@@ -14,6 +14,7 @@ from opensense_okta.publishing.publish import publish, restore_ledger
 from opensense_okta.publishing.retention import delete_expired
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import UNNAMED_FILES_KEPT, Lake
+from tests.support.lakes import once
 from tests.support.run_records import record_run
 from tests.support.stored import DAY, OKTA, company, group, store, user
 from tests.support.unprivileged import NOBODY, forked_as_nobody, give, open_folder
@@ -39,12 +40,16 @@ def lake() -> Iterator[Lake]:
     """Two days are published, and a third is read. All files belong to nobody."""
     with open_folder() as folder:
         lake = Lake(folder / "data", "acme")
-        for day in DAYS:
-            everyone = [user(f"u{n}", {"displayName": f"person {n}"}) for n in range(3)]
-            store(lake, everyone, [group("g1", "Everyone")], [], day=day)
-            if day != DAY:
-                resolve(ACME, day, lake)
-                publish(ACME, lake, day)
+
+        def published() -> None:
+            for day in DAYS:
+                everyone = [user(f"u{n}", {"displayName": f"person {n}"}) for n in range(3)]
+                store(lake, everyone, [group("g1", "Everyone")], [], day=day)
+                if day != DAY:
+                    resolve(ACME, day, lake)
+                    publish(ACME, lake, day)
+
+        once(lake, __name__, published)
         give(folder / "data", NOBODY)
         yield lake
 
