@@ -22,7 +22,7 @@ SHORTEST, LONGEST = 8, 256
 
 NAME: Final = re.compile(r"[\w.@+-]{1,64}")
 HASH: Final = re.compile(
-    r"\$argon2id\$v=19\$m=\d{1,7},t=\d{1,2},p=\d{1,2}\$[A-Za-z0-9+/]{11,64}\$[A-Za-z0-9+/]{22,86}"
+    r"\$argon2id\$v=19\$m=[1-9]\d{0,5},t=[1-9]\d?,p=[1-9]\$[A-Za-z0-9+/]{11,64}\$[A-Za-z0-9+/]{22,86}"
 )
 OTHERS: Final = 0o077
 LARGEST: Final = 1_000_000  # bytes
@@ -114,7 +114,7 @@ def is_password(password: str, known: str) -> bool:
     """Whether a password has this hash. Takes as long as the hash was made to take."""
     try:
         Argon2id.verify_phc_encoded(_bytes(password), known)
-    except InvalidKey:
+    except (InvalidKey, ValueError):  # ValueError: too little memory for the threads
         return False
     return True
 

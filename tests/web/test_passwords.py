@@ -67,6 +67,8 @@ def test_users_are_read_with_comments_and_blank_lines(file: Path) -> None:
 LATIN = "Zoë".encode("latin-1") + f":{HASH}\n".encode()
 
 MISTAKES: Mapping[str, tuple[str | bytes, int, str]] = {
+    "no work": (f"ada:{HASH.replace('t=1', 't=0')}\n", 0o600, "line 1: the line has no hash"),
+    "10 GB": (f"ada:{HASH.replace('m=8', 'm=9999999')}\n", 0o600, "line 1: the line has no hash"),
     "no user": ("", 0o600, "has no user"),
     "comments only": ("# ada\n\n", 0o600, "has no user"),
     "no colon": (f"ada:{HASH}\nbob\n", 0o600, "line 2: the line is not `name:hash`"),
@@ -99,6 +101,10 @@ def test_a_mistake_names_the_file_and_the_line_and_never_the_hash(file: Path, ca
     assert "argon2" not in text
     assert HASH[-20:] not in text
     assert "correct horse" not in text
+
+
+def test_a_hash_that_cannot_be_computed_is_no_password() -> None:
+    assert not is_password("correct horse", HASH.replace("p=1", "p=9"))
 
 
 def test_a_file_that_cannot_be_read_is_named(file: Path) -> None:

@@ -108,7 +108,7 @@ def overview_page(words: Words) -> str:
 PLAIN = Words("Ana", "ana@acme.test", "Staff", "why")
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)  # the first page compiles the templates
 @given(st.builds(Words, texts, texts, texts, texts))
 def test_text_of_a_directory_only_shows(words: Words) -> None:
     for make in (held_page, overview_page):
