@@ -68,6 +68,16 @@ def isolated(value: object) -> Markup:
     return Markup("<bdi>{}</bdi>").format(printable(str(value)))
 
 
+def isolated_message(value: object) -> Markup:
+    """A message, isolated as other values; what it has between backticks is code."""
+    parts = printable(str(value)).split("`")
+    marked = (
+        Markup("<code>{}</code>").format(part) if position % 2 else Markup.escape(part)
+        for position, part in enumerate(parts)
+    )
+    return Markup("<bdi>{}</bdi>").format(Markup("").join(marked))
+
+
 def visible(value: object) -> object:
     """What a template writes of a value; `bool` in the words of the commands."""
     if isinstance(value, Markup):
@@ -85,7 +95,9 @@ def _environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         finalize=visible,
     )
-    environment.filters.update(bdi=isolated, number="{:,}".format, words=as_words)
+    environment.filters.update(
+        bdi=isolated, message=isolated_message, number="{:,}".format, words=as_words
+    )
     environment.globals.update(plural=plural)
     return environment
 

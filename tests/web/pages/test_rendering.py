@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markupsafe import escape
 from starlette.requests import Request
 
 from opensense_okta.config.errors import UserError
@@ -19,7 +20,7 @@ from opensense_okta.publishing.notifications.state import Incident
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.web.pages.held_day import HeldDay
 from opensense_okta.web.pages.organizations import Overview, PublishedDay
-from opensense_okta.web.pages.rendering import isolated, page
+from opensense_okta.web.pages.rendering import isolated, isolated_message, page
 from opensense_okta.web.visitor import Visitor
 from tests.support.pages import Shown
 
@@ -105,6 +106,7 @@ def overview_page(words: Words) -> str:
     return bytes(page(request(visitor), "organizations", overviews=[overview]).body).decode()
 
 
+INERT = ("p", "bdi", "code")  # what lines and backticks of a message make
 PLAIN = Words("Ana", "ana@acme.test", "Staff", "why")
 
 
@@ -115,8 +117,8 @@ def test_text_of_a_directory_only_shows(words: Words) -> None:
         html = make(words)
         shown, expected = Shown(html), Shown(make(PLAIN))
         lines = len(words.reason.splitlines())  # each is a paragraph
-        assert [name for name in shown.elements if name not in ("p", "bdi")] == [
-            name for name in expected.elements if name not in ("p", "bdi")
+        assert [name for name in shown.elements if name not in INERT] == [
+            name for name in expected.elements if name not in INERT
         ]
         assert shown.elements.count("p") - expected.elements.count("p") <= 2 * (lines - 1)
         assert not [letter for letter in html if category(letter)[0] == "C" and letter != "\n"]
@@ -132,6 +134,13 @@ def test_a_value_is_isolated_and_escaped(text: str) -> None:
     assert html.endswith("</bdi>")
     assert not {"<", ">", '"', "'"} & set(html[5:-6])
     assert Shown(html).elements == ["bdi"]
+
+
+@given(texts)
+def test_a_command_in_a_message_is_code_and_its_text_is_escaped(text: str) -> None:
+    shown = printable(text).replace("`", "")
+    html = str(isolated_message(f"Start `sync {shown}` again."))
+    assert html == f"<bdi>Start <code>{escape(f'sync {shown}')}</code> again.</bdi>"
 
 
 @pytest.mark.parametrize("error", [UserError("a\nb<", impact="c\u202e", remedy="d")])
