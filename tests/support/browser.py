@@ -2,15 +2,13 @@
 
 import html
 import re
-import shutil
 import subprocess
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
+from tests.support.chromium import installed
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
 SECONDS = 20  # for which the page's own clock runs, in less time than that
 
 
@@ -35,9 +33,7 @@ def open_page(url: str, profile: Path, *, until: Collection[str]) -> Page:
         profile: a folder for the browser's own files.
         until: what the page shows.
     """
-    browser = next((path for name in NAMES if (path := shutil.which(name))), None)
-    if browser is None:
-        pytest.skip("there is no Chromium on this machine")
+    browser = installed()
     for _ in range(2):
         page = _open(browser, url, profile)
         if all(words in page.text for words in until):
