@@ -12,11 +12,13 @@ from opensense_okta.config.models import Organization
 from opensense_okta.config.yaml_file import OrganizationFileError
 from opensense_okta.orchestration.notifications import current_status
 from opensense_okta.orchestration.retries import describe_next_sync, switches
-from opensense_okta.publishing.notifications.state import Incident, file_mistaken
+from opensense_okta.publishing.database import publication_row
+from opensense_okta.publishing.notifications.state import Incident, file_mistaken, unreadable
 from opensense_okta.publishing.publish import published_since
 from opensense_okta.publishing.published import Published, published
 from opensense_okta.resolution.resolve import Source
-from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.file_errors import reading_refused
+from opensense_okta.storage.lake import DATABASE, Lake
 from opensense_okta.web.pages.rendering import page
 from opensense_okta.web.pages.site import Site, lake_of, site_of
 
@@ -82,11 +84,13 @@ def overview_of(
     """
     lake = lake_of(organization)
     status = current_status(site.instance, organization, mistakes, lake, now, watched=True)
+    published_day = _published_day(organization, lake)
+    lost = _lost_database(organization, lake, published_day, now) if published_day else ()
     return Overview(
         organization.name,
         has_page=True,
-        published=_published_day(organization, lake),
-        incidents=status.troubles,
+        published=published_day,
+        incidents=(*lost, *status.troubles),
         next_sync=describe_next_sync(organization, now, switched),
     )
 
@@ -111,6 +115,25 @@ def _published_day(organization: Organization, lake: Lake) -> PublishedDay | Non
         return None if last is None else _described(organization, lake, last)
     except (OSError, UserError):  # the status has an incident that says so
         return None
+
+
+def _lost_database(
+    organization: Organization, lake: Lake, last: PublishedDay, now: datetime
+) -> Sequence[Incident]:
+    """That the published database is missing or damaged, although it is known which day it had."""
+    try:
+        publication_row(lake.database)
+        if lake.store.mark(DATABASE) is not None:
+            return ()
+        error = UserError(f"The published database {lake.url(DATABASE)} is missing.")
+    except (OSError, UserError) as damaged:
+        error = damaged if isinstance(damaged, UserError) else reading_refused(damaged)
+    incident = UserError(
+        error.message,
+        impact=f"Programs cannot read the directory of {last.day}. The tables of the day are stored.",
+        remedy=f"run `opensense-okta sync {organization.name}`: it writes the database again.",
+    )
+    return unreadable(organization.today(now), incident).troubles
 
 
 def _described(organization: Organization, lake: Lake, last: Published) -> PublishedDay:

@@ -39,6 +39,25 @@ def test_an_organization_shows_its_published_day_and_people(home: Pages) -> None
     assert shown.elements.count("h1") == 1
 
 
+@pytest.mark.parametrize(
+    ("content", "says"), [(None, "directory.duckdb is missing"), (b"x", "directory.duckdb")]
+)
+def test_a_lost_database_is_not_well(home: Pages, content: bytes | None, says: str) -> None:
+    publish_day(home.lake, DAY, PEOPLE)
+    home.lake.database.unlink()
+    if content:
+        home.lake.database.write_bytes(content)
+    for page in ("/", "/acme/"):
+        words = Shown(home.get(page).text).words
+        assert "nothing is wrong" not in words
+        assert says in words
+        assert f"Programs cannot read the directory of {DAY}." in words
+        assert "What to do: run `opensense-okta sync acme`: it writes the database again." in words
+        assert f"Published {DAY}" in words
+    publish(organization(), home.lake, DAY)
+    assert "acme ✓ nothing is wrong" in Shown(home.get("/").text).words
+
+
 def test_a_directory_with_older_data_is_named(home: Pages) -> None:
     store(home.lake, "shop", DAY - timedelta(days=9), [])
     store(home.lake, "hr", DAY, [account("1", {"email": "ana@acme.test"})])
