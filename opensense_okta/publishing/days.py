@@ -76,6 +76,12 @@ class Examples:
     of: str
     rows: Sequence[dict[str, object]]
 
+    @property
+    def columns(self) -> list[str]:
+        """The columns that have a value in a row: a directory may have no display names."""
+        names = self.rows[0] if self.rows else ()
+        return [name for name in names if any(row[name] is not None for row in self.rows)]
+
 
 def days_of(lake: Lake) -> list[date]:
     """The days of which anything is stored, newest first."""
