@@ -39,8 +39,8 @@ LONGEST_ERROR = 300  # characters of Dagster's words; it quotes the whole schema
 GRACE = 3  # seconds that open connections have when the server ends
 
 
-class StorageNotOpened(UserError):
-    """Dagster's storage cannot be opened."""
+class CannotServe(UserError):
+    """Dagster's storage, or the workspace file, cannot be read."""
 
 
 def build_app(
@@ -80,18 +80,40 @@ def open_instance() -> dg.DagsterInstance:
     """Dagster's instance; it has its tables then.
 
     Raises:
-        StorageNotOpened: its settings have mistakes, or its files are damaged.
+        CannotServe: its settings have mistakes, or its files are damaged.
     """
     try:
         return dg.DagsterInstance.get()
     except Exception as error:  # noqa: BLE001 - of YAML, Dagster, SQLAlchemy and other storages
-        text = shorten(str(error), LONGEST_ERROR, placeholder=" …")
-        raise StorageNotOpened(
-            f"Dagster's storage in {dagster_home()} cannot be opened: {type(error).__name__}: {text}",
+        raise CannotServe(
+            f"Dagster's storage in {dagster_home()} cannot be opened: {_words(error)}",
             impact="Nothing was started, and no schedule starts a sync.",
             remedy="check `dagster.yaml` there, the rights of the folder, and the space on its disk. If"
             " its tables are damaged, restore the folders `history` and `schedules` from a backup.",
         ) from None
+
+
+def read_workspace(workspace: Path) -> WorkspaceFileTarget:
+    """The code locations that a workspace file names; none is loaded yet.
+
+    Raises:
+        CannotServe: the file has mistakes.
+    """
+    target = WorkspaceFileTarget([str(workspace)])
+    try:
+        target.create_origins()
+    except Exception as error:  # noqa: BLE001 - of YAML and Dagster
+        raise CannotServe(
+            f"The workspace file {workspace} cannot be read: {_words(error)}",
+            impact="Nothing was started, and no schedule starts a sync.",
+            remedy="correct the file, or name another one with `--workspace`.",
+        ) from None
+    return target
+
+
+def _words(error: Exception) -> str:
+    text = shorten(str(error), LONGEST_ERROR, placeholder=" …").rstrip(".")
+    return f"{type(error).__name__}: {text}."
 
 
 def serve(
@@ -112,15 +134,15 @@ def serve(
         read_only: whether Dagster refuses every change.
 
     Raises:
-        StorageNotOpened: Dagster's storage cannot be opened.
+        CannotServe: Dagster's storage, or the workspace file, cannot be read.
     """
     # uvicorn raises SIGTERM again after its own end; by default the process would end without cleaning up.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt), ExitStack() as stack:
+        target = read_workspace(workspace)
         instance = stack.enter_context(open_instance())
         os.close(opened)
         instance.optimize_for_webserver(STATEMENT_TIMEOUT, POOL_RECYCLE, POOL_OVERFLOW)
-        target = WorkspaceFileTarget([str(workspace)])
         context = stack.enter_context(workspace_context(instance, target, read_only=read_only))
         port = listening.getsockname()[1]
         users = ui_password_file()
@@ -161,7 +183,7 @@ def main(
     names = Names.of(host, listening.getsockname()[1], public_url)
     try:
         serve(listening, names, workspace, opened, read_only=read_only)
-    except StorageNotOpened as error:
+    except CannotServe as error:
         click.echo(str(error))
         sys.exit(2)
 

@@ -11,7 +11,12 @@ from dagster._core.workspace.load_target import EmptyWorkspaceTarget
 
 from opensense_okta.web.accounts import Accounts
 from opensense_okta.web.guard import Guard, Names
-from opensense_okta.web.webserver import build_app, workspace_context
+from opensense_okta.web.webserver import (
+    CannotServe,
+    build_app,
+    read_workspace,
+    workspace_context,
+)
 
 HOST = "127.0.0.1:3000"
 NAMES = Names.of("127.0.0.1", 3000)
@@ -99,3 +104,25 @@ def test_the_pages_are_before_dagsters_own(app: Guard) -> None:
     assert answer.status_code == 404
     assert 'href="/directory/style.css"' in answer.text
     assert "default-src 'none'" in answer.headers.get_list("content-security-policy")[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("load_from: [", "ParserError: while parsing a flow node"),
+        ("", "Could not parse a workspace config"),
+        ("load_form: []", "load_form"),
+    ],
+)
+def test_a_mistake_in_the_workspace_file_is_reported_in_words(
+    tmp_path: Path, text: str, says: str
+) -> None:
+    file = tmp_path / "workspace.yaml"
+    file.write_text(text)
+    with pytest.raises(CannotServe) as refused:
+        read_workspace(file)
+    assert str(refused.value).startswith(f"The workspace file {file} cannot be read: ")
+    assert says in refused.value.message
+    assert "\n" not in str(refused.value)
+    assert len(str(refused.value)) < 600
+    assert "What to do: correct the file" in str(refused.value)
