@@ -157,7 +157,8 @@ def test_an_older_day_replaces_nothing_and_so_is_never_held(acme: Lake) -> None:
 
 def test_an_older_day_that_is_asked_for_is_judged_against_the_newer_one(acme: Lake) -> None:
     held = hold(acme, YESTERDAY, even_if_older=True)
-    assert "start the job acme__approve for 2026-11-22 with `even_if_older: true`" in held.remedy
+    assert "the job acme__approve for 2026-11-22 with the configuration that" in held.remedy
+    assert "opensense-okta approve" not in held.remedy  # the command has no such option
     assert days(held) == (None, DAY)
     assert "4 of 8 active people (50.0 %) are gone (4)" in held.message
     assert users(acme) == 8
