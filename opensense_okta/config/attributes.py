@@ -20,6 +20,9 @@ STANDARD_ATTRIBUTES = (
 OTHER_COLUMNS = ("person_id", "manager_id", "directories", "accounts")
 """Columns of `people` that no directory provides: exported only if the organization file lists them."""
 
+GROUPS = "groups"
+"""A column of an export with the names of the person's groups, unless an attribute has this name."""
+
 OF_MANAGER = "manager."
 MANAGER_COLUMNS = tuple(OF_MANAGER + name for name in STANDARD_ATTRIBUTES if name != "manager")
 """Columns of an export with a value of the person's manager."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 
 from opensense_okta.config.attributes import (
+    GROUPS,
     MANAGER_COLUMNS,
     OF_MANAGER,
     OTHER_COLUMNS,
@@ -143,7 +144,7 @@ def _export(data: dict[str, object], directories: dict[str, object]) -> Iterator
     at: Location = ("publish", "csv")
     export = _section(data, *map(str, at))
     attributes = _attributes(data, directories)
-    known = (*sorted(attributes), *OTHER_COLUMNS, *MANAGER_COLUMNS)
+    known = (*sorted(attributes), *OTHER_COLUMNS, GROUPS, *MANAGER_COLUMNS)
     written = [*_columns((*at, "columns"), export.get("columns"))]
     for location, name, _ in written:
         if name.startswith(f"{OF_MANAGER}manager"):
@@ -152,7 +153,7 @@ def _export(data: dict[str, object], directories: dict[str, object]) -> Iterator
                 location, words if location[-1] == name else f"names {name}, which {words}"
             )
         elif name.strip() and name not in known:
-            words = "is neither an attribute nor another column of people"
+            words = "is neither an attribute nor another column of the export"
             yield _unknown_name(location, name, words, known)
     columns = [name for _, name, _ in written] if "columns" in export else sorted(attributes)
     for key in ("locked", "unlocked"):

@@ -173,6 +173,9 @@ class CsvExport(Section):
     unlocked: Annotated[tuple[Text, ...], AfterValidator(no_duplicates)] = ()
     """Columns whose header says that users may edit the value."""
 
+    group_names: Literal["as_written", "opensense"] = "as_written"
+    """`opensense`: names of groups have only a-z, 0-9 and `_`: accents become letters, all else `_`."""
+
 
 class Publish(Section):
     """What is written beside the published database."""

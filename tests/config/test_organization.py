@@ -260,6 +260,7 @@ def test_every_key_and_default_of_the_contract() -> None:
         notify = ()
         owners = ('team:directory',)
         publish.csv.columns = None
+        publish.csv.group_names = 'as_written'
         publish.csv.locked = ()
         publish.csv.path
         publish.csv.unlocked = ()
@@ -493,7 +494,13 @@ def test_a_literal_where_a_secret_belongs_is_told_where_secrets_go(tmp_path: Pat
         ("publish.csv.columns", ["email", "email"], "must not name email twice"),
         ("publish.csv.columns", "email", "must be a list such as [email, title], or a mapping"),
         ("publish.csv.columns", {}, "must not be empty"),
-        ("publish.csv.columns", {"titel": "Role"}, "titel is neither an attribute nor another"),
+        ("publish.csv.columns", ["group"], "did you mean groups?"),
+        ("publish.csv.group_names", "opensens", "did you mean opensense?"),
+        (
+            "publish.csv.columns",
+            {"titel": "Role"},
+            "titel is neither an attribute nor another column of the export",
+        ),
         ("publish.csv.columns", {"titel": "Role"}, "did you mean title?"),
         ("publish.csv.columns", ["manager.titel"], "did you mean manager.title?"),
         ("publish.csv.columns", ["manager.desk"], "manager.desk, which is neither an attribute"),

@@ -9,11 +9,13 @@ from types import MappingProxyType
 import dagster as dg
 import duckdb
 
+from opensense_okta.config.text import plural
 from opensense_okta.directories.checks import CheckResult, Outcome
 from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.orchestration import names
 from opensense_okta.publishing.approval import approvals, numbers
 from opensense_okta.publishing.exports.export import ExportResult
+from opensense_okta.publishing.exports.state import LeftOutGroups
 from opensense_okta.publishing.guards.explanation import reasons
 from opensense_okta.publishing.guards.model import Verdict
 from opensense_okta.publishing.judgement import Judgement
@@ -149,8 +151,20 @@ def publication_metadata(publication: Publication, lake: Lake) -> dict[str, dg.M
     }
 
 
-def exports_metadata(results: Sequence[ExportResult]) -> dict[str, dg.MetadataValue]:
-    """The files that were written, with their sizes."""
+def left_out_words(left_out: LeftOutGroups) -> str:
+    """The warning about groups that the export does not have, without their names."""
+    more = ", …" if left_out.count > len(left_out.examples) else ""
+    return (
+        f"{plural(left_out.count, 'group')} left out of the export ({', '.join(left_out.examples)}{more}):"
+        " the name is empty, has a semicolon, or is that of another group. Rename them in their directory,"
+        " or set resolution.groups.merge_by: name if groups with one name are one group."
+    )
+
+
+def exports_metadata(
+    results: Sequence[ExportResult], left_out: LeftOutGroups
+) -> dict[str, dg.MetadataValue]:
+    """The files that were written, with their sizes, and the groups that they do not have."""
     files = [
         dg.TableRecord(
             {
@@ -163,7 +177,11 @@ def exports_metadata(results: Sequence[ExportResult]) -> dict[str, dg.MetadataVa
         for result in results
     ]
     schema = dg.TableSchema([dg.TableColumn(name) for name in ("file", "rows", "bytes", "sha256")])
-    return {"files": dg.MetadataValue.table(files, schema)}
+    written: dict[str, dg.MetadataValue] = {"files": dg.MetadataValue.table(files, schema)}
+    if left_out.count:
+        written["groups_left_out"] = dg.MetadataValue.int(left_out.count)
+        written["groups_left_out_because"] = dg.MetadataValue.text(left_out_words(left_out))
+    return written
 
 
 def published_metadata(

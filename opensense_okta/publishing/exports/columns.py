@@ -1,7 +1,8 @@
 """The columns of the export: their headers, and their values in a day's table of people.
 
-Besides the columns of `people` there is `manager.NAME`, an attribute of the person's manager. It is empty
-if the manager is not active: a person who is not exported is named in no row.
+Besides the columns of `people` there are `groups`, the names of the person's groups, and `manager.NAME`, an
+attribute of the person's manager. It is empty if the manager is not active: a person who is not exported is
+named in no row.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -9,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 import duckdb
 from duckdb import ColumnExpression, ConstantExpression, Expression, FunctionExpression
 
-from opensense_okta.config.attributes import OF_MANAGER, STANDARD_ATTRIBUTES, attributes
+from opensense_okta.config.attributes import GROUPS, OF_MANAGER, STANDARD_ATTRIBUTES, attributes
 from opensense_okta.config.models import Organization
 
 
@@ -27,16 +28,31 @@ def headers_of(organization: Organization) -> dict[str, str]:
 
 
 def active_people(
-    connection: duckdb.DuckDBPyConnection, table: str, columns: Collection[str]
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    columns: Collection[str],
+    memberships: str | None = None,
 ) -> duckdb.DuckDBPyRelation:
-    """The active people of a day, with a column for each wanted attribute of their manager.
+    """The active people of a day, with their groups and a column for each wanted attribute of their manager.
 
     Args:
         connection: the connection that has the table.
         table: the name of the table of people.
         columns: the columns of the export.
+        memberships: the name of the table of exported memberships, if there is one.
     """
-    people = connection.table(table).filter("active")
+    people = _with_managers(connection.table(table).filter("active"), columns)
+    if memberships is None or GROUPS not in columns:
+        return people
+    groups = connection.table(memberships).aggregate(
+        f"person_id, list(name order by name) as {GROUPS}", "person_id"
+    )
+    return people.join(groups.set_alias("groups_of_person"), "person_id", how="left")
+
+
+def _with_managers(
+    people: duckdb.DuckDBPyRelation, columns: Collection[str]
+) -> duckdb.DuckDBPyRelation:
     wanted = [
         column
         for column in dict.fromkeys(columns)

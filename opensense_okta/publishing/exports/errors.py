@@ -2,8 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
 
 from opensense_okta.config.errors import UserError
+from opensense_okta.storage import engine
 
 BEFORE_STAYS = (
     "The directory itself is published. Every file at the export's place is still complete: the new one"
@@ -27,3 +31,16 @@ def failure_of(organization: str) -> Iterator[None]:
     except ExportFailed as error:
         error.subject = organization
         raise
+
+
+@contextmanager
+def making_files(folder: Path) -> Iterator[None]:
+    """Files in a temporary folder are made; what prevents that is reported."""
+    try:
+        yield
+    except (OSError, duckdb.IOException, engine.MemoryTooSmall) as error:
+        raise ExportFailed(
+            f"The export's files could not be made in {folder.parent} ({type(error).__name__}).",
+            remedy="check that the disk has room there, and that OPENSENSE_MEMORY_LIMIT is not too small.",
+            transient=True,
+        ) from error

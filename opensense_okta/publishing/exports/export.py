@@ -12,6 +12,7 @@ from opensense_okta.publishing.exports.columns import headers_of
 from opensense_okta.publishing.exports.delivery import deliver, public
 from opensense_okta.publishing.exports.errors import ExportFailed, failure_of
 from opensense_okta.publishing.exports.files import sha256, write_files
+from opensense_okta.publishing.exports.groups import keep_groups
 from opensense_okta.publishing.exports.state import (
     DeliveredExport,
     ExportState,
@@ -60,11 +61,18 @@ def export_published(organization: Organization, lake: Lake, day: date) -> list[
     people = lake.resolved(day).table(now, "people")
     keep_people(lake, now)
     with failure_of(organization.name):
-        files = export(organization, lake, people, day, before=before, again=again)
+        kept = keep_groups(organization, lake, now)
     headers = headers_of(organization)
     delivered = DeliveredExport(
-        day=day, id=now.id, headers=tuple(headers.values()), columns=tuple(headers)
+        day=day,
+        id=now.id,
+        headers=tuple(headers.values()),
+        columns=tuple(headers),
+        memberships=kept.memberships,
+        left_out=kept.left_out,
     )
+    memberships = delivered.exported_memberships(lake)
+    files = export(organization, lake, people, day, memberships, before=before, again=again)
     record_export(lake, ExportState(delivered=delivered, before=before), seen.version)
     return files
 
@@ -74,6 +82,7 @@ def export(
     lake: Lake,
     people: Path,
     day: date,
+    memberships: Path | None = None,
     *,
     before: DeliveredExport | None,
     again: DeliveredExport | None = None,
@@ -87,6 +96,7 @@ def export(
         lake: the lake of the organization; relative paths start at its folder.
         people: the day's resolved table.
         day: the published day.
+        memberships: the exported memberships, if they are exported.
         before: the last export of an earlier day; None: there is none, so all people are new.
         again: the previous export of the same day, which this one replaces.
 
@@ -104,6 +114,7 @@ def export(
                 Path(temporary) / name,
                 headers_of(organization),
                 people,
+                memberships,
                 before=_if_stored(lake, before),
                 again=_if_stored(lake, again),
             )

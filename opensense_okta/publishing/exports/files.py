@@ -6,13 +6,13 @@ last: if it matches, all files are of the same day.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import duckdb
 
 from opensense_okta.publishing.exports.columns import active_people, texts, values
-from opensense_okta.publishing.exports.errors import ExportFailed
+from opensense_okta.publishing.exports.errors import making_files
 from opensense_okta.publishing.exports.state import DeliveredExport
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake
@@ -34,6 +34,7 @@ def write_files(
     full: Path,
     headers: Mapping[str, str],
     people: Path,
+    memberships: Path | None,
     *,
     before: DeliveredExport | None,
     again: DeliveredExport | None,
@@ -45,6 +46,7 @@ def write_files(
         full: the CSV of all people; the other files are beside it.
         headers: the header of each column.
         people: the day's resolved table.
+        memberships: the exported memberships, if they are exported.
         before: the last export of an earlier day; None: all people are new.
         again: the previous export of the same day, which this one replaces.
 
@@ -53,13 +55,12 @@ def write_files(
     """
     folder = full.parent
     _, changes, parquet, checksums = file_names(full).values()
-    try:
+    with making_files(folder):
         with engine.start(folder) as connection:
             sql = Sql(connection, __package__)
             _define_named(connection, headers)
             sql.run("cells.sql")
-            engine.view(connection, "new_people", people)
-            exported = active_people(connection, "new_people", headers)
+            exported = _active_people(connection, "new", people, headers, memberships)
             texts(exported, [*headers]).create_view("new_texts")
             _known_texts(connection, "old", headers, people, before, lake)
             _known_texts(connection, "delivered", headers, people, again or before, lake)
@@ -74,12 +75,6 @@ def write_files(
             }
         lines = [f"{sha256(file)}  {file.name}\n" for file in (full, changes, parquet)]
         checksums.write_text("".join(lines), encoding="utf-8")
-    except (OSError, duckdb.IOException, engine.MemoryTooSmall) as error:
-        raise ExportFailed(
-            f"The export's files could not be made in {folder.parent} ({type(error).__name__}).",
-            remedy="check that the disk has room there, and that OPENSENSE_MEMORY_LIMIT is not too small.",
-            transient=True,
-        ) from error
     return {**files, "checksums": (checksums, len(lines))}
 
 
@@ -94,6 +89,20 @@ def _define_named(connection: duckdb.DuckDBPyConnection, headers: Mapping[str, s
     connection.execute(f"create macro named(cells) as struct_pack({', '.join(fields)})")
 
 
+def _active_people(
+    connection: duckdb.DuckDBPyConnection,
+    which: str,
+    people: Path,
+    columns: Collection[str],
+    memberships: Path | None,
+) -> duckdb.DuckDBPyRelation:
+    engine.view(connection, f"{which}_people", people)
+    if memberships is None:
+        return active_people(connection, f"{which}_people", columns)
+    engine.view(connection, f"{which}_memberships", memberships)
+    return active_people(connection, f"{which}_people", columns, f"{which}_memberships")
+
+
 def _known_texts(
     connection: duckdb.DuckDBPyConnection,
     which: str,
@@ -103,9 +112,10 @@ def _known_texts(
     lake: Lake,
 ) -> None:
     """Makes the view of the previously exported texts; they are empty below a new header."""
-    engine.view(connection, f"{which}_people", known.people(lake) if known else people)
     before = known.column_of_header() if known else {}
-    table = active_people(connection, f"{which}_people", before.values())
+    stored = known.people(lake) if known else people
+    memberships = known.exported_memberships(lake) if known else None
+    table = _active_people(connection, which, stored, before.values(), memberships)
     rows = texts(table, [before.get(header) for header in headers.values()])
     (rows if known else rows.limit(0)).create_view(f"{which}_texts")
 

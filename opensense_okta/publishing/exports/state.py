@@ -19,10 +19,25 @@ from opensense_okta.storage.state_files import IfDamaged, SeenState, seen_state,
 from opensense_okta.storage.store import Version
 
 STATE = "exported.json"
+PEOPLE = "people.parquet"
+
+
+class LeftOutGroups(BaseModel):
+    """How many groups were left out of an export, and the ids of some."""
+
+    model_config = ConfigDict(frozen=True)
+
+    count: int = 0
+    examples: tuple[str, ...] = ()
 
 
 class DeliveredExport(BaseModel):
-    """A delivered export: the id of the published tables, the headers, and the column of each header."""
+    """A delivered export: the id of the published tables, the headers, and the column of each header.
+
+    Attributes:
+        memberships: the file with the exported memberships; empty: none were exported.
+        left_out: the groups whose names identify no group.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -30,6 +45,8 @@ class DeliveredExport(BaseModel):
     id: str
     headers: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    memberships: str = ""
+    left_out: LeftOutGroups = LeftOutGroups()
 
     def column_of_header(self) -> dict[str, str]:
         """The column that each header had."""
@@ -39,7 +56,14 @@ class DeliveredExport(BaseModel):
 
     def people(self, lake: Lake) -> Path:
         """The local file of the people that were exported; it may be missing."""
-        return local_file(lake.store, _people_name(self.id))
+        return local_file(lake.store, exported_name(self.id, PEOPLE))
+
+    def exported_memberships(self, lake: Lake) -> Path | None:
+        """The local file of their exported memberships; None: none were exported, or it is missing."""
+        if not self.memberships:
+            return None
+        file = local_file(lake.store, exported_name(self.id, self.memberships))
+        return file if file.exists() else None
 
 
 class ExportState(BaseModel):
@@ -59,12 +83,13 @@ class ExportState(BaseModel):
 def keep_people(lake: Lake, publication: Published) -> None:
     """Stores the people of a publication, before they are exported."""
     table = lake.resolved(publication.day).table_name(publication.id, "people")
-    name = _people_name(publication.id)
+    name = exported_name(publication.id, PEOPLE)
     lake.store.copy(table, name, lake.store.version(name))
 
 
-def _people_name(published_id: str) -> str:
-    return f"{EXPORTED}/{published_id}/people.parquet"
+def exported_name(published_id: str, file: str) -> str:
+    """The name of a file of an exported publication."""
+    return f"{EXPORTED}/{published_id}/{file}"
 
 
 def last_export(lake: Lake) -> ExportState | None:
@@ -97,3 +122,9 @@ def export_pending(organization: Organization, lake: Lake) -> bool:
     if organization.publish.csv is None or now is None:
         return False
     return last is None or last.delivered.id != now.id
+
+
+def groups_left_out(lake: Lake) -> LeftOutGroups:
+    """The groups that were left out of the last delivered export."""
+    last = last_export(lake)
+    return last.delivered.left_out if last else LeftOutGroups()

@@ -1,0 +1,154 @@
+"""The groups of people in the export."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from datetime import date, timedelta
+
+import duckdb
+
+from opensense_okta.config.models import Organization
+from opensense_okta.publishing.exports.export import export_published
+from opensense_okta.publishing.exports.state import groups_left_out
+from opensense_okta.resolution.resolve import resolve
+from opensense_okta.storage.lake import Lake
+from tests.support.approved import publish_approved
+from tests.support.exporting import rows
+from tests.support.stored import DAY, OKTA, company, group, store, user
+
+TOMORROW = DAY + timedelta(days=1)
+CSV: Mapping[str, object] = {"path": "out/people.csv", "columns": ["given_name", "groups"]}
+
+STAFF = {"g0": "Everyone", "g1": "Sales", "g2": "Größe & Ops"}
+ADA = {"g0": "ab", "g1": "a", "g2": "a"}
+
+
+def exporting(**csv: object) -> Organization:
+    return company({"okta": OKTA}, publish={"csv": {**CSV, **csv}})
+
+
+def published(
+    lake: Lake, groups: Mapping[str, str | None], members: Mapping[str, str], day: date = DAY
+) -> None:
+    """Publishes a day with the users a and b, groups by id, and the members of each."""
+    store(
+        lake,
+        [user("a", {"firstName": "Ada"}), user("b", {"firstName": "Bob"})],
+        [group(group_id, name) for group_id, name in groups.items()],
+        [(group_id, user_id) for group_id, users in members.items() for user_id in users],
+        day=day,
+        evidence={"everyone": 2},
+    )
+    resolve(exporting(), day, lake)
+    publish_approved(exporting(), lake, day)
+
+
+def exported(lake: Lake, organization: Organization, day: date = DAY) -> dict[str, str]:
+    """The groups of each person after an export."""
+    assert export_published(organization, lake, day)
+    return {row[0]: row[1] for row in written(lake, "people.csv")}
+
+
+def written(lake: Lake, file: str) -> list[list[str]]:
+    return rows((lake.scratch / "out" / file).read_bytes())[1:]
+
+
+def test_groups_are_a_column_with_their_names_in_order(lake: Lake) -> None:
+    published(lake, STAFF, ADA)
+    assert exported(lake, exporting()) == {"Ada": "Everyone;Größe & Ops;Sales", "Bob": "Everyone"}
+    table = duckdb.read_parquet(str(lake.scratch / "out" / "people.parquet"))
+    assert sorted(table.select("groups").fetchall()) == [
+        (["Everyone"],),
+        (["Everyone", "Größe & Ops", "Sales"],),
+    ]
+
+
+def test_names_can_be_those_of_opensense(lake: Lake) -> None:
+    names = {"g1": "Größe & Ops", "g2": "Łódź-Ærø", "g3": "人事", "g4": "team_7", "g5": "Straße"}
+    published(lake, {"g0": "Everyone", **names}, {"g0": "ab", **dict.fromkeys(names, "a")})
+    assert exported(lake, exporting(group_names="opensense"))["Ada"].split(";") == [
+        "everyone",
+        "grosse___ops",
+        "lodz_aero",
+        "strasse",
+        "team_7",
+    ]
+    # A name that has none of these letters and digits is empty.
+    assert groups_left_out(lake).examples == ("okta/g3",)
+
+
+def test_a_group_whose_name_identifies_no_group_is_left_out_and_counted(lake: Lake) -> None:
+    names = {"g1": "Sales", "g2": "Sales", "g3": None, "g4": "A;B", "g5": "sales"}
+    published(lake, {"g0": "Everyone", **names}, {"g0": "ab", **dict.fromkeys(names, "a")})
+    assert exported(lake, exporting())["Ada"] == "Everyone;sales"
+    left_out = groups_left_out(lake)
+    assert (left_out.count, left_out.examples) == (4, ("okta/g1", "okta/g2", "okta/g3", "okta/g4"))
+    # In Opensense's names, case does not count, and a semicolon is an underscore.
+    assert exported(lake, exporting(group_names="opensense"))["Ada"] == "a_b;everyone"
+    assert groups_left_out(lake).examples == ("okta/g1", "okta/g2", "okta/g3", "okta/g5")
+
+
+def test_nobody_in_a_group_has_an_empty_cell(lake: Lake) -> None:
+    published(lake, {"g0": "Everyone"}, {})
+    assert exported(lake, exporting()) == {"Ada": "", "Bob": ""}
+
+
+def test_the_changes_have_everybody_whose_groups_changed(lake: Lake) -> None:
+    published(lake, STAFF, ADA)
+    exported(lake, exporting())
+    published(lake, STAFF, {**ADA, "g1": "b"}, TOMORROW)
+    exported(lake, exporting(), TOMORROW)
+    assert sorted(written(lake, "people.changes.csv")) == [
+        ["changed", "Ada", "Everyone;Größe & Ops"],
+        ["changed", "Bob", "Everyone;Sales"],
+    ]
+
+
+def test_the_changes_refer_to_the_names_that_were_delivered(lake: Lake) -> None:
+    published(lake, STAFF, ADA)
+    exported(lake, exporting())
+    published(lake, STAFF, ADA, TOMORROW)
+    exported(lake, exporting(group_names="opensense"), TOMORROW)
+    assert sorted(written(lake, "people.changes.csv")) == [
+        ["changed", "Ada", "everyone;grosse___ops;sales"],
+        ["changed", "Bob", "everyone"],
+    ]
+
+
+def test_an_export_recorded_without_groups_lists_everybody_who_is_in_one(lake: Lake) -> None:
+    """As a version before groups recorded it, with headers only."""
+    published(lake, STAFF, {"g0": "a"})
+    export_published(exporting(columns=["given_name"]), lake, DAY)
+    state = lake.scratch / "exported.json"
+    recorded = json.loads(state.read_text())
+    for added in ("columns", "memberships", "left_out"):
+        del recorded["delivered"][added]
+    state.write_text(json.dumps(recorded))
+    published(lake, STAFF, {"g0": "a"}, TOMORROW)
+    exported(lake, exporting(), TOMORROW)
+    assert written(lake, "people.changes.csv") == [["changed", "Ada", "Everyone"]]
+
+
+def test_what_readers_know_of_groups_is_kept_although_the_day_is_not(lake: Lake) -> None:
+    published(lake, STAFF, ADA)
+    exported(lake, exporting())
+    published(lake, STAFF, ADA, TOMORROW)
+    shutil.rmtree(lake.resolved(DAY).folder)
+    exported(lake, exporting(), TOMORROW)
+    assert written(lake, "people.changes.csv") == []
+    stored = sorted(path.name.partition("-")[0] for path in lake.scratch.glob("exported/*/*"))
+    assert stored == ["memberships", "memberships", "people.parquet", "people.parquet"]
+
+
+def test_an_attribute_named_groups_is_exported_as_before(lake: Lake) -> None:
+    okta = {**OKTA, "attributes": {"groups": "teams"}}
+    acme = company({"okta": okta}, publish={"csv": CSV})
+    store(
+        lake,
+        [user("a", {"firstName": "Ada", "teams": "Blue"})],
+        [group("g0", "Everyone")],
+        [("g0", "a")],
+    )
+    resolve(acme, DAY, lake)
+    publish_approved(acme, lake, DAY)
+    assert exported(lake, acme) == {"Ada": "Blue"}
