@@ -109,8 +109,10 @@ class Tab:
         return rows
 
     def write(self, selector: str, text: str) -> None:
-        """Types a text into a field."""
-        self.run(f"document.querySelector({json.dumps(selector)}).focus()")
+        """Types a text into a field, once there is one."""
+        field = f"document.querySelector({json.dumps(selector)})"
+        until(lambda: self.run(f"{field} !== null"), seconds=30)
+        self.run(f"{field}.focus()")
         self.call("Input.insertText", text=text)
 
     def screen(self, width: int, height: int, *, dark: bool = False, phone: bool = False) -> None:
