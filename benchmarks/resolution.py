@@ -57,8 +57,8 @@ class Cost:
     peak: float
 
 
-def organization() -> Organization:
-    """An organization of three directories with a column for each attribute."""
+def settings() -> dict[str, object]:
+    """The organization file: three directories with a column for each attribute."""
     custom = {name: name for name in CUSTOM}
     directories = {
         name: {"kind": "csv", "users": "/nowhere", "attributes": custom} for name in DIRECTORIES
@@ -67,21 +67,23 @@ def organization() -> Organization:
         "match": ["employee_number", "email"],
         "attributes": {"title": {"precedence": ["hr"]}, "mobile_phone": {"blank": "wins"}},
     }
-    return Organization.model_validate(
-        {
-            "name": "bench",
-            "timezone": "UTC",
-            "first_day": str(DAY),
-            "directories": directories,
-            "resolution": rules,
-        }
-    )
+    return {
+        "timezone": "UTC",
+        "first_day": str(DAY),
+        "directories": directories,
+        "resolution": rules,
+    }
 
 
-def store(lake: Lake, accounts: int) -> None:
+def organization() -> Organization:
+    """The organization of the file."""
+    return Organization.model_validate({"name": "bench", **settings()})
+
+
+def store(lake: Lake, accounts: int, day: date = DAY) -> None:
     """Stores a snapshot for each directory: the same people, with some different values."""
     for directory in DIRECTORIES:
-        partition = lake.snapshot(directory, DAY)
+        partition = lake.snapshot(directory, day)
         staged = partition.draft()
         with engine.start(staged.folder) as connection:
             Sql(connection, "benchmarks").run(
@@ -91,18 +93,18 @@ def store(lake: Lake, accounts: int) -> None:
                 attributes=[*ATTRIBUTES, *CUSTOM],
             )
             rows = {table: engine.store(connection, table, staged.table(table)) for table in TABLES}
-        now = datetime(DAY.year, DAY.month, DAY.day, 2, tzinfo=UTC)
+        now = datetime(day.year, day.month, day.day, 2, tzinfo=UTC)
         manifest = SnapshotManifest(
             id=staged.id,
             organization="bench",
             directory=directory,
             kind="csv",
-            day=DAY,
+            day=day,
             run_id="bench",
             chain="bench",
             mode="full",
             settings="",
-            full_read=DAY,
+            full_read=day,
             started=now,
             finished=now,
             cost=ReadCost(),

@@ -1,4 +1,4 @@
-"""The benchmark of resolving runs, in its smallest size."""
+"""The benchmarks of resolving and of the pages run, in their smallest size."""
 
 import subprocess
 import sys
@@ -14,3 +14,14 @@ def test_the_benchmark_of_resolving_writes_its_results(tmp_path: Path) -> None:
     results = (tmp_path / "resolution.md").read_text(encoding="utf-8")
     assert "| 3 x 1,000 | floor |" in results
     assert "| 3 x 1,000 | resolve |" in results
+
+
+def test_the_benchmark_of_the_pages_writes_its_results(tmp_path: Path) -> None:
+    options = ["--size", "1k", "--requests", "20", "--output", str(tmp_path)]
+    command = [sys.executable, "-m", "benchmarks.pages", *options]
+    subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, timeout=300)
+    results = (tmp_path / "pages.md").read_text(encoding="utf-8")
+    for request in ("overview", "organization", "person", "search"):
+        assert f"| {request} |" in results
+    assert "| the new day is shown after its publication |" in results
+    assert "| 20 |" in results
