@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 REPOSITORY = Path(__file__).parents[2]
 
 
@@ -16,6 +18,8 @@ def test_the_benchmark_of_resolving_writes_its_results(tmp_path: Path) -> None:
     assert "| 3 x 1,000 | resolve |" in results
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_the_benchmark_of_the_pages_writes_its_results(tmp_path: Path) -> None:
     options = ["--size", "1k", "--requests", "20", "--output", str(tmp_path)]
     command = [sys.executable, "-m", "benchmarks.pages", *options]
