@@ -20,6 +20,7 @@ from opensense_okta.config.schedule import daily_tick, moment_of, refuse_lost_ti
 from opensense_okta.config.secret import Secret, Section
 from opensense_okta.config.values import (
     Accounts,
+    AllOrPatterns,
     AtLeastOne,
     Columns,
     Count,
@@ -172,6 +173,9 @@ class CsvExport(Section):
 
     unlocked: Annotated[tuple[Text, ...], AfterValidator(no_duplicates)] = ()
     """Columns whose header says that users may edit the value."""
+
+    groups: AllOrPatterns = None
+    """`true`, or names or ids where `*` stands for any characters: groups exported with their members."""
 
     group_names: Literal["as_written", "opensense"] = "as_written"
     """`opensense`: names of groups have only a-z, 0-9 and `_`: accents become letters, all else `_`."""

@@ -105,6 +105,16 @@ def headers_by_name(written: object) -> object:
     )
 
 
+def all_or_patterns(written: object) -> object:
+    """Which are meant: true for all, or patterns."""
+    match written:
+        case bool():
+            return ("*",) if written else None
+        case list() | tuple() | None:
+            return written
+    raise ValueError('must be true, or a list of names such as ["Staff*"]')
+
+
 def valid_header(value: str) -> str:
     """A header of a CSV that every reader sees as one text."""
     if value != value.strip() or not value.isprintable():
@@ -231,6 +241,7 @@ Columns = Annotated[
     AfterValidator(not_empty),
 ]
 """The names of columns in their order, each with its header."""
+AllOrPatterns = Annotated[Names | None, BeforeValidator(all_or_patterns)]
 Owners = Annotated[
     tuple[Annotated[str, AfterValidator(valid_owner)], ...],
     AfterValidator(not_empty),

@@ -261,6 +261,7 @@ def test_every_key_and_default_of_the_contract() -> None:
         owners = ('team:directory',)
         publish.csv.columns = None
         publish.csv.group_names = 'as_written'
+        publish.csv.groups = None
         publish.csv.locked = ()
         publish.csv.path
         publish.csv.unlocked = ()
@@ -495,6 +496,9 @@ def test_a_literal_where_a_secret_belongs_is_told_where_secrets_go(tmp_path: Pat
         ("publish.csv.columns", "email", "must be a list such as [email, title], or a mapping"),
         ("publish.csv.columns", {}, "must not be empty"),
         ("publish.csv.columns", ["group"], "did you mean groups?"),
+        ("publish.csv.groups", "Staff*", "must be true, or a list of names"),
+        ("publish.csv.groups", [], "must not be empty"),
+        ("publish.csv.groups", ["A", "A"], "must not name A twice"),
         ("publish.csv.group_names", "opensens", "did you mean opensense?"),
         (
             "publish.csv.columns",
@@ -549,6 +553,8 @@ def test_a_wrong_value_is_told_with_what_is_allowed(
         ("guards.directories", {"hr": {"removed": {"max": 1}}}),
         ("publish.csv", {"path": "sftp://host/x.csv", "columns": ["email"], "locked": ["email"]}),
         ("publish.csv.columns", {"email": "E-mail", "manager.email": 'The "boss"', "desk": "Desk"}),
+        ("publish.csv.groups", True),
+        ("publish.csv.groups", ["Staff*", "okta/00g1"]),
         ("retention", {"days": 400, "snapshots": 30}),
         ("notify", [{"env": "ACME_PAGER"}]),
     ],

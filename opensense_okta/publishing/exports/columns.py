@@ -28,25 +28,23 @@ def headers_of(organization: Organization) -> dict[str, str]:
 
 
 def active_people(
-    connection: duckdb.DuckDBPyConnection,
-    table: str,
-    columns: Collection[str],
-    memberships: str | None = None,
+    connection: duckdb.DuckDBPyConnection, which: str, columns: Collection[str]
 ) -> duckdb.DuckDBPyRelation:
     """The active people of a day, with their groups and a column for each wanted attribute of their manager.
 
     Args:
-        connection: the connection that has the table.
-        table: the name of the table of people.
+        connection: the connection that has the tables.
+        which: the day, whose tables are `<which>_people` and, if groups are exported, `<which>_memberships`.
         columns: the columns of the export.
-        memberships: the name of the table of exported memberships, if there is one.
     """
-    people = _with_managers(connection.table(table).filter("active"), columns)
-    if memberships is None or GROUPS not in columns:
+    people = _with_managers(connection.table(f"{which}_people").filter("active"), columns)
+    if GROUPS not in columns or GROUPS in people.columns:
         return people
-    groups = connection.table(memberships).aggregate(
-        f"person_id, list(name order by name) as {GROUPS}", "person_id"
-    )
+    try:
+        memberships = connection.table(f"{which}_memberships")
+    except duckdb.CatalogException:  # the export had no groups
+        return people
+    groups = memberships.aggregate(f"person_id, list(name order by name) as {GROUPS}", "person_id")
     return people.join(groups.set_alias("groups_of_person"), "person_id", how="left")
 
 
@@ -70,11 +68,12 @@ def _with_managers(
 def texts(
     people: duckdb.DuckDBPyRelation, columns: Iterable[str | None]
 ) -> duckdb.DuckDBPyRelation:
-    """For each person: person_id, and a list with the texts of the columns; None is an empty column."""
+    """For each person: the id as `key`, and a list with the texts of the columns; None is an empty column."""
     types = dict(zip(people.columns, map(str, people.types), strict=True))
     cells = [_text(column, types) for column in columns]
     return people.select(
-        ColumnExpression("person_id"), FunctionExpression("list_value", *cells).alias("texts")
+        ColumnExpression("person_id").alias("key"),
+        FunctionExpression("list_value", *cells).alias("texts"),
     )
 
 

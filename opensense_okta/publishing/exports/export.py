@@ -16,6 +16,7 @@ from opensense_okta.publishing.exports.groups import keep_groups
 from opensense_okta.publishing.exports.state import (
     DeliveredExport,
     ExportState,
+    GroupTables,
     keep_people,
     record_export,
     seen_export,
@@ -29,7 +30,8 @@ class ExportResult:
     """A file of an export.
 
     Attributes:
-        what: `people`, `changes`, `parquet` or `checksums`.
+        what: `people`, `changes`, `parquet`, `groups`, `group_changes`, `memberships`,
+            `membership_changes` or `checksums`.
         url: its path or URL, without credentials.
         rows: the number of rows, without the header.
     """
@@ -69,10 +71,11 @@ def export_published(organization: Organization, lake: Lake, day: date) -> list[
         headers=tuple(headers.values()),
         columns=tuple(headers),
         memberships=kept.memberships,
+        group_files=kept.as_files,
         left_out=kept.left_out,
     )
-    memberships = delivered.exported_memberships(lake)
-    files = export(organization, lake, people, day, memberships, before=before, again=again)
+    groups = delivered.group_tables(lake)
+    files = export(organization, lake, people, day, groups, before=before, again=again)
     record_export(lake, ExportState(delivered=delivered, before=before), seen.version)
     return files
 
@@ -82,7 +85,7 @@ def export(
     lake: Lake,
     people: Path,
     day: date,
-    memberships: Path | None = None,
+    groups: GroupTables | None = None,
     *,
     before: DeliveredExport | None,
     again: DeliveredExport | None = None,
@@ -96,7 +99,7 @@ def export(
         lake: the lake of the organization; relative paths start at its folder.
         people: the day's resolved table.
         day: the published day.
-        memberships: the exported memberships, if they are exported.
+        groups: the exported groups, if groups are exported.
         before: the last export of an earlier day; None: there is none, so all people are new.
         again: the previous export of the same day, which this one replaces.
 
@@ -114,7 +117,7 @@ def export(
                 Path(temporary) / name,
                 headers_of(organization),
                 people,
-                memberships,
+                groups,
                 before=_if_stored(lake, before),
                 again=_if_stored(lake, again),
             )

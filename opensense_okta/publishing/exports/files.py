@@ -1,32 +1,52 @@
 """Writes the published people as files for other programs: CSV, changes, and Parquet.
 
 `people.csv`, `people.changes.csv` and `people.parquet` have the same columns and are in one folder.
-`people.csv.sha256` has the checksums of the three, in the format of `sha256sum -c`. It is delivered
-last: if it matches, all files are of the same day.
+`groups.csv` and `memberships.csv` are beside them, each with its changes, if groups are exported.
+`people.csv.sha256` has the checksums of all, in the format of `sha256sum -c`. It is delivered last: if it
+matches, all files are of the same day.
 """
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import duckdb
 
 from opensense_okta.publishing.exports.columns import active_people, texts, values
 from opensense_okta.publishing.exports.errors import making_files
-from opensense_okta.publishing.exports.state import DeliveredExport
+from opensense_okta.publishing.exports.state import DeliveredExport, GroupTables
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake
 from opensense_okta.storage.sql import Sql
 
+GROUP_COLUMNS = ("group_id", "name", "directory", "members_count")
+MEMBERSHIP_COLUMNS = ("email", "user_name", "group_id", "group", "direct")
+
+NEW, OLD, DELIVERED = "new", "old", "delivered"
+"""The day; the last export of an earlier day; the last export of all."""
+
 
 def file_names(full: Path) -> dict[str, Path]:
-    """All files of an export by kind, the CSV of all people first."""
+    """All files that an export can have, by kind, the CSV of all people first."""
+    # Files of other names get a prefix, so that each day and each organization has its own.
+    prefix = "" if full.stem == "people" else f"{full.stem}."
+    groups, memberships = (
+        full.with_name(f"{prefix}{name}{full.suffix}") for name in ("groups", "memberships")
+    )
     return {
         "people": full,
-        "changes": full.with_name(f"{full.stem}.changes{full.suffix}"),
+        "changes": _changes_of(full),
         "parquet": full.with_suffix(".parquet"),
+        "groups": groups,
+        "group_changes": _changes_of(groups),
+        "memberships": memberships,
+        "membership_changes": _changes_of(memberships),
         "checksums": full.with_name(f"{full.name}.sha256"),
     }
+
+
+def _changes_of(file: Path) -> Path:
+    return file.with_name(f"{file.stem}.changes{file.suffix}")
 
 
 def write_files(
@@ -34,7 +54,7 @@ def write_files(
     full: Path,
     headers: Mapping[str, str],
     people: Path,
-    memberships: Path | None,
+    groups: GroupTables | None,
     *,
     before: DeliveredExport | None,
     again: DeliveredExport | None,
@@ -46,78 +66,125 @@ def write_files(
         full: the CSV of all people; the other files are beside it.
         headers: the header of each column.
         people: the day's resolved table.
-        memberships: the exported memberships, if they are exported.
+        groups: the exported groups, if groups are exported.
         before: the last export of an earlier day; None: all people are new.
         again: the previous export of the same day, which this one replaces.
 
     Raises:
         ExportFailed: the files could not be made.
     """
-    folder = full.parent
-    _, changes, parquet, checksums = file_names(full).values()
+    folder, paths = full.parent, file_names(full)
     with making_files(folder):
         with engine.start(folder) as connection:
             sql = Sql(connection, __package__)
-            _define_named(connection, headers)
             sql.run("cells.sql")
-            exported = _active_people(connection, "new", people, headers, memberships)
-            texts(exported, [*headers]).create_view("new_texts")
-            _known_texts(connection, "old", headers, people, before, lake)
-            _known_texts(connection, "delivered", headers, people, again or before, lake)
+            sql.run("group_texts.sql")
+            _view_tables(connection, NEW, people, groups)
+            known = {OLD: before, DELIVERED: again or before}
+            for which, delivered in known.items():
+                if delivered:
+                    _view_tables(
+                        connection, which, delivered.people(lake), delivered.group_tables(lake)
+                    )
+            rows: dict[str, int] = {}
+            if groups and groups.as_files:
+                rows |= _write_groups(sql, paths, known, lake, again=again is not None)
+            exported = active_people(connection, NEW, headers)
             values(exported, headers).create_view("new_rows")
-            files = {
-                "changes": (
-                    changes,
-                    _copy(sql, "changes.sql", changes, again=again is not None),
-                ),
-                "parquet": (parquet, engine.store(connection, "new_rows", parquet)),
-                "people": (full, _copy(sql, "people.sql", full)),
-            }
-        lines = [f"{sha256(file)}  {file.name}\n" for file in (full, changes, parquet)]
-        checksums.write_text("".join(lines), encoding="utf-8")
-    return {**files, "checksums": (checksums, len(lines))}
+            _view_people_texts(connection, headers, known)
+            changes, full_rows = _write_rows(
+                sql, headers.values(), paths["changes"], full, again=again is not None
+            )
+            parquet = engine.store(connection, "new_rows", paths["parquet"])
+            # Files are delivered in this order: the changes first, all people last.
+            rows = {"changes": changes, **rows, "parquet": parquet, "people": full_rows}
+        written = [kind for kind in paths if kind in rows]
+        lines = [f"{sha256(paths[kind])}  {paths[kind].name}\n" for kind in written]
+        paths["checksums"].write_text("".join(lines), encoding="utf-8")
+    rows["checksums"] = len(lines)
+    return {kind: (paths[kind], count) for kind, count in rows.items()}
 
 
-def _copy(sql: Sql, statement: str, path: Path, *, again: bool = False) -> int:
-    return sql.row(statement, int, path=str(path), again=again)
-
-
-def _define_named(connection: duckdb.DuckDBPyConnection, headers: Mapping[str, str]) -> None:
-    """Defines the macro that makes a struct of a list of cells; its fields have the names of the headers."""
-    quoted = (header.replace('"', '""') for header in headers.values())
-    fields = (f'"{header}" := cells[{place}]' for place, header in enumerate(quoted, 1))
-    connection.execute(f"create macro named(cells) as struct_pack({', '.join(fields)})")
-
-
-def _active_people(
-    connection: duckdb.DuckDBPyConnection,
-    which: str,
-    people: Path,
-    columns: Collection[str],
-    memberships: Path | None,
-) -> duckdb.DuckDBPyRelation:
-    engine.view(connection, f"{which}_people", people)
-    if memberships is None:
-        return active_people(connection, f"{which}_people", columns)
-    engine.view(connection, f"{which}_memberships", memberships)
-    return active_people(connection, f"{which}_people", columns, f"{which}_memberships")
-
-
-def _known_texts(
-    connection: duckdb.DuckDBPyConnection,
-    which: str,
-    headers: Mapping[str, str],
-    people: Path,
-    known: DeliveredExport | None,
-    lake: Lake,
+def _view_tables(
+    connection: duckdb.DuckDBPyConnection, which: str, people: Path, groups: GroupTables | None
 ) -> None:
-    """Makes the view of the previously exported texts; they are empty below a new header."""
-    before = known.column_of_header() if known else {}
-    stored = known.people(lake) if known else people
-    memberships = known.exported_memberships(lake) if known else None
-    table = _active_people(connection, which, stored, before.values(), memberships)
-    rows = texts(table, [before.get(header) for header in headers.values()])
-    (rows if known else rows.limit(0)).create_view(f"{which}_texts")
+    engine.view(connection, f"{which}_people", people)
+    if groups:
+        engine.view(connection, f"{which}_memberships", groups.memberships)
+        if groups.as_files:
+            engine.view(connection, f"{which}_groups", groups.groups)
+
+
+def _view_people_texts(
+    connection: duckdb.DuckDBPyConnection,
+    headers: Mapping[str, str],
+    known: Mapping[str, DeliveredExport | None],
+) -> None:
+    """Makes the views of the texts of people; they are empty below a header that was not delivered."""
+    new = texts(active_people(connection, NEW, headers), [*headers])
+    new.create_view("new_texts", replace=True)
+    for which, delivered in known.items():
+        rows = new.limit(0)
+        if delivered:
+            columns = delivered.column_of_header()
+            people = active_people(connection, which, columns.values())
+            rows = texts(people, [columns.get(header) for header in headers.values()])
+        rows.create_view(f"{which}_texts", replace=True)
+
+
+def _write_groups(
+    sql: Sql,
+    paths: Mapping[str, Path],
+    known: Mapping[str, DeliveredExport | None],
+    lake: Lake,
+    *,
+    again: bool,
+) -> dict[str, int]:
+    """Writes the files of groups and memberships; returns the number of rows of each."""
+    rows = {}
+    for kind, plural, columns in (
+        ("group", "groups", GROUP_COLUMNS),
+        ("membership", "memberships", MEMBERSHIP_COLUMNS),
+    ):
+        new = _group_texts(sql.connection, kind, NEW)
+        new.create_view("new_texts", replace=True)
+        for which, delivered in known.items():
+            tables = delivered.group_tables(lake) if delivered else None
+            had_files = tables is not None and tables.as_files
+            texts_then = _group_texts(sql.connection, kind, which) if had_files else new.limit(0)
+            texts_then.create_view(f"{which}_texts", replace=True)
+        changes = f"{kind}_changes"
+        rows[changes], rows[plural] = _write_rows(
+            sql, columns, paths[changes], paths[plural], again=again
+        )
+    return rows
+
+
+def _group_texts(
+    connection: duckdb.DuckDBPyConnection, kind: str, which: str
+) -> duckdb.DuckDBPyRelation:
+    tables = [f"{which}_memberships", f"{which}_people"]
+    if kind == "group":
+        tables.insert(0, f"{which}_groups")
+    return connection.table_function(f"{kind}_texts", tables)
+
+
+def _write_rows(
+    sql: Sql, headers: Iterable[str], changes: Path, full: Path, *, again: bool
+) -> tuple[int, int]:
+    """Writes the changes and all rows of the texts; returns the number of rows of both files."""
+    _define_named(sql.connection, headers)
+    return (
+        sql.row("changes.sql", int, path=str(changes), again=again),
+        sql.row("rows.sql", int, path=str(full)),
+    )
+
+
+def _define_named(connection: duckdb.DuckDBPyConnection, headers: Iterable[str]) -> None:
+    """Defines the macro that makes a struct of a list of cells; its fields have the names of the headers."""
+    quoted = (header.replace('"', '""') for header in headers)
+    fields = (f'"{header}" := cells[{place}]' for place, header in enumerate(quoted, 1))
+    connection.execute(f"create or replace macro named(cells) as struct_pack({', '.join(fields)})")
 
 
 def sha256(file: Path) -> str:

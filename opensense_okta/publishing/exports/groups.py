@@ -1,13 +1,14 @@
 """The groups of the exported people, and which of them are left out.
 
 Programs that read the export know a group by its name. So a group is left out if its name is empty, has a
-semicolon, or is that of another group, which is left out, too.
+semicolon, or is that of another exported group, which is left out, too.
 
-The exported memberships are stored as `exported/<id>/memberships-<digest of the settings>.parquet` beside
+The exported groups are stored as `groups-<digest of the settings>.parquet` and `memberships-….parquet` beside
 the exported people: the next change file refers to the names that were delivered.
 """
 
 import hashlib
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +16,7 @@ from tempfile import TemporaryDirectory
 from opensense_okta.config.attributes import GROUPS, attributes
 from opensense_okta.config.models import Organization
 from opensense_okta.publishing.exports.errors import making_files
-from opensense_okta.publishing.exports.state import LeftOutGroups, exported_name
+from opensense_okta.publishing.exports.state import LeftOutGroups, exported_name, groups_beside
 from opensense_okta.publishing.published import Published
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake
@@ -28,41 +29,50 @@ class KeptGroups:
 
     Attributes:
         memberships: the name of the file beside the exported people; empty: no groups are exported.
+        as_files: whether groups and memberships are delivered as files.
     """
 
     memberships: str = ""
+    as_files: bool = False
     left_out: LeftOutGroups = field(default_factory=LeftOutGroups)
 
 
 def exports_groups(organization: Organization) -> bool:
-    """Whether the groups of people are a column of the export."""
+    """Whether groups are exported, as a column or as files."""
     settings = organization.publish.csv
-    columns = settings.columns if settings else None
-    return GROUPS in (columns or ()) and GROUPS not in attributes(organization)
+    if settings is None:
+        return False
+    column = GROUPS in (settings.columns or ()) and GROUPS not in attributes(organization)
+    return column or settings.groups is not None
 
 
 def keep_groups(organization: Organization, lake: Lake, publication: Published) -> KeptGroups:
-    """Stores the memberships of a publication as they are exported, if they are.
+    """Stores the groups and memberships of a publication as they are exported, if they are.
 
     Raises:
-        ExportFailed: the file could not be made.
+        ExportFailed: the files could not be made.
     """
     settings = organization.publish.csv
     if settings is None or not exports_groups(organization):
         return KeptGroups()
-    digest = hashlib.sha256(settings.group_names.encode()).hexdigest()[:8]
-    kept = f"memberships-{digest}.parquet"
+    patterns = [*(settings.groups or ("*",))]
+    chosen = json.dumps([settings.group_names, patterns])
+    kept = f"memberships-{hashlib.sha256(chosen.encode()).hexdigest()[:8]}.parquet"
     day = lake.resolved(publication.day)
     with TemporaryDirectory(prefix=".export-", dir=lake.scratch) as temporary:
-        folder, file = Path(temporary), Path(temporary, kept)
+        folder = Path(temporary)
         with making_files(folder), engine.start(folder) as connection:
             for table in ("groups", "memberships"):
                 engine.view(connection, table, day.table(publication, table))
-            opensense = settings.group_names == "opensense"
             left_out = Sql(connection, __package__).row(
-                "groups.sql", LeftOutGroups, opensense=opensense
+                "groups.sql",
+                LeftOutGroups,
+                opensense=settings.group_names == "opensense",
+                patterns=patterns,
             )
-            engine.store(connection, "exported_memberships", file)
-        name = exported_name(publication.id, kept)
-        lake.store.keep(file, name, lake.store.version(name))
-    return KeptGroups(kept, left_out)
+            engine.store(connection, "exported_memberships", folder / kept)
+            engine.store(connection, "exported_groups", folder / groups_beside(kept))
+        for file in (kept, groups_beside(kept)):
+            name = exported_name(publication.id, file)
+            lake.store.keep(folder / file, name, lake.store.version(name))
+    return KeptGroups(kept, settings.groups is not None, left_out)

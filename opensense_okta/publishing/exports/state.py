@@ -4,6 +4,7 @@ The exported people are stored as `exported/<id>/people.parquet` in the organiza
 the day may be published again, or deleted by retention, before the next export is delivered.
 """
 
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import ClassVar
@@ -22,6 +23,19 @@ STATE = "exported.json"
 PEOPLE = "people.parquet"
 
 
+@dataclass(frozen=True)
+class GroupTables:
+    """The local files of the groups of an export.
+
+    Attributes:
+        as_files: whether groups and memberships are delivered as files, not only as a column.
+    """
+
+    memberships: Path
+    groups: Path
+    as_files: bool
+
+
 class LeftOutGroups(BaseModel):
     """How many groups were left out of an export, and the ids of some."""
 
@@ -36,6 +50,7 @@ class DeliveredExport(BaseModel):
 
     Attributes:
         memberships: the file with the exported memberships; empty: none were exported.
+        group_files: whether groups and memberships were delivered as files.
         left_out: the groups whose names identify no group.
     """
 
@@ -46,6 +61,7 @@ class DeliveredExport(BaseModel):
     headers: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     memberships: str = ""
+    group_files: bool = False
     left_out: LeftOutGroups = LeftOutGroups()
 
     def column_of_header(self) -> dict[str, str]:
@@ -58,12 +74,17 @@ class DeliveredExport(BaseModel):
         """The local file of the people that were exported; it may be missing."""
         return local_file(lake.store, exported_name(self.id, PEOPLE))
 
-    def exported_memberships(self, lake: Lake) -> Path | None:
-        """The local file of their exported memberships; None: none were exported, or it is missing."""
+    def group_tables(self, lake: Lake) -> GroupTables | None:
+        """The local files of their groups; None: no groups were exported, or a file is missing."""
         if not self.memberships:
             return None
-        file = local_file(lake.store, exported_name(self.id, self.memberships))
-        return file if file.exists() else None
+        memberships, groups = (
+            local_file(lake.store, exported_name(self.id, file))
+            for file in (self.memberships, groups_beside(self.memberships))
+        )
+        if not memberships.exists() or (self.group_files and not groups.exists()):
+            return None
+        return GroupTables(memberships, groups, self.group_files)
 
 
 class ExportState(BaseModel):
@@ -85,6 +106,11 @@ def keep_people(lake: Lake, publication: Published) -> None:
     table = lake.resolved(publication.day).table_name(publication.id, "people")
     name = exported_name(publication.id, PEOPLE)
     lake.store.copy(table, name, lake.store.version(name))
+
+
+def groups_beside(memberships: str) -> str:
+    """The file with the groups of stored memberships."""
+    return memberships.replace("memberships", "groups")
 
 
 def exported_name(published_id: str, file: str) -> str:

@@ -2,12 +2,15 @@
 
 import json
 import shutil
+import subprocess
 from collections.abc import Mapping
 from datetime import date, timedelta
+from pathlib import Path
 
 import duckdb
 
 from opensense_okta.config.models import Organization
+from opensense_okta.publishing.exports.dated import dated_exports
 from opensense_okta.publishing.exports.export import export_published
 from opensense_okta.publishing.exports.state import groups_left_out
 from opensense_okta.resolution.resolve import resolve
@@ -33,7 +36,10 @@ def published(
     """Publishes a day with the users a and b, groups by id, and the members of each."""
     store(
         lake,
-        [user("a", {"firstName": "Ada"}), user("b", {"firstName": "Bob"})],
+        [
+            user(name[0], {"firstName": name.title(), "email": f"{name}@acme.test", "login": login})
+            for name, login in (("ada", "a@acme.test"), ("bob", "b@acme.test"))
+        ],
         [group(group_id, name) for group_id, name in groups.items()],
         [(group_id, user_id) for group_id, users in members.items() for user_id in users],
         day=day,
@@ -137,7 +143,103 @@ def test_what_readers_know_of_groups_is_kept_although_the_day_is_not(lake: Lake)
     exported(lake, exporting(), TOMORROW)
     assert written(lake, "people.changes.csv") == []
     stored = sorted(path.name.partition("-")[0] for path in lake.scratch.glob("exported/*/*"))
-    assert stored == ["memberships", "memberships", "people.parquet", "people.parquet"]
+    assert stored == 2 * ["groups"] + 2 * ["memberships"] + 2 * ["people.parquet"]
+
+
+FILES: Mapping[str, object] = {"columns": ["given_name"], "groups": True}
+ADA_A, BOB_B = ["ada@acme.test", "a@acme.test"], ["bob@acme.test", "b@acme.test"]
+
+
+def test_groups_and_memberships_are_files_beside_the_people(lake: Lake) -> None:
+    published(lake, STAFF, ADA)
+    made = export_published(exporting(**FILES), lake, DAY)
+    out = lake.scratch / "out"
+    assert (out / "groups.csv").read_bytes() == (
+        "group_id,name,directory,members_count\r\n"
+        "okta/g0,Everyone,okta,2\r\n"
+        "okta/g1,Sales,okta,1\r\n"
+        "okta/g2,Größe & Ops,okta,1\r\n"
+    ).encode()
+    assert (out / "memberships.csv").read_text().splitlines()[0] == (
+        "email,user_name,group_id,group,direct"
+    )
+    assert sorted(written(lake, "memberships.csv")) == [
+        [*ADA_A, "okta/g0", "Everyone", "true"],
+        [*ADA_A, "okta/g1", "Sales", "true"],
+        [*ADA_A, "okta/g2", "Größe & Ops", "true"],
+        [*BOB_B, "okta/g0", "Everyone", "true"],
+    ]
+    assert {(file.what, file.rows) for file in made} == {
+        ("people", 2), ("changes", 2), ("parquet", 2), ("groups", 3), ("group_changes", 3),
+        ("memberships", 4), ("membership_changes", 4), ("checksums", 7),
+    }  # fmt: skip
+    assert made[-1].what == "checksums"
+    subprocess.run(["sha256sum", "--check", "--strict", "people.csv.sha256"], cwd=out, check=True)
+    names = {Path(file.url).name for file in made}
+    assert names == {path.name for path in out.iterdir()}
+
+
+def test_patterns_and_ids_choose_the_groups_of_files_and_column(lake: Lake) -> None:
+    published(lake, STAFF, ADA)
+    acme = exporting(groups=["Sal*", "okta/g2"])
+    assert exported(lake, acme) == {"Ada": "Größe & Ops;Sales", "Bob": ""}
+    assert [row[1] for row in written(lake, "groups.csv")] == ["Sales", "Größe & Ops"]
+    assert {row[3] for row in written(lake, "memberships.csv")} == {"Sales", "Größe & Ops"}
+
+
+def test_a_group_that_is_left_out_is_in_no_file(lake: Lake) -> None:
+    published(lake, {"g0": "Everyone", "g1": "Sales", "g2": "sales"}, {"g0": "a", "g1": "b"})
+    export_published(exporting(**FILES, group_names="opensense"), lake, DAY)
+    assert [row[1] for row in written(lake, "groups.csv")] == ["everyone"]
+    assert [row[3] for row in written(lake, "memberships.csv")] == ["everyone"]
+    # It clashes only with groups that are exported.
+    export_published(
+        exporting(columns=["email"], groups=["Sales"], group_names="opensense"), lake, DAY
+    )
+    assert [row[1] for row in written(lake, "groups.csv")] == ["sales"]
+    assert groups_left_out(lake).count == 0
+
+
+def test_the_changes_of_groups_turn_the_files_before_into_these(lake: Lake) -> None:
+    published(lake, STAFF, ADA)
+    export_published(exporting(**FILES), lake, DAY)
+    changed = {"g0": "Everyone", "g1": "Sales & Service", "g3": "Board"}
+    published(lake, changed, {"g0": "ab", "g1": "a", "g3": "b"}, TOMORROW)
+    export_published(exporting(**FILES), lake, TOMORROW)
+    assert written(lake, "groups.changes.csv") == [
+        ["changed", "okta/g1", "Sales & Service", "okta", "1"],
+        ["removed", "okta/g2", "Größe & Ops", "okta", "1"],
+        ["added", "okta/g3", "Board", "okta", "1"],
+    ]
+    assert written(lake, "memberships.changes.csv") == [
+        ["changed", *ADA_A, "okta/g1", "Sales & Service", "true"],
+        ["removed", *ADA_A, "okta/g2", "Größe & Ops", "true"],
+        ["added", *BOB_B, "okta/g3", "Board", "true"],
+    ]
+    # The same day again is the same, byte for byte.
+    files = {path.name: path.read_bytes() for path in (lake.scratch / "out").iterdir()}
+    export_published(exporting(**FILES), lake, TOMORROW)
+    assert {path.name: path.read_bytes() for path in (lake.scratch / "out").iterdir()} == files
+
+
+def test_readers_who_had_no_files_of_groups_get_all_as_added(lake: Lake) -> None:
+    published(lake, STAFF, ADA)
+    exported(lake, exporting())  # with a column of groups
+    published(lake, STAFF, ADA, TOMORROW)
+    export_published(exporting(**FILES), lake, TOMORROW)
+    assert [row[0] for row in written(lake, "groups.changes.csv")] == 3 * ["added"]
+    assert [row[0] for row in written(lake, "memberships.changes.csv")] == 4 * ["added"]
+
+
+def test_files_of_another_name_give_it_to_those_of_groups(lake: Lake) -> None:
+    published(lake, STAFF, ADA)
+    acme = exporting(**FILES, path="out/{date}-staff.csv")
+    made = export_published(acme, lake, DAY)
+    names = {Path(file.url).name for file in made}
+    assert {f"{DAY}-staff.groups.csv", f"{DAY}-staff.memberships.changes.csv"} < names
+    # Retention finds them by the day.
+    kept = dated_exports(acme, lake)[DAY]
+    assert {Path(name).name for name in kept} == names
 
 
 def test_an_attribute_named_groups_is_exported_as_before(lake: Lake) -> None:

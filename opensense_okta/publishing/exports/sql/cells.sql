@@ -41,11 +41,11 @@ create macro cell(text) as case
     else case when begins_with_control(text) then '''' else '' end || parts(text)
 end;
 
--- All texts of people at once, so that each regular expression is compiled once, not once per column.
+-- All texts of rows at once, so that each regular expression is compiled once, not once per column.
 -- `named` makes a struct of cells, with a field for each column.
-create macro with_cells(people) as table
+create macro with_cells(rows) as table
     select * replace (named(cells) as cells)
-    from (select * exclude (texts), list_transform(texts, lambda text: cell(text)) as cells from query_table(people));
+    from (select * exclude (texts), list_transform(texts, lambda text: cell(text)) as cells from query_table(rows));
 
 create macro list_text(list) as array_to_string(list, ';');
 create macro accounts_text(list) as list_text(list_transform(list, lambda a: a.directory || '/' || a.id));

@@ -1,16 +1,28 @@
 -- The groups that are exported, with their members. A group is left out if its name identifies no group.
 --
--- views groups (group_id, name), memberships (person_id, group_id)   of the day
+-- views groups (group_id, id, name, directory), memberships (person_id, group_id)   of the day
 -- set variable opensense = true;                                     whether names are those of Opensense
+-- set variable patterns = ['Staff*'];                                names with wildcards, or ids
 
 -- Accents become letters, also of letters that Unicode does not compose of a letter and an accent.
 create macro letters(name) as strip_accents(replace(replace(replace(replace(translate(
     lower(nfc_normalize(name)), 'øłđðıħ', 'oldDih'), 'ß', 'ss'), 'æ', 'ae'), 'œ', 'oe'), 'þ', 'th'));
 create macro opensense_name(name) as regexp_replace(lower(letters(name)), '[^a-z0-9]', '_', 'g');
 
+-- A wildcard stands for any characters; other signs mean themselves.
 create table named_groups as
-select group_id, case when getvariable('opensense') then opensense_name(name) else name end as name
-from groups;
+select
+    group_id, directory, case when getvariable('opensense') then opensense_name(name) else name end as name
+from groups
+where exists (
+    from (select unnest(getvariable('patterns')) as pattern)
+    where pattern in (id, group_id)
+    or regexp_full_match(
+        coalesce(name, ''),
+        replace(regexp_replace(pattern, '([\\.^$|()\[\]{}+?])', '\\\1', 'g'), '*', '.*'),
+        's'
+    )
+);
 
 -- A name without a letter or digit is empty in Opensense. A column separates names with semicolons.
 create table left_out_groups as
@@ -20,10 +32,10 @@ qualify trim(coalesce(name, ''), '_') = ''
 or contains(name, ';')
 or count(*) over (partition by name) > 1;
 
+create view exported_groups as
+from named_groups anti join left_out_groups using (group_id);
+
 create view exported_memberships as
-select person_id, group_id, name
-from memberships
-join named_groups using (group_id)
-anti join left_out_groups using (group_id);
+select person_id, group_id, name from memberships join exported_groups using (group_id);
 
 select count(*) as count, coalesce(list(group_id order by group_id)[:10], []) as examples from left_out_groups;
