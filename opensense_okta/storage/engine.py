@@ -221,4 +221,8 @@ def store(connection: duckdb.DuckDBPyConnection, table: str, path: Path) -> int:
 
 def view(connection: duckdb.DuckDBPyConnection, name: str, path: Path) -> None:
     """Makes a view of a Parquet file. A query reads only the columns that it needs."""
-    connection.read_parquet(str(path)).create_view(name, replace=True)
+    quoted = str(path).replace("'", "''")
+    # Python's `read_parquet` and `create_view` take twice the time. The days in paths are no columns.
+    connection.execute(
+        f"create or replace view \"{name}\" as from read_parquet('{quoted}', hive_partitioning = false)"
+    )

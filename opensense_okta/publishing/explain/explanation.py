@@ -7,12 +7,12 @@ from datetime import date
 from pathlib import Path
 
 import duckdb
-from duckdb import StarExpression
+from duckdb import ConstantExpression, StarExpression
 from pydantic import BaseModel, ConfigDict, Json
 
 from opensense_okta.config.errors import UserError
 from opensense_okta.publishing.explain.find_person import StoredDay, name_people, stored_day
-from opensense_okta.publishing.history import read_days
+from opensense_okta.publishing.history import DAY, read_days
 from opensense_okta.publishing.published import published_days
 from opensense_okta.resolution.resolve import TABLES
 from opensense_okta.storage import engine
@@ -186,7 +186,10 @@ def _view(connection: duckdb.DuckDBPyConnection, lake: Lake, day: StoredDay) -> 
     """Makes the views of `explain.sql`; returns the first day whose changes are stored."""
     for table in TABLES:
         engine.view(connection, table, day.table(lake, table))
-    name_people(connection, read_days(connection, {day.day: day.table(lake, "people")}))
+    name_people(
+        connection,
+        connection.table("people").select(StarExpression(), ConstantExpression(day.day).alias(DAY)),
+    )
     files = _changes(lake, day)
     if files:
         read_days(connection, files).create_view("changes_of_days")
