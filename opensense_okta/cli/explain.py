@@ -19,10 +19,10 @@ from opensense_okta.publishing.explain.explanation import Explanation, explain
 from opensense_okta.publishing.explain.find_person import (
     Found,
     StoredDay,
+    current_day,
     find,
     nearest,
     searched_text,
-    standing_day,
     stored_day,
     stored_days,
 )
@@ -106,7 +106,7 @@ def _searched(who: str) -> str:
 
 def _day(organization: Organization, lake: Lake, given: str | None) -> StoredDay:
     asked = day_of(organization, given) if given else None
-    day = stored_day(lake, asked) if asked else standing_day(lake)
+    day = stored_day(lake, asked) if asked else current_day(lake)
     if day is not None:
         return day
     days = stored_days(lake)

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 
 from opensense_okta.cli.main import main
 from opensense_okta.config.load import load_organization
-from opensense_okta.publishing.explain.find_person import find, standing_day
+from opensense_okta.publishing.explain.find_person import current_day, find
 from opensense_okta.publishing.publish import publish
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
@@ -114,7 +114,7 @@ def run(*arguments: str) -> Result:
 
 def id_of(home: Path, who: str) -> str:
     lake = Lake(home / "data", "acme")
-    day = standing_day(lake)
+    day = current_day(lake)
     assert day
     (one,) = find(lake, [day], who)
     return one.person_id

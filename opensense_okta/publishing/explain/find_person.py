@@ -71,7 +71,7 @@ def stored_day(lake: Lake, day: date) -> StoredDay | None:
     return StoredDay(day, resolved, published=False) if resolved else None
 
 
-def standing_day(lake: Lake) -> StoredDay | None:
+def current_day(lake: Lake) -> StoredDay | None:
     """The published day; if nothing is published, the newest resolved day."""
     last = published(lake)
     if last is not None:
@@ -131,7 +131,7 @@ def nearest(lake: Lake, day: StoredDay, who: str) -> list[str]:
 
 
 def name_people(connection: duckdb.DuckDBPyConnection, people: duckdb.DuckDBPyRelation) -> None:
-    """Makes the view `named_people`: person_id, and the name to show.
+    """Makes the view `named_people`: person_id, the name to show, e-mail address and whether active.
 
     Args:
         connection: the connection of the relation; the view `people_searched` is made on it, too.

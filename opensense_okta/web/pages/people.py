@@ -10,10 +10,10 @@ from starlette.responses import RedirectResponse, Response
 from opensense_okta.publishing.explain.find_person import (
     Found,
     StoredDay,
+    current_day,
     find,
     nearest,
     searched_text,
-    standing_day,
     stored_day,
     stored_days,
 )
@@ -64,7 +64,7 @@ def show(request: Request) -> Response:
     """The form; with the query `search`, also the people who match, with `days=all` of all stored days."""
     site, organization = site_of(request), organization_of(request)
     lake = lake_of(organization)
-    day = standing_day(lake)
+    day = current_day(lake)
     if day is None:
         raise PageNotFound(
             f"Nobody of {organization.name} is stored yet.", remedy="wait for the first sync."

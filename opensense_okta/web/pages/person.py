@@ -8,7 +8,7 @@ from starlette.responses import Response
 from opensense_okta.publishing.explain.explanation import PersonMissing, explain
 from opensense_okta.publishing.explain.find_person import (
     StoredDay,
-    standing_day,
+    current_day,
     stored_day,
     stored_days,
 )
@@ -78,7 +78,7 @@ def show(request: Request) -> Response:
 
 
 def _day(lake: Lake, organization: str, asked: date | None) -> StoredDay:
-    day = stored_day(lake, asked) if asked else standing_day(lake)
+    day = stored_day(lake, asked) if asked else current_day(lake)
     if day is None:
         raise PageNotFound(
             f"No people of {organization} are stored{f' for {asked}' if asked else ' yet'}.",

@@ -11,9 +11,9 @@ from opensense_okta.publishing.explain.explanation import Change, Explanation, V
 from opensense_okta.publishing.explain.find_person import (
     Found,
     StoredDay,
+    current_day,
     find,
     nearest,
-    standing_day,
     stored_day,
     stored_days,
 )
@@ -105,7 +105,7 @@ def put_out(
 
 
 def standing(lake: Lake) -> StoredDay:
-    day = standing_day(lake)
+    day = current_day(lake)
     assert day is not None
     return day
 
@@ -420,7 +420,7 @@ def test_what_was_published_is_explained_though_the_day_was_resolved_again(lake:
 def test_before_anything_is_published_it_is_the_newest_resolved_day(
     lake: Lake, unpublished: Lake
 ) -> None:
-    assert standing_day(lake) is None
+    assert current_day(lake) is None
     found = explained(unpublished)
     assert (found.day, found.published, found.changes) == (DAY, False, ())
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from opensense_okta.publishing.explain.find_person import find, standing_day
+from opensense_okta.publishing.explain.find_person import current_day, find
 from opensense_okta.web.audit import FOLDER
 from opensense_okta.web.visitor import Visitor
 from tests.support.pages import Pages, Shown, pages, publish_day
@@ -48,7 +48,7 @@ def search(home: Pages, who: str, **fields: str) -> Shown:
 
 
 def person_of(home: Pages, who: str) -> str:
-    day = standing_day(home.lake)
+    day = current_day(home.lake)
     assert day is not None
     (found,) = find(home.lake, [day], who)
     return found.person_id
