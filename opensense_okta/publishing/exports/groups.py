@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 from opensense_okta.config.attributes import GROUPS, attributes
 from opensense_okta.config.models import Organization
-from opensense_okta.publishing.exports.errors import making_files
+from opensense_okta.publishing.exports.errors import ExportFailed, making_files
 from opensense_okta.publishing.exports.state import LeftOutGroups, exported_name, groups_beside
 from opensense_okta.publishing.published import Published
 from opensense_okta.storage import engine
@@ -50,7 +50,8 @@ def keep_groups(organization: Organization, lake: Lake, publication: Published) 
     """Stores the groups and memberships of a publication as they are exported, if they are.
 
     Raises:
-        ExportFailed: the files could not be made.
+        ExportFailed: the files could not be made, or no group has a chosen name or id. It was renamed or
+            deleted, or is mistyped; all memberships would be exported as removed.
     """
     settings = organization.publish.csv
     if settings is None or not exports_groups(organization):
@@ -70,9 +71,20 @@ def keep_groups(organization: Organization, lake: Lake, publication: Published) 
                 opensense=settings.group_names == "opensense",
                 patterns=patterns,
             )
+            if patterns != ["*"] and not connection.table("named_groups").limit(1).fetchall():
+                raise _none_matches(patterns)
             engine.store(connection, "exported_memberships", folder / kept)
             engine.store(connection, "exported_groups", folder / groups_beside(kept))
         for file in (kept, groups_beside(kept)):
             name = exported_name(publication.id, file)
             lake.store.keep(folder / file, name, lake.store.version(name))
     return KeptGroups(kept, settings.groups is not None, left_out)
+
+
+def _none_matches(patterns: list[str]) -> ExportFailed:
+    return ExportFailed(
+        f"publish.csv.groups is {', '.join(patterns)}, but no group of the day has such a name or id. An"
+        " export would remove all groups and memberships.",
+        remedy="write the names as the directories have them now, or delete publish.csv.groups if no groups"
+        " are to be exported.",
+    )

@@ -8,9 +8,11 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
+import pytest
 
 from opensense_okta.config.models import Organization
 from opensense_okta.publishing.exports.dated import dated_exports
+from opensense_okta.publishing.exports.errors import ExportFailed
 from opensense_okta.publishing.exports.export import export_published
 from opensense_okta.publishing.exports.state import groups_left_out
 from opensense_okta.resolution.resolve import resolve
@@ -185,6 +187,19 @@ def test_patterns_and_ids_choose_the_groups_of_files_and_column(lake: Lake) -> N
     assert exported(lake, acme) == {"Ada": "Größe & Ops;Sales", "Bob": ""}
     assert [row[1] for row in written(lake, "groups.csv")] == ["Sales", "Größe & Ops"]
     assert {row[3] for row in written(lake, "memberships.csv")} == {"Sales", "Größe & Ops"}
+
+
+def test_a_renamed_group_never_delivers_empty_files(lake: Lake) -> None:
+    acme = exporting(groups=["Sales*"])
+    published(lake, STAFF, ADA)
+    exported(lake, acme)
+    before = {path.name: path.read_bytes() for path in (lake.scratch / "out").iterdir()}
+    published(lake, {**STAFF, "g1": "Commerce"}, ADA, TOMORROW)
+    with pytest.raises(ExportFailed, match="no group of the day has such a name or id") as failed:
+        export_published(acme, lake, TOMORROW)
+    assert failed.value.subject == "acme"
+    assert {path.name: path.read_bytes() for path in (lake.scratch / "out").iterdir()} == before
+    assert exported(lake, exporting(groups=["Commerce"]), TOMORROW)["Ada"] == "Commerce"
 
 
 def test_a_group_that_is_left_out_is_in_no_file(lake: Lake) -> None:
