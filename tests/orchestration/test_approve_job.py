@@ -213,8 +213,15 @@ def test_an_older_day_takes_the_newer_ones_place_for_whoever_has_seen_what_that_
     assert people(held) == 4
     refused = approve(held, older, by="Eve", even_if_older=True)
     assert "the numbers that hold it back are removed 2, removed_memberships 2" in refused.words()
-    seen = {"removed": 2, "removed_memberships": 2}
-    assert approve(held, older, by="Eve", even_if_older=True, **seen).succeeded
+    block = str(failed(refused)["approve_with"]).strip("`").removeprefix("yaml")
+    config = YAML(typ="safe").load(block)
+    assert config["ops"][names.publish_op("acme")]["config"] == {
+        "by": "YOUR NAME",
+        "even_if_older": True,
+        "removed": 2,
+        "removed_memberships": 2,
+    }
+    assert held.run("approve", older, config=config).succeeded
     assert people(held) == 2
 
 
