@@ -1,5 +1,6 @@
 """What people see of a run in Dagster: numbers, checks and words, and nothing personal."""
 
+import logging
 import os
 import re
 import subprocess
@@ -24,6 +25,7 @@ from opensense_okta.simulator.okta.server import TOKEN
 from opensense_okta.storage.files import make_private_dir
 from tests.support import company
 from tests.support.company import DAY, NOON, Beginning, Company, Run, a_company
+from tests.support.scratch import scratch
 
 RESOLVED, RAW = (
     [asset.removeprefix("acme/") for asset in assets] for assets in (company.RESOLVED, company.READ)
@@ -206,6 +208,33 @@ def test_exports_show_the_files_they_wrote(first_sync: Beginning, tmp_path: Path
         (people,) = [data for file, data in files.items() if file.endswith("people.csv")]
         assert people["rows"] <= rows_of_people(acme)
         assert people["bytes"] == (acme.lake.scratch / "exports" / "people.csv").stat().st_size
+
+
+def test_exports_show_which_groups_they_do_not_have(first_sync: Beginning, tmp_path: Path) -> None:
+    csv = {**A_FILE["csv"], "groups": ["Everyone", "Same", "Nowhere"]}
+    with first_sync.copy(tmp_path / "data", publish={"csv": csv}) as acme:
+        two = give_two_groups_one_name(acme, "Same")
+        run = acme.run(only=["acme/exports"])
+        (shown,) = run.metadata().values()
+        left_out, unmatched = shown["groups_left_out"], shown["unmatched_patterns"]
+        assert left_out.startswith(f"2 groups left out of the export ({', '.join(two)}): the name")
+        assert unmatched.startswith("No group of the day has the name or id Nowhere, which")
+        levels = {entry.user_message: entry.level for entry in run.events}
+        assert (levels[left_out], levels[unmatched]) == (logging.WARNING, logging.WARNING)
+
+
+def give_two_groups_one_name(acme: Company, name: str) -> list[str]:
+    """Renames two groups of the resolved day; returns their ids."""
+    (file,) = acme.lake.resolved(DAY).folder.glob("*/groups.parquet")
+    renamed = file.with_suffix(".renamed")
+    with scratch() as connection:
+        groups = connection.read_parquet(str(file))
+        others = groups.filter("name <> 'Everyone'").order("group_id").limit(2)
+        two = [group_id for (group_id,) in others.select("group_id").fetchall()]
+        name_of_two = f"if(group_id in ('{two[0]}', '{two[1]}'), '{name}', name) as name"
+        groups.select(f"* replace ({name_of_two})").write_parquet(str(renamed))
+    renamed.replace(file)
+    return two
 
 
 def rows_of_people(acme: Company) -> int:

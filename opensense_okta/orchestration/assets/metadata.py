@@ -9,13 +9,11 @@ from types import MappingProxyType
 import dagster as dg
 import duckdb
 
-from opensense_okta.config.text import plural
 from opensense_okta.directories.checks import CheckResult, Outcome
 from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.orchestration import names
 from opensense_okta.publishing.approval import approvals, numbers
 from opensense_okta.publishing.exports.export import ExportResult
-from opensense_okta.publishing.exports.state import LeftOutGroups
 from opensense_okta.publishing.guards.explanation import reasons
 from opensense_okta.publishing.guards.model import Verdict
 from opensense_okta.publishing.judgement import Judgement
@@ -151,20 +149,10 @@ def publication_metadata(publication: Publication, lake: Lake) -> dict[str, dg.M
     }
 
 
-def left_out_words(left_out: LeftOutGroups) -> str:
-    """The warning about groups that the export does not have, without their names."""
-    more = ", …" if left_out.count > len(left_out.examples) else ""
-    return (
-        f"{plural(left_out.count, 'group')} left out of the export ({', '.join(left_out.examples)}{more}):"
-        " the name is empty, has a semicolon, or is that of another group. Rename them in their directory,"
-        " or set resolution.groups.merge_by: name if groups with one name are one group."
-    )
-
-
 def exports_metadata(
-    results: Sequence[ExportResult], left_out: LeftOutGroups
+    results: Sequence[ExportResult], warnings: Mapping[str, str]
 ) -> dict[str, dg.MetadataValue]:
-    """The files that were written, with their sizes, and the groups that they do not have."""
+    """The files that were written, with their sizes, and what they do not have."""
     files = [
         dg.TableRecord(
             {
@@ -177,11 +165,10 @@ def exports_metadata(
         for result in results
     ]
     schema = dg.TableSchema([dg.TableColumn(name) for name in ("file", "rows", "bytes", "sha256")])
-    written: dict[str, dg.MetadataValue] = {"files": dg.MetadataValue.table(files, schema)}
-    if left_out.count:
-        written["groups_left_out"] = dg.MetadataValue.int(left_out.count)
-        written["groups_left_out_because"] = dg.MetadataValue.text(left_out_words(left_out))
-    return written
+    return {
+        "files": dg.MetadataValue.table(files, schema),
+        **{name: dg.MetadataValue.text(words) for name, words in warnings.items()},
+    }
 
 
 def published_metadata(

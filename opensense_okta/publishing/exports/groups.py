@@ -71,7 +71,7 @@ def keep_groups(organization: Organization, lake: Lake, publication: Published) 
                 opensense=settings.group_names == "opensense",
                 patterns=patterns,
             )
-            if patterns != ["*"] and not connection.table("named_groups").limit(1).fetchall():
+            if patterns != ["*"] and len(left_out.unmatched_patterns) == len(patterns):
                 raise _none_matches(patterns)
             engine.store(connection, "exported_memberships", folder / kept)
             engine.store(connection, "exported_groups", folder / groups_beside(kept))

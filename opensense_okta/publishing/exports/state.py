@@ -37,12 +37,17 @@ class GroupTables:
 
 
 class LeftOutGroups(BaseModel):
-    """How many groups were left out of an export, and the ids of some."""
+    """How many groups were left out of an export, and the ids of some.
+
+    Attributes:
+        unmatched_patterns: the patterns of the organization file that no group of the day matches.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     count: int = 0
     examples: tuple[str, ...] = ()
+    unmatched_patterns: tuple[str, ...] = ()
 
 
 class DeliveredExport(BaseModel):
@@ -148,9 +153,3 @@ def export_pending(organization: Organization, lake: Lake) -> bool:
     if organization.publish.csv is None or now is None:
         return False
     return last is None or last.delivered.id != now.id
-
-
-def groups_left_out(lake: Lake) -> LeftOutGroups:
-    """The groups that were left out of the last delivered export."""
-    last = last_export(lake)
-    return last.delivered.left_out if last else LeftOutGroups()

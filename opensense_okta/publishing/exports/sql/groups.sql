@@ -10,19 +10,21 @@ create macro letters(name) as strip_accents(replace(replace(replace(replace(tran
 create macro opensense_name(name) as regexp_replace(lower(letters(name)), '[^a-z0-9]', '_', 'g');
 
 -- A wildcard stands for any characters; other signs mean themselves.
-create table named_groups as
-select
-    group_id, directory, case when getvariable('opensense') then opensense_name(name) else name end as name
+create table chosen_groups as
+select pattern, group_id
 from groups
-where exists (
-    from (select unnest(getvariable('patterns')) as pattern)
-    where pattern in (id, group_id)
+join (select unnest(getvariable('patterns')) as pattern)
+    on pattern in (id, group_id)
     or regexp_full_match(
         coalesce(name, ''),
         replace(regexp_replace(pattern, '([\\.^$|()\[\]{}+?])', '\\\1', 'g'), '*', '.*'),
         's'
-    )
-);
+    );
+
+create table named_groups as
+select
+    group_id, directory, case when getvariable('opensense') then opensense_name(name) else name end as name
+from groups semi join chosen_groups using (group_id);
 
 -- A name without a letter or digit is empty in Opensense. A column separates names with semicolons.
 create table left_out_groups as
@@ -38,4 +40,11 @@ from named_groups anti join left_out_groups using (group_id);
 create view exported_memberships as
 select person_id, group_id, name from memberships join exported_groups using (group_id);
 
-select count(*) as count, coalesce(list(group_id order by group_id)[:10], []) as examples from left_out_groups;
+select
+    count(*) as count,
+    coalesce(list(group_id order by group_id)[:10], []) as examples,
+    (
+        select coalesce(list(pattern), [])
+        from (select unnest(getvariable('patterns')) as pattern) anti join chosen_groups using (pattern)
+    ) as unmatched_patterns
+from left_out_groups;

@@ -1,0 +1,41 @@
+"""What the reader of an export should know of it, in words: what it does not have, and why.
+
+The words have ids of groups and patterns of the organization file, and no personal data: Dagster shows them.
+"""
+
+from opensense_okta.config.text import plural
+from opensense_okta.publishing.exports.state import LeftOutGroups, last_export
+from opensense_okta.storage.lake import Lake
+
+
+def export_warnings(lake: Lake) -> dict[str, str]:
+    """The warnings about the last delivered export: a few sentences by a short name of what is wrong."""
+    last = last_export(lake)
+    if last is None:
+        return {}
+    warnings = {
+        "groups_left_out": _left_out(last.delivered.left_out),
+        "unmatched_patterns": _unmatched(last.delivered.left_out),
+    }
+    return {name: words for name, words in warnings.items() if words}
+
+
+def _left_out(groups: LeftOutGroups) -> str:
+    if not groups.count:
+        return ""
+    more = ", …" if groups.count > len(groups.examples) else ""
+    return (
+        f"{plural(groups.count, 'group')} left out of the export ({', '.join(groups.examples)}{more}): the"
+        " name is empty, has a semicolon, or is that of another group. Rename them in their directory, or set"
+        " resolution.groups.merge_by: name if groups with one name are one group."
+    )
+
+
+def _unmatched(groups: LeftOutGroups) -> str:
+    if groups.unmatched_patterns in ((), ("*",)):
+        return ""
+    return (
+        f"No group of the day has the name or id {' or '.join(groups.unmatched_patterns)}, which"
+        " publish.csv.groups names. If the group was renamed or deleted, its memberships are exported as"
+        " removed: write the name as the directory has it now, or delete it from publish.csv.groups."
+    )
