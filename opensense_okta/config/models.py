@@ -16,7 +16,13 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 
 from opensense_okta.config.directory_models import Directory
 from opensense_okta.config.export_path import export_path
-from opensense_okta.config.schedule import daily_tick, moment_of, refuse_lost_ticks
+from opensense_okta.config.schedule import (
+    daily_ticks,
+    format_ticks,
+    largest_gap,
+    moment_of,
+    refuse_lost_ticks,
+)
 from opensense_okta.config.secret import Secret, Section
 from opensense_okta.config.values import (
     Accounts,
@@ -212,9 +218,9 @@ class Organization(Section):
     """The first day that can be synced."""
 
     schedule: str = Field(default="0 2 * * *", validate_default=True)
-    """When the day's sync starts: five cron fields that tick once in each local day.
+    """When syncs start: five cron fields with one or more ticks in each local day, which each syncs again.
 
-    Kept as `MINUTE HOUR * * *`, whichever way it was written.
+    Kept as `MINUTES HOURS * * *`, whichever way it was written.
     """
 
     enabled: Flag = True
@@ -242,12 +248,12 @@ class Organization(Section):
 
     @field_validator("schedule")
     @classmethod
-    def _ticks_once_a_day(cls, schedule: str, info: ValidationInfo) -> str:
+    def _ticks_every_day(cls, schedule: str, info: ValidationInfo) -> str:
         first_day = info.data.get("first_day", date(2026, 1, 1))
-        tick = daily_tick(schedule, first_day)
+        ticks = daily_ticks(schedule, first_day)
         if "timezone" in info.data:
-            refuse_lost_ticks(tick, ZoneInfo(info.data["timezone"]), first_day)
-        return f"{tick.minute} {tick.hour} * * *"
+            refuse_lost_ticks(ticks, ZoneInfo(info.data["timezone"]), first_day)
+        return format_ticks(ticks)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -269,14 +275,32 @@ class Organization(Section):
         return datetime.combine(day + timedelta(days=1), time.min, self.zone).astimezone(UTC)
 
     @property
+    def ticks(self) -> tuple[time, ...]:
+        """The local times at which the schedule ticks each day, the earliest first."""
+        return daily_ticks(self.schedule, self.first_day)
+
+    @property
+    def largest_gap(self) -> timedelta:
+        """The longest time between two ticks, on a day of 24 hours."""
+        return largest_gap(self.ticks)[1]
+
+    @property
+    def quiet_time(self) -> time:
+        """A local time far from every tick: an hour after the one before the longest gap, if that fits."""
+        begin, gap = largest_gap(self.ticks)
+        quiet = datetime.combine(date.min, begin) + min(timedelta(hours=1), gap / 2)
+        return quiet.time().replace(second=0)
+
+    @property
     def schedule_warning(self) -> str:
         """A sentence if the schedule ticks in the last hour before midnight; else empty."""
-        minute, hour, *_ = self.schedule.split()
-        if int(hour) < 23:
+        last = self.ticks[-1]
+        if last.hour < 23:
             return ""
+        sync = "sync" if len(self.ticks) == 1 else "last sync of a day"
         return (
-            f"the schedule starts the sync at {hour}:{minute:0>2}, in the last hour before midnight. Two"
-            " hours after midnight neither the sync nor a retry can read the day any more."
+            f"the schedule starts the {sync} at {last:%H:%M}, in the last hour before midnight. Two hours"
+            " after midnight neither the sync nor a retry can read the day any more."
         )
 
     def next_sync(self, after: datetime) -> datetime:
@@ -285,10 +309,10 @@ class Organization(Section):
         Raises:
             ValueError: The moment has no time zone.
         """
-        day = self.today(after)
-        minute, hour, *_ = self.schedule.split()
-        tick = time(int(hour), int(minute))
-        moments = (moment_of(day + timedelta(days=later), tick, self.zone) for later in range(3))
+        today = self.today(after)
+        # A tick of yesterday may be today: where clocks skip its hour, it is after that hour.
+        days = (today + timedelta(days=later) for later in range(-1, 3))
+        moments = (moment_of(day, tick, self.zone) for day in days for tick in self.ticks)
         # In UTC: moments of one zone compare by their clock faces, even where an hour comes twice.
-        start = next(moment for moment in moments if moment > after.astimezone(UTC))
+        start = min(moment for moment in moments if moment > after.astimezone(UTC))
         return start.astimezone(self.zone)

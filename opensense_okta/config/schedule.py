@@ -1,22 +1,23 @@
-"""An organization's schedule: one tick in each local day, also when clocks change."""
+"""An organization's schedule: one or more ticks in each local day, also when clocks change."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
 _CALENDAR_DAYS = 4 * 366  # has every kind of month, and every weekday on the 31st and the 29th
-_ONCE_A_DAY = "must tick exactly once in each local day"
+_EACH_DAY = "must tick at least once in each local day"
 _WEEKS_OF_CHANGES = 20 * 52  # zones keep their rules for years; later rules are unknown
 
 
 @cache  # most organizations have the same schedule, and checking each day is slow
-def daily_tick(schedule: str, first_day: date) -> time:
-    """The time at which the schedule ticks, once on each day of the calendar.
+def daily_ticks(schedule: str, first_day: date) -> tuple[time, ...]:
+    """The times at which the schedule ticks on each day of the calendar, the earliest first.
 
     Raises:
-        ValueError: it does not tick exactly once a day; the message says why.
+        ValueError: there is a day without a tick; the message says which.
     """
     try:
         cron = CronSim(schedule, datetime(2000, 1, 1))  # noqa: DTZ001 - only the fields are looked at
@@ -27,18 +28,33 @@ def daily_tick(schedule: str, first_day: date) -> time:
         raise ValueError(words) from None
     for day in (first_day + timedelta(days=later) for later in range(_CALENDAR_DAYS)):
         if day.month not in cron.months or not cron.match_day(day):
-            raise ValueError(f"{_ONCE_A_DAY}; it has none on {day}")
-    if len(cron.hours) * len(cron.minutes) > 1:
-        raise ValueError(f"{_ONCE_A_DAY}; it has several on {first_day}")
-    return time(min(cron.hours), min(cron.minutes))
+            raise ValueError(f"{_EACH_DAY}; it has none on {day}")
+    return tuple(
+        time(hour, minute) for hour in sorted(cron.hours) for minute in sorted(cron.minutes)
+    )
+
+
+def format_ticks(ticks: tuple[time, ...]) -> str:
+    """The five cron fields of these times, which are all combinations of some hours and minutes."""
+    hours = ",".join(str(hour) for hour in sorted({tick.hour for tick in ticks}))
+    minutes = ",".join(str(minute) for minute in sorted({tick.minute for tick in ticks}))
+    return f"{minutes} {hours} * * *"
+
+
+def largest_gap(ticks: tuple[time, ...]) -> tuple[time, timedelta]:
+    """The longest time without a tick on a day of 24 hours: the tick at which it begins, and its length."""
+    starts = [datetime.combine(date.min, tick) for tick in ticks]
+    around = [*starts, starts[0] + timedelta(days=1)]
+    begin, end = max(pairwise(around), key=lambda pair: pair[1] - pair[0])
+    return begin.time(), end - begin
 
 
 @cache  # as above
-def refuse_lost_ticks(tick: time, zone: ZoneInfo, first_day: date) -> None:
-    """Refuses a tick in a skipped hour if it moves to another day, which then has two ticks.
+def refuse_lost_ticks(ticks: tuple[time, ...], zone: ZoneInfo, first_day: date) -> None:
+    """Refuses ticks in a skipped hour if they move to another day and leave their own without one.
 
     Raises:
-        ValueError: the tick moves to another day; the message says when.
+        ValueError: a day has no tick; the message says which.
     """
     for week in (first_day + timedelta(weeks=later) for later in range(_WEEKS_OF_CHANGES)):
         days = [week + timedelta(days=later) for later in range(8)]
@@ -46,11 +62,11 @@ def refuse_lost_ticks(tick: time, zone: ZoneInfo, first_day: date) -> None:
         if noons[0] == noons[1]:
             continue
         for day in days:
-            other = moment_of(day, tick, zone).astimezone(zone).date()
-            if other != day:
+            starts = (moment_of(day, tick, zone).astimezone(zone) for tick in ticks)
+            if all(start.date() != day for start in starts):
                 raise ValueError(
-                    f"{_ONCE_A_DAY}; it has none on {day}, when the clocks of {zone.key} skip "
-                    f"{tick:%H:%M}, and two on {other}"
+                    f"{_EACH_DAY}; it has none on {day}, when the clocks of {zone.key} skip"
+                    f" {ticks[0]:%H:%M}"
                 )
 
 

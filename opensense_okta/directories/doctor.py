@@ -18,7 +18,8 @@ from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake
 from opensense_okta.storage.sql import Sql
 
-LATE = timedelta(hours=26)
+LATE = timedelta(hours=2)
+"""How much longer than the largest gap between two ticks the last snapshot may be ago."""
 
 
 def examine(organization: Organization, lake: Lake) -> dict[str, list[CheckResult]]:
@@ -70,7 +71,7 @@ def _last_snapshot(
         f"of {stored.day}, {age / timedelta(hours=1):.0f} h old, {stored.mode}: {rows['raw_users']:,} users,"
         f" {rows['raw_groups']:,} groups, {rows['memberships']:,} memberships."
     )
-    late = _late(organization) if age > LATE else ""
+    late = _late(organization) if age > organization.largest_gap + LATE else ""
     failed = [result for result in check_snapshot(stored) if not result.passed]
     return [
         CheckResult.make("last snapshot", "warning" if late else "passed", says, late),

@@ -37,18 +37,18 @@ def build_jobs(organization: Organization) -> dg.Definitions:
 
 
 def build_schedule(organization: Organization) -> dg.ScheduleDefinition:
-    """One sync a day, in the organization's time zone."""
+    """A sync at each tick, in the organization's time zone."""
 
     @dg.schedule(
         name=names.sync_schedule(organization.name),
-        cron_schedule=organization.schedule,
+        cron_schedule=_crons(organization),
         execution_timezone=organization.timezone,
         job_name=names.sync_job(organization.name),
         default_status=dg.DefaultScheduleStatus.RUNNING
         if organization.enabled
         else dg.DefaultScheduleStatus.STOPPED,
-        description=f"The daily sync of {organization.name}. A tick that was missed starts its sync when"
-        " Dagster runs again, unless its day is over by then.",
+        description=f"The {'daily sync' if len(organization.ticks) == 1 else 'syncs'} of {organization.name}."
+        " A tick that was missed starts its sync when Dagster runs again, unless its day is over by then.",
     )
     def daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         day = organization.today(context.scheduled_execution_time)
@@ -133,20 +133,29 @@ def build_retention(organization: Organization) -> dg.JobDefinition:
 
 
 def build_retention_schedule(organization: Organization) -> dg.ScheduleDefinition:
-    """Once a day, an hour after the sync; on if the file sets a retention."""
-    minute, hour, *_ = organization.schedule.split()
+    """Once a day, after the sync that is followed by the longest time without one; on if the file sets it."""
+    quiet = organization.quiet_time
     configured = organization.retention.days or organization.retention.snapshots
     return dg.ScheduleDefinition(
         name=names.retention_schedule(organization.name),
-        cron_schedule=f"{minute} {(int(hour) + 1) % 24} * * *",
+        cron_schedule=f"{quiet.minute} {quiet.hour} * * *",
         execution_timezone=organization.timezone,
         job_name=names.retention_job(organization.name),
         default_status=dg.DefaultScheduleStatus.RUNNING
         if configured and organization.enabled
         else dg.DefaultScheduleStatus.STOPPED,
-        description=f"Deletes the expired data of {organization.name} once a day, an hour after the schedule"
-        " of its sync.",
+        description=f"Deletes the expired data of {organization.name} once a day at {quiet:%H:%M}, when no"
+        " sync starts.",
     )
+
+
+def _crons(organization: Organization) -> str | list[str]:
+    """The schedule as Dagster gets it: each tick as a schedule of its own.
+
+    Dagster moves a daily tick out of a skipped hour; a schedule of several hours it treats in other ways.
+    """
+    crons = [f"{tick.minute} {tick.hour} * * *" for tick in organization.ticks]
+    return crons[0] if len(crons) == 1 else crons
 
 
 def format_removed(organization: Organization, removed: Removed) -> str:

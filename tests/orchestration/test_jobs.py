@@ -64,8 +64,9 @@ def test_a_day_is_there_from_its_first_moment_in_the_organizations_time_zone(
 
 def ticks(organization: Organization, since: datetime) -> Iterator[datetime]:
     """When Dagster's daemon evaluates the schedule, from a moment on."""
+    crons = build_schedule(organization).cron_schedule
     return schedule_execution_time_iterator(
-        since.timestamp(), organization.schedule, organization.timezone, ascending=True
+        since.timestamp(), crons, organization.timezone, ascending=True
     )
 
 
@@ -109,6 +110,35 @@ def test_every_day_has_one_sync_also_when_the_clocks_change(
     following = ticks(organization, since)
     asked = [tick(organization, next(following)) for _ in days]
     assert [getattr(request, "partition_key", request) for request in asked] == list(map(str, days))
+
+
+ZONES_WITH_SHORT_AND_LONG_DAYS = {
+    "UTC": [date(2026, 11, 23)],
+    "Europe/Berlin": [date(2027, 3, 28), date(2027, 10, 31)],
+    "America/New_York": [date(2027, 3, 14), date(2027, 11, 7)],
+    "Australia/Lord_Howe": [date(2027, 4, 4), date(2027, 10, 3)],
+    "America/Havana": [date(2027, 3, 14), date(2027, 11, 7)],
+}
+
+
+@pytest.mark.parametrize(
+    "schedule", ["0 2,10,16 * * *", "*/30 8-17 * * *", "*/30 1-3 * * *", "0 * * * *"]
+)
+@pytest.mark.parametrize("zone", ZONES_WITH_SHORT_AND_LONG_DAYS)
+def test_with_several_ticks_the_next_sync_is_when_dagster_ticks_and_no_day_is_without_one(
+    zone: str, schedule: str
+) -> None:
+    organization = an_organization(timezone=zone, schedule=schedule)
+    for day in ZONES_WITH_SHORT_AND_LONG_DAYS[zone]:
+        since = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)) - timedelta(minutes=1)
+        following, sync, days = ticks(organization, since), since, []
+        while sync.date() < day + timedelta(days=2):
+            last, sync = sync, organization.next_sync(sync)
+            while (of_dagster := next(following).timestamp()) == last.timestamp():
+                pass  # where clocks skip midnight, Dagster ticks for both hours at one moment
+            assert of_dagster == sync.timestamp()
+            days.append(sync.date())
+        assert sorted(set(days)) == [day + timedelta(days=later) for later in range(3)]
 
 
 def test_a_tick_asks_for_the_day_in_the_organizations_time_zone() -> None:

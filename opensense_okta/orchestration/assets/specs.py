@@ -22,10 +22,11 @@ from opensense_okta.storage.lake import DATABASE, RESOLVED, snapshots_of
 
 CODE_VERSION: Final = version("opensense-okta")
 
-OVERDUE: Final = timedelta(hours=26)
-"""A daily sync that takes up to two hours is not overdue."""
+OVERDUE: Final = timedelta(hours=2)
+"""How long after the largest gap between ticks a table without a sync is overdue: a sync takes that long."""
 
-LATE: Final = timedelta(hours=30)
+LATE: Final = timedelta(hours=6)
+"""As `OVERDUE`, with all retries."""
 
 PERSONAL_DATA: Final = "opensense/personal_data"
 """Tag of assets: whether the data names or identifies people."""
@@ -167,7 +168,7 @@ def check_spec(
 
 def raw_specs(organization: Organization, directory: str, folder: Path) -> list[dg.AssetSpec]:
     """The three tables that are read from a directory."""
-    stale = timedelta(days=organization.resolution.stale_after_days)
+    stale, gap = timedelta(days=organization.resolution.stale_after_days), organization.largest_gap
     return [
         dg.AssetSpec(
             asset_key(organization.name, directory, table),
@@ -184,7 +185,7 @@ def raw_specs(organization: Organization, directory: str, folder: Path) -> list[
                 "dagster/uri": (folder / snapshots_of(directory)).as_uri(),
             },
             freshness_policy=dg.FreshnessPolicy.time_window(
-                fail_window=max(stale, LATE), warn_window=OVERDUE
+                fail_window=max(stale, gap + LATE), warn_window=gap + OVERDUE
             ),
         )
         for table, description in {**RAW, **_empty_tables(organization, directory)}.items()
@@ -233,7 +234,10 @@ def published_spec(organization: Organization, folder: Path) -> dg.AssetSpec:
         tags={PERSONAL_DATA: "yes"},
         code_version=CODE_VERSION,
         metadata={"dagster/uri": (folder / DATABASE).as_uri()},
-        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=LATE, warn_window=OVERDUE),
+        freshness_policy=dg.FreshnessPolicy.time_window(
+            fail_window=organization.largest_gap + LATE,
+            warn_window=organization.largest_gap + OVERDUE,
+        ),
     )
 
 
