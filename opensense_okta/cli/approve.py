@@ -13,9 +13,9 @@ import click
 from opensense_okta.cli.arguments import UsageError, day_of, organization_of, writable_lake_of
 from opensense_okta.cli.exit_code import ExitCode
 from opensense_okta.cli.terminal import PlainWatcher, print_table, terminal
-from opensense_okta.config.environment import writable_home
 from opensense_okta.config.models import Organization
 from opensense_okta.orchestration.in_process import JobRun, run_approval, send_notifications
+from opensense_okta.orchestration.instance.home import prepared_home
 from opensense_okta.orchestration.lock import without_a_run
 from opensense_okta.publishing.approval import (
     NotApproved,
@@ -50,7 +50,7 @@ def approve_now(
     Raises:
         UsageError: The day is not stored, must be resolved again first, or a newer one is published.
     """
-    os.environ["DAGSTER_HOME"] = str(writable_home())
+    os.environ["DAGSTER_HOME"] = str(prepared_home())
     organization = organization_of(name)
     day, lake = day_of(organization, day_given), writable_lake_of(organization)
     who = _who(by)

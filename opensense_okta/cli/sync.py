@@ -15,13 +15,13 @@ from opensense_okta.cli.arguments import (
 )
 from opensense_okta.cli.exit_code import ExitCode
 from opensense_okta.cli.terminal import terminal, watching
-from opensense_okta.config.environment import writable_home
 from opensense_okta.config.models import Organization
 from opensense_okta.config.text import as_words
 from opensense_okta.directories.checks import CheckResult, Table
 from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.directories.snapshot_checks import check_snapshot
 from opensense_okta.orchestration.in_process import JobRun, run_sync, send_notifications
+from opensense_okta.orchestration.instance.home import prepared_home
 from opensense_okta.orchestration.notifications import notify_of_refusal
 from opensense_okta.publishing.judgement import stored_judgement
 from opensense_okta.publishing.published import Published, comparison_targets, published
@@ -98,7 +98,7 @@ def sync_now(name: str, day_given: str | None, *, as_json: bool, full: bool = Fa
         UsageError: The organization or the day cannot be synced.
         ClickException: Dagster's storage cannot be written, so there is no run.
     """
-    os.environ["DAGSTER_HOME"] = str(writable_home())
+    os.environ["DAGSTER_HOME"] = str(prepared_home())
     organization = organization_of(name)
     day = day_of(organization, day_given)
     lake = writable_lake_of(organization)

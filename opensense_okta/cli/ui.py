@@ -7,8 +7,9 @@ from typing import Final
 import click
 
 from opensense_okta.cli.arguments import UsageError
-from opensense_okta.config.environment import ui_password_file, writable_home
+from opensense_okta.config.environment import ui_password_file
 from opensense_okta.config.file_url import is_loopback
+from opensense_okta.orchestration.instance.home import prepared_home
 from opensense_okta.web.passwords import read_users
 from opensense_okta.web.services import Address, run_ui
 
@@ -41,7 +42,7 @@ def ui_now(
             " name the file with `--workspace`."
         )
     run_ui(
-        writable_home(),
+        prepared_home(),
         Address(host, port, public_url),
         workspace.absolute(),
         click.echo,

@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
@@ -25,7 +24,6 @@ from filelock import FileLock, Timeout
 from opensense_okta.config.errors import UserError
 
 LOCK: Final = "ui.lock"
-HISTORY: Final = "history"  # the folder of Dagster's tables, if they are in SQLite
 TO_CLEAN_UP: Final = timedelta(seconds=5)
 TO_END: Final = timedelta(seconds=2)
 """How long services may take to clean up, and what they started to end: less than ten seconds together."""
@@ -84,7 +82,6 @@ def run_ui(
     """
     asked = _requests_to_end()
     with ExitStack() as stack:
-        _prepare(home)
         if with_daemon:
             stack.enter_context(_only_daemon(home))
         listening = stack.enter_context(_listening(address))
@@ -181,16 +178,6 @@ def _listening(address: Address) -> Iterator[socket.socket]:
         ) from None
     with listening:
         yield listening
-
-
-def _prepare(home: Path) -> None:
-    """Gives a new home this program's settings of Dagster, and a folder for organization files."""
-    settings = home / "dagster.yaml"
-    if settings.is_file() or (home / HISTORY).is_dir():
-        return
-    default = files("opensense_okta.orchestration.instance").joinpath("dagster.yaml")
-    settings.write_text(default.read_text(encoding="utf-8"), encoding="utf-8")
-    (home / "organizations").mkdir(exist_ok=True)
 
 
 def _environment(home: Path) -> dict[str, str]:

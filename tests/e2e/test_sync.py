@@ -18,6 +18,7 @@ import pytest
 from opensense_okta.resolution.resolve import TABLES
 from opensense_okta.simulator.okta.server import TOKEN
 from tests.orchestration.test_assets import found_in, personal
+from tests.support.home import REPOSITORY
 from tests.support.place import COMMANDS, Place
 
 pytestmark = pytest.mark.slow
@@ -31,7 +32,8 @@ FAILURE, STARTED, SUCCESS = (
 
 @pytest.fixture(scope="module")
 def first(place: Place) -> subprocess.CompletedProcess[str]:
-    """The first sync of all, which every test here has behind it."""
+    """The first sync of all, in a home without settings, which every test here has behind it."""
+    (place.home / "dagster.yaml").unlink()
     return place.run("sync", "acme")
 
 
@@ -77,6 +79,15 @@ def test_the_run_is_there_for_the_ui(place: Place, run_id: str) -> None:
         event = instance.get_latest_materialization_event(key)
         assert event
         assert event.run_id == run_id
+
+
+def test_a_new_home_gets_the_settings_and_dagster_records_no_usage(
+    place: Place, first: subprocess.CompletedProcess[str]
+) -> None:
+    own = (REPOSITORY / "dagster_home" / "dagster.yaml").read_text()
+    assert (place.home / "dagster.yaml").read_text() == own
+    assert not (place.home / ".telemetry").exists()
+    assert "elemetry" not in first.stderr
 
 
 @pytest.mark.usefixtures("first")
