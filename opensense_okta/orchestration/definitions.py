@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from types import MappingProxyType
 
 import dagster as dg
@@ -66,7 +65,10 @@ def _organization(organization: Organization, lakes: LakeResource) -> dg.Definit
         dg.Definitions(
             assets=build_assets(organization, lakes),
             jobs=[build_doctor(organization), build_retention(organization)],
-            schedules=[build_schedule(organization), build_retention_schedule(organization)],
+            schedules=[
+                build_schedule(organization, lakes.locks),
+                build_retention_schedule(organization),
+            ],
             resources={names.lock_resource(organization.name): build_lock(organization.name)},
         ),
     )
@@ -79,13 +81,9 @@ def _sensors(
     jobs: dg.Definitions,
 ) -> Sequence[dg.SensorDefinition]:
     """The retry sensor, and the one that sends notifications if an organization wants them."""
-
-    def locks(name: str) -> Path:
-        return lakes.of(name).locks
-
     if not organizations and not mistakes:
         return []
-    retries = build_retry_sensor(organizations, locks, jobs, mistakes)
+    retries = build_retry_sensor(organizations, lakes.locks, jobs, mistakes)
     targets = [organization.notify for organization in organizations.values()]
     targets += [notify_targets(error.path) for error in mistakes.values()]
     if not any(targets):

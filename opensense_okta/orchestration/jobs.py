@@ -1,14 +1,17 @@
 """The jobs of an organization, and their schedules."""
 
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
 
 import dagster as dg
 
 from opensense_okta.config.models import Organization
-from opensense_okta.orchestration import names
+from opensense_okta.orchestration import lock, names
 from opensense_okta.orchestration.assets.build import resolving
 from opensense_okta.orchestration.failures import as_dagster_failure
 from opensense_okta.orchestration.resources import LakeResource
+from opensense_okta.orchestration.runs import runs_of, unfinished_runs
 from opensense_okta.publishing.doctor import examine_organization
 from opensense_okta.publishing.retention import Removed, delete_expired
 
@@ -36,8 +39,15 @@ def build_jobs(organization: Organization) -> dg.Definitions:
     return dg.Definitions(jobs=jobs)
 
 
-def build_schedule(organization: Organization) -> dg.ScheduleDefinition:
-    """A sync at each tick, in the organization's time zone."""
+def build_schedule(
+    organization: Organization, locks: Callable[[str], Path]
+) -> dg.ScheduleDefinition:
+    """A sync at each tick, in the organization's time zone.
+
+    Args:
+        organization: that is synced.
+        locks: returns the folder of an organization's locks.
+    """
 
     @dg.schedule(
         name=names.sync_schedule(organization.name),
@@ -63,9 +73,50 @@ def build_schedule(organization: Organization) -> dg.ScheduleDefinition:
             return dg.SkipReason(
                 f"The first day of {organization.name} is {organization.first_day}."
             )
+        # A schedule may be evaluated without an instance: then there are no runs.
+        at_work = context.instance_ref and work_in_progress(
+            context.instance, organization, day, locks
+        )
+        if at_work:
+            return dg.SkipReason(
+                f"{at_work}: this tick starts nothing. The next one is at"
+                f" {organization.next_sync(datetime.now(UTC)):%Y-%m-%d %H:%M %Z}."
+            )
         return dg.RunRequest(partition_key=str(day))
 
     return daily
+
+
+def work_in_progress(
+    instance: dg.DagsterInstance,
+    organization: Organization,
+    day: date,
+    locks: Callable[[str], Path],
+) -> str:
+    """The work of an organization because of which a tick of today is skipped; empty: there is none.
+
+    If it is the last tick of a day that has had no run yet, its sync waits for other work instead: without
+    it, the day would not be read.
+
+    Args:
+        instance: Dagster's instance.
+        organization: the organization.
+        day: today.
+        locks: returns the folder of an organization's locks.
+    """
+    name = organization.name
+    runs = unfinished_runs(instance, organization)
+    if runs and lock.end_orphaned_runs_when_idle(instance, locks(name), name):
+        runs = unfinished_runs(instance, organization)
+    is_last = organization.today(organization.next_sync(datetime.now(UTC))) > day
+    only_chance = is_last and not runs_of(instance, organization, day)
+    if only_chance:
+        return ""
+    for run in (run for of_day in runs.values() for run in of_day):
+        status = "queued" if run.status is dg.DagsterRunStatus.QUEUED else "at work"
+        return f"Run {run.run_id} of {name} is {status}"
+    with lock.idle(locks(name)) as nobody_works:
+        return "" if nobody_works else f"Another process is at work for {name}"
 
 
 def build_doctor(organization: Organization) -> dg.JobDefinition:

@@ -30,6 +30,10 @@ class LakeResource(dg.ConfigurableResource[None]):
         """The organization's lake."""
         return Lake(Path(self.root), organization)
 
+    def locks(self, organization: str) -> Path:
+        """The folder of the organization's locks, on this machine."""
+        return self.of(organization).locks
+
 
 class Watcher(Protocol):
     """Watches the reads of a run."""

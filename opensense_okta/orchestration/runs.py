@@ -15,6 +15,7 @@ from opensense_okta.config.models import Organization
 from opensense_okta.directories.checks import TABLES
 from opensense_okta.directories.read import Run
 from opensense_okta.orchestration import names
+from opensense_okta.orchestration.lock import IN_PROGRESS
 from opensense_okta.resolution.resolve import TABLES as RESOLVED_TABLES
 
 SUCCESS: Final = dg.DagsterRunStatus.SUCCESS
@@ -206,6 +207,14 @@ def newest_runs(
     return facts_by_day(
         instance, instance.get_run_records(of_organization, limit=limit), organization
     )
+
+
+def unfinished_runs(
+    instance: dg.DagsterInstance, organization: Organization
+) -> dict[date, list[RunFacts]]:
+    """The runs of an organization that are queued or at work, by day."""
+    unfinished = dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED, *IN_PROGRESS])
+    return facts_by_day(instance, instance.get_run_records(unfinished), organization)
 
 
 def facts_by_day(

@@ -2,6 +2,8 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -16,9 +18,10 @@ from opensense_okta.config.models import Organization
 from opensense_okta.directories.protocol import Listener, no_progress
 from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.orchestration import names
-from opensense_okta.orchestration.jobs import build_schedule
-from opensense_okta.orchestration.lock import organization_lock
+from opensense_okta.orchestration.jobs import build_schedule, work_in_progress
+from opensense_okta.orchestration.lock import organization_lock, without_a_run
 from opensense_okta.simulator.okta.faults import make_fault
+from opensense_okta.storage.lake import Lake
 from tests.support.company import (
     DAY,
     READ,
@@ -30,6 +33,7 @@ from tests.support.company import (
     an_organization,
     definitions_of,
 )
+from tests.support.run_records import record_run
 
 TOMORROW = DAY + timedelta(days=1)
 
@@ -64,21 +68,25 @@ def test_a_day_is_there_from_its_first_moment_in_the_organizations_time_zone(
 
 def ticks(organization: Organization, since: datetime) -> Iterator[datetime]:
     """When Dagster's daemon evaluates the schedule, from a moment on."""
-    crons = build_schedule(organization).cron_schedule
+    crons = build_schedule(organization, lambda _: Path()).cron_schedule
     return schedule_execution_time_iterator(
         since.timestamp(), crons, organization.timezone, ascending=True
     )
 
 
 def tick(
-    organization: Organization, scheduled: datetime, *, now: datetime | None = None
+    organization: Organization,
+    scheduled: datetime,
+    *,
+    now: datetime | None = None,
+    instance: dg.DagsterInstance | None = None,
 ) -> dg.RunRequest | str:
     """What a tick of the schedule asks for, or in words why for nothing."""
     repository = definitions_of(organization, Path()).get_repository_def()
     with (
         time_machine.travel(now or scheduled),
         dg.build_schedule_context(
-            scheduled_execution_time=scheduled, repository_def=repository
+            instance=instance, scheduled_execution_time=scheduled, repository_def=repository
         ) as context,
     ):
         evaluated = repository.get_schedule_def("acme__daily").evaluate_tick(context)
@@ -162,6 +170,84 @@ def test_a_late_tick_of_a_day_that_is_over_is_skipped_and_says_when_the_next_is(
     )
 
 
+TODAY, YESTERDAY = "2026-11-23", "2026-11-22"
+QUEUED, STARTED = dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTED
+
+
+@dataclass(frozen=True)
+class BesideATick:
+    """A run as a tick finds it, and why the tick is skipped; empty: it is not."""
+
+    words: str = ""
+    day: str = TODAY
+    status: dg.DagsterRunStatus = STARTED
+    job: str = "acme__sync"
+    hour: int = 10
+    schedule: str = "0 2,10,16 * * *"
+    locked: bool = False
+
+
+BESIDE_A_TICK = {
+    "a run at work": BesideATick("Run {} of acme is at work"),
+    "a queued tick": BesideATick("Run {} of acme is queued", status=QUEUED),
+    "a resolve": BesideATick("Run {} of acme is at work", job="acme__resolve"),
+    "an approval": BesideATick("Run {} of acme is at work", job="acme__approve"),
+    "a run of yesterday": BesideATick("Run {} of acme is at work", day=YESTERDAY),
+    "a run that ended": BesideATick(status=dg.DagsterRunStatus.SUCCESS),
+    "a run that failed": BesideATick(status=dg.DagsterRunStatus.FAILURE),
+    "another organization's": BesideATick(job="other__sync"),
+    "a held lock": BesideATick(
+        "Another process is at work for acme",
+        status=dg.DagsterRunStatus.SUCCESS,
+        locked=True,
+    ),
+    "the only tick, a run of the day": BesideATick(
+        "Run {} of acme is at work", schedule="0 10 * * *"
+    ),
+    "the only tick, a run of yesterday": BesideATick(day=YESTERDAY, schedule="0 10 * * *"),
+    "the last tick, a run of yesterday": BesideATick(day=YESTERDAY, hour=16),
+    "the only tick, a held lock": BesideATick(day=YESTERDAY, schedule="0 10 * * *", locked=True),
+}
+
+
+@pytest.mark.parametrize("name", BESIDE_A_TICK)
+def test_a_tick_is_skipped_while_a_run_of_the_organization_is_queued_or_at_work(
+    tmp_path: Path, name: str
+) -> None:
+    case = BESIDE_A_TICK[name]
+    organization = an_organization(schedule=case.schedule)
+    lake = Lake(tmp_path, "acme")
+    with dg.DagsterInstance.ephemeral() as instance, ExitStack() as held:
+        organization_name, job = case.job.split("__")
+        run = record_run(instance, organization_name, job=job, status=case.status, day=case.day)
+        if case.locked:
+            held.enter_context(without_a_run(lake.locks, waiting=pytest.fail))
+        held.enter_context(time_machine.travel(datetime(2026, 11, 23, case.hour, tzinfo=UTC)))
+        found = work_in_progress(instance, organization, DAY, lambda _: lake.locks)
+    assert found == case.words.format(run.run_id)
+
+
+def test_a_skipped_tick_says_why_and_when_the_next_is(tmp_path: Path) -> None:
+    organization = an_organization(schedule="0 2,10,16 * * *")
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        run = record_run(instance, "acme", status=QUEUED)
+        found = tick(organization, datetime(2026, 11, 23, 10, tzinfo=UTC), instance=instance)
+    assert found == (
+        f"Run {run.run_id} of acme is queued: this tick starts nothing. The next one is at"
+        " 2026-11-23 16:00 UTC."
+    )
+
+
+def test_a_run_whose_process_was_killed_does_not_skip_the_next_tick(tmp_path: Path) -> None:
+    lake = Lake(tmp_path, "acme")
+    with dg.DagsterInstance.ephemeral() as instance:
+        run = record_run(instance, "acme", status=STARTED)
+        (lake.locks / f"{run.run_id}.lock").write_text(run.run_id)
+        organization = an_organization(schedule="0 2,10 * * *")
+        with time_machine.travel(datetime(2026, 11, 23, 2, tzinfo=UTC)):
+            assert not work_in_progress(instance, organization, DAY, lambda _: lake.locks)
+
+
 def test_a_tick_before_the_first_day_is_skipped() -> None:
     assert tick(an_organization(), datetime(2026, 11, 19, 2, tzinfo=UTC)) == (
         "The first day of acme is 2026-11-20."
@@ -175,7 +261,9 @@ def test_a_tick_before_the_first_day_is_skipped() -> None:
 def test_the_schedule_is_on_unless_the_organization_is_not_enabled(
     enabled: bool, status: dg.DefaultScheduleStatus
 ) -> None:
-    schedule = build_schedule(an_organization(enabled=enabled, timezone="Asia/Tokyo"))
+    schedule = build_schedule(
+        an_organization(enabled=enabled, timezone="Asia/Tokyo"), lambda _: Path()
+    )
     assert schedule.default_status is status
     assert schedule.execution_timezone == "Asia/Tokyo"
     assert schedule.job_name == "acme__sync"

@@ -10,6 +10,7 @@ from dagster._core.execution.plan.objects import StepFailureData, StepSuccessDat
 from dagster._core.remote_origin import (
     RegisteredCodeLocationOrigin,
     RemoteInstigatorOrigin,
+    RemoteJobOrigin,
     RemoteRepositoryOrigin,
 )
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus
@@ -20,6 +21,7 @@ from dagster._daemon.types import DaemonHeartbeat
 from opensense_okta.orchestration import names
 
 DAY = "2026-11-23"
+_REPOSITORY = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("code"), "__repository__")
 
 
 def record_run(
@@ -38,6 +40,7 @@ def record_run(
         job_name=f"{organization}__{job}",
         status=status,
         tags={**own, **(more_tags or {})},
+        remote_job_origin=RemoteJobOrigin(_REPOSITORY, f"{organization}__{job}"),
     )
     return run
 
@@ -76,8 +79,7 @@ def beat(instance: dg.DagsterInstance) -> None:
 
 def switch_off(instance: dg.DagsterInstance, sensor: str) -> None:
     """A person has switched a sensor off in the UI."""
-    repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("code"), "__repository__")
-    origin = RemoteInstigatorOrigin(repository, sensor)
+    origin = RemoteInstigatorOrigin(_REPOSITORY, sensor)
     state = InstigatorState(origin, InstigatorType.SENSOR, InstigatorStatus.STOPPED)
     instance.add_instigator_state(state)
 
