@@ -76,7 +76,7 @@ class Simulation(NamedTuple):
     params=[*COMPANY, *SERVING, *(option for vendor in VENDORS for option in vendor.options)],
 )
 def simulate(**options: Any) -> None:  # noqa: ANN401 - click's
-    """Run a local Okta org and Entra tenant of one company, until stopped.
+    """Run a local Okta org, Entra tenant and Google Workspace account of one company, until stopped.
 
     They answer as the real APIs do.
     """

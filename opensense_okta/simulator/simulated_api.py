@@ -58,6 +58,11 @@ class SimulatedApi(ABC):
     def usual_headers(self, call: Call, reply: Reply) -> Headers:
         """The headers of every reply of the API."""
 
+    def finish(self, call: Call, reply: Reply) -> Reply:
+        """The reply as it is sent, after all faults."""
+        del call
+        return reply
+
     def serve_at(self, url: str) -> None:
         """Set the address at which it listens."""
         self.url = url
@@ -70,7 +75,7 @@ class SimulatedApi(ABC):
             call = await _read(scope, receive)
             if self.latency:
                 await asyncio.sleep(self.latency)
-            reply = await self.faults.reply(call, self, self.answer)
+            reply = self.finish(call, await self.faults.reply(call, self, self.answer))
             self.requests.append(Served(call.method, call.target, reply.status))
             headers = self.usual_headers(call, reply)
             await deliver(reply, headers, self.clock.now(), receive, send)

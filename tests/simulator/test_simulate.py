@@ -44,7 +44,7 @@ def refused(*arguments: str) -> tuple[int, str]:
 def test_the_command_prints_its_url_serves_and_stops_quietly(tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     options = ("--users", "30", "--groups", "5", "--memberships", "40", "--day", "2026-11-23")
-    more = ("--token", "mine", "--ready-file", str(ready), "--no-entra")
+    more = ("--token", "mine", "--ready-file", str(ready), "--no-entra", "--no-google")
     with simulating(*options, *more) as (process, line):
         assert line.startswith("Okta simulator on http://127.0.0.1:")
         assert line.endswith(": 30 users, 5 groups, day 2026-11-23, API token mine\n")
@@ -57,20 +57,28 @@ def test_the_command_prints_its_url_serves_and_stops_quietly(tmp_path: Path) -> 
     assert (process.returncode, rest, complaints) == (0, "", "")
 
 
-def test_the_same_company_has_an_entra_tenant_an_hr_file_and_apps_until_ctrl_c(
+def test_the_same_company_has_other_directories_an_hr_file_and_apps_until_ctrl_c(
     tmp_path: Path,
 ) -> None:
     hr_file, key = tmp_path / "people.csv", tmp_path / "key.json"
     key.write_text(json.dumps(ECKey.generate_key("P-256").as_dict(private=False)))
     days = ("--since", "2026-11-20", "--day", "2026-11-23", "--fault", "reset,match=never")
     more = ("--hr-file", str(hr_file), "--client-id", "0oa", "--public-key", str(key))
-    with simulating(*days, *more) as (process, line):
+    google_key = tmp_path / "google.json"
+    with_key = ("--google-key-file", str(google_key))
+    with simulating(*days, *more, *with_key) as (process, line):
         assert process.stdout
-        entra_line = process.stdout.readline()
+        entra_line, google_line = process.stdout.readline(), process.stdout.readline()
         okta, entra = line.split()[3].rstrip(":"), entra_line.split()[3].rstrip(":")
         assert "day 2026-11-23" in line
         assert entra_line.startswith("Entra simulator on http://127.0.0.1:")
         assert entra_line.endswith(f"client id {CLIENT_ID}, client secret {CLIENT_SECRET}\n")
+        google = google_line.split()[3].rstrip(":")
+        assert google_line.startswith("Google simulator on http://127.0.0.1:")
+        assert google_line.endswith(f"service account's key in {google_key}\n")
+        assert google_key.stat().st_mode & 0o077 == 0
+        assert json.loads(google_key.read_text())["token_uri"] == f"{google}/token"
+        assert httpx.get(f"{google}/admin/directory/v1/users").status_code == 401
         form = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
         form |= {"grant_type": "client_credentials", "scope": f"{entra}/.default"}
         answer = httpx.post(f"{entra}/{TENANT_ID}/oauth2/v2.0/token", data=form)
@@ -95,7 +103,7 @@ def test_the_same_company_has_an_entra_tenant_an_hr_file_and_apps_until_ctrl_c(
 def test_a_port_in_use_is_reported() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        for option in ("--port", "--entra-port"):
+        for option in ("--port", "--entra-port", "--google-port"):
             code, output = refused("--users", "0", "--port", "0", option, str(port))
             assert code == 2
             assert output == f"Cannot listen on 127.0.0.1:{port}: Address already in use.\n"
@@ -107,6 +115,7 @@ def test_a_port_in_use_is_reported() -> None:
         (("--fault", "gremlins"), "--fault: no fault 'gremlins'; there are crowded, delay"),
         (("--fault", "reset,speed=3"), "fault 'reset' knows only match, times, after"),
         (("--entra-fault", "gremlins"), "--entra-fault: no fault 'gremlins'; there are delay"),
+        (("--google-fault", "gremlins"), "--google-fault: no fault 'gremlins'; there are crowded"),
         (("--entra-certificate", "/"), "Invalid value for '--entra-certificate'"),
         (("--hr-file", "/no/such/folder/people.csv"), "people.csv: No such file or directory"),
         (("--ready-file", "/no/such/folder/ready"), "ready: No such file or directory"),
