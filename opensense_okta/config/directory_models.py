@@ -1,8 +1,8 @@
 """What an organization file can say of one directory, by its kind."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, StrictBool
 
 from opensense_okta.config.secret import Secret, Section
 from opensense_okta.config.values import (
@@ -94,6 +94,8 @@ class OktaDirectory(Section):
 
     scope: Scope = Scope()
 
+    nested: ClassVar = True  # groups of Okta have no groups
+
     store_profile: Literal["all", "mapped"] = "all"
     """Whether whole profiles are stored, or only the fields that are mapped."""
 
@@ -133,6 +135,9 @@ class EntraDirectory(Section):
 
     scope: EntraScope = EntraScope()
 
+    nested: StrictBool = True
+    """Whether members of a group's groups count as its members."""
+
     attributes: Attributes = Field(default={})
     """Each attribute's field of a Graph user. Adds to the standard table of Entra or overrides it."""
 
@@ -160,6 +165,9 @@ class CsvDirectory(Section):
 
     encoding: Annotated[str, AfterValidator(valid_encoding)] | None = None
     """The text encoding of the files. Without it, UTF-8 with or without a byte order mark."""
+
+    nested: StrictBool = True
+    """Whether members of a group's groups count as its members."""
 
     attributes: Attributes = Field(default={})
     """Each attribute's column. A column with the name of an attribute needs no mapping."""

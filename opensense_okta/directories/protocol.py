@@ -75,7 +75,8 @@ class Reader(Protocol):
         """Reads what is not in the checkpoint, and makes the raw tables.
 
         They are views or tables named `raw_users`, `raw_groups`, `memberships` (docs/architecture.md) and
-        `member_reads` (group_id, read_at, how): when the members of each group were last read.
+        `member_reads` (group_id, read_at, how): when the members of each group were last read. Where groups
+        have groups, the reader replaces the view `nested_groups` (group_id, member_group_id).
 
         Raises:
             DirectoryError: the pages read so far stay in the checkpoint.

@@ -23,13 +23,14 @@ from opensense_okta.directories.checkpoint import ReadCheckpoint, last_page_at
 from opensense_okta.directories.checks import TABLES
 from opensense_okta.directories.errors import DirectoryError, PastDay, StorageTrouble
 from opensense_okta.directories.kinds import kind_of
-from opensense_okta.directories.protocol import Listener, PreviousSnapshot, Progress
-from opensense_okta.directories.snapshot import SnapshotManifest, newest_snapshot
+from opensense_okta.directories.protocol import SHARED_SQL, Listener, PreviousSnapshot, Progress
+from opensense_okta.directories.snapshot import NESTED_GROUPS, SnapshotManifest, newest_snapshot
 from opensense_okta.storage import engine
 from opensense_okta.storage.file_errors import storage_refusal
 from opensense_okta.storage.files import make_private_dir
 from opensense_okta.storage.lake import OLDEST_PAGE, PAGES_KEPT, Lake
 from opensense_okta.storage.partition import Partition, StagedPartition
+from opensense_okta.storage.sql import Sql
 from opensense_okta.storage.state_files import StateFileDamaged, read_state, write_state
 from opensense_okta.storage.store import ABSENT
 
@@ -269,6 +270,8 @@ def _read(
         ReadCheckpoint(staged.pages, kind.files) as checkpoint,
         engine.start(staged.folder) as connection,
     ):
+        shared_sql = Sql(connection, SHARED_SQL)
+        shared_sql.run("no_nested_groups.sql")
         reader = kind.reader(settings, checkpoint, connection, carried, opened.full, listener)
         cost = asyncio.run(reader.run())
         rows = {table: engine.store(connection, table, staged.table(table)) for table in TABLES}
@@ -277,6 +280,7 @@ def _read(
             engine.view(connection, table, staged.table(table))
         evidence = {
             **reader.collect_evidence(),
+            **_store_nested_groups(shared_sql, staged),
             **_compared(before, opened, kind.compared),
             "stale_after_days": organization.resolution.stale_after_days,
         }
@@ -307,6 +311,14 @@ def _read(
         first_set_aside=first_set_aside,
         evidence=evidence,
     )
+
+
+def _store_nested_groups(shared_sql: Sql, staged: StagedPartition) -> dict[str, int]:
+    """Stores the groups in groups, if there are any, and returns their counts."""
+    counts = dict(shared_sql.rows("nested_groups_evidence.sql", tuple[str, int]))
+    if counts[NESTED_GROUPS]:
+        engine.store(shared_sql.connection, NESTED_GROUPS, staged.table(NESTED_GROUPS))
+    return counts
 
 
 def _previous_snapshot(lake: Lake, directory: str, opened: OpenSnapshot) -> PreviousSnapshot | None:

@@ -6,10 +6,13 @@ from typing import ClassVar, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
-from opensense_okta.directories.checks import Table
+from opensense_okta.directories.checks import TABLES, Table
 from opensense_okta.storage.lake import Lake
 from opensense_okta.storage.partition import MANIFEST, Manifest, local_file
 from opensense_okta.storage.state_files import IfDamaged
+
+NESTED_GROUPS = "nested_groups"
+"""The table with the groups in groups, and its count in the evidence. It is stored where there are any."""
 
 
 class Cost(BaseModel):
@@ -77,6 +80,11 @@ class SnapshotManifest(Manifest):
     set_aside: Mapping[Table, int]
     first_set_aside: Mapping[Table, tuple[int, int]] = {}
     evidence: Mapping[str, int]
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The stored tables. Groups in groups are one where there are any; earlier versions read none."""
+        return (*TABLES, NESTED_GROUPS) if self.evidence.get(NESTED_GROUPS) else TABLES
 
 
 def newest_snapshot(lake: Lake, directory: str, day: date) -> SnapshotManifest | None:

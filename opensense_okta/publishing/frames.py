@@ -16,7 +16,6 @@ import pandas as pd
 from opensense_okta.config.environment import data_root
 from opensense_okta.config.errors import UserError
 from opensense_okta.config.text import did_you_mean
-from opensense_okta.directories.checks import TABLES as RAW_TABLES
 from opensense_okta.directories.snapshot import SnapshotManifest, manifest_files
 from opensense_okta.publishing import history
 from opensense_okta.publishing.published import (
@@ -180,7 +179,7 @@ class PublishedDirectory:
             if manifest is None or manifest.id != source.id:
                 continue  # retention removed it, or a later read of the day replaced it
             connection.execute(f'create schema "{directory}"')
-            for table in RAW_TABLES:
+            for table in manifest.tables:
                 view = f"{directory}_{table}"
                 engine.view(connection, view, partition.table(manifest, table))
                 connection.execute(f'create view "{directory}".{table} as from "{view}"')

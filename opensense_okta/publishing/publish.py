@@ -13,7 +13,6 @@ from pathlib import Path
 
 from opensense_okta.config.errors import UserError
 from opensense_okta.config.models import Organization
-from opensense_okta.directories.checks import TABLES as RAW_TABLES
 from opensense_okta.directories.snapshot import manifest_files
 from opensense_okta.publishing import history
 from opensense_okta.publishing.approval import check_approval
@@ -281,7 +280,7 @@ def _build(lake: Lake, resolved: ResolvedManifest, since: datetime, path: Path) 
         )
         for directory, manifest in sources(lake, resolved).items():
             connection.execute(f'create schema published."{directory}"')
-            for table in RAW_TABLES:
+            for table in manifest.tables:
                 view = f"{directory}_{table}"
                 engine.view(
                     connection, view, lake.snapshot(directory, manifest.day).table(manifest, table)

@@ -4,6 +4,7 @@
    `join_links.sql`). The identity ledger keeps accounts together that were one person (`kept_links.sql`).
 2. The identity ledger decides which id the person has (`id_candidates.sql`, `person_ids.sql`).
 3. Precedence decides which values the person has (`account_combinations.sql`, `people.sql`).
+4. The members of a group's groups are its members, too (`memberships.sql`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,8 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from opensense_okta.config.attributes import ACTIVE
 from opensense_okta.config.models import Organization
+from opensense_okta.directories.protocol import SHARED_SQL
+from opensense_okta.directories.snapshot import NESTED_GROUPS
 from opensense_okta.resolution import keys, ledger, phones, rules
 from opensense_okta.resolution.snapshots import SelectedSnapshot, select_snapshots
 from opensense_okta.storage import engine
@@ -120,7 +123,9 @@ def make_tables(
         ledger_day = ledger.load(connection, lake, day)
         _correlate(sql, organization.resolution.match)
         _collect_values(sql, organization.resolution.inactive_accounts)
-        sql.run("people.sql", merge_groups=organization.resolution.groups.merge_by == "name")
+        Sql(connection, SHARED_SQL).run("nested_groups.sql")
+        sql.run("memberships.sql", merge_groups=organization.resolution.groups.merge_by == "name")
+        sql.run("people.sql")
         _write_columns(connection)
         rows = _store(sql, draft)
         for table in TABLES:
@@ -166,6 +171,10 @@ def _read(
         active = list(ACTIVE[manifest.kind])
         sql.run("accounts.sql", directory=name, active_statuses=active)
         sql.run("groups.sql", directory=name)
+        if NESTED_GROUPS in manifest.tables and organization.directories[name].nested:
+            nested = shelf.table(manifest, NESTED_GROUPS)
+            engine.view(sql.connection, "raw_nested_groups", nested)
+            sql.run("nested_groups.sql", directory=name)
 
 
 def _correlate(sql: Sql, match: Sequence[str]) -> None:

@@ -28,7 +28,11 @@ def digest(organization: Organization) -> str:
     resolution = organization.resolution.model_dump(mode="json")
     rules = {
         "directories": {
-            name: {"kind": directory.kind, "attributes": dict(directory.attributes)}
+            name: {
+                "kind": directory.kind,
+                "attributes": dict(directory.attributes),
+                **({} if directory.nested else {"nested": False}),
+            }
             for name, directory in organization.directories.items()
         },
         "resolution": {

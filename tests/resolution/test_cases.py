@@ -216,9 +216,9 @@ def test_conflicts_name_their_evidence(outcome: Outcome) -> None:
 @all_that(lambda case: case.members)
 def test_the_groups_members_are(outcome: Outcome) -> None:
     assert outcome.case.members is not None
-    members = {(row["group_id"], row["person_id"]) for row in outcome.memberships}
+    members = {(row["group_id"], row["person_id"]): row["direct"] for row in outcome.memberships}
     assert members == {
-        (group, outcome.id_of(account))
+        (group, outcome.id_of(account)): account not in outcome.case.not_direct.get(group, ())
         for group, accounts in outcome.case.members.items()
         for account in accounts
     }

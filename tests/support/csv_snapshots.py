@@ -7,8 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 
-from opensense_okta.directories.checks import Table
-from opensense_okta.directories.snapshot import Cost, SnapshotManifest
+from opensense_okta.directories.snapshot import NESTED_GROUPS, Cost, SnapshotManifest
 from opensense_okta.resolution.resolve import TABLES, ResolvedManifest
 from opensense_okta.storage.lake import Lake
 from tests.support.scratch import scratch
@@ -16,6 +15,11 @@ from tests.support.stored import DAY, GOOD_EVIDENCE, RAW_TABLES, Row, fetched
 
 Record = Mapping[str, object]
 Tables = Mapping[str, list[Row]]
+
+COLUMNS: Mapping[str, str] = {
+    **{str(table): columns for table, columns in RAW_TABLES.items()},
+    NESTED_GROUPS: "group_id varchar, member_group_id varchar",
+}
 
 
 def account(account_id: str, values: Mapping[str, str], *, active: bool = True) -> Record:
@@ -31,18 +35,24 @@ def store(
     accounts: Sequence[Record],
     groups: Sequence[Record] = (),
     members: Sequence[tuple[str, str]] = (),
+    nested: Sequence[tuple[str, str]] = (),
 ) -> None:
-    """Commits a snapshot that holds these rows, in this order; members are (group, account)."""
+    """Commits a snapshot that holds these rows, in this order.
+
+    Members are (group, account), nested groups (group, group that is its member).
+    """
     shelf = lake.snapshot(directory, day)
     draft = shelf.draft()
-    written: dict[Table, Sequence[Record]] = {
+    written: dict[str, Sequence[Record]] = {
         "raw_users": accounts,
         "raw_groups": groups,
         "memberships": [{"group_id": group, "user_id": user} for group, user in members],
     }
+    if nested:
+        written[NESTED_GROUPS] = [{"group_id": g, "member_group_id": m} for g, m in nested]
     with scratch() as connection:
         for table, rows in written.items():
-            connection.execute(f"create table {table} ({RAW_TABLES[table]})")
+            connection.execute(f"create table {table} ({COLUMNS[table]})")
             if rows:
                 columns = json.dumps([dict.fromkeys(rows[0], "varchar")])
                 connection.execute(
@@ -65,9 +75,9 @@ def store(
         started=read,
         finished=read.replace(minute=5),
         cost=Cost(),
-        rows={table: len(rows) for table, rows in written.items()},
+        rows={table: len(written[table]) for table in RAW_TABLES},
         set_aside={"raw_users": 0, "raw_groups": 0, "memberships": 0},
-        evidence={**GOOD_EVIDENCE, "file_age_days": 0},
+        evidence={**GOOD_EVIDENCE, "file_age_days": 0, NESTED_GROUPS: len(nested)},
     )
     shelf.commit(draft, manifest)
 

@@ -43,5 +43,5 @@ COLUMNS = {
         "sources": TEXTS_TYPE,
         "members_count": NUMBER,
     },
-    "memberships": {"person_id": TEXT, "group_id": TEXT},
+    "memberships": {"person_id": TEXT, "group_id": TEXT, "direct": FLAG},
 }

@@ -78,10 +78,11 @@ class _Part(BaseModel):
 
 
 class Group(_Part):
-    """A group of a directory, and the ids of the accounts in it."""
+    """A group of a directory, and the ids of the accounts and of the groups in it."""
 
     name: str
-    members: tuple[str, ...]
+    members: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
 
 
 class Conflict(_Part):
@@ -107,6 +108,7 @@ class Case(_Part):
         directories: the accounts of each by id, as read today; or that it was not read.
         age: how many days before today a directory was last read.
         mapped: a directory's `attributes` in the organization file.
+        not_nested: the directories with `nested: false`.
         groups: by `directory/id`.
         rules: the section `resolution` of the organization file.
         rules_before: the same on the days before, if it was another one.
@@ -116,6 +118,7 @@ class Case(_Part):
             account of the manager; `because`, where values came from.
         conflicts: all.
         members: for each group, one account of each person in it; checked if given.
+        not_direct: those of them who are members by a nested group only.
         fails: the message of the error; there are no people then.
     """
 
@@ -125,6 +128,7 @@ class Case(_Part):
     directories: Mapping[str, Accounts | NotRead]
     age: Mapping[str, int] = {}
     mapped: Mapping[str, Mapping[str, str]] = {}
+    not_nested: tuple[str, ...] = ()
     groups: Mapping[str, Group] = {}
     rules: Mapping[str, object] = {}
     rules_before: Mapping[str, object] | None = None
@@ -132,6 +136,7 @@ class Case(_Part):
     people: Mapping[str, Mapping[str, Value | Because]] = {}
     conflicts: tuple[Conflict, ...] = ()
     members: Mapping[str, tuple[str, ...]] | None = None
+    not_direct: Mapping[str, tuple[str, ...]] = {}
     fails: str | None = None
 
 
@@ -158,6 +163,7 @@ def organizations(cases: Sequence[Case]) -> dict[str, list[Case]]:
                 if name not in ("always_same", "never_same")
             },
             case.age,
+            case.not_nested,
             [name for name, accounts in case.directories.items() if isinstance(accounts, str)],
             case.unpublished,
             case.title if case.rules_before is not None else None,
@@ -222,6 +228,7 @@ def set_up(case: Case, lake: Lake) -> Organization:
             _rows(written),
             [group(group_id, item.name) for group_id, item in own.items()],
             [(group_id, member) for group_id, item in own.items() for member in item.members],
+            [(group_id, member) for group_id, item in own.items() for member in item.groups],
         )
     return organization
 
@@ -244,6 +251,7 @@ def _marked(case: Case, mark: str) -> Case:
         _behind(name, mark): Group(
             name=_behind(group.name, mark),
             members=tuple(_behind(member, mark) for member in group.members),
+            groups=tuple(_behind(member, mark) for member in group.groups),
         )
         for name, group in case.groups.items()
     }
@@ -314,7 +322,12 @@ def _organization(case: Case, lake: Lake) -> Organization:
     lake.create()
     file = lake.scratch / f"{lake.organization}.yaml"
     directories = {
-        name: {"kind": "csv", "users": f"{name}.csv", "attributes": case.mapped.get(name, {})}
+        name: {
+            "kind": "csv",
+            "users": f"{name}.csv",
+            "attributes": case.mapped.get(name, {}),
+            **({"nested": False} if name in case.not_nested else {}),
+        }
         for name in case.directories
     }
     data = {

@@ -63,7 +63,7 @@ TYPES: Final[Mapping[str, Mapping[str, str]]] = {
         "sources": TEXTS,
         "members_count": NUMBER,
     },
-    "memberships": {"person_id": TEXT, "group_id": TEXT},
+    "memberships": {"person_id": TEXT, "group_id": TEXT, "direct": FLAG},
     "changes": {
         "person_id": TEXT,
         "change": TEXT,
@@ -102,6 +102,7 @@ COLUMNS: Final[Mapping[str, str]] = {
     "manager_id": "The manager's person_id, if exactly one person matches.",
     "group_id": "The group.",
     "user_id": "The user.",
+    "direct": "Whether the directory lists the person in the group itself, not only in one of its groups.",
     "members_count": "In raw tables the API's own statistics, a hint; in groups the people in it.",
     "rule": "Why this value won.",
     "losing": "The values that lost, each with its directory.",

@@ -6,7 +6,12 @@
 -- set variable published_at = '2026-11-23T02:05:00+00:00';
 create table published.main.people as from new_people;
 create table published.main.groups as from new_groups;
-create table published.main.memberships as from new_memberships;
+-- Earlier versions counted direct memberships only, and did not write it.
+create table published.main.memberships as
+select person_id, group_id, coalesce(direct, true) as direct
+from (
+    from (select null::boolean as direct where false) union all by name from new_memberships
+);
 create table published.main.accounts as from new_accounts;
 create table published.main.provenance as from new_provenance;
 create table published.main.conflicts as from new_conflicts;

@@ -1,9 +1,7 @@
--- People with their values, manager and groups, and the provenance of each value.
+-- People with their values and manager, and the provenance of each value.
 --
 -- tables accounts_read, account_person, person_ids, directories, attributes    see the files before
 -- tables value_order, account_combinations, people_values    see account_combinations.sql, with a worked example
--- tables groups_read, memberships_read
--- set variable merge_groups = false;    whether groups of one name are one group
 
 -- Manager. An account refers to its manager by id, login, e-mail or employee number. The reference is resolved if
 -- it fits exactly one person of the account's own directory, or, where it fits nobody there, exactly one person of
@@ -51,32 +49,6 @@ from (from same_directory union all from any_directory) matches
 join manager_references using (rank, value)
 join person_ids on person_ids.person = matching_people[1]
 where len(matching_people) = 1;
-
--- Groups. Each group of a directory with the group that it is part of: itself, unless groups are merged by name.
-create table merged_groups as
-select
-    g.group_id as source,
-    case when getvariable('merge_groups') and is_filled(name)
-        then first_value(g.group_id) over (partition by normalized(name) order by rank, id)
-        else g.group_id
-    end as group_id
-from groups_read g join directories using (directory);
-
-create table memberships as
-select distinct person_id, g.group_id
-from memberships_read m
-join merged_groups g on g.source = m.group_id
-join accounts_read a on a.directory = m.directory and a.id = m.id
-join account_person using (account)
-join person_ids using (person);
-
-create view groups as
-select g.*, sources, coalesce(members, 0) as members_count
-from groups_read g
-join (
-    select group_id, list_sort(list(source)) as sources from merged_groups group by group_id
-) using (group_id)
-left join (select group_id, count(*) as members from memberships group by group_id) using (group_id);
 
 create view accounts_with_texts as
 select directory, id, person_id, status, active, texts

@@ -75,6 +75,7 @@ create table groups_read (
     group_id varchar, name varchar, description varchar, type varchar, directory varchar, id varchar
 );
 create table memberships_read (directory varchar, id varchar, group_id varchar);
+create table nested_groups_read (group_id varchar, member_group_id varchar);
 
 -- The rules for single cases: accounts of one set are always, or never, one person.
 create table always_same_rules (set_number integer, directory varchar, id varchar);

@@ -9,8 +9,13 @@ left join (
     group by group_id
 ) using (group_id);
 
--- Every membership is direct: groups in groups are not read.
+-- Earlier versions exported direct memberships only, and did not write it.
 create macro membership_texts(memberships, people) as table
-select [m.group_id, person_id] as key, [p.email, p.user_name, m.group_id, m.name, 'true'] as texts
-from query_table(memberships) m
+with members as (
+    from (select null::boolean as direct where false) union all by name from query_table(memberships)
+)
+select
+    [m.group_id, person_id] as key,
+    [p.email, p.user_name, m.group_id, m.name, coalesce(direct, true)::varchar] as texts
+from members m
 join (select person_id, email, user_name from query_table(people) where active) p using (person_id);

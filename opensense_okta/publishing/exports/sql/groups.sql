@@ -1,6 +1,6 @@
 -- The groups that are exported, with their members. A group is left out if its name identifies no group.
 --
--- views groups (group_id, id, name, directory), memberships (person_id, group_id)   of the day
+-- views groups (group_id, id, name, directory), memberships (person_id, group_id, direct)   of the day
 -- set variable opensense = true;                                     whether names are those of Opensense
 -- set variable patterns = ['Staff*'];                                names with wildcards, or ids
 
@@ -38,7 +38,7 @@ create view exported_groups as
 from named_groups anti join left_out_groups using (group_id);
 
 create view exported_memberships as
-select person_id, group_id, name from memberships join exported_groups using (group_id);
+select m.*, name from memberships m join exported_groups using (group_id);
 
 select
     count(*) as count,
