@@ -6,6 +6,7 @@ A `.sql` file can be pasted into a DuckDB shell: its inputs are tables, named at
 
 from collections.abc import Sequence
 from dataclasses import dataclass, is_dataclass
+from functools import cache
 from importlib.resources import files
 from typing import TypeVar, get_origin
 
@@ -56,6 +57,14 @@ class Sql:
     ) -> tuple[Sequence[str], Sequence[tuple[object, ...]]]:
         for name, value in variables.items():
             self.connection.execute(f"set variable {name} = $value", {"value": value})
-        text = files(self.package).joinpath("sql", file).read_text(encoding="utf-8")
-        result = self.connection.execute(text)
+        result = self.connection
+        for statement in _statements(self.package, file):
+            result = self.connection.execute(statement)
         return [column[0] for column in result.description or []], result.fetchall()
+
+
+@cache
+def _statements(package: str, file: str) -> Sequence[duckdb.Statement]:
+    """The parsed statements of a file, for every connection."""
+    text = files(package).joinpath("sql", file).read_text(encoding="utf-8")
+    return duckdb.extract_statements(text)
