@@ -161,6 +161,9 @@ def _export(data: dict[str, object], directories: dict[str, object]) -> Iterator
             if isinstance(listed, str) and listed not in columns:
                 words = "is not one of the columns"
                 yield _unknown_name((*at, key, position), listed, words, columns)
+    if export.get("rows") == "alias" and "email" not in columns:
+        words = "alias needs the column email, which has the address of each row"
+        yield Finding((*at, "rows"), words)
     yield from _headers(export, written)
     both = [name for name in _list(export.get("locked")) if name in _list(export.get("unlocked"))]
     if both:

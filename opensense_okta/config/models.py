@@ -186,6 +186,9 @@ class CsvExport(Section):
     group_names: Literal["as_written", "opensense"] = "as_written"
     """`opensense`: names of groups have only a-z, 0-9 and `_`: accents become letters, all else `_`."""
 
+    rows: Literal["person", "alias"] = "person"
+    """`person`: one row for each person. `alias`: one row for each e-mail address, aliases included."""
+
 
 class Publish(Section):
     """What is written beside the published database."""

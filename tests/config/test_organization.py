@@ -264,6 +264,7 @@ def test_every_key_and_default_of_the_contract() -> None:
         publish.csv.groups = None
         publish.csv.locked = ()
         publish.csv.path
+        publish.csv.rows = 'person'
         publish.csv.unlocked = ()
         resolution.always_same = ()
         resolution.attributes.*.blank = 'falls_through'

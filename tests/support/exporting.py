@@ -2,19 +2,22 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from opensense_okta.config.attributes import STANDARD_ATTRIBUTES
 from opensense_okta.config.load import load_organization
 from opensense_okta.config.models import Organization
+from opensense_okta.publishing.exports.export import ExportResult
 from opensense_okta.storage.lake import Lake
 from tests.support.scratch import scratch
 
 DAY = date(2026, 11, 23)
 
 Person = Mapping[str, object]
+Exports = Callable[..., list[ExportResult]]
 
 TYPES = {
     "person_id": "varchar",
@@ -77,3 +80,13 @@ resolution:
 def rows(content: bytes) -> list[list[str]]:
     """The rows of a CSV as Python's reader sees them, the header first."""
     return list(csv.reader(io.StringIO(content.decode(), newline="")))
+
+
+@dataclass(frozen=True)
+class Read:
+    """Reads what was exported into the lake."""
+
+    folder: Path
+
+    def __call__(self, name: str = "people.csv") -> bytes:
+        return (self.folder / name).read_bytes()

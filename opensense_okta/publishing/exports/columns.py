@@ -12,6 +12,7 @@ from duckdb import ColumnExpression, ConstantExpression, Expression, FunctionExp
 
 from opensense_okta.config.attributes import GROUPS, OF_MANAGER, STANDARD_ATTRIBUTES, attributes
 from opensense_okta.config.models import Organization
+from opensense_okta.publishing.exports.addresses import KEY
 
 
 def headers_of(organization: Organization) -> dict[str, str]:
@@ -27,17 +28,19 @@ def headers_of(organization: Organization) -> dict[str, str]:
     return {name: header + suffixes.get(name, "") for name, header in columns.items()}
 
 
-def active_people(
+def exported_rows(
     connection: duckdb.DuckDBPyConnection, which: str, columns: Collection[str]
 ) -> duckdb.DuckDBPyRelation:
-    """The active people of a day, with their groups and a column for each wanted attribute of their manager.
+    """The rows of a day, with the person's groups and a column for each wanted attribute of the manager.
 
     Args:
         connection: the connection that has the tables.
-        which: the day, whose tables are `<which>_people` and, if groups are exported, `<which>_memberships`.
+        which: the day, whose tables are `<which>_people`, `<which>_keyed` and, if groups are exported,
+            `<which>_memberships`.
         columns: the columns of the export.
     """
-    people = _with_managers(connection.table(f"{which}_people").filter("active"), columns)
+    managers = connection.table(f"{which}_people").filter("active")
+    people = _with_managers(connection.table(f"{which}_keyed"), managers, columns)
     if GROUPS not in columns or GROUPS in people.columns:
         return people
     try:
@@ -49,7 +52,9 @@ def active_people(
 
 
 def _with_managers(
-    people: duckdb.DuckDBPyRelation, columns: Collection[str]
+    people: duckdb.DuckDBPyRelation,
+    managers: duckdb.DuckDBPyRelation,
+    columns: Collection[str],
 ) -> duckdb.DuckDBPyRelation:
     wanted = [
         column
@@ -58,21 +63,21 @@ def _with_managers(
     ]
     if not wanted or "manager_id" not in people.columns:
         return people
-    managers = people.select(
+    values_of_managers = managers.select(
         ColumnExpression("person_id").alias("manager_id"),
         *(ColumnExpression(name.removeprefix(OF_MANAGER)).alias(name) for name in wanted),
     )
-    return people.join(managers.set_alias("managers"), "manager_id", how="left")
+    return people.join(values_of_managers.set_alias("managers"), "manager_id", how="left")
 
 
 def texts(
     people: duckdb.DuckDBPyRelation, columns: Iterable[str | None]
 ) -> duckdb.DuckDBPyRelation:
-    """For each person: the id as `key`, and a list with the texts of the columns; None is an empty column."""
+    """For each row: its key, and a list with the texts of the columns; None is an empty column."""
     types = dict(zip(people.columns, map(str, people.types), strict=True))
     cells = [_text(column, types) for column in columns]
     return people.select(
-        ColumnExpression("person_id").alias("key"),
+        ColumnExpression(KEY).alias("key"),
         FunctionExpression("list_value", *cells).alias("texts"),
     )
 
@@ -95,7 +100,7 @@ def values(people: duckdb.DuckDBPyRelation, columns: Iterable[str]) -> duckdb.Du
         ColumnExpression(column) if column in people.columns else _none().alias(column)
         for column in columns
     ]
-    return people.order("person_id").select(*cells)
+    return people.order(KEY).select(*cells)
 
 
 def _none() -> Expression:

@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from opensense_okta.config.export_path import DAY, LAKES_OWN, LOCAL, SSH
 from opensense_okta.config.models import CsvExport, Organization
+from opensense_okta.publishing.exports.addresses import keep_addresses
 from opensense_okta.publishing.exports.columns import headers_of
 from opensense_okta.publishing.exports.delivery import deliver, public
 from opensense_okta.publishing.exports.errors import ExportFailed, failure_of
@@ -16,6 +17,7 @@ from opensense_okta.publishing.exports.groups import keep_groups
 from opensense_okta.publishing.exports.state import (
     DeliveredExport,
     ExportState,
+    ExportTables,
     GroupTables,
     keep_people,
     record_export,
@@ -64,6 +66,7 @@ def export_published(organization: Organization, lake: Lake, day: date) -> list[
     keep_people(lake, now)
     with failure_of(organization.name):
         kept = keep_groups(organization, lake, now)
+        addresses_left_out = keep_addresses(organization, lake, now, people)
     headers = headers_of(organization)
     delivered = DeliveredExport(
         day=day,
@@ -73,9 +76,13 @@ def export_published(organization: Organization, lake: Lake, day: date) -> list[
         memberships=kept.memberships,
         group_files=kept.as_files,
         left_out=kept.left_out,
+        rows=settings.rows,
+        addresses_left_out=addresses_left_out,
     )
-    groups = delivered.group_tables(lake)
-    files = export(organization, lake, people, day, groups, before=before, again=again)
+    groups, addresses = delivered.group_tables(lake), delivered.addresses(lake)
+    files = export(
+        organization, lake, people, day, groups, addresses=addresses, before=before, again=again
+    )
     record_export(lake, ExportState(delivered=delivered, before=before), seen.version)
     return files
 
@@ -87,6 +94,7 @@ def export(
     day: date,
     groups: GroupTables | None = None,
     *,
+    addresses: Path | None = None,
     before: DeliveredExport | None,
     again: DeliveredExport | None = None,
 ) -> list[ExportResult]:
@@ -100,6 +108,7 @@ def export(
         people: the day's resolved table.
         day: the published day.
         groups: the exported groups, if groups are exported.
+        addresses: the addresses that have rows with `rows: alias`; None: they are those of the people.
         before: the last export of an earlier day; None: there is none, so all people are new.
         again: the previous export of the same day, which this one replaces.
 
@@ -116,8 +125,7 @@ def export(
                 lake,
                 Path(temporary) / name,
                 headers_of(organization),
-                people,
-                groups,
+                ExportTables(people, groups, settings.rows, addresses),
                 before=_if_stored(lake, before),
                 again=_if_stored(lake, again),
             )

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import duckdb
 
-from opensense_okta.publishing.exports.columns import active_people, texts, values
+from opensense_okta.publishing.exports.addresses import view_rows
+from opensense_okta.publishing.exports.columns import exported_rows, texts, values
 from opensense_okta.publishing.exports.errors import making_files
-from opensense_okta.publishing.exports.state import DeliveredExport, GroupTables
+from opensense_okta.publishing.exports.state import DeliveredExport, ExportTables, Rows
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake
 from opensense_okta.storage.sql import Sql
@@ -53,8 +54,7 @@ def write_files(
     lake: Lake,
     full: Path,
     headers: Mapping[str, str],
-    people: Path,
-    groups: GroupTables | None,
+    tables: ExportTables,
     *,
     before: DeliveredExport | None,
     again: DeliveredExport | None,
@@ -65,8 +65,7 @@ def write_files(
         lake: has the people of earlier exports.
         full: the CSV of all people; the other files are beside it.
         headers: the header of each column.
-        people: the day's resolved table.
-        groups: the exported groups, if groups are exported.
+        tables: of the day.
         before: the last export of an earlier day; None: all people are new.
         again: the previous export of the same day, which this one replaces.
 
@@ -79,17 +78,16 @@ def write_files(
             sql = Sql(connection, __package__)
             sql.run("cells.sql")
             sql.run("group_texts.sql")
-            _view_tables(connection, NEW, people, groups)
+            sql.run("addresses.sql")
+            _view_tables(connection, NEW, tables, tables.rows)
             known = {OLD: before, DELIVERED: again or before}
             for which, delivered in known.items():
                 if delivered:
-                    _view_tables(
-                        connection, which, delivered.people(lake), delivered.group_tables(lake)
-                    )
+                    _view_tables(connection, which, delivered.tables(lake), tables.rows)
             rows: dict[str, int] = {}
-            if groups and groups.as_files:
+            if tables.groups and tables.groups.as_files:
                 rows |= _write_groups(sql, paths, known, lake, again=again is not None)
-            exported = active_people(connection, NEW, headers)
+            exported = exported_rows(connection, NEW, headers)
             values(exported, headers).create_view("new_rows")
             _view_people_texts(connection, headers, known)
             changes, full_rows = _write_rows(
@@ -106,13 +104,14 @@ def write_files(
 
 
 def _view_tables(
-    connection: duckdb.DuckDBPyConnection, which: str, people: Path, groups: GroupTables | None
+    connection: duckdb.DuckDBPyConnection, which: str, tables: ExportTables, known_by: Rows
 ) -> None:
-    engine.view(connection, f"{which}_people", people)
-    if groups:
-        engine.view(connection, f"{which}_memberships", groups.memberships)
-        if groups.as_files:
-            engine.view(connection, f"{which}_groups", groups.groups)
+    engine.view(connection, f"{which}_people", tables.people)
+    view_rows(connection, which, tables.rows, known_by, tables.addresses)
+    if tables.groups:
+        engine.view(connection, f"{which}_memberships", tables.groups.memberships)
+        if tables.groups.as_files:
+            engine.view(connection, f"{which}_groups", tables.groups.groups)
 
 
 def _view_people_texts(
@@ -121,14 +120,14 @@ def _view_people_texts(
     known: Mapping[str, DeliveredExport | None],
 ) -> None:
     """Makes the views of the texts of people; they are empty below a header that was not delivered."""
-    new = texts(active_people(connection, NEW, headers), [*headers])
+    new = texts(exported_rows(connection, NEW, headers), [*headers])
     new.create_view("new_texts", replace=True)
     for which, delivered in known.items():
         rows = new.limit(0)
         if delivered:
             columns = delivered.column_of_header()
-            people = active_people(connection, which, columns.values())
-            rows = texts(people, [columns.get(header) for header in headers.values()])
+            exported = exported_rows(connection, which, columns.values())
+            rows = texts(exported, [columns.get(header) for header in headers.values()])
         rows.create_view(f"{which}_texts", replace=True)
 
 
@@ -163,7 +162,7 @@ def _write_groups(
 def _group_texts(
     connection: duckdb.DuckDBPyConnection, kind: str, which: str
 ) -> duckdb.DuckDBPyRelation:
-    tables = [f"{which}_memberships", f"{which}_people"]
+    tables = [f"{which}_memberships", f"{which}_keyed"]
     if kind == "group":
         tables.insert(0, f"{which}_groups")
     return connection.table_function(f"{kind}_texts", tables)

@@ -7,7 +7,7 @@ the day may be published again, or deleted by retention, before the next export 
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
@@ -21,6 +21,10 @@ from opensense_okta.storage.store import Version
 
 STATE = "exported.json"
 PEOPLE = "people.parquet"
+ADDRESSES = "addresses.parquet"
+
+Rows = Literal["person", "alias"]
+"""What a row of people is: a person, or an e-mail address of a person."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,23 @@ class GroupTables:
     memberships: Path
     groups: Path
     as_files: bool
+
+
+@dataclass(frozen=True)
+class ExportTables:
+    """The local files of an export.
+
+    Attributes:
+        people: those that are exported, if they are active.
+        groups: None: no groups are exported.
+        rows: what a row of people is.
+        addresses: the addresses that have rows; None: they are those of the people.
+    """
+
+    people: Path
+    groups: GroupTables | None
+    rows: Rows
+    addresses: Path | None
 
 
 class LeftOutGroups(BaseModel):
@@ -50,6 +71,22 @@ class LeftOutGroups(BaseModel):
     unmatched_patterns: tuple[str, ...] = ()
 
 
+class LeftOutAddresses(BaseModel):
+    """How many e-mail addresses of exported people have no row.
+
+    Attributes:
+        emails_of_others: aliases that are the e-mail of another person.
+        aliases_of_several: aliases that several people have.
+        people_without_address: people without any row.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    emails_of_others: int = 0
+    aliases_of_several: int = 0
+    people_without_address: int = 0
+
+
 class DeliveredExport(BaseModel):
     """A delivered export: the id of the published tables, the headers, and the column of each header.
 
@@ -57,6 +94,8 @@ class DeliveredExport(BaseModel):
         memberships: the file with the exported memberships; empty: none were exported.
         group_files: whether groups and memberships were delivered as files.
         left_out: the groups whose names identify no group.
+        rows: what a row of people is.
+        addresses_left_out: the addresses without a row.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -68,6 +107,8 @@ class DeliveredExport(BaseModel):
     memberships: str = ""
     group_files: bool = False
     left_out: LeftOutGroups = LeftOutGroups()
+    rows: Rows = "person"
+    addresses_left_out: LeftOutAddresses = LeftOutAddresses()
 
     def column_of_header(self) -> dict[str, str]:
         """The column that each header had."""
@@ -78,6 +119,19 @@ class DeliveredExport(BaseModel):
     def people(self, lake: Lake) -> Path:
         """The local file of the people that were exported; it may be missing."""
         return local_file(lake.store, exported_name(self.id, PEOPLE))
+
+    def tables(self, lake: Lake) -> ExportTables:
+        """The local files of the export; some may be missing."""
+        return ExportTables(
+            self.people(lake), self.group_tables(lake), self.rows, self.addresses(lake)
+        )
+
+    def addresses(self, lake: Lake) -> Path | None:
+        """The local file of their addresses; None: each person had one row, or the file is missing."""
+        if self.rows == "person":
+            return None
+        addresses = local_file(lake.store, exported_name(self.id, ADDRESSES))
+        return addresses if addresses.exists() else None
 
     def group_tables(self, lake: Lake) -> GroupTables | None:
         """The local files of their groups; None: no groups were exported, or a file is missing."""

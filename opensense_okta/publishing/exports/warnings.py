@@ -4,7 +4,7 @@ The words have ids of groups and patterns of the organization file, and no perso
 """
 
 from opensense_okta.config.text import plural
-from opensense_okta.publishing.exports.state import LeftOutGroups, last_export
+from opensense_okta.publishing.exports.state import LeftOutAddresses, LeftOutGroups, last_export
 from opensense_okta.storage.lake import Lake
 
 
@@ -16,6 +16,7 @@ def export_warnings(lake: Lake) -> dict[str, str]:
     warnings = {
         "groups_left_out": _left_out(last.delivered.left_out),
         "unmatched_patterns": _unmatched(last.delivered.left_out),
+        "addresses_left_out": _without_row(last.delivered.addresses_left_out),
     }
     return {name: words for name, words in warnings.items() if words}
 
@@ -39,3 +40,23 @@ def _unmatched(groups: LeftOutGroups) -> str:
         " publish.csv.groups names. If the group was renamed or deleted, its memberships are exported as"
         " removed: write the name as the directory has it now, or delete it from publish.csv.groups."
     )
+
+
+def _without_row(addresses: LeftOutAddresses) -> str:
+    reasons = {
+        "the e-mail of another active person": addresses.emails_of_others,
+        "an alias of several active people": addresses.aliases_of_several,
+    }
+    counts = [f"{count:,} because it is {reason}" for reason, count in reasons.items() if count]
+    aliases = (
+        f"Aliases left out of the export: {', '.join(counts)}. An address has one signature."
+        if counts
+        else ""
+    )
+    people = plural(addresses.people_without_address, "person has", "people have")
+    nobody = (
+        f"{people} no address of their own, and no row in the export."
+        if addresses.people_without_address
+        else ""
+    )
+    return f"{aliases} {nobody}".strip()

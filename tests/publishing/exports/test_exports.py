@@ -1,9 +1,7 @@
 """What is exported beside the database, and how it gets to its place."""
 
-import shutil
 import subprocess
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -12,75 +10,12 @@ import pytest
 
 from opensense_okta.config.attributes import STANDARD_ATTRIBUTES
 from opensense_okta.config.yaml_file import OrganizationFileError
-from opensense_okta.publishing.exports.columns import headers_of
 from opensense_okta.publishing.exports.errors import ExportFailed
-from opensense_okta.publishing.exports.export import ExportResult, export
-from opensense_okta.publishing.exports.state import DeliveredExport
+from opensense_okta.publishing.exports.export import export
 from opensense_okta.storage.lake import Lake
-from tests.support.exporting import DAY, Person, acme, ada, bob, resolved, rows
-
-Exports = Callable[..., list[ExportResult]]
+from tests.support.exporting import DAY, Exports, Person, Read, acme, ada, bob, resolved, rows
 
 NAMES = ["people.changes.csv", "people.csv", "people.csv.sha256", "people.parquet"]
-
-
-@pytest.fixture
-def exports(lake: Lake, tmp_path: Path) -> Exports:
-    """Exports people to `exports/people.csv` in the organization's folder of the lake."""
-
-    def run(
-        people: Sequence[Person],
-        *,
-        before: Sequence[Person] | None = None,
-        again: Sequence[Person] | None = None,
-        csv: str = "{path: exports/people.csv, columns: [person_id, given_name, title]}",
-        csv_before: str = "",
-        without: str = "",
-        without_before: str = "",
-        with_columns: bool = True,
-    ) -> list[ExportResult]:
-        organization = acme(tmp_path, csv_before or csv)
-        headers = headers_of(organization)
-
-        def delivered(name: str, those: Sequence[Person] | None) -> DeliveredExport | None:
-            if those is None:
-                return None
-            export = DeliveredExport(
-                day=DAY,
-                id=name,
-                headers=tuple(headers.values()),
-                columns=tuple(headers) if with_columns else (),
-            )
-            people = export.people(lake)
-            people.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(resolved(lake, those, without=without_before), people)
-            return export
-
-        return export(
-            acme(tmp_path, csv),
-            lake,
-            resolved(lake, people, without=without),
-            DAY,
-            before=delivered("before", before),
-            again=delivered("again", again),
-        )
-
-    return run
-
-
-@dataclass(frozen=True)
-class Read:
-    """Reads what was exported into the lake."""
-
-    folder: Path
-
-    def __call__(self, name: str = "people.csv") -> bytes:
-        return (self.folder / name).read_bytes()
-
-
-@pytest.fixture
-def read(lake: Lake) -> Read:
-    return Read(lake.scratch / "exports")
 
 
 def test_an_organization_without_an_export_gets_none(lake: Lake, tmp_path: Path) -> None:
@@ -548,6 +483,11 @@ MISTAKES = [
         "{path: exports/people.csv, columns: [email], locked: [title]}",
         "publish.csv.locked names title, which is not one of the columns",
     ),
+    (
+        "{path: exports/people.csv, columns: [given_name], rows: alias}",
+        "publish.csv.rows alias needs the column email, which has the address of each row",
+    ),
+    ("{path: exports/people.csv, rows: aliases}", "publish.csv.rows"),
     ("{path: 'dvc://host/people.csv'}", "Nothing installed here can write to dvc: URLs"),
     (
         "{path: 'ftp://acme:hunter2@files.example/people.csv'}",
