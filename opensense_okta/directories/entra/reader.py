@@ -1,8 +1,8 @@
 """Reads a Microsoft Entra tenant over Microsoft Graph: users, groups and their direct members.
 
-One listing of users, with each one's manager expanded; one of groups; one of members for each group in
-scope (docs/entra-api.md, "Endpoints"). Only direct members are read: a group within a group is counted as
-evidence, and its own members are members of it alone.
+One listing of users, with each one's manager expanded; one of groups; one of direct members for each group
+in scope (docs/entra-api.md, "Endpoints"). A group that is a member of a group in scope is in scope, too,
+unless `nested` is false. Resolution counts its members as members of both.
 
 Graph does not report how much of its rate limit is left. Requests are spread evenly up to
 `requests_per_second`, and a 429 halves the number of concurrent requests (docs/entra-api.md, "Throttling").
@@ -91,6 +91,7 @@ def source_scope(directory: EntraDirectory) -> dict[str, object]:
         "tenant": directory.tenant_id,
         "graph": graph_root(directory),
         "scope": directory.scope.model_dump(mode="json"),
+        **({} if directory.nested else {"nested": False}),
     }
 
 
@@ -192,7 +193,7 @@ class Reader:
                 tasks.create_task(self._read_groups_and_members(pages, budget))
         except* Exception as failed:  # noqa: BLE001 - only the first error is reported
             raise first_of(failed) from None
-        self._sql.run("tables.sql", members_records=str(self._checkpoint.path("members")))
+        self._sql.run("tables.sql", nested=self._directory.nested)
         return cost_of(pages, (budget,))
 
     def collect_evidence(self) -> dict[str, int]:
@@ -251,15 +252,30 @@ class Reader:
                 remedy="Correct `scope.groups` in the organization file: names, with * for any"
                 " characters, or ids.",
             )
-        done = 0
+        done, total = 0, 0
 
         async def act(group: str) -> None:
             nonlocal done
             await self._read_members(pages, budget, group)
             done += 1
-            self._listener(Progress("groups' members", done, len(in_scope)))
+            self._listener(Progress("groups' members", done, total))
 
-        await for_each(in_scope, WORKERS, act)
+        unread = in_scope
+        while True:
+            total += len(unread)
+            await for_each(unread, WORKERS, act)
+            unread = self._nested_groups_to_read()
+            if not unread:
+                return
+
+    def _nested_groups_to_read(self) -> list[str]:
+        """The groups that the members read so far bring into scope."""
+        return self._sql.rows(
+            "members.sql",
+            str,
+            members_records=str(self._checkpoint.path("members")),
+            nested=self._directory.nested,
+        )
 
     async def _read_members(self, pages: Pages, budget: RateLimiter, group: str) -> None:
         try:

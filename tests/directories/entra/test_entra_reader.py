@@ -45,6 +45,7 @@ class Read:
     users: list[Row]
     groups: list[Row]
     memberships: list[tuple[str, str]]
+    nested_groups: list[tuple[str, str]]
     member_reads: list[Row]
     cost: Cost
     evidence: dict[str, int]
@@ -84,6 +85,10 @@ def read_with(settings: EntraDirectory, folder: Path) -> Read:
             rows(connection, "raw_users"),
             rows(connection, "raw_groups"),
             sorted((row["group_id"], row["user_id"]) for row in rows(connection, "memberships")),
+            [
+                (row["group_id"], row["member_group_id"])
+                for row in rows(connection, "nested_groups")
+            ],
             rows(connection, "member_reads"),
             cost,
             reader.collect_evidence(),
@@ -119,6 +124,7 @@ def test_users_groups_and_direct_members_are_read(tenant: Tenant, tmp_path: Path
     assert found.user_ids == [f"user-{n}" for n in range(1, 6)]
     assert [row["id"] for row in found.groups] == ["group-1", "group-2", "group-3"]
     assert found.memberships == TRUTH
+    assert found.nested_groups == [("group-2", "group-1")]
     assert [(row["group_id"], row["how"]) for row in found.member_reads] == [
         (f"group-{n}", "read") for n in range(1, 4)
     ]
@@ -314,11 +320,11 @@ def test_calls_are_spread_evenly_up_to_the_ceiling(tenant: Tenant, tmp_path: Pat
     ("groups", "users", "memberships"),
     [
         (["Group 1"], ["user-1", "user-2", "user-3"], TRUTH[:3]),
-        (["*2", "group-3"], ["user-3"], TRUTH[3:]),
+        (["*2", "group-3"], ["user-1", "user-2", "user-3"], TRUTH),
         (["group-3"], [], []),
     ],
 )
-def test_only_matching_groups_and_their_users_are_read(
+def test_only_matching_groups_the_groups_in_them_and_their_users_are_read(
     tenant: Tenant,
     tmp_path: Path,
     groups: list[str],
@@ -330,6 +336,30 @@ def test_only_matching_groups_and_their_users_are_read(
     assert found.evidence["users_listed"] == 5
     read_of = {target.split("/")[3] for target in tenant.asked if "/members" in target}
     assert read_of == {row["id"] for row in found.groups}
+
+
+def test_without_nesting_a_group_in_a_group_is_not_in_scope(tenant: Tenant, tmp_path: Path) -> None:
+    found = read(tenant, tmp_path, scope={"groups": ["group-2"]}, nested=False)
+    assert [row["id"] for row in found.groups] == ["group-2"]
+    assert (found.user_ids, found.memberships, found.nested_groups) == (["user-3"], TRUTH[3:], [])
+    everything = read(tenant, tmp_path, nested=False)
+    assert everything.nested_groups == [("group-2", "group-1")]
+
+
+def test_groups_are_in_scope_at_any_depth_also_in_a_circle(tenant: Tenant, tmp_path: Path) -> None:
+    tenant.members["group-1"].append(member("group-3", None))  # recognised by its id
+    tenant.members["group-3"] = [member("group-2", "group"), member("user-5")]
+    tenant.groups.append(group(4))
+    found = read(tenant, tmp_path, scope={"groups": ["group-2"]})
+    assert [row["id"] for row in found.groups] == ["group-1", "group-2", "group-3"]
+    assert found.user_ids == ["user-1", "user-2", "user-3", "user-5"]
+    assert found.nested_groups == [
+        ("group-1", "group-3"),
+        ("group-2", "group-1"),
+        ("group-3", "group-2"),
+    ]
+    assert [target for target in tenant.asked if "group-4" in target] == []
+    assert (found.evidence["members_nested"], found.evidence["members_unreadable"]) == (3, 0)
 
 
 def test_a_scope_without_any_group_is_an_error(tenant: Tenant, tmp_path: Path) -> None:

@@ -73,6 +73,9 @@ def assert_true(found: Read, entra: Simulator) -> None:
     assert found.user_ids == sorted(user["id"] for user in truth.users)
     assert [row["id"] for row in found.groups] == sorted(group["id"] for group in truth.groups)
     assert found.memberships == sorted(truth.memberships)
+    assert found.nested_groups == sorted(
+        (group, member) for group, kind, member in truth.others if kind == "group"
+    )
 
 
 def test_everything_is_read_as_it_is(entra: Simulator, tmp_path: Path) -> None:
@@ -135,7 +138,7 @@ def test_an_app_signs_in_with_its_certificate(tmp_path: Path) -> None:
         make_fault("empty-page"),
         make_fault("unreadable-members"),
         make_fault("unreadable-members", of_type="device"),
-        make_fault("lost-members"),
+        make_fault("lost-members", of_type="device"),
         make_fault("strange-records"),
         make_fault("row-moves"),
         make_fault("tokens-expire"),

@@ -19,17 +19,19 @@ insert into evidence select 'memberships_drifted', 0;
 insert into evidence select 'groups_gone', count(*) from groups_gone;
 insert into evidence select 'scoped_to_groups', (getvariable('scope_groups') is not null)::bigint;
 
--- Members that are no users: groups within groups, devices, contacts, and those without a type.
+-- Members that are neither users nor groups: devices, contacts, and those without a type.
 create or replace temp view members_left as
 select type
 from members_read
-anti join members_found on members_found.group_id = members_read.group_id and user_id = id;
+anti join members_found on members_found.group_id = members_read.group_id and user_id = id
+anti join groups_in_groups
+    on groups_in_groups.group_id = members_read.group_id and member_group_id = id;
 
-insert into evidence select 'members_nested', count(*) from members_left where type = 'group';
+insert into evidence select 'members_nested', count(*) from groups_in_groups;
 insert into evidence
 select 'members_unreadable', count(*) from members_left where type in ('', 'directoryObject');
 insert into evidence
-select 'members_other', count(*) from members_left where type not in ('group', '', 'directoryObject');
+select 'members_other', count(*) from members_left where type not in ('', 'directoryObject');
 
 -- Without a permission of its own an app sees a hidden membership as an empty one.
 insert into evidence

@@ -1,29 +1,8 @@
 -- The raw tables of one Entra snapshot.
 --
--- views and tables of groups.sql, scope.sql and users.sql
--- set variable members_records = 'members.jsonl';  ids of users, `type/id` of others; the listing is the
---                                                  group's id
+-- views and tables of groups.sql, scope.sql, users.sql and members.sql
+-- set variable nested = true;                      whether members of a group's groups count as its members
 -- set variable scope_groups = ['Staff*'];          NULL: all
-
-create or replace temp table groups_gone as
-select distinct listing as id from journal where gone;
-
-create or replace temp table members_read as
-with read as (
-    select distinct listing as group_id, unnest(ids) as member
-    from read_json(
-        getvariable('members_records'),
-        format = 'newline_delimited',
-        columns = {listing: 'VARCHAR', attempt: 'INTEGER', page: 'INTEGER', ids: 'VARCHAR[]'}
-    )
-    semi join last_attempts using (listing, attempt)
-)
-select
-    group_id,
-    case when contains(member, '/') then split_part(member, '/', 1) else 'user' end as type,
-    split_part(member, '/', -1) as id
-from read
-anti join groups_gone on groups_gone.id = group_id;
 
 -- A member without a type is a user if a user with that id was listed.
 create or replace temp table members_found as
@@ -38,6 +17,12 @@ where getvariable('scope_groups') is null or id in (select user_id from members_
 
 create or replace view memberships as
 select group_id, user_id from members_found;
+
+-- Without nesting, a group that is not in scope is not known by its group either.
+create or replace view nested_groups as
+select group_id, member_group_id
+from groups_in_groups
+where getvariable('nested') or member_group_id in (select id from groups_in_scope);
 
 create or replace view raw_groups as
 from groups_listed
