@@ -323,6 +323,15 @@ def doubled(rows: Sequence[tuple[str, Sequence[int]]], column: str, count: int) 
     )
 
 
+def user_and_group(name: str, lines: Sequence[int], count: int) -> FileTrouble:
+    """Members whose id is a user's and a group's."""
+    return FileTrouble(
+        f"{name}, {in_lines(lines, count)}: the id in the column `user_id` is a user's and a group's.",
+        remedy="Give the group an id that no user has. If no group is a member of another, set"
+        " `nested: false` for the directory: then such an id is the user's.",
+    )
+
+
 def not_a_flag(name: str, lines: Sequence[int], column: str, count: int) -> FileTrouble:
     """Cells of `active` that are neither yes nor no."""
     return FileTrouble(

@@ -46,8 +46,17 @@ class _Counts:
 
 
 @dataclass(frozen=True)
-class _Problem:
+class _Rows:
     """Wrong rows of one file; `lines` are those of the first few."""
+
+    file: str
+    count: int
+    lines: list[int]
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """What is wrong with rows of one file; `lines` are those of the first few."""
 
     problem: str
     file: str
@@ -111,6 +120,13 @@ def read_rows(sql: Sql, files: Sequence[NormalizedFile], keys: Keys) -> int:
     if counts.rows != expected:
         raise csv_errors.lost_rows(files[0].name, expected, counts.rows)
     return counts.rows - counts.set_aside
+
+
+def ambiguous_members(sql: Sql, files: Sequence[NormalizedFile]) -> csv_errors.FileTrouble:
+    """The error for memberships, just read, whose member is both a user and a group."""
+    rows = sql.row("ambiguous_members.sql", _Rows)
+    (name,) = (file.name for file in files if str(file.path) == rows.file)
+    return csv_errors.user_and_group(name, rows.lines, rows.count)
 
 
 def _refuse_wrong(sql: Sql, files: Sequence[NormalizedFile], keys: Keys) -> None:

@@ -26,7 +26,7 @@ from opensense_okta.directories.csv import errors as csv_errors
 from opensense_okta.directories.csv.files import find_files, without_secrets
 from opensense_okta.directories.csv.header import accept_header
 from opensense_okta.directories.csv.normalize import Header, NormalizedFile, normalize
-from opensense_okta.directories.csv.parse import Keys, read_rows
+from opensense_okta.directories.csv.parse import Keys, ambiguous_members, read_rows
 from opensense_okta.directories.protocol import Listener, PreviousSnapshot, Progress
 from opensense_okta.directories.snapshot import Cost
 from opensense_okta.storage.sql import Sql
@@ -38,6 +38,7 @@ COPIES = "files"
 COMPARED = ("files_unended", "groups", "memberships")
 """Counts of the previous snapshot that the checks compare with."""
 
+MEMBERSHIP = Keys("group_id", "user_id", unique=False)
 PHONES_AND_IDS = ("work_phone", "mobile_phone", "employee_number")
 DIGITS = 12  # hex digits of the digest in the evidence; every JSON reader keeps them exactly
 
@@ -107,6 +108,7 @@ class Reader:
         self._read_memberships(memberships)
         self._read_groups(groups)
         self._read_users()
+        self._separate_nested_groups(memberships)
         copies = [*self._users, *self._others]
         return Cost(pages=len(copies), received=sum(copy.size for copy in copies))
 
@@ -172,7 +174,7 @@ class Reader:
 
     def _read_memberships(self, copies: list[NormalizedFile]) -> None:
         if copies:
-            rows = read_rows(self._sql, copies, Keys("group_id", "user_id", unique=False))
+            rows = read_rows(self._sql, copies, MEMBERSHIP)
             self._sql.run("memberships.sql")
             self._listener(Progress("memberships", rows))
 
@@ -204,6 +206,15 @@ class Reader:
             raise csv_errors.ids_only(files[0].name)
         self._sql.run("users.sql", captured_at=self._captured_at)
         self._listener(Progress("users", self._rows))
+
+    def _separate_nested_groups(self, copies: list[NormalizedFile]) -> None:
+        """Makes the view `nested_groups` of the memberships that name a group as the member."""
+        if not copies:
+            return
+        ambiguous = self._sql.row("nested_groups.sql", int)
+        if ambiguous and self._directory.nested:
+            read_rows(self._sql, copies, MEMBERSHIP)  # for the lines
+            raise ambiguous_members(self._sql, copies)
 
     @property
     def _captured_at(self) -> str:

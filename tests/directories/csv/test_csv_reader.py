@@ -24,9 +24,10 @@ from opensense_okta.directories.checkpoint import ReadCheckpoint
 from opensense_okta.directories.checks import TABLES
 from opensense_okta.directories.csv import reader as kind
 from opensense_okta.directories.errors import DirectoryError, IncompleteListing, Unreachable
-from opensense_okta.directories.protocol import Progress, no_progress
+from opensense_okta.directories.protocol import SHARED_SQL, Progress, no_progress
 from opensense_okta.directories.snapshot import Cost
 from opensense_okta.storage import engine
+from opensense_okta.storage.sql import Sql
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Read:
     statuses: dict[str, str]
     groups: list[tuple[Any, ...]]
     memberships: list[tuple[str, str]]
+    nested_groups: list[tuple[str, str]]
     member_reads: list[tuple[str, str]]
     evidence: dict[str, int]
     cost: Cost
@@ -45,7 +47,7 @@ class Read:
 def read(
     users: str | Path | dict[str, str],
     listener: Callable[[Progress], None] = no_progress,
-    **keys: str | dict[str, str] | None,
+    **keys: str | bool | dict[str, str] | None,
 ) -> Read:
     """Reads a directory of files.
 
@@ -57,6 +59,7 @@ def read(
     with TemporaryDirectory() as name:
         folder = Path(name)
         with ReadCheckpoint(folder, kind.FILES) as spool, engine.start(folder) as connection:
+            Sql(connection, SHARED_SQL).run("no_nested_groups.sql")
             reader = kind.Reader(directory, spool, connection, None, True, listener)
             cost = asyncio.run(reader.run())
             for table in (*TABLES, "member_reads"):
@@ -70,6 +73,7 @@ def read(
                 dict(rows(connection, "select id, status from raw_users")),
                 rows(connection, "select id, name, description from raw_groups order by id"),
                 rows(connection, "select group_id, user_id from memberships order by all"),
+                rows(connection, "from nested_groups order by all"),
                 rows(connection, "select group_id, how from member_reads order by all"),
                 reader.collect_evidence(),
                 cost,
@@ -467,6 +471,57 @@ def test_without_a_file_of_groups_memberships_name_them(write: Callable[..., Pat
 
     assert found.groups == [("Legal", "Legal", None), ("Sales", "Sales", None)]
     assert found.evidence["groups_unknown"] == 0
+
+
+GROUPS = "id,name\nstaff,Staff\nsales,Sales\n1,Desk 1\n"
+
+
+@pytest.mark.parametrize(
+    ("members", "groups", "direct", "nested"),
+    [
+        # The member of a membership is a user, or a group.
+        ("staff,sales\nsales,2\n", GROUPS, [("sales", "2")], [("staff", "sales")]),
+        # A row that comes twice counts once.
+        ("staff,sales\nstaff,sales\nsales,2\n", GROUPS, [("sales", "2")], [("staff", "sales")]),
+        # Groups may have each other, or themselves.
+        ("staff,sales\nsales,staff\n", GROUPS, [], [("sales", "staff"), ("staff", "sales")]),
+        # Without a file of groups, a group is what has members.
+        ("staff,sales\nsales,2\n", None, [("sales", "2")], [("staff", "sales")]),
+        ("staff,sales\nstaff,2\n", None, [("staff", "2"), ("staff", "sales")], []),
+        # A user's id that is a group's, too, is no matter where no membership names it.
+        ("staff,2\n", GROUPS, [("staff", "2")], []),
+    ],
+)
+def test_a_membership_may_name_a_group_as_member(
+    members: str,
+    groups: str | None,
+    direct: list[tuple[str, str]],
+    nested: list[tuple[str, str]],
+    write: Callable[..., Path],
+) -> None:
+    found = read(
+        write("id\n1\n2\n"),
+        memberships=str(write(f"group_id,user_id\n{members}", "members.csv")),
+        groups=groups and str(write(groups, "groups.csv")),
+    )
+
+    assert (found.memberships, found.nested_groups) == (direct, nested)
+
+
+def test_a_member_that_is_a_user_and_a_group_is_refused(write: Callable[..., Path]) -> None:
+    memberships = str(write("group_id,user_id\nstaff,2\nstaff,1\n", "members.csv"))
+    groups = str(write(GROUPS, "groups.csv"))
+    users = write("id\n1\n2\n")
+
+    error = failure(users, groups=groups, memberships=memberships)
+
+    says = "members.csv, line 3: the id in the column `user_id` is a user's and a group's."
+    assert says in str(error)
+    assert "an id that no user has" in error.remedy
+    assert "`nested: false`" in error.remedy
+
+    found = read(users, groups=groups, memberships=memberships, nested=False)
+    assert (found.memberships, found.nested_groups) == ([("staff", "1"), ("staff", "2")], [])
 
 
 @pytest.mark.parametrize(
