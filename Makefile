@@ -3,6 +3,9 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
+# Where jemalloc is installed, tests take a sixth less CPU: DuckDB makes many small plans.
+JEMALLOC := $(firstword $(wildcard /usr/lib/*/libjemalloc.so.2))
+PYTEST := $(if $(JEMALLOC),LD_PRELOAD=$(JEMALLOC)) $(BIN)/pytest
 SIMULATOR := http://127.0.0.1:8765
 export DAGSTER_HOME ?= $(CURDIR)/dagster_home
 unexport PYTHONDONTWRITEBYTECODE # without bytecode each start compiles Dagster and pandas again: 4 s
@@ -47,10 +50,10 @@ lint: .venv/ready ## lint, types and imports
 	$(BIN)/lint-imports
 
 check: lint ## lint, and the tests that are not slow: the loop while you work
-	$(BIN)/pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test: lint ## lint, and all tests
-	$(BIN)/pytest
+	$(PYTEST)
 
 pages: .venv/ready ## write the generated pages of docs/
 	$(BIN)/python -m docs.generate
