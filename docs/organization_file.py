@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 from opensense_okta.config.directory_models import CsvDirectory, EntraDirectory, OktaDirectory
 from opensense_okta.config.models import RENAMED, AttributeRule, DirectoryGuards, Organization
 from opensense_okta.config.secret import Secret
+from opensense_okta.config.sources import WrittenSource
 
 SIMPLE_TYPES = {
     str: "text",
@@ -95,6 +96,8 @@ def _type(annotation: Any) -> str:  # noqa: ANN401 - as above
     origin = get_origin(member)
     if origin is Literal:
         return ", ".join(f"`{value}`" for value in arguments)
+    if origin is tuple and arguments[0] == WrittenSource:
+        return "source or list of sources"
     if origin is tuple:
         return f"list of {_type(arguments[0])}"
     if origin is dict:

@@ -8,7 +8,7 @@ import click
 
 from opensense_okta.cli.arguments import UsageError
 from opensense_okta.config.environment import ui_password_file
-from opensense_okta.config.file_url import is_loopback
+from opensense_okta.config.locations import is_loopback
 from opensense_okta.orchestration.instance.home import prepared_home
 from opensense_okta.web.passwords import read_users
 from opensense_okta.web.services import Address, run_ui

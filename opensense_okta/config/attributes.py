@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from opensense_okta.config.directory_models import CsvDirectory, Directory, EntraDirectory
 from opensense_okta.config.models import Organization
+from opensense_okta.config.sources import Join, Source, fields_of
 
 # fmt: off
 STANDARD_ATTRIBUTES = (
@@ -30,56 +31,53 @@ MANAGER_COLUMNS = tuple(OF_MANAGER + name for name in STANDARD_ATTRIBUTES if nam
 ATTRIBUTES = tuple(name for name in STANDARD_ATTRIBUTES if name != "active")
 """Texts or lists of texts. `active` is boolean and follows from the account's status."""
 
-Fields = tuple[str, ...]
-"""Source fields, joined with a blank; nearly always only one."""
-
-OKTA: Mapping[str, tuple[Fields, ...]] = {
-    "user_name": (("login",),),
-    "given_name": (("firstName",),),
-    "family_name": (("lastName",),),
-    "display_name": (("displayName",), ("firstName", "lastName")),
-    "email": (("email",),),
-    "title": (("title",),),
-    "department": (("department",),),
-    "division": (("division",),),
-    "organization": (("organization",),),
-    "cost_center": (("costCenter",),),
-    "employee_number": (("employeeNumber",),),
-    "manager": (("managerId",), ("manager",)),
-    "work_phone": (("primaryPhone",),),
-    "mobile_phone": (("mobilePhone",),),
-    "street_address": (("streetAddress",),),
-    "locality": (("city",),),
-    "region": (("state",),),
-    "postal_code": (("zipCode",),),
-    "country": (("countryCode",),),
-    "preferred_language": (("preferredLanguage",),),
-    "locale": (("locale",),),
-    "timezone": (("timezone",),),
-    "user_type": (("userType",),),
+OKTA: Mapping[str, tuple[Source, ...]] = {
+    "user_name": ("login",),
+    "given_name": ("firstName",),
+    "family_name": ("lastName",),
+    "display_name": ("displayName", Join(join=("firstName", "lastName"))),
+    "email": ("email",),
+    "title": ("title",),
+    "department": ("department",),
+    "division": ("division",),
+    "organization": ("organization",),
+    "cost_center": ("costCenter",),
+    "employee_number": ("employeeNumber",),
+    "manager": ("managerId", "manager"),
+    "work_phone": ("primaryPhone",),
+    "mobile_phone": ("mobilePhone",),
+    "street_address": ("streetAddress",),
+    "locality": ("city",),
+    "region": ("state",),
+    "postal_code": ("zipCode",),
+    "country": ("countryCode",),
+    "preferred_language": ("preferredLanguage",),
+    "locale": ("locale",),
+    "timezone": ("timezone",),
+    "user_type": ("userType",),
 }
 """Okta's profile fields for each attribute; the first filled one is used."""
 
-ENTRA: Mapping[str, tuple[Fields, ...]] = {
-    "user_name": (("userPrincipalName",),),
-    "given_name": (("givenName",),),
-    "family_name": (("surname",),),
-    "display_name": (("displayName",),),
-    "email": (("mail",),),
-    "title": (("jobTitle",),),
-    "department": (("department",),),
-    "organization": (("companyName",),),
-    "employee_number": (("employeeId",),),
-    "manager": (("manager/id",),),
-    "work_phone": (("businessPhones/0",),),
-    "mobile_phone": (("mobilePhone",),),
-    "street_address": (("streetAddress",),),
-    "locality": (("city",),),
-    "region": (("state",),),
-    "postal_code": (("postalCode",),),
-    "country": (("country",),),
-    "preferred_language": (("preferredLanguage",),),
-    "user_type": (("userType",),),
+ENTRA: Mapping[str, tuple[Source, ...]] = {
+    "user_name": ("userPrincipalName",),
+    "given_name": ("givenName",),
+    "family_name": ("surname",),
+    "display_name": ("displayName",),
+    "email": ("mail",),
+    "title": ("jobTitle",),
+    "department": ("department",),
+    "organization": ("companyName",),
+    "employee_number": ("employeeId",),
+    "manager": ("manager/id",),
+    "work_phone": ("businessPhones/0",),
+    "mobile_phone": ("mobilePhone",),
+    "street_address": ("streetAddress",),
+    "locality": ("city",),
+    "region": ("state",),
+    "postal_code": ("postalCode",),
+    "country": ("country",),
+    "preferred_language": ("preferredLanguage",),
+    "user_type": ("userType",),
 }
 """The properties of a Graph user (docs/entra-api.md, "User properties"); a slash leads to a part of one."""
 
@@ -97,28 +95,37 @@ class Mapped:
 
     attribute: str
     position: int
-    field: str
-    second_field: str | None
+    source: Source
 
 
 def mapping(directory: Directory, known: Sequence[str] = ATTRIBUTES) -> list[Mapped]:
-    """The source fields of a directory: the table of its kind, overridden by its `attributes`.
+    """The sources of a directory's attributes: the table of its kind, overridden by its `attributes`.
 
     Args:
         directory: its settings.
         known: every attribute of the organization; a CSV column of the same name needs no mapping.
     """
     if isinstance(directory, CsvDirectory):
-        table: Mapping[str, tuple[Fields, ...]] = {name: ((name,),) for name in known}
+        table: Mapping[str, tuple[Source, ...]] = {name: (name,) for name in known}
     else:
         table = {"okta": OKTA, "entra": ENTRA}[directory.kind]
-    declared = {name: ((field,),) for name, field in directory.attributes.items()}
     return [
-        Mapped(attribute, position, fields[0], fields[1] if len(fields) > 1 else None)
-        for attribute, choices in {**table, **declared}.items()
-        for position, fields in enumerate(choices, start=1)
+        Mapped(attribute, position, source)
+        for attribute, sources in {**table, **directory.attributes}.items()
+        for position, source in enumerate(sources, start=1)
         if attribute != "active"
     ]
+
+
+def source_fields(directory: Directory, attribute: str | None = None) -> list[str]:
+    """The fields of a record that an attribute needs, in the order of its sources; None: every attribute."""
+    fields = [
+        field
+        for mapped in mapping(directory, ATTRIBUTES if attribute is None else (attribute,))
+        if attribute in (None, mapped.attribute)
+        for field in fields_of(mapped.source)
+    ]
+    return list(dict.fromkeys(fields))
 
 
 def pointer(directory: Directory, field: str) -> str:
@@ -131,11 +138,10 @@ def pointer(directory: Directory, field: str) -> str:
 def attributes(organization: Organization) -> list[str]:
     """Every attribute but `active` that people can have, in the order of the tables' columns."""
     declared = [name for d in organization.directories.values() for name in d.attributes]
-    lists = [name for name, rule in organization.resolution.attributes.items() if rule.merge]
-    return [n for n in dict.fromkeys([*ATTRIBUTES, *declared, *lists]) if n != "active"]
+    known = dict.fromkeys([*ATTRIBUTES, *declared, *list_attributes(organization)])
+    return [name for name in known if name != "active"]
 
 
-def pointer_to(directory: Directory, attribute: str) -> str:
-    """The JSON pointer (RFC 6901) to the first source field of an attribute in a profile."""
-    field = next(one.field for one in mapping(directory) if one.attribute == attribute)
-    return pointer(directory, field)
+def list_attributes(organization: Organization) -> list[str]:
+    """The attributes that are lists."""
+    return [name for name, rule in organization.resolution.attributes.items() if rule.merge]

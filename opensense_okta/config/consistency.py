@@ -10,7 +10,7 @@ from opensense_okta.config.attributes import (
     OTHER_COLUMNS,
     STANDARD_ATTRIBUTES,
 )
-from opensense_okta.config.file_url import url_mistake
+from opensense_okta.config.locations import url_mistake
 from opensense_okta.config.text import did_you_mean
 from opensense_okta.config.yaml_file import Finding, Location
 
@@ -26,9 +26,12 @@ def contradictions(data: dict[str, object]) -> Iterator[Finding]:
     directories = _section(data, "directories")
     for name in directories:
         directory = _section(directories, name)
-        if directory.get("kind") != "csv" and "active" in _section(directory, "attributes"):
-            location = ("directories", name, "attributes", "active")
+        active = _section(directory, "attributes").get("active", "")
+        location = ("directories", name, "attributes", "active")
+        if directory.get("kind") != "csv" and active:
             yield Finding(location, "cannot be mapped: it follows from the account's status")
+        elif not isinstance(active, str):
+            yield Finding(location, "must be one column: it decides the account's status")
         if directory.get("kind") == "csv":
             yield from _files(("directories", name), directory)
         if directory.get("kind") == "okta":

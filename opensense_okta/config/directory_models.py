@@ -5,9 +5,9 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field, StrictBool
 
 from opensense_okta.config.secret import Secret, Section
+from opensense_okta.config.sources import Attributes
 from opensense_okta.config.values import (
     AtLeastOne,
-    Attributes,
     Files,
     Names,
     PerSecond,
@@ -100,7 +100,9 @@ class OktaDirectory(Section):
     """Whether whole profiles are stored, or only the fields that are mapped."""
 
     attributes: Attributes = Field(default={})
-    """Each attribute's field of the profile. Adds to the standard table of Okta or overrides it."""
+    """Each attribute's source, or a list of which the first filled one is used: a field of the profile,
+    `{constant: TEXT}`, `{join: [FIELD, FIELD], with: TEXT}` or `{lookup: FILE, by: FIELD, take: COLUMN}`.
+    Adds to the standard table of Okta or overrides it."""
 
 
 class EntraDirectory(Section):
@@ -139,7 +141,8 @@ class EntraDirectory(Section):
     """Whether members of a group's groups count as its members."""
 
     attributes: Attributes = Field(default={})
-    """Each attribute's field of a Graph user. Adds to the standard table of Entra or overrides it."""
+    """Each attribute's source, as for Okta: a field is one of a Graph user. Adds to the standard table of
+    Entra or overrides it."""
 
 
 class CsvDirectory(Section):
@@ -170,7 +173,8 @@ class CsvDirectory(Section):
     """Whether members of a group's groups count as its members."""
 
     attributes: Attributes = Field(default={})
-    """Each attribute's column. A column with the name of an attribute needs no mapping."""
+    """Each attribute's source, as for Okta: a field is a column. A column with the name of an attribute needs
+    no mapping."""
 
 
 Directory = OktaDirectory | EntraDirectory | CsvDirectory

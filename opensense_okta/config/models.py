@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from opensense_okta.config.directory_models import Directory
-from opensense_okta.config.export_path import export_path
+from opensense_okta.config.locations import export_path
 from opensense_okta.config.schedule import (
     daily_ticks,
     format_ticks,

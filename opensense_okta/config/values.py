@@ -247,7 +247,6 @@ Owners = Annotated[
     AfterValidator(not_empty),
     AfterValidator(no_duplicates),
 ]
-Attributes = dict[Annotated[str, AfterValidator(valid_attribute_name)], Text]
 Accounts = Annotated[
     tuple[Annotated[str, AfterValidator(valid_account_name)], ...],
     AfterValidator(at_least_two_accounts),

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Tag, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -38,6 +38,7 @@ _NO_MAPPING = "must be a mapping of keys to values"
 _WORDS = {
     "missing": "is missing; it is required",
     "value_error": "{error}",
+    "source_form": "{error}",
     "string_type": _NO_TEXT,
     "bool_type": "must be true or false",
     "int_type": "must be a whole number",
@@ -101,6 +102,7 @@ class Document:
 
     def mistakes(self, findings: Sequence[Finding]) -> Iterator[Mistake]:
         """The reader's own and the given findings as mistakes, without consequences of other mistakes."""
+        findings = [found._replace(location=self._written(found.location)) for found in findings]
         whole = {each.location for each in findings}
         for each in self.findings:
             # If a value is wrong as a whole, its content may be a secret, even a key in it.
@@ -120,6 +122,14 @@ class Document:
             around = around[:-1]
         key = ".".join(part for part in finding.location if isinstance(part, str))
         return Mistake(finding.line or self.lines.get(around, 1), key, finding.message)
+
+    def _written(self, location: Location) -> Location:
+        """The location without positions that the file does not have: a list of one needs no brackets."""
+        place: Location = ()
+        for part in location:
+            if isinstance(part, str) or (*place, part) in self.lines:
+                place = (*place, part)
+        return place
 
     def entries(self) -> Iterator[tuple[Location, object]]:
         """Every key of the file with its value, in the file's order."""
@@ -333,10 +343,10 @@ def _follow(model: type[BaseModel], loc: Location) -> tuple[Location, tuple[str,
         if part == "[key]":
             break
         if len(members) > 1:  # here pydantic names the kind it chose, not a key of the file
-            here = next(each for each in members if part in _kinds(each))
+            here = next(each for each in members if part in _names(each))
             continue
         written.append(part)
-        keys = tuple(getattr(members[0], "model_fields", ()))
+        keys = _keys(members[0])
         here = _inside(members[0], part)
     members = _members(here)
     return tuple(written), keys if len(members) == 1 else sum(map(_kinds, members), ())
@@ -358,6 +368,18 @@ def _inside(annotation: Any, part: str | int) -> Any:  # noqa: ANN401 - as above
         return known.annotation if known else None
     inner = get_args(annotation)
     return inner[-1 if get_origin(annotation) is dict else 0] if inner else None
+
+
+def _keys(annotation: Any) -> tuple[str, ...]:  # noqa: ANN401 - as above
+    """The keys of a model, as the file has them."""
+    fields = getattr(annotation, "model_fields", {})
+    return tuple(info.alias or name for name, info in fields.items())
+
+
+def _names(member: Any) -> tuple[str, ...]:  # noqa: ANN401 - as above
+    """What pydantic calls a member of a union: its tag, or its kind."""
+    tags = [each.tag for each in get_args(member) if isinstance(each, Tag)]
+    return (*tags, *_kinds(member))
 
 
 def _kinds(member: type[BaseModel]) -> tuple[str, ...]:

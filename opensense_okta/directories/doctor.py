@@ -9,6 +9,7 @@ from opensense_okta.config.attributes import mapping, pointer
 from opensense_okta.config.directory_models import Directory
 from opensense_okta.config.models import Organization
 from opensense_okta.config.secret import Secret
+from opensense_okta.config.sources import fields_of
 from opensense_okta.directories.checks import CheckResult
 from opensense_okta.directories.kinds import kind_of
 from opensense_okta.directories.read import settings_digest
@@ -101,17 +102,22 @@ def _attributes(
         )
         sql = Sql(connection, __package__)
         filled = dict(sql.rows("attributes.sql", tuple[str, float]))
-        declared = [one for one in mapping(settings) if one.attribute in settings.attributes]
+        declared = [
+            (mapped.attribute, field)
+            for mapped in mapping(settings)
+            if mapped.attribute in settings.attributes
+            for field in fields_of(mapped.source)
+        ]
         nowhere = sql.rows(
             "unknown_fields.sql",
             str,
-            pointers=[pointer(settings, one.field) for one in declared],
+            pointers=[pointer(settings, field) for _, field in declared],
         )
     listed = ", ".join(f"{name} {share:.0%}" for name, share in filled.items())
     missing = [
-        f"{one.attribute} ({one.field})"
-        for one in declared
-        if pointer(settings, one.field) in nowhere
+        f"{attribute} ({field})"
+        for attribute, field in declared
+        if pointer(settings, field) in nowhere
     ]
     found = [CheckResult.make("attributes", "passed", f"filled: {listed}.")]
     if missing:

@@ -23,11 +23,13 @@ from duckdb import (
 )
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
-from opensense_okta.config.attributes import ACTIVE
+from opensense_okta.config.attributes import ACTIVE, attributes, list_attributes
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.protocol import SHARED_SQL
 from opensense_okta.directories.snapshot import NESTED_GROUPS
-from opensense_okta.resolution import keys, ledger, phones, rules
+from opensense_okta.directories.values import text_functions
+from opensense_okta.directories.values.mapped_texts import map_texts
+from opensense_okta.resolution import ledger, phones, rules
 from opensense_okta.resolution.snapshots import SelectedSnapshot, select_snapshots
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake
@@ -117,7 +119,7 @@ def make_tables(
     draft: StagedPartition,
 ) -> ResolvedManifest:
     """Makes the day's tables from snapshots, in a draft that the caller commits or discards."""
-    with engine.start(draft.folder) as connection, keys.functions(connection):
+    with engine.start(draft.folder) as connection, text_functions.functions(connection):
         sql = Sql(connection, __package__)
         _read(sql, organization, snapshots, lake)
         ledger_day = ledger.load(connection, lake, day)
@@ -159,6 +161,7 @@ def _read(
     lake: Lake,
 ) -> None:
     """Fills the tables of rules, accounts, groups and memberships."""
+    text_functions.define_macros(sql.connection)
     sql.run("schema.sql")
     rules.fill(sql.connection, organization, snapshots)
     for name, snapshot in snapshots.items():
@@ -167,7 +170,13 @@ def _read(
         engine.view(sql.connection, "raw_users", shelf.table(manifest, "raw_users"))
         engine.view(sql.connection, "raw_groups", shelf.table(manifest, "raw_groups"))
         engine.view(sql.connection, "raw_memberships", shelf.table(manifest, "memberships"))
-        rules.fill_mapping(sql.connection, organization, name)
+        map_texts(
+            sql.connection,
+            organization.directories[name],
+            attributes(organization),
+            "raw_users",
+            lists=list_attributes(organization),
+        )
         active = list(ACTIVE[manifest.kind])
         sql.run("accounts.sql", directory=name, active_statuses=active)
         sql.run("groups.sql", directory=name)

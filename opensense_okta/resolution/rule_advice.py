@@ -11,7 +11,8 @@ from itertools import product
 
 from opensense_okta.config.models import AttributeRule, Organization
 from opensense_okta.directories.checks import CheckResult
-from opensense_okta.resolution import keys, rules
+from opensense_okta.directories.values import text_functions
+from opensense_okta.resolution import rules
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake
@@ -120,7 +121,7 @@ def advise(organization: Organization, lake: Lake, resolved: ResolvedManifest) -
                 {},
             )
         ]
-    with engine.start(lake.scratch) as connection, keys.functions(connection):
+    with engine.start(lake.scratch) as connection, text_functions.functions(connection):
         day = _count(Sql(connection, __package__), organization, lake, resolved)
     return [
         *_attribute_rules(day),
@@ -138,6 +139,7 @@ def _count(
     directories = [name for name in organization.directories if name in resolved.sources]
     stale = {name for name, source in resolved.sources.items() if source.stale}
     connection = sql.connection
+    text_functions.define_macros(connection)
     sql.run("schema.sql")
     for name in VIEWS:
         engine.view(connection, name, lake.resolved(resolved.day).table(resolved, name))

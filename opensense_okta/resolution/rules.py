@@ -6,9 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import duckdb
 
-from opensense_okta.config.attributes import attributes, mapping, pointer
+from opensense_okta.config.attributes import attributes
 from opensense_okta.config.consistency import joined
+from opensense_okta.config.directory_models import Directory
 from opensense_okta.config.models import AttributeRule, Organization
+from opensense_okta.config.sources import Lookup, as_written
+from opensense_okta.directories.values.lookup_file import content_digest
 from opensense_okta.resolution.snapshots import SelectedSnapshot
 
 WORDS_OF_0_1 = {
@@ -30,7 +33,11 @@ def digest(organization: Organization) -> str:
         "directories": {
             name: {
                 "kind": directory.kind,
-                "attributes": dict(directory.attributes),
+                "attributes": {
+                    attribute: as_written(sources)
+                    for attribute, sources in directory.attributes.items()
+                },
+                **_lookups(directory),
                 **({} if directory.nested else {"nested": False}),
             }
             for name, directory in organization.directories.items()
@@ -45,6 +52,17 @@ def digest(organization: Organization) -> str:
     # The order of the directories is their precedence.
     text = json.dumps([list(organization.directories), rules], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _lookups(directory: Directory) -> Mapping[str, object]:
+    """The digests of the lookup files, by name; empty if there are none."""
+    files = {
+        source.lookup.name: content_digest(source.lookup)
+        for sources in directory.attributes.values()
+        for source in sources
+        if isinstance(source, Lookup)
+    }
+    return {"lookups": files} if files else {}
 
 
 def fill(
@@ -99,28 +117,6 @@ def fill(
     )
     _insert(connection, "always_same_rules", _accounts(joined(organization.resolution.always_same)))
     _insert(connection, "never_same_rules", _accounts(organization.resolution.never_same))
-
-
-def fill_mapping(
-    connection: duckdb.DuckDBPyConnection, organization: Organization, directory: str
-) -> None:
-    """Fills table `mapping` with the source fields of one directory's attributes."""
-    settings = organization.directories[directory]
-    known = attributes(organization)
-    connection.execute("delete from mapping")
-    _insert(
-        connection,
-        "mapping",
-        [
-            (
-                known.index(mapped.attribute) + 1,
-                mapped.position,
-                pointer(settings, mapped.field),
-                pointer(settings, mapped.second_field) if mapped.second_field else None,
-            )
-            for mapped in mapping(settings, known)
-        ],
-    )
 
 
 def _order(rule: AttributeRule, names: Sequence[str]) -> tuple[str, ...]:

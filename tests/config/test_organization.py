@@ -21,7 +21,11 @@ from opensense_okta.config.load import (
 )
 from opensense_okta.config.models import BlankedGuard, Organization, RemovedGuard, RewrittenGuard
 from opensense_okta.config.secret import Secret, SecretMissing
+from opensense_okta.config.sources import Constant, Join, Lookup
 from opensense_okta.config.yaml_file import OrganizationFileError
+
+OF_A_VALUE = {Secret, Constant, Join, Lookup}
+"""Sections that are written as a value."""
 
 SMALLEST = """\
 timezone: America/New_York
@@ -286,7 +290,7 @@ def test_every_key_and_default_of_the_contract() -> None:
 
 def keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
     for key, field in model.model_fields.items():
-        parts = {each for each in models(field.annotation) if each is not Secret}
+        parts = {each for each in models(field.annotation) if each not in OF_A_VALUE}
         named = "*." if "dict[" in str(field.annotation) else ""
         for part in parts:
             kind = get_args(part.model_fields["kind"].annotation)[0] + "." if len(parts) > 1 else ""

@@ -1,5 +1,7 @@
 """The digest of the rules: a day that was resolved under other rules is not published."""
 
+from pathlib import Path
+
 import pytest
 
 from opensense_okta.config.models import Organization
@@ -40,3 +42,37 @@ def test_each_rule_is_part_of_the_digest() -> None:
     each_rule = [acme(**{name: value}) for name, value in ALL_RULES.items()]
     digests = [rules.digest(organization) for organization in (acme(), *each_rule)]
     assert len(set(digests)) == len(digests)
+
+
+def test_the_sources_of_an_attribute_are_rules() -> None:
+    sources: list[object] = [
+        "Job",
+        ["Job", "Role"],
+        ["Role", "Job"],
+        {"constant": "Job"},
+        {"join": ["Job", "Role"]},
+        {"join": ["Job", "Role"], "with": "-"},
+    ]
+    hr = [{**HR, "attributes": {"title": source}} for source in sources]
+    digests = {rules.digest(company({"hr": directory})) for directory in hr}
+    assert len(digests) == len(sources)
+
+
+def test_a_list_of_one_field_is_the_same_rule_as_the_field() -> None:
+    listed = {**HR, "attributes": {"title": ["Job Title"]}}
+    assert rules.digest(company({"okta": OKTA, "hr": listed})) == rules.digest(acme())
+
+
+def test_the_content_of_a_lookup_file_is_a_rule_and_its_folder_is_not(tmp_path: Path) -> None:
+    def digest(folder: str, content: str | None) -> str:
+        file = tmp_path / folder / "offices.csv"
+        file.parent.mkdir(exist_ok=True)
+        if content is not None:
+            file.write_text(content)
+        lookup = {"lookup": str(file), "by": "City", "take": "phone"}
+        return rules.digest(company({"hr": {**HR, "attributes": {"work_phone": lookup}}}))
+
+    missing = digest("a", None)
+    first = digest("a", "city,phone\nOslo,1\n")
+    assert digest("b", "city,phone\nOslo,1\n") == first
+    assert len({missing, first, digest("a", "city,phone\nOslo,2\n")}) == 3

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from opensense_okta import resolution
-from opensense_okta.resolution import keys
+from opensense_okta.directories.values import text_functions
 from opensense_okta.storage.lake import Lake
 from tests.support.csv_snapshots import Tables
 from tests.support.random_organizations import Account, SmallOrganization, resolve_in
@@ -188,7 +188,8 @@ def by_value(provenance: Sequence[Row]) -> Mapping[tuple[object, object], Row]:
 
 def test_the_worked_example_of_the_file_is_what_the_file_does() -> None:
     tables = dict(example_tables(SQL.joinpath(EXAMPLE).read_text(encoding="utf-8")))
-    with scratch() as connection, keys.functions(connection):
+    with scratch() as connection, text_functions.functions(connection):
+        text_functions.define_macros(connection)
         run(connection, "schema.sql")
         connection.execute(
             "insert into directories values ('okta', 1, '2026-11-23', false), ('hr', 2, '2026-11-23', false);"

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from opensense_okta.config.attributes import STANDARD_ATTRIBUTES
 from opensense_okta.config.directory_models import CsvDirectory
 from opensense_okta.config.secret import SecretMissing
+from opensense_okta.config.sources import fields_of
 from opensense_okta.directories.checkpoint import ReadCheckpoint
 from opensense_okta.directories.checks import CheckResult
 from opensense_okta.directories.csv import reader as csv
@@ -80,9 +81,9 @@ def _age(files: Sequence[NormalizedFile], stale_after_days: int) -> CheckResult:
 
 def _header(directory: CsvDirectory, file: NormalizedFile) -> CheckResult:
     used = [
-        f"{name} ({directory.attributes[name]})" if name in directory.attributes else name
+        f"{name} ({', '.join(fields)})" if name in directory.attributes else name
         for name in dict.fromkeys((*STANDARD_ATTRIBUTES, *directory.attributes))
-        if directory.attributes.get(name, name) in file.header.names
+        if (fields := [field for field in _fields(directory, name) if field in file.header.names])
     ]
     sign = SIGNS.get(file.header.delimiter, file.header.delimiter)
     says = f"{len(file.header.names)} columns, delimiter {sign}; attributes: {', '.join(used) or 'none'}."
@@ -94,14 +95,21 @@ def _header(directory: CsvDirectory, file: NormalizedFile) -> CheckResult:
     return CheckResult.make("header", "warning", says, remedy)
 
 
+def _fields(directory: CsvDirectory, attribute: str) -> list[str]:
+    """The columns that an attribute needs."""
+    sources = directory.attributes.get(attribute, (attribute,))
+    return [field for source in sources for field in fields_of(source)]
+
+
 def _nearly_attributes(directory: CsvDirectory, file: NormalizedFile) -> list[str]:
     """Unused columns whose names differ from an attribute's only in case, blanks, `_` or `-`."""
     mapped = directory.attributes
+    fields = [field for name in mapped for field in _fields(directory, name)]
     return [
         f"{header} ({name})"
         for header in file.header.named
         if (name := re.sub(r"[\s_-]+", "_", header.lower())) in STANDARD_ATTRIBUTES
-        and not {name, header} & {*mapped, *mapped.values()}
+        and not {name, header} & {*mapped, *fields}
         and name not in file.header.names
     ]
 

@@ -14,13 +14,15 @@ import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
+from itertools import chain
 
 import duckdb
 
 from opensense_okta.config.attributes import STANDARD_ATTRIBUTES
 from opensense_okta.config.directory_models import CsvDirectory
-from opensense_okta.config.file_url import is_unencrypted
+from opensense_okta.config.locations import is_unencrypted
 from opensense_okta.config.secret import Secret
+from opensense_okta.config.sources import fields_of
 from opensense_okta.directories.checkpoint import ReadCheckpoint
 from opensense_okta.directories.csv import errors as csv_errors
 from opensense_okta.directories.csv.files import find_files, without_secrets
@@ -162,7 +164,9 @@ class Reader:
             return dict.fromkeys(("group_id", "user_id"), "the header of `memberships`")
         mapped = {
             header: f"`attributes.{attribute}`"
-            for attribute, header in directory.attributes.items()
+            for attribute, sources in directory.attributes.items()
+            for source in sources
+            for header in fields_of(source)
         }
         return {directory.id: "`id`", **mapped}
 
@@ -199,7 +203,7 @@ class Reader:
             active=self._column("active"),
             login=self._column("user_name"),
             email=self._column("email"),
-            numbers=(self._directory.id, *filter(None, map(self._column, PHONES_AND_IDS))),
+            numbers=(self._directory.id, *chain.from_iterable(map(self._columns, PHONES_AND_IDS))),
         )
         self._rows = read_rows(self._sql, files, keys)
         if not self._rows:
@@ -220,10 +224,18 @@ class Reader:
     def _captured_at(self) -> str:
         return self._started.isoformat()
 
+    def _columns(self, attribute: str) -> list[str]:
+        """The columns that an attribute needs, of those that the files of users have."""
+        sources = self._directory.attributes.get(attribute, (attribute,))
+        names = self._users[0].header.names
+        return [field for source in sources for field in fields_of(source) if field in names]
+
     def _column(self, attribute: str) -> str | None:
-        """The column of an attribute in the files of users; None if there is none."""
-        header = self._directory.attributes.get(attribute, attribute)
-        return header if header in self._users[0].header.names else None
+        """The column that alone gives an attribute; None if there is none."""
+        match self._directory.attributes.get(attribute, (attribute,)):
+            case (str(),):
+                return next(iter(self._columns(attribute)), None)
+        return None
 
     def _about_files(self) -> dict[str, int]:
         copies = [*self._users, *self._others]

@@ -8,7 +8,7 @@ from urllib.parse import urljoin
 import aiohttp
 from fsspec.implementations.http import HTTPFileSystem  # type: ignore[import-untyped]  # no types
 
-from opensense_okta.config.file_url import is_unencrypted
+from opensense_okta.config.locations import is_unencrypted
 from opensense_okta.directories.csv import errors as csv_errors
 from opensense_okta.directories.errors import DirectoryError
 from opensense_okta.directories.http.proxy import proxy_for, proxy_refused

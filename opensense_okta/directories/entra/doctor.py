@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
-from opensense_okta.config.attributes import pointer_to
+from opensense_okta.config.attributes import source_fields
 from opensense_okta.config.directory_models import EntraDirectory
 from opensense_okta.config.secret import SecretMissing
 from opensense_okta.directories.checks import CheckResult
@@ -85,7 +85,7 @@ def _sample(directory: EntraDirectory, records: Records) -> list[CheckResult]:
         " mailboxes or rooms."
     )
     listed = CheckResult.make("sample", "passed", says)
-    if not users.only_in_login or pointer_to(directory, "email") != "/mail":
+    if not users.only_in_login or source_fields(directory, "email") != ["mail"]:
         return [listed]
     says = (
         f"{users.only_in_login} of {users.users} users on the first page have no `mail`, but a"

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import duckdb
 
-from opensense_okta.config.attributes import mapping, pointer_to
+from opensense_okta.config.attributes import source_fields
 from opensense_okta.config.directory_models import EntraDirectory
 from opensense_okta.directories.checkpoint import Page, ReadCheckpoint
 from opensense_okta.directories.entra import errors as entra_errors
@@ -34,6 +34,7 @@ from opensense_okta.directories.http.paging import Listing, Pages, cost_of, for_
 from opensense_okta.directories.http.rate_limit import Ceiling, RateLimiter
 from opensense_okta.directories.protocol import SHARED_SQL, Listener, PreviousSnapshot, Progress
 from opensense_okta.directories.snapshot import Cost
+from opensense_okta.directories.values.mapped_texts import map_texts
 from opensense_okta.storage.sql import Sql
 
 PROTOCOL = Protocol(
@@ -124,12 +125,7 @@ def authorization(directory: EntraDirectory) -> Auth:
 
 def users_url(directory: EntraDirectory) -> str:
     """The address of the first page of users, with the properties that the mapping needs."""
-    fields = [
-        field
-        for mapped in mapping(directory)
-        for field in (mapped.field, mapped.second_field)
-        if field
-    ]
+    fields = source_fields(directory)
     asked = [*USER_FIELDS, *(field.partition("/")[0] for field in fields)]
     chosen = ",".join(quote(name) for name in dict.fromkeys(asked) if name != "manager")
     of_managers = ["id", *(rest for name, _, rest in map(_parted, fields) if name == "manager")]
@@ -198,19 +194,11 @@ class Reader:
 
     def collect_evidence(self) -> dict[str, int]:
         """Counts of the stored raw tables, by name, for the checks."""
-        self._shared_sql.run(
-            "evidence.sql",
-            login=pointer_to(self._directory, "user_name"),
-            email=pointer_to(self._directory, "email"),
-            statuses_gone=["DISABLED"],  # rooms and shared mailboxes among them
-        )
-        evidence = self._sql.rows(
-            "evidence.sql",
-            tuple[str, int],
-            users_counted=self._counted,
-            given_name=pointer_to(self._directory, "given_name"),
-            family_name=pointer_to(self._directory, "family_name"),
-        )
+        names = ("user_name", "email", "given_name", "family_name")
+        map_texts(self._sql.connection, self._directory, names, "raw_users")
+        # Rooms and shared mailboxes are disabled.
+        self._shared_sql.run("evidence.sql", statuses_gone=["DISABLED"])
+        evidence = self._sql.rows("evidence.sql", tuple[str, int], users_counted=self._counted)
         return dict(evidence)
 
     async def _read_users(self, pages: Pages, budget: RateLimiter) -> None:

@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from opensense_okta.config.file_url import is_loopback
+from opensense_okta.config.locations import is_loopback
 from opensense_okta.directories.errors import ProxyTrouble
 
 DEFAULT_PORTS: Mapping[str, int] = {"http": 80, "https": 443}

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 
 import duckdb
 
-from opensense_okta.config.attributes import mapping, pointer_to
+from opensense_okta.config.attributes import source_fields
 from opensense_okta.config.directory_models import OktaDirectory
 from opensense_okta.directories.checkpoint import Page, ReadCheckpoint
 from opensense_okta.directories.errors import (
@@ -33,6 +33,7 @@ from opensense_okta.directories.okta import token_errors as okta_token_errors
 from opensense_okta.directories.protocol import SHARED_SQL, Listener, PreviousSnapshot, Progress
 from opensense_okta.directories.records import Records, read_identifiers, read_records
 from opensense_okta.directories.snapshot import Cost
+from opensense_okta.directories.values.mapped_texts import map_texts
 from opensense_okta.storage import engine
 from opensense_okta.storage.sql import Sql
 
@@ -159,12 +160,8 @@ class Reader:
 
     def collect_evidence(self) -> dict[str, int]:
         """Counts of the stored raw tables, by name, for the checks."""
-        self._shared_sql.run(
-            "evidence.sql",
-            login=pointer_to(self._directory, "user_name"),
-            email=pointer_to(self._directory, "email"),
-            statuses_gone=["DEPROVISIONED"],
-        )
+        map_texts(self._sql.connection, self._directory, ("user_name", "email"), "raw_users")
+        self._shared_sql.run("evidence.sql", statuses_gone=["DEPROVISIONED"])
         return dict(self._sql.rows("evidence.sql", tuple[str, int]))
 
     async def _read_users(self, pages: Pages, bucket: RateLimiter) -> None:
@@ -272,10 +269,7 @@ def _fields(directory: OktaDirectory) -> list[str] | None:
     """The profile fields that are stored; None: all."""
     if directory.store_profile == "all":
         return None
-    fields = {
-        field for mapped in mapping(directory) for field in (mapped.field, mapped.second_field)
-    }
-    return sorted(field for field in fields if field)
+    return sorted(source_fields(directory))
 
 
 def _following(answer: Answer, records: Records) -> str | None:

@@ -1,8 +1,7 @@
 -- Counts of a snapshot of any kind, for its checks; one statement per table, to limit memory.
 --
 -- tables raw_users, raw_groups, memberships        as stored
--- set variable login = '/login';                   JSON pointers to where a profile keeps them
--- set variable email = '/email';
+-- view mapped_texts                                of the users: texts has user_name and email
 -- set variable statuses_gone = ['DEPROVISIONED'];  of users who need neither
 --
 -- A record that changed during paging may be on two pages; the newest version was kept. The ids counted as
@@ -15,14 +14,14 @@ with users as (
     select
         id,
         not list_contains(getvariable('statuses_gone'), coalesce(status, '')) as is_here,
-        coalesce(json_extract_string(profile, getvariable('login')), '') as login,
-        coalesce(json_extract_string(profile, getvariable('email')), '') as email
-    from raw_users
+        coalesce(texts[1], '') as login,
+        coalesce(texts[2], '') as email
+    from mapped_texts
 )
 select unnest([
     {name: 'users', count: count(*)},
     {name: 'users_doubled', count: count(*) - count(distinct id)},
-    {name: 'logins_missing', count: count(*) filter (where is_here and trim(login) = '')},
+    {name: 'logins_missing', count: count(*) filter (where is_here and login = '')},
     {name: 'emails_malformed', count: count(*) filter (
         where is_here and not regexp_full_match(email, '[^@\s]+@[^@\s]+\.[^@\s]+')
     )}

@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import date
 from pathlib import Path, PurePosixPath
 
-from opensense_okta.config.export_path import DAY
+from opensense_okta.config.locations import DAY
 from opensense_okta.config.models import Organization
 from opensense_okta.publishing.exports.files import file_names
 from opensense_okta.storage.lake import Lake

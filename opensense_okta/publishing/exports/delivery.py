@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import fsspec  # type: ignore[import-untyped]  # comes without types
 
-from opensense_okta.config.export_path import LOCAL, SSH
+from opensense_okta.config.locations import LOCAL, SSH
 from opensense_okta.publishing.exports.errors import ExportFailed
 from opensense_okta.storage.files import atomic_replace, make_private_dir
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urlsplit
 
-from opensense_okta.config.export_path import DAY, LAKES_OWN, LOCAL, SSH
+from opensense_okta.config.locations import DAY, LAKES_OWN, LOCAL, SSH
 from opensense_okta.config.models import CsvExport, Organization
 from opensense_okta.publishing.exports.addresses import keep_addresses
 from opensense_okta.publishing.exports.columns import headers_of

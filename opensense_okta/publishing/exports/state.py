@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
-from opensense_okta.config.export_path import EXPORTED
+from opensense_okta.config.locations import EXPORTED
 from opensense_okta.config.models import Organization
 from opensense_okta.publishing.published import Published, published
 from opensense_okta.storage.lake import Lake

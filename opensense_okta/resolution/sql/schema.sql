@@ -2,37 +2,14 @@
 --
 -- Accounts and attributes have numbers. Accounts are numbered by directory, highest precedence first, then by
 -- id. The smallest account number of a person is the person's number; that account is the person's anchor.
+--
+-- macros of texts.sql and keys.sql    see directories/values
 
 -- Parallelism: a thread usually takes 122,880 rows of a table at a time. Here one row holds all values of a
 -- person, so that would be too many. DuckDB has this setting for its own tests, and no other one for tables in
 -- memory. No result depends on it.
 pragma verify_parallelism;
 
--- A text is blank if it is NULL or white space: Unicode's, and the control characters that separate lines and
--- fields.
-create macro is_filled(text) as case
-    when text >= '!' and text < chr(127) then true -- the first character is a visible one of ASCII
-    else regexp_matches(text, '[^\s\x0B\x1C-\x1F\x{85}\p{Z}]')
-end;
-create macro stripped(text) as case
-    when regexp_full_match(text, '[!-~]+( [!-~]+)*') then text -- nearly all texts
-    else nullif(
-        regexp_replace(text, '^[\s\x0B\x1C-\x1F\x{85}\p{Z}]+|[\s\x0B\x1C-\x1F\x{85}\p{Z}]+$', '', 'g'), ''
-    )
-end;
--- Two texts that differ in white space, invisible characters or Unicode form only are equal when cleaned. Match
--- keys that differ in case or in compatible characters only are equal, too: they are compared when normalized.
--- Python's function `folded` does that (keys.py), because DuckDB has no NFKC. It is called for few texts.
-create macro cleaned(text) as case
-    when regexp_full_match(text, '[!-~]+( [!-~]+)*') then text -- nearly all texts: nothing to clean
-    else nfc_normalize(regexp_replace(
-        stripped(regexp_replace(text, '\p{Cf}', '', 'g')), '[\s\x0B\x1C-\x1F\x{85}\p{Z}]+', ' ', 'g'
-    ))
-end;
-create macro normalized(text) as case
-    when regexp_full_match(text, '[!-~]+( [!-~]+)*') then lower(text)
-    else folded(cleaned(text))
-end;
 -- Placeholders are written where a value is missing. They are no match keys. These are placeholders: a word
 -- of this list, with any white space and signs; zeros and signs only; one digit, three times or more; three letters
 -- x or more; an error of a spreadsheet, such as `#REF!`.
@@ -63,10 +40,6 @@ create table attributes (
 -- The precedence of each directory for each attribute: 1 is the highest.
 create table attribute_precedence (position integer, directory varchar, precedence integer);
 
--- Where the values of one directory come from. The first filled field counts, in the order of `choice`. With
--- a second pointer, a value is two fields joined.
-create table mapping (position integer, choice integer, pointer varchar, second_pointer varchar);
-
 -- `texts` has the account's text of each attribute, by the attribute's position.
 create table accounts_read (
     account integer, directory varchar, id varchar, status varchar, active boolean, texts varchar[]
@@ -81,17 +54,6 @@ create table nested_groups_read (group_id varchar, member_group_id varchar);
 create table always_same_rules (set_number integer, directory varchar, id varchar);
 create table never_same_rules (set_number integer, directory varchar, id varchar);
 
--- A list is written as a JSON array, or with semicolons between its values.
-create macro as_list(text) as list_filter(
-    list_transform(
-        case
-            when json_valid(text) and json_type(text) = 'ARRAY' then from_json(text, '["VARCHAR"]')
-            else string_split(text, ';')
-        end,
-        lambda item: stripped(item)
-    ),
-    lambda item: item is not null
-);
 -- The values of several lists in one, each at its first place only; NULL if there are none.
 create macro union_of_lists(texts) as list_transform(
     [flatten(list_transform(list_filter(texts, lambda text: text is not null), lambda text: as_list(text)))],

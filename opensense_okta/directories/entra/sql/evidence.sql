@@ -5,9 +5,7 @@
 -- tables users_youngest, groups_youngest, groups_gone, members_read, members_found    of the read
 -- set variable users_counted = 893;                by the tenant itself; 0: it does not say
 -- set variable scope_groups = ['Staff*'];          NULL: all groups
--- set variable email = '/mail';                    JSON pointers to where a profile keeps them
--- set variable given_name = '/givenName';
--- set variable family_name = '/surname';
+-- view mapped_texts                                of the users: texts has user_name, email, given and family name
 
 -- All listed users, in scope or not.
 insert into evidence select 'users_listed', count(*) from users_youngest;
@@ -45,12 +43,12 @@ insert into evidence select 'guests', count(*) from raw_users where lower(type_i
 -- Nobody signs in to a shared mailbox or a room, and it has no person's names (docs/entra-api.md, "Users").
 insert into evidence
 select 'mailboxes', count(*)
-from raw_users
+from mapped_texts
 where status = 'DISABLED'
 and coalesce(lower(type_id), '') <> 'guest'
-and trim(coalesce(json_extract_string(profile, getvariable('email')), '')) <> ''
-and trim(coalesce(json_extract_string(profile, getvariable('given_name')), '')) = ''
-and trim(coalesce(json_extract_string(profile, getvariable('family_name')), '')) = '';
+and texts[2] is not null
+and texts[3] is null
+and texts[4] is null;
 
 insert into evidence select 'statuses_unknown', count(*) from raw_users where status = 'UNKNOWN';
 

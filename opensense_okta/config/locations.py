@@ -1,11 +1,28 @@
-"""The allowed paths of an export: in the organization's folder of the lake, elsewhere, or a URL.
+"""Which paths and URLs of files are allowed: those that are read, and the path of an export.
 
-A wrong path is reported when the organization file is read, not when the first day is published. Otherwise
-a folder could be made in place of the file, or the lake's own files would be at risk.
+The files that are read need encrypted addresses, and no secret is in the organization file. An export goes
+into the organization's folder of the lake, elsewhere, or to a URL. A wrong path of an export is reported when
+the organization file is read, not when the first day is published. Otherwise a folder could be made in place of
+the file, or the lake's own files would be at risk.
 """
 
+import re
+from ipaddress import ip_address
 from pathlib import PurePosixPath
 from urllib.parse import SplitResult, unquote, urlsplit
+
+PLAIN = {"http", "ftp"}
+WEB = {"http", "https", "ftp"}
+
+UNENCRYPTED = (
+    "must be an encrypted address, such as https: or sftp:; plain http: and ftp: are only possible on"
+    " loopback"
+)
+PASSWORD = "must not hold a password: secrets are never in this file"  # noqa: S105 - a message
+QUERY = (
+    "must not hold a user or a query: both can be a secret, and secrets are never in this file; write"
+    " {env: NAME}"
+)
 
 DAY = "{date}"
 EXPORTED = "exported"
@@ -15,6 +32,43 @@ LAKES_OWN = ("snapshots", "resolved", "identities", "reports", "locks", EXPORTED
 SSH = ("sftp", "ssh")
 LOCAL = ("file", "local")
 SUFFIX = ".csv"
+
+
+def url_mistake(location: str) -> str | None:
+    """What is wrong with a location in the organization file; None for a path, too."""
+    for url in _urls(location):
+        if url.password:
+            return PASSWORD
+        if url.scheme in WEB and (url.username or url.query):
+            return QUERY
+    return UNENCRYPTED if is_unencrypted(location) else None
+
+
+def is_unencrypted(location: str) -> bool:
+    """Whether anybody on the way could read and change the file."""
+    return any(
+        url.scheme in PLAIN and not is_loopback(url.hostname or "") for url in _urls(location)
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _urls(location: str) -> list[SplitResult]:
+    """The URLs of a location: fsspec chains them, as in `zip://people.csv::https://host/hr.zip`."""
+    parts = re.split(r"::(?=[A-Za-z][A-Za-z0-9+.-]*://)", location)
+    urls = []
+    for part in parts:
+        try:
+            urls.append(urlsplit(part) if "://" in part else urlsplit(""))
+        except ValueError:  # such as brackets that do not close: fsspec refuses it, too
+            continue
+    return urls
 
 
 def export_path(path: str) -> str:

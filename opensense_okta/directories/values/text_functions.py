@@ -1,4 +1,4 @@
-"""Functions on match keys and names that DuckDB does not have. The SQL files call them for few texts."""
+"""Functions on texts that DuckDB does not have. The SQL files call them for few texts."""
 
 import re
 import unicodedata
@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import duckdb
+
+from opensense_okta.storage.sql import Sql
 
 APOSTROPHES = re.compile(r"['\u2019\u2018`\u00b4]")
 UMLAUTS = re.compile("ae|oe|ue")
@@ -25,12 +27,25 @@ LETTERS = str.maketrans(
 
 @contextmanager
 def functions(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """DuckDB has the functions inside."""
+    """DuckDB has the functions inside, also where it has them already."""
+    known = connection.execute(
+        "select 1 from duckdb_functions() where function_name = 'folded'"
+    ).fetchall()
+    if known:
+        yield
+        return
     connection.create_function("folded", folded, ["VARCHAR"], "VARCHAR")
     connection.create_function("name_words", name_words, ["VARCHAR"], "VARCHAR[]")
     yield
     connection.remove_function("folded")
     connection.remove_function("name_words")
+
+
+def define_macros(connection: duckdb.DuckDBPyConnection) -> None:
+    """Makes the macros of `texts.sql` and `keys.sql`, on a connection that has the functions."""
+    sql = Sql(connection, __package__)
+    sql.run("texts.sql")
+    sql.run("keys.sql")
 
 
 def folded(text: str) -> str:

@@ -1,0 +1,1 @@
+"""The values of attributes, computed from the raw profiles of a directory."""

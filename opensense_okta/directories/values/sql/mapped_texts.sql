@@ -1,0 +1,65 @@
+-- The text of each attribute of a directory's users, by the attribute's position: view mapped_texts, which has
+-- the columns of the users and `texts`. A blank text is NULL.
+--
+-- view mapped_users         id, profile and other columns
+-- table looked_up           see lookups.sql
+-- variables of mapping.sql
+
+-- The texts that are filled, as one.
+create or replace temp macro joined(texts, between) as nullif(list_reduce(
+    list_filter(list_transform(texts, lambda text: stripped(text)), lambda text: text is not null),
+    lambda x, y: if(x = '', y, x || between || y),
+    ''
+), '');
+
+create or replace temp macro objects_of(text) as case
+    when json_valid(text) and json_type(text) = 'ARRAY' then from_json(text, '["JSON"]')
+end;
+
+create or replace temp view mapped_texts as
+with extracted as (
+    select
+        *,
+        -- A value is used as it was written.
+        list_transform(
+            json_extract_string(coalesce(profile, '{}'), getvariable('pointers')),
+            lambda text: if(is_filled(text), text, null)
+        ) as raw_texts
+    from mapped_users
+),
+with_sources as (
+    select
+        extracted.*,
+        raw_texts
+        || list_transform(getvariable('items'), lambda item: json_extract_string(
+            list_filter(
+                objects_of(raw_texts[item.place]), lambda x: json_extract_string(x, item.key) = item.text
+            )[1],
+            item.part
+        ))
+        || list_transform(getvariable('prefixed'), lambda source: to_json(list_transform(
+            list_filter(as_list(raw_texts[source.place]), lambda x: starts_with(x, source.prefix)),
+            lambda x: substr(x, len(source.prefix) + 1)
+        ))::varchar)
+        || coalesce(lookup_values, [])
+        || getvariable('constants')
+        || [id] as source_texts
+    from extracted
+    left join looked_up on lookup_keys = list_transform(
+        list_select(raw_texts, getvariable('lookup_places')), lambda text: coalesce(text, '')
+    )
+)
+select
+    * exclude (profile, raw_texts, source_texts),
+    list_select(
+        raw_texts || list_transform(getvariable('computed_attributes'), lambda attribute: list_filter(
+            list_transform(attribute.choices, lambda choice: if(
+                len(choice.indexes) = 1,
+                source_texts[choice.indexes[1]],
+                joined(list_select(source_texts, choice.indexes), choice.between)
+            )),
+            lambda text: if(attribute.is_list, len(as_list(text)) > 0, is_filled(text))
+        )[1]),
+        getvariable('text_indexes')
+    ) as texts
+from with_sources;

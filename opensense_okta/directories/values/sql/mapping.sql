@@ -1,0 +1,95 @@
+-- What `mapped_texts.sql` needs of the mapping, as variables.
+--
+-- table mapped_attributes    position, is_list: the attributes whose texts are computed
+-- table mapping              the sources of each attribute
+-- table looked_up            is made, empty; see lookups.sql
+--
+-- All JSON pointers of the directory are extracted at once: `raw_texts`. Then each attribute takes its text from
+-- an index of that list. Attributes that need more than one raw text are computed for each user and follow
+-- after the raw texts in the list.
+--
+-- A computed attribute has choices, the first choice first. A choice is a list of indexes of these texts:
+-- the raw texts, the texts of array items, the prefixed texts, the texts looked up, the constants, the
+-- record's own id. The texts of a choice are joined.
+
+set variable pointers = (
+    select coalesce(list(distinct pointer order by pointer), [])
+    from (select unnest(pointers) as pointer from mapping)
+);
+create or replace temp table mapped_sources as
+with numbered as (
+    select
+        *,
+        list_transform(pointers, lambda x: list_position(getvariable('pointers'), x)) as places,
+        row_number() over (
+            partition by form in ('field', 'join')
+            order by list_position(['item', 'prefixed', 'lookup', 'constant'], form), position, choice
+        ) as number
+    from mapping
+)
+select *, if(form in ('field', 'join'), places, [len(getvariable('pointers')) + number]) as indexes
+from numbered;
+
+set variable items = (
+    select coalesce(list(struct_pack(place := places[1], key, text, part) order by number), [])
+    from mapped_sources where form = 'item'
+);
+set variable prefixed = (
+    select coalesce(list(struct_pack(place := places[1], prefix := text) order by number), [])
+    from mapped_sources where form = 'prefixed'
+);
+set variable lookup_places = (
+    select coalesce(list(places[1] order by number), []) from mapped_sources where form = 'lookup'
+);
+set variable constants = (
+    select coalesce(list(text order by number), []) from mapped_sources where form = 'constant'
+);
+
+-- Values that are not simply one field are computed. So are lists, because an empty list counts as no value.
+create or replace temp table attribute_choices as
+with own_id as (
+    select
+        len(getvariable('pointers')) + count(*) filter (form not in ('field', 'join')) + 1 as index
+    from mapped_sources
+),
+-- A profile field can be named `id`; if it is blank, the record's own id counts.
+each_choice as (
+    select position, choice, 1 as part, indexes, text as between from mapped_sources
+    union all
+    select position, choice, 2, [index], null
+    from mapped_sources cross join own_id where form = 'field' and pointers = ['/id']
+),
+choices_of_attributes as (
+    select position, is_list, coalesce(choices, []) as choices
+    from mapped_attributes
+    left join (
+        select position, list(struct_pack(indexes, between) order by choice, part) as choices
+        from each_choice group by position
+    ) using (position)
+)
+select
+    *,
+    is_list or len(choices) <> 1 or len(choices[1].indexes) <> 1
+    or choices[1].indexes[1] > len(getvariable('pointers')) as is_computed
+from choices_of_attributes;
+
+set variable computed_attributes = (
+    select coalesce(list(struct_pack(choices, is_list) order by position), [])
+    from attribute_choices where is_computed
+);
+-- For each attribute: the index of its text in the list of raw texts and computed texts.
+set variable text_indexes = (
+    select list(text_index order by position)
+    from (
+        select
+            position,
+            if(
+                is_computed,
+                len(getvariable('pointers')) + count(*) filter (is_computed) over (order by position),
+                choices[1].indexes[1]
+            ) as text_index
+        from attribute_choices
+    )
+);
+
+create or replace temp table looked_up (lookup_keys varchar[], lookup_values varchar[]);
