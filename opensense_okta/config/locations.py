@@ -2,8 +2,8 @@
 
 The files that are read need encrypted addresses, and no secret is in the organization file. An export goes
 into the organization's folder of the lake, elsewhere, or to a URL. A wrong path of an export is reported when
-the organization file is read, not when the first day is published. Otherwise a folder could be made in place of
-the file, or the lake's own files would be at risk.
+the organization file is read, not when the first day is published. Otherwise a folder could be made in place
+of the file, or the lake's own files would be at risk.
 """
 
 import re
