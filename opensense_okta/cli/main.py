@@ -156,7 +156,7 @@ def approve(organization: str, day: str, by: str, yes: bool, **seen: int | None)
     default=20,
     show_default=True,
     metavar="N",
-    help="How many people are listed for each kind of change.",
+    help="How many people are listed for each kind of change, and rows of the export.",
 )
 @json_option
 def preview(

@@ -4,7 +4,7 @@ Its output is personal data: it is printed only, never written to logs or events
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -15,6 +15,7 @@ from opensense_okta.config.load import load_organization
 from opensense_okta.config.models import Organization
 from opensense_okta.config.text import plural
 from opensense_okta.config.yaml_file import OrganizationFileError
+from opensense_okta.publishing.exports.preview import ExportPreview, Row
 from opensense_okta.publishing.guards.evaluate import Verdict
 from opensense_okta.publishing.preview import Kind, PersonChange, Preview, preview
 from opensense_okta.publishing.published import NotResolved
@@ -60,7 +61,13 @@ def preview_now(
     other = _load_rules(name, Path(rules)) if rules else None
     try:
         changes = preview(
-            organization, lake, day, rules=other, everything=all_attributes, people=people
+            organization,
+            lake,
+            day,
+            rules=other,
+            everything=all_attributes,
+            people=people,
+            rows=None if as_json else people,
         )
     except (NothingToResolve, StaleDirectory, NotResolved) as error:
         raise UsageError(str(error)) from None
@@ -93,6 +100,23 @@ def as_document(organization: Organization, changes: Preview) -> dict[str, objec
             for result in changes.findings.unproven
         ],
         "guards": [_guard(verdict) for verdict in changes.verdicts],
+        "export": _export(changes.export) if changes.export else None,
+    }
+
+
+def _export(export: ExportPreview) -> dict[str, object]:
+    """The export, with all rows."""
+    return {
+        "path": export.path,
+        "compared_with": str(export.compared_with) if export.compared_with else None,
+        **export.difference.model_dump(),
+        "counts": dict(export.counts),
+        "rows": [
+            {"change": row.change, "cells": dict(zip(export.headers, row.cells, strict=True))}
+            for row in export.rows
+        ],
+        "warnings": list(export.warnings),
+        "failure": export.failure or None,
     }
 
 
@@ -145,6 +169,8 @@ def _show(organization: Organization, changes: Preview) -> None:
             shown = f" ({len(people)} are shown)" if len(people) < count else ""
             click.echo(f"\n  {plural(count, 'person', 'people')} {words}{shown}:")
             print_table(("person", "e-mail", "change"), _rows(people))
+    if changes.export:
+        _show_export(changes.export)
     for line in _verdicts(changes):
         click.echo(line)
     click.echo("\n  Nothing was written.")
@@ -203,3 +229,39 @@ def _verdicts(changes: Preview) -> Iterator[str]:
     for verdict in changes.verdicts:
         if verdict.outcome == "warning":
             yield f"    Look at: {verdict.message}"
+
+
+def _show_export(export: ExportPreview) -> None:
+    click.echo(f"\n  The export to {export.path}:")
+    if export.failure:
+        click.echo(f"    It would fail. {export.failure}")
+        return
+    total = export.difference
+    against = (
+        f"compared with the export of {export.compared_with}, {total.added:,} added, {total.changed:,}"
+        f" changed, {total.removed:,} removed"
+        if export.compared_with
+        else "none was delivered yet"
+    )
+    click.echo(f"    {plural(export.counts['people'], 'row')}; {against}.")
+    if "groups" in export.counts:
+        groups, memberships = (export.counts[name] for name in ("groups", "memberships"))
+        click.echo(
+            f"    {plural(groups, 'group')} and {plural(memberships, 'membership')} beside them."
+        )
+    for warning in export.warnings:
+        click.echo(f"    Look at: {warning}")
+    listed = export.counts["people"] + total.removed
+    if len(export.rows) < listed:
+        click.echo(f"    {len(export.rows):,} of {plural(listed, 'row')}, changed ones first:")
+    print_table(
+        ("change", "row"),
+        ((row.change, ", ".join(_filled(export.headers, row))) for row in export.rows),
+    )
+
+
+def _filled(headers: Sequence[str], row: Row) -> Iterator[str]:
+    """The cells that have a text, each with its header."""
+    for header, cell in zip(headers, row.cells, strict=True):
+        if cell is not None:
+            yield f"{header}: {cell}"

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from opensense_okta.config.attributes import ATTRIBUTES, attributes
 from opensense_okta.config.models import Organization
+from opensense_okta.publishing.exports.preview import ExportPreview, preview_export
 from opensense_okta.publishing.guards.evaluate import Verdict
 from opensense_okta.publishing.judgement import Findings, compared, evaluate_day
 from opensense_okta.publishing.published import (
@@ -117,6 +118,7 @@ class Preview:
         attributes: the most changed attribute first.
         replaces: the published day, with which the guards compare; None: nothing is published.
         findings: the results of the checks and guards that publishing the day would have.
+        export: what the export would have; None: nothing is exported.
     """
 
     day: date
@@ -130,6 +132,7 @@ class Preview:
     attributes: Sequence[AttributeChange]
     replaces: date | None
     findings: Findings
+    export: ExportPreview | None
 
     @property
     def verdicts(self) -> Sequence[Verdict]:
@@ -155,6 +158,7 @@ def preview(
     rules: Organization | None = None,
     everything: bool = False,
     people: int = 20,
+    rows: int | None = 20,
 ) -> Preview:
     """Computes what publishing the day would change now, or what other rules would change.
 
@@ -166,6 +170,7 @@ def preview(
             rules. That is the published day if its snapshots and rules are the same.
         everything: include all attributes and all people, not only those in signatures and active people.
         people: the largest number of people listed for each kind.
+        rows: the largest number of rows of the export; None: all.
 
     Raises:
         NothingToResolve: no directory has a snapshot up to that day.
@@ -181,6 +186,7 @@ def preview(
         if rules is not None and not _made_alike(organization, lake, day, last):
             there, manifest = stack.enter_context(_drafted(organization, lake, day))
             base = DraftRef(day=day, id=manifest.id, folder=there)
+        export = preview_export(ruled, lake, lambda table: folder / f"{table}.parquet", rows)
         place = ComparisonTargets(replaces=replaces, lost=lost_publication(lake))
         with compared(lake, base, resolved, folder) as (connection, difference):
             sql = Sql(connection, __package__)
@@ -203,6 +209,7 @@ def preview(
         attributes=counted,
         replaces=replaces.day if replaces else None,
         findings=found,
+        export=export,
     )
 
 

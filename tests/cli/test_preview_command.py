@@ -12,6 +12,7 @@ import pytest
 import time_machine
 
 from opensense_okta.cli.main import main
+from opensense_okta.publishing.exports.export import export_published
 from opensense_okta.publishing.preview import preview
 from opensense_okta.publishing.publish import publish
 from opensense_okta.resolution.changes import Difference
@@ -20,7 +21,7 @@ from opensense_okta.storage.lake import Lake
 from tests.support.company import DAY, NOON
 from tests.support.home import make_home
 from tests.support.lakes import copied
-from tests.support.stored import group, organization, store, user
+from tests.support.stored import OKTA, company, group, organization, store, user
 
 YESTERDAY = DAY - timedelta(days=1)
 BEFORE: Mapping[str, dict[str, str]] = {
@@ -40,6 +41,11 @@ AFTER: Mapping[str, dict[str, str]] = {
     "Gus": {"title": "Clerk"},
 }
 INACTIVE = ("Eli",)  # today
+CSV: Mapping[str, object] = {
+    "path": "exports/people.csv",
+    "columns": {"display_name": "name", "title": "title", "mobile_phone": "mobile"},
+    "groups": ["Everyone", "Nowhere"],
+}
 
 
 class Ended(NamedTuple):
@@ -114,16 +120,17 @@ def read(lake: Lake, day: date, profiles: Mapping[str, dict[str, str]], *inactiv
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Yesterday is published, and today is only read."""
+    """Yesterday is published and exported, and today is only read."""
     root = tmp_path_factory.mktemp("place")
     home = make_home(root, "http://127.0.0.1:1")
     with (home / "organizations" / "acme.yaml").open("a") as file:
-        file.write("    attributes: {desk: desk}\n")
-    acme = organization(attributes={"desk": "desk"})
+        file.write(f"    attributes: {{desk: desk}}\npublish: {{csv: {json.dumps(CSV)}}}\n")
+    acme = company({"okta": {**OKTA, "attributes": {"desk": "desk"}}}, publish={"csv": CSV})
     lake = Lake(root / "data", "acme")
     read(lake, YESTERDAY, BEFORE)
     resolve(acme, YESTERDAY, lake)
     publish(acme, lake, YESTERDAY)
+    export_published(acme, lake, YESTERDAY)
     read(lake, DAY, AFTER, *INACTIVE)
     return root
 
@@ -197,6 +204,42 @@ def test_what_the_guards_would_say_is_said(desk: Desk) -> None:
     document = desk.document()
     assert (document["held"], document["guards_compared_with"]) == (False, "2026-11-22")
     assert {one["guard"] for one in document["guards"]} >= {"removed", "blanked", "rewritten"}
+
+
+def test_the_export_is_compared_with_the_last_one_that_was_delivered(desk: Desk) -> None:
+    export = desk.document("--people", "1")["export"]
+    assert (export["path"], export["compared_with"]) == ("exports/people.csv", "2026-11-22")
+    assert (export["added"], export["changed"], export["removed"]) == (1, 2, 2)
+    assert export["counts"] == {"people": 5, "groups": 1, "memberships": 5}
+    rows = [(row["change"], *row["cells"].values()) for row in export["rows"]]
+    assert sorted(rows, key=str) == [
+        ("added", "Gus", "Clerk", None),
+        ("changed", "Ada", "Chief", None),
+        ("changed", "Bob", "Clerk", None),
+        ("removed", "Eli", "Clerk", None),
+        ("removed", "Fay", "Clerk", None),
+        (None, "Cid", "Clerk", None),
+        (None, "Dan", "Clerk", None),
+    ]
+    assert [row[0] is None for row in rows] == 5 * [False] + 2 * [True]
+    assert [words.partition(",")[0] for words in export["warnings"]] == [
+        "No group of the day has the name or id Nowhere"
+    ]
+    shown = desk.preview("--people", "2")
+    assert (
+        "The export to exports/people.csv: 5 rows; compared with the export of 2026-11-22, 1 added,"
+        " 2 changed, 2 removed. 1 group and 5 memberships beside them. Look at: No group of the day has"
+    ) in shown.words
+    assert "2 of 7 rows, changed ones first: change row" in shown.words
+    assert shown.words.count("name: ") == 2
+
+
+def test_an_export_that_would_fail_says_why(desk: Desk) -> None:
+    rules = Path(desk.rules())
+    rules.write_text(rules.read_text().replace('"Everyone", ', ""))
+    words = "publish.csv.groups is Nowhere, but no group of the day has such a name or id"
+    assert f"It would fail. {words}" in desk.preview("--rules", str(rules)).words
+    assert desk.document("--rules", str(rules))["export"]["failure"].startswith(words)
 
 
 def test_the_lake_stays_as_it_is(desk: Desk) -> None:

@@ -48,18 +48,28 @@ def keep_addresses(
     people = lake.resolved(publication.day).table(publication, "people")
     name = exported_name(publication.id, ADDRESSES)
     with TemporaryDirectory(prefix=".export-", dir=lake.scratch) as temporary:
-        folder = Path(temporary)
-        with making_files(folder), engine.start(folder) as connection:
-            sql = Sql(connection, __package__)
-            sql.run("addresses.sql")
-            engine.view(connection, "day_people", people)
-            engine.view(connection, "exported_people", exported)
-            addresses = connection.table_function("addresses", ["day_people"])
-            addresses.create_view("day_addresses")
-            engine.store(connection, "day_addresses", folder / ADDRESSES)
-            left_out = sql.row("left_out_addresses.sql", LeftOutAddresses)
-        lake.store.keep(folder / ADDRESSES, name, lake.store.version(name))
+        addresses = Path(temporary) / ADDRESSES
+        left_out = write_addresses(addresses, people, exported)
+        lake.store.keep(addresses, name, lake.store.version(name))
     return left_out
+
+
+def write_addresses(file: Path, people: Path, exported: Path) -> LeftOutAddresses:
+    """Writes the addresses of the active people of a day; returns how many have no row.
+
+    Raises:
+        ExportFailed: the file could not be made.
+    """
+    folder = file.parent
+    with making_files(folder), engine.start(folder) as connection:
+        sql = Sql(connection, __package__)
+        sql.run("addresses.sql")
+        engine.view(connection, "day_people", people)
+        engine.view(connection, "exported_people", exported)
+        addresses = connection.table_function("addresses", ["day_people"])
+        addresses.create_view("day_addresses")
+        engine.store(connection, "day_addresses", file)
+        return sql.row("left_out_addresses.sql", LeftOutAddresses)
 
 
 def view_rows(

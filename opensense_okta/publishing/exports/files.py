@@ -76,20 +76,14 @@ def write_files(
     with making_files(folder):
         with engine.start(folder) as connection:
             sql = Sql(connection, __package__)
-            sql.run("cells.sql")
-            sql.run("group_texts.sql")
-            sql.run("addresses.sql")
-            _view_tables(connection, NEW, tables, tables.rows)
             known = {OLD: before, DELIVERED: again or before}
-            for which, delivered in known.items():
-                if delivered:
-                    _view_tables(connection, which, delivered.tables(lake), tables.rows)
+            view_tables(sql, lake, tables, known)
             rows: dict[str, int] = {}
             if tables.groups and tables.groups.as_files:
                 rows |= _write_groups(sql, paths, known, lake, again=again is not None)
             exported = exported_rows(connection, NEW, headers)
             values(exported, headers).create_view("new_rows")
-            _view_people_texts(connection, headers, known)
+            view_people_texts(connection, headers, known)
             changes, full_rows = _write_rows(
                 sql, headers.values(), paths["changes"], full, again=again is not None
             )
@@ -103,6 +97,18 @@ def write_files(
     return {kind: (paths[kind], count) for kind, count in rows.items()}
 
 
+def view_tables(
+    sql: Sql, lake: Lake, tables: ExportTables, known: Mapping[str, DeliveredExport | None]
+) -> None:
+    """Makes the views of the day's tables and of those of earlier exports, and the macros for their texts."""
+    for file in ("cells.sql", "group_texts.sql", "addresses.sql"):
+        sql.run(file)
+    _view_tables(sql.connection, NEW, tables, tables.rows)
+    for which, delivered in known.items():
+        if delivered:
+            _view_tables(sql.connection, which, delivered.tables(lake), tables.rows)
+
+
 def _view_tables(
     connection: duckdb.DuckDBPyConnection, which: str, tables: ExportTables, known_by: Rows
 ) -> None:
@@ -114,7 +120,7 @@ def _view_tables(
             engine.view(connection, f"{which}_groups", tables.groups.groups)
 
 
-def _view_people_texts(
+def view_people_texts(
     connection: duckdb.DuckDBPyConnection,
     headers: Mapping[str, str],
     known: Mapping[str, DeliveredExport | None],
@@ -145,12 +151,12 @@ def _write_groups(
         ("group", "groups", GROUP_COLUMNS),
         ("membership", "memberships", MEMBERSHIP_COLUMNS),
     ):
-        new = _group_texts(sql.connection, kind, NEW)
+        new = group_texts(sql.connection, kind, NEW)
         new.create_view("new_texts", replace=True)
         for which, delivered in known.items():
             tables = delivered.group_tables(lake) if delivered else None
             had_files = tables is not None and tables.as_files
-            texts_then = _group_texts(sql.connection, kind, which) if had_files else new.limit(0)
+            texts_then = group_texts(sql.connection, kind, which) if had_files else new.limit(0)
             texts_then.create_view(f"{which}_texts", replace=True)
         changes = f"{kind}_changes"
         rows[changes], rows[plural] = _write_rows(
@@ -159,9 +165,10 @@ def _write_groups(
     return rows
 
 
-def _group_texts(
+def group_texts(
     connection: duckdb.DuckDBPyConnection, kind: str, which: str
 ) -> duckdb.DuckDBPyRelation:
+    """The texts of the groups (`group`) or memberships (`membership`) of a day."""
     tables = [f"{which}_memberships", f"{which}_keyed"]
     if kind == "group":
         tables.insert(0, f"{which}_groups")
@@ -173,8 +180,9 @@ def _write_rows(
 ) -> tuple[int, int]:
     """Writes the changes and all rows of the texts; returns the number of rows of both files."""
     _define_named(sql.connection, headers)
+    sql.run("changed.sql", again=again)
     return (
-        sql.row("changes.sql", int, path=str(changes), again=again),
+        sql.row("changes.sql", int, path=str(changes)),
         sql.row("rows.sql", int, path=str(full)),
     )
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from opensense_okta.config.attributes import GROUPS, attributes
-from opensense_okta.config.models import Organization
+from opensense_okta.config.models import CsvExport, Organization
 from opensense_okta.publishing.exports.errors import ExportFailed, making_files
 from opensense_okta.publishing.exports.state import LeftOutGroups, exported_name, groups_beside
 from opensense_okta.publishing.published import Published
@@ -56,28 +56,39 @@ def keep_groups(organization: Organization, lake: Lake, publication: Published) 
     settings = organization.publish.csv
     if settings is None or not exports_groups(organization):
         return KeptGroups()
-    patterns = [*(settings.groups or ("*",))]
-    chosen = json.dumps([settings.group_names, patterns])
-    kept = f"memberships-{hashlib.sha256(chosen.encode()).hexdigest()[:8]}.parquet"
     day = lake.resolved(publication.day)
     with TemporaryDirectory(prefix=".export-", dir=lake.scratch) as temporary:
         folder = Path(temporary)
-        with making_files(folder), engine.start(folder) as connection:
-            for table in ("groups", "memberships"):
-                engine.view(connection, table, day.table(publication, table))
-            left_out = Sql(connection, __package__).row(
-                "groups.sql",
-                LeftOutGroups,
-                opensense=settings.group_names == "opensense",
-                patterns=patterns,
-            )
-            if patterns != ["*"] and len(left_out.unmatched_patterns) == len(patterns):
-                raise _none_matches(patterns)
-            engine.store(connection, "exported_memberships", folder / kept)
-            engine.store(connection, "exported_groups", folder / groups_beside(kept))
-        for file in (kept, groups_beside(kept)):
+        groups, memberships = (day.table(publication, table) for table in ("groups", "memberships"))
+        kept = write_groups(folder, settings, groups, memberships)
+        for file in (kept.memberships, groups_beside(kept.memberships)):
             name = exported_name(publication.id, file)
             lake.store.keep(folder / file, name, lake.store.version(name))
+    return kept
+
+
+def write_groups(folder: Path, settings: CsvExport, groups: Path, memberships: Path) -> KeptGroups:
+    """Writes the exported groups and memberships of a day's tables into a folder.
+
+    Raises:
+        ExportFailed: see `keep_groups`.
+    """
+    patterns = [*(settings.groups or ("*",))]
+    chosen = json.dumps([settings.group_names, patterns])
+    kept = f"memberships-{hashlib.sha256(chosen.encode()).hexdigest()[:8]}.parquet"
+    with making_files(folder), engine.start(folder) as connection:
+        engine.view(connection, "groups", groups)
+        engine.view(connection, "memberships", memberships)
+        left_out = Sql(connection, __package__).row(
+            "groups.sql",
+            LeftOutGroups,
+            opensense=settings.group_names == "opensense",
+            patterns=patterns,
+        )
+        if patterns != ["*"] and len(left_out.unmatched_patterns) == len(patterns):
+            raise _none_matches(patterns)
+        engine.store(connection, "exported_memberships", folder / kept)
+        engine.store(connection, "exported_groups", folder / groups_beside(kept))
     return KeptGroups(kept, settings.groups is not None, left_out)
 
 

@@ -8,15 +8,20 @@ from opensense_okta.publishing.exports.state import LeftOutAddresses, LeftOutGro
 from opensense_okta.storage.lake import Lake
 
 
-def export_warnings(lake: Lake) -> dict[str, str]:
-    """The warnings about the last delivered export: a few sentences by a short name of what is wrong."""
+def last_warnings(lake: Lake) -> dict[str, str]:
+    """The warnings about the last delivered export."""
     last = last_export(lake)
     if last is None:
         return {}
+    return export_warnings(last.delivered.left_out, last.delivered.addresses_left_out)
+
+
+def export_warnings(groups: LeftOutGroups, addresses: LeftOutAddresses) -> dict[str, str]:
+    """The warnings about an export: a few sentences by a short name of what is wrong."""
     warnings = {
-        "groups_left_out": _left_out(last.delivered.left_out),
-        "unmatched_patterns": _unmatched(last.delivered.left_out),
-        "addresses_left_out": _without_row(last.delivered.addresses_left_out),
+        "groups_left_out": _left_out(groups),
+        "unmatched_patterns": _unmatched(groups),
+        "addresses_left_out": _without_row(addresses),
     }
     return {name: words for name, words in warnings.items() if words}
 

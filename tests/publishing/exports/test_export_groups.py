@@ -15,7 +15,7 @@ from opensense_okta.publishing.exports.dated import dated_exports
 from opensense_okta.publishing.exports.errors import ExportFailed
 from opensense_okta.publishing.exports.export import export_published
 from opensense_okta.publishing.exports.state import LeftOutGroups, last_export
-from opensense_okta.publishing.exports.warnings import export_warnings
+from opensense_okta.publishing.exports.warnings import last_warnings
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
 from tests.support.approved import publish_approved
@@ -213,14 +213,14 @@ def test_a_pattern_that_matches_nothing_is_named_while_others_match(lake: Lake) 
     acme = exporting(groups=["Sales*", "okta/g2", "Board"])
     published(lake, {**STAFF, "g3": "Board"}, {**ADA, "g3": "b"})
     assert exported(lake, acme) == {"Ada": "Größe & Ops;Sales", "Bob": "Board"}
-    assert export_warnings(lake) == {}
+    assert last_warnings(lake) == {}
     published(lake, {**STAFF, "g1": "Commerce"}, ADA, TOMORROW)
     # The groups that are still there go out: one group may be deleted for good.
     assert exported(lake, acme, TOMORROW) == {"Ada": "Größe & Ops", "Bob": ""}
-    warning = export_warnings(lake)["unmatched_patterns"]
+    warning = last_warnings(lake)["unmatched_patterns"]
     assert warning.startswith("No group of the day has the name or id Sales* or Board, which")
     assert exported(lake, exporting(groups=True), TOMORROW)["Bob"] == "Everyone"
-    assert export_warnings(lake) == {}
+    assert last_warnings(lake) == {}
 
 
 def test_a_group_that_is_left_out_is_in_no_file(lake: Lake) -> None:

@@ -1,34 +1,7 @@
--- The differences between the previous CSV and the CSV of this day: the rows with a different value.
+-- The changed rows as a CSV.
 --
--- views old_texts, new_texts (key, texts)   of both days; a row is known by its key
--- view delivered_texts                            of this day, as it was exported before
--- set variable again = false;                     whether it was; if so, differences to it count, too
+-- view changed_texts (change, key, texts)    see changed.sql
 -- set variable path = '…/people.changes.csv';
-
--- Digests are compared first: all texts of both days do not fit into memory.
-create or replace macro digests(rows) as table
-    select
-        key, sha256(to_json(list_transform(texts, lambda text: nullif(text, '')))::varchar) as digest
-    from query_table(rows);
-create or replace table changed as
-select
-    key,
-    case when n.digest is null then 'removed' when o.digest is null then 'added' else 'changed' end as change
-from digests('new_texts') n
-full join digests('old_texts') o using (key)
-full join (from digests('delivered_texts') where getvariable('again')) t using (key)
-where n.digest is distinct from o.digest or (getvariable('again') and n.digest is distinct from t.digest);
-
-create or replace view gone as
-from old_texts
-union all
-from delivered_texts anti join old_texts using (key) where getvariable('again');
-
-create or replace view changed_texts as
-from new_texts join changed using (key) where change <> 'removed'
-union all by name
-from gone join changed using (key) where change = 'removed';
-
 copy (
     select change, unnest(cells) from with_cells('changed_texts') order by key
 ) to (getvariable('path')) (format csv, header, new_line '\r\n');
