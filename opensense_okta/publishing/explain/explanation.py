@@ -1,18 +1,18 @@
 """Explains a person's values, from the stored tables alone (invariant 7)."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import duckdb
-from duckdb import ConstantExpression, StarExpression
+from duckdb import StarExpression
 from pydantic import BaseModel, ConfigDict, Json
 
 from opensense_okta.config.errors import UserError
-from opensense_okta.publishing.explain.find_person import StoredDay, name_people, stored_day
-from opensense_okta.publishing.history import DAY, read_days
+from opensense_okta.publishing.explain.find_person import StoredDay, stored_day
+from opensense_okta.publishing.history import read_days
 from opensense_okta.publishing.published import published_days
 from opensense_okta.resolution.resolve import TABLES
 from opensense_okta.storage import engine
@@ -39,9 +39,9 @@ class Value(_Part):
     """A filled value of a person, and where it comes from.
 
     Attributes:
+        as_of: the day of the directory's data.
         since: the published day on which the value became as it is, or the first stored one; None:
             not known, because the day has not been compared with the published one.
-        as_of: the day of the directory's data.
     """
 
     attribute: str
@@ -50,8 +50,8 @@ class Value(_Part):
     account_id: str
     rule: str
     losing: tuple[Losing, ...]
-    since: date | None
     as_of: date | None
+    since: date | None = None
 
 
 class Account(_Part):
@@ -85,8 +85,8 @@ class Change(_Part):
     attribute: str | None
     before: str | None
     after: str | None
-    before_name: str | None
-    after_name: str | None
+    before_name: str | None = None
+    after_name: str | None = None
 
 
 class Conflict(_Part):
@@ -125,17 +125,11 @@ class Explanation(_Part):
 
 @dataclass(frozen=True)
 class _Person:
-    """The row of `explain.sql`; the values of `attributes` are texts, lists as JSON."""
+    """The row of `person.sql`."""
 
     name: str | None
     active: bool
-    manager: str | None
     manager_id: str | None
-    attributes: tuple[Value, ...]
-    accounts: tuple[Account, ...]
-    groups: tuple[Group, ...]
-    changes: tuple[Change, ...]
-    conflicts: tuple[Conflict, ...]
 
 
 class PersonMissing(UserError):
@@ -148,57 +142,91 @@ def explain(lake: Lake, day: StoredDay, person_id: str) -> Explanation:
     Raises:
         PersonMissing: nobody has the id on that day.
     """
-    judged = day.table(lake, "changes").exists()
     with engine.start(lake.scratch) as connection:
-        first_day = _view(connection, lake, day)
-        people = Sql(connection, __package__).rows(
-            "explain.sql",
-            _Person,
-            person_id=person_id,
-            first_day=str(first_day) if judged else None,
+        for table in TABLES:
+            engine.view(connection, table, day.table(lake, table))
+        changes = changes_until(lake, day)
+        view_changes(connection, changes)
+        sql = Sql(connection, __package__)
+        sql.run("macros.sql")
+        sql.run("of_person.sql", person_id=person_id, named=[])
+        first_day = min(changes) if day.day in changes else None
+        return explain_on(connection, day, first_day, person_id)
+
+
+def explain_on(
+    connection: duckdb.DuckDBPyConnection, day: StoredDay, first_day: date | None, person_id: str
+) -> Explanation:
+    """Explains a person.
+
+    Args:
+        connection: has the views of the day, of its changes, and of `of_person.sql`.
+        day: the day.
+        first_day: the first day whose changes are stored; None: the day has not been compared.
+        person_id: the person.
+
+    Raises:
+        PersonMissing: nobody has the id on that day.
+    """
+    sql = Sql(connection, __package__)
+    people = sql.rows("person.sql", _Person, person_id=person_id, named=[person_id])
+    if not people:
+        raise PersonMissing(
+            f"Nobody has the person id {person_id} on {day.day}.",
+            remedy="search for the person by another text, or look at another day.",
         )
-        if not people:
-            raise PersonMissing(
-                f"Nobody has the person id {person_id} on {day.day}.",
-                remedy="search for the person by another text, or look at another day.",
-            )
-        (person,) = people
-        spoken = _spoken(connection)
+    (person,) = people
+    changes = sql.rows("changes.sql", Change)
+    values = [_typed(value) for value in sql.rows("values.sql", Value)]
+    accounts, silent = _accounts(connection, {value.attribute for value in values})
+    names = _names(sql, {person.manager_id, *_texts(changes)})
     return Explanation(
         day=day.day,
         published=day.published,
         person_id=person_id,
         name=person.name,
         active=person.active,
-        manager=person.manager,
+        manager=names.get(person.manager_id or ""),
         manager_id=person.manager_id,
-        values=tuple(_typed(value) for value in person.attributes),
-        silent=_silent(spoken, {value.attribute for value in person.attributes}),
-        accounts=person.accounts,
-        groups=person.groups,
-        changes=person.changes,
-        conflicts=person.conflicts,
+        values=tuple(_dated(values, changes, person_id, first_day)),
+        silent=silent,
+        accounts=accounts,
+        groups=tuple(sql.rows("groups.sql", Group)),
+        changes=tuple(
+            change.model_copy(
+                update={
+                    "before_name": names.get(change.before or ""),
+                    "after_name": names.get(change.after or ""),
+                }
+            )
+            for change in changes
+        ),
+        conflicts=tuple(sql.rows("conflicts.sql", Conflict)),
         stale=frozenset(name for name, source in day.resolved.sources.items() if source.stale),
     )
 
 
-def _view(connection: duckdb.DuckDBPyConnection, lake: Lake, day: StoredDay) -> date:
-    """Makes the views of `explain.sql`; returns the first day whose changes are stored."""
-    for table in TABLES:
-        engine.view(connection, table, day.table(lake, table))
-    name_people(
-        connection,
-        connection.table("people").select(StarExpression(), ConstantExpression(day.day).alias(DAY)),
-    )
-    files = _changes(lake, day)
+def _texts(changes: Sequence[Change]) -> Iterator[str | None]:
+    """What the changes mention: values, and ids of people and groups."""
+    for change in changes:
+        yield from (change.before, change.after)
+
+
+def _names(sql: Sql, ids: Set[str | None]) -> dict[str, str | None]:
+    """The names of people and groups; what is no id has none."""
+    named = sorted(filter(None, ids))
+    return dict(sql.rows("names.sql", tuple[str, str | None], named=named)) if named else {}
+
+
+def view_changes(connection: duckdb.DuckDBPyConnection, files: Mapping[date, Path]) -> None:
+    """Makes the view `changes_of_days` of the changes of each day."""
     if files:
         read_days(connection, files).create_view("changes_of_days")
     else:
         Sql(connection, __package__).run("no_changes.sql")
-    return min(files, default=day.day)
 
 
-def _changes(lake: Lake, day: StoredDay) -> dict[date, Path]:
+def changes_until(lake: Lake, day: StoredDay) -> dict[date, Path]:
     """The files of the changes of each published day before this one, and of this day, published or not."""
     stored = [stored_day(lake, earlier) for earlier in published_days(lake) if earlier < day.day]
     days = [*(earlier for earlier in stored if earlier and earlier.published), day]
@@ -206,24 +234,46 @@ def _changes(lake: Lake, day: StoredDay) -> dict[date, Path]:
     return {of: path for of, path in files.items() if is_stored(path)}
 
 
-def _spoken(connection: duckdb.DuckDBPyConnection) -> list[dict[str, object]]:
-    """The values of the person's accounts, one mapping per account."""
-    accounts = connection.table("person_accounts").select(
-        StarExpression(exclude=["person_id", "id", "status", "active"])
+def _dated(
+    values: Sequence[Value], changes: Sequence[Change], person_id: str, first_day: date | None
+) -> Sequence[Value]:
+    """The values with the day on which each became as it is."""
+    if first_day is None:
+        return values
+    began = max(
+        (
+            change.day
+            for change in changes
+            if (change.change == "added" and change.attribute is None)
+            or (change.change == "split" and change.after == person_id)
+        ),
+        default=first_day,
     )
-    return [dict(zip(accounts.columns, row, strict=True)) for row in accounts.fetchall()]
+    newest = {
+        change.attribute: change.day for change in reversed(changes) if change.change == "changed"
+    }
+    return [
+        value.model_copy(update={"since": max(began, newest.get(value.attribute, began))})
+        for value in values
+    ]
 
 
-def _silent(
-    spoken: Sequence[Mapping[str, object]], filled: set[str]
-) -> dict[str, tuple[Losing, ...]]:
+def _accounts(
+    connection: duckdb.DuckDBPyConnection, filled: set[str]
+) -> tuple[tuple[Account, ...], dict[str, tuple[Losing, ...]]]:
+    """The person's accounts, and the values that they have of other attributes than the filled ones."""
+    table = connection.table("person_accounts")
+    shown = set(Account.model_fields)
+    left_out = ["person_id", *((filled - shown) & set(table.columns))]
+    accounts = table.select(StarExpression(exclude=left_out)).order("directory, id")
+    rows = [dict(zip(accounts.columns, row, strict=True)) for row in accounts.fetchall()]
     silent: dict[str, tuple[Losing, ...]] = {}
-    for account in spoken:
-        for attribute, value in account.items():
-            if attribute not in filled | {"directory"} and value:
-                losing = Losing.model_validate({"directory": account["directory"], "value": value})
+    for row in rows:
+        for attribute, value in row.items():
+            if attribute not in shown and value:
+                losing = Losing.model_validate({"directory": row["directory"], "value": value})
                 silent[attribute] = (*silent.get(attribute, ()), losing)
-    return silent
+    return tuple(map(Account.model_validate, rows)), silent
 
 
 def _typed(value: Value) -> Value:

@@ -105,19 +105,20 @@ def find(lake: Lake, days: Sequence[StoredDay], who: str) -> list[Found]:
         return []
     with engine.start(lake.scratch) as connection:
         sql = Sql(connection, __package__)
+        sql.run("macros.sql")
         words = sql.rows("words.sql", str, who=who)
         people = read_days(connection, {day.day: day.table(lake, "people") for day in days})
-        name_people(connection, people)
-        candidates = people.filter(_has_words(people, words) | _is(who, "person_id"))
-        _searched(candidates, ("person_id",)).create_view("people_with_words")
+        people.create_view("people_of_days")
+        people.filter(_has_words(people, words) | _is(who, "person_id")).create_view(
+            "people_with_words"
+        )
         accounts = read_days(connection, {day.day: day.table(lake, "accounts") for day in days})
         directory, _, account_id = who.strip().partition("/")
-        candidates = accounts.filter(
+        accounts.filter(
             _has_words(accounts, words)
             | _is(who, "id")
             | (_is(directory, "directory") & _is(account_id, "id"))
-        )
-        _searched(candidates, ("person_id", "directory", "id")).create_view("accounts_with_words")
+        ).create_view("accounts_with_words")
         return sql.rows("find.sql", Found, who=who)
 
 
@@ -125,20 +126,10 @@ def nearest(lake: Lake, day: StoredDay, who: str) -> list[str]:
     """Up to three e-mail addresses, logins, employee numbers and names of the day that are similar."""
     with engine.start(lake.scratch) as connection:
         for table in ("people", "accounts"):
-            rows = read_days(connection, {day.day: day.table(lake, table)})
-            _searched(rows, ()).create_view(f"{table}_searched", replace=True)
-        return Sql(connection, __package__).rows("nearest.sql", str, who=who)
-
-
-def name_people(connection: duckdb.DuckDBPyConnection, people: duckdb.DuckDBPyRelation) -> None:
-    """Makes the view `named_people`: person_id, the name to show, e-mail address and whether active.
-
-    Args:
-        connection: the connection of the relation; the view `people_searched` is made on it, too.
-        people: people of one or several days, with the day in column `_day`.
-    """
-    _searched(people, ("person_id", "active")).create_view("people_searched", replace=True)
-    Sql(connection, __package__).run("names.sql")
+            engine.view(connection, table, day.table(lake, table))
+        sql = Sql(connection, __package__)
+        sql.run("macros.sql")
+        return sql.rows("nearest.sql", str, who=who)
 
 
 def _has_words(table: duckdb.DuckDBPyRelation, words: Sequence[str]) -> Expression:
@@ -152,7 +143,7 @@ def _has_word(table: duckdb.DuckDBPyRelation, word: str) -> Expression:
 
 def _contains(table: duckdb.DuckDBPyRelation, column: str, word: str) -> Expression:
     text: Expression = ColumnExpression(column)
-    if _is_list(table, column):
+    if str(table.types[table.columns.index(column)]).endswith("[]"):
         text = FunctionExpression("array_to_string", text, ConstantExpression(" "))
     plain = FunctionExpression("strip_accents", FunctionExpression("lower", text))
     return FunctionExpression("contains", plain, ConstantExpression(word))
@@ -160,24 +151,3 @@ def _contains(table: duckdb.DuckDBPyRelation, column: str, word: str) -> Express
 
 def _is(text: str, column: str) -> Expression:
     return ColumnExpression(column) == ConstantExpression(text.strip())
-
-
-def _searched(table: duckdb.DuckDBPyRelation, kept: Sequence[str]) -> duckdb.DuckDBPyRelation:
-    """The searched columns, each as a list of texts; merged attributes are lists already."""
-    return table.select(
-        ColumnExpression("_day"),
-        *map(ColumnExpression, kept),
-        *(_listed(table, column).alias(column) for column in TEXTS),
-    )
-
-
-def _listed(table: duckdb.DuckDBPyRelation, column: str) -> Expression:
-    if _is_list(table, column):
-        nothing = ConstantExpression([]).cast(duckdb.sqltype("VARCHAR[]"))
-        return FunctionExpression("list_concat", ColumnExpression(column), nothing)
-    text = ColumnExpression(column).cast(duckdb.sqltype("VARCHAR"))
-    return FunctionExpression("list_value", text)
-
-
-def _is_list(table: duckdb.DuckDBPyRelation, column: str) -> bool:
-    return str(table.types[table.columns.index(column)]).endswith("[]")

@@ -1,28 +1,33 @@
 -- The people that match a text best.
 --
--- macros exactly, loosely, words_of       of words.sql
--- views people_with_words, accounts_with_word    those that have the longest word: _day, ids, all texts as lists
--- view named_people                       of names.sql
+-- macros                      of macros.sql
+-- views people_with_words, accounts_with_words    rows of one or several days that have all words, with the day in _day
+-- view people_of_days         all people of these days, with the day in _day
 -- set variable who = 'ana';
-create or replace temp view people_and_accounts as
-select _day, person_id, [person_id] as ids, columns(* exclude (_day, person_id))
-from people_with_words
-union all by name
-select _day, person_id, [id, directory || '/' || id] as ids, columns(* exclude (_day, person_id, directory, id))
-from accounts_with_words;
-
--- Most people do not change from day to day: equal rows are searched once.
-create or replace temp view searched as
-select max(_day) as _day, columns(* exclude (_day)) from people_and_accounts group by all;
-
 create or replace temp table fitting as
-with named as (
+with people_and_accounts as (
     select
-        _day, person_id, ids,
-        list_concat(email, user_name, employee_number) as texts,
-        list_transform(
-            [display_name[1], concat_ws(' ', given_name[1], family_name[1])], lambda x: loosely(x)
-        ) as names
+        _day, person_id, [person_id] as ids,
+        list_concat(listed(email), listed(user_name), listed(employee_number)) as texts,
+        listed(display_name)[1] as display_name,
+        concat_ws(' ', listed(given_name)[1], listed(family_name)[1]) as given_and_family_name
+    from people_with_words
+    union all
+    select
+        _day, person_id, [id, directory || '/' || id],
+        list_concat(listed(email), listed(user_name), listed(employee_number)),
+        listed(display_name)[1],
+        concat_ws(' ', listed(given_name)[1], listed(family_name)[1])
+    from accounts_with_words
+),
+-- Most people do not change from day to day: equal rows are searched once.
+searched as (
+    select max(_day) as _day, columns(* exclude (_day)) from people_and_accounts group by all
+),
+named as (
+    select
+        _day, person_id, ids, texts,
+        [loosely(display_name), loosely(given_and_family_name)] as names
     from searched
 ),
 ranked as (
@@ -43,8 +48,12 @@ select person_id, max(_day) as day
 from (from ranked where kind is not null qualify kind = min(kind) over ())
 group by person_id;
 
-select person_id, name, email, active, day
+select
+    p.person_id,
+    name_of(
+        listed(display_name), listed(given_name), listed(family_name), listed(email), listed(user_name)
+    ) as name,
+    listed(email)[1] as email, active, day
 from fitting
-join named_people using (person_id)
-where _day = day
-order by name nulls last, person_id;
+join people_of_days p on p.person_id = fitting.person_id and _day = day
+order by name nulls last, p.person_id;

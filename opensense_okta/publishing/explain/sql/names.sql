@@ -1,15 +1,12 @@
--- The name to show for each person.
+-- The names of people and groups.
 --
--- view people_searched    _day, person_id, active, and as lists: display_name, given_name, family_name, email, user_name
-create or replace temp view named_people as
+-- view named_people    of of_person.sql; view groups    of the day; macros    of macros.sql
+-- set variable named = ['0123…'];    ids; what is no id is left out
 select
-    _day, person_id,
-    coalesce(
-        display_name[1],
-        nullif(concat_ws(' ', given_name[1], family_name[1]), ''),
-        email[1],
-        user_name[1]
-    ) as name,
-    email[1] as email,
-    active
-from people_searched;
+    person_id as id,
+    name_of(
+        listed(display_name), listed(given_name), listed(family_name), listed(email), listed(user_name)
+    ) as name
+from named_people
+union all
+select group_id, name from groups where group_id in (select unnest(getvariable('named')::varchar[]));

@@ -1,13 +1,17 @@
 -- Texts that are similar to the searched text.
 --
--- views people_searched, accounts_searched    of one day
+-- views people, accounts    of one day; macro listed    of macros.sql
 -- set variable who = 'ana';
 with texts as (
-    select distinct unnest(list_concat(email, user_name, employee_number, display_name)) as text
+    select distinct unnest(texts) as text
     from (
-        select email, user_name, employee_number, display_name from people_searched
+        select
+            list_concat(listed(email), listed(user_name), listed(employee_number), listed(display_name))
+                as texts
+        from people
         union all
-        select email, user_name, employee_number, display_name from accounts_searched
+        select list_concat(listed(email), listed(user_name), listed(employee_number), listed(display_name))
+        from accounts
     )
 ),
 alike as (
