@@ -25,6 +25,8 @@ SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
 }
+# The bar goes to stdout, where `--json` prints one document and nothing else.
+SESSION = "set TimeZone = 'UTC'; set enable_progress_bar = false"
 
 UNREADABLE = (
     "too small to be a Parquet",
@@ -103,21 +105,71 @@ def start(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """
     with TemporaryDirectory(prefix=".spill-", dir=spill if spill.is_dir() else None) as spilled:
         limit = memory_limit()
-        with _empty_database(limit, Path(spilled)) as connection:
-            try:
-                yield connection
-            except duckdb.OutOfMemoryException as error:
-                raise MemoryTooSmall(
-                    f"{limit / 1e6:.0f} MB of memory were not enough.",
-                    impact="Nothing was published by this; the published directory stays.",
-                    remedy="set OPENSENSE_MEMORY_LIMIT (800MB unless set) higher, and check that the lake's"
-                    " disk has space for what does not fit into memory.",
-                ) from error
-            except duckdb.Error as error:
-                damaged = _damaged_table(str(error)) or _damaged_view(connection)
-                if damaged is None:
-                    raise
-                raise TableDamaged(damaged) from error
+        with (
+            _empty_database(limit, Path(spilled)) as connection,
+            _refusals(connection, limit),
+        ):
+            yield connection
+
+
+@contextmanager
+def keep() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A new DuckDB for tables that stay in memory; it never spills. It is closed if the work on it fails.
+
+    The caller closes it. Later work on it is done by `work_on`.
+
+    Raises:
+        MemoryTooSmall: a query needs more memory.
+        TableDamaged: a Parquet file cannot be read.
+    """
+    database, limit = duckdb.connect(config=SETTINGS), memory_limit()
+    try:
+        # Pages of files would fill the memory up to the limit.
+        database.execute(
+            f"{_limits(limit, '')}; set enable_external_file_cache = false;"
+            f" set parquet_metadata_cache = true; {SESSION}"
+        )
+        with _refusals(database, limit):
+            yield database
+    except BaseException:
+        database.close()
+        raise
+
+
+@contextmanager
+def work_on(database: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to a database that is kept. Its variables and temporary tables are its own.
+
+    Raises:
+        MemoryTooSmall: a query needs more memory.
+        TableDamaged: a Parquet file cannot be read.
+    """
+    connection = database.cursor()
+    try:
+        connection.execute(SESSION)
+        with _refusals(connection, memory_limit()):
+            yield connection
+    finally:
+        connection.close()
+
+
+@contextmanager
+def _refusals(connection: duckdb.DuckDBPyConnection, limit: int) -> Iterator[None]:
+    """Says what DuckDB's errors mean."""
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise MemoryTooSmall(
+            f"{limit / 1e6:.0f} MB of memory were not enough.",
+            impact="Nothing was published by this; the published directory stays.",
+            remedy="set OPENSENSE_MEMORY_LIMIT (800MB unless set) higher, and check that the lake's"
+            " disk has space for what does not fit into memory.",
+        ) from error
+    except duckdb.Error as error:
+        damaged = _damaged_table(str(error)) or _damaged_view(connection)
+        if damaged is None:
+            raise
+        raise TableDamaged(damaged) from error
 
 
 _idle: dict[int, duckdb.DuckDBPyConnection] = {}
@@ -139,9 +191,7 @@ def _empty_database(limit: int, spill: Path) -> Iterator[duckdb.DuckDBPyConnecti
     connection = instance.cursor()
     try:
         connection.execute(
-            f"attach ':memory:' as {WORKING}; use {WORKING}; {_limits(limit, spill)};"
-            # The bar goes to stdout, where `--json` prints one document and nothing else.
-            " set TimeZone = 'UTC'; set enable_progress_bar = false"
+            f"attach ':memory:' as {WORKING}; use {WORKING}; {_limits(limit, spill)}; {SESSION}"
         )
         yield connection
         connection.execute("use memory")
@@ -155,7 +205,7 @@ def _empty_database(limit: int, spill: Path) -> Iterator[duckdb.DuckDBPyConnecti
             instance.close()
 
 
-def _limits(limit: int, spill: Path) -> str:
+def _limits(limit: int, spill: Path | str) -> str:
     threads = max(1, min(limit // BYTES_PER_THREAD, os.cpu_count() or 1))
     quoted = str(spill).replace("'", "''")
     return (
@@ -219,10 +269,21 @@ def store(connection: duckdb.DuckDBPyConnection, table: str, path: Path) -> int:
     return int(counted[0][0])
 
 
-def view(connection: duckdb.DuckDBPyConnection, name: str, path: Path) -> None:
-    """Makes a view of a Parquet file. A query reads only the columns that it needs."""
+def view(
+    connection: duckdb.DuckDBPyConnection, name: str, path: Path, *, numbered: bool = False
+) -> None:
+    """Makes a view of a Parquet file. A query reads only the columns that it needs.
+
+    Args:
+        connection: on which it is made.
+        name: of the view.
+        path: of the file.
+        numbered: whether it has the number of each row, in column `file_row_number`.
+    """
     quoted = str(path).replace("'", "''")
+    number = ", file_row_number = true" if numbered else ""
     # Python's `read_parquet` and `create_view` take twice the time. The days in paths are no columns.
     connection.execute(
-        f"create or replace view \"{name}\" as from read_parquet('{quoted}', hive_partitioning = false)"
+        f'create or replace view "{name}" as'
+        f" from read_parquet('{quoted}', hive_partitioning = false{number})"
     )

@@ -145,16 +145,56 @@ def explain(lake: Lake, day: StoredDay, person_id: str) -> Explanation:
     with engine.start(lake.scratch) as connection:
         for table in TABLES:
             engine.view(connection, table, day.table(lake, table))
-        changes = changes_until(lake, day)
-        view_changes(connection, changes)
+        changes = _changes(lake, day)
+        _view_changes(connection, changes)
         sql = Sql(connection, __package__)
         sql.run("macros.sql")
         sql.run("of_person.sql", person_id=person_id, named=[])
         first_day = min(changes) if day.day in changes else None
-        return explain_on(connection, day, first_day, person_id)
+        return _explain(connection, day, first_day, person_id)
 
 
-def explain_on(
+@dataclass(frozen=True)
+class RowIndex:
+    """Which rows of the files each person of a day has, in memory: a look reads parts of the files only.
+
+    Attributes:
+        first_day: the first day whose changes are stored; None: the day has not been compared.
+        database: that has the numbers of the rows; see `index_rows`.
+    """
+
+    day: StoredDay
+    first_day: date | None
+    database: duckdb.DuckDBPyConnection
+
+    def explain(self, person_id: str) -> Explanation:
+        """Explains a person, as the function `explain` does.
+
+        Raises:
+            PersonMissing: nobody has the id on that day.
+        """
+        with engine.work_on(self.database) as connection:
+            return _explain(connection, self.day, self.first_day, person_id)
+
+
+def index_rows(lake: Lake, day: StoredDay) -> RowIndex:
+    """Finds out which rows each person of a day has; the caller closes the database.
+
+    Of 100,000 people with 25 values each it has 30 MB, and takes a third of a second of CPU.
+    """
+    with engine.keep() as database:
+        for table in TABLES:
+            numbered = table != "groups"
+            engine.view(database, table, day.table(lake, table), numbered=numbered)
+        changes = _changes(lake, day)
+        _view_changes(database, changes)
+        sql = Sql(database, __package__)
+        sql.run("macros.sql")
+        sql.run("of_person_by_row.sql", person_id="", named=[])
+    return RowIndex(day, min(changes) if day.day in changes else None, database)
+
+
+def _explain(
     connection: duckdb.DuckDBPyConnection, day: StoredDay, first_day: date | None, person_id: str
 ) -> Explanation:
     """Explains a person.
@@ -218,7 +258,7 @@ def _names(sql: Sql, ids: Set[str | None]) -> dict[str, str | None]:
     return dict(sql.rows("names.sql", tuple[str, str | None], named=named)) if named else {}
 
 
-def view_changes(connection: duckdb.DuckDBPyConnection, files: Mapping[date, Path]) -> None:
+def _view_changes(connection: duckdb.DuckDBPyConnection, files: Mapping[date, Path]) -> None:
     """Makes the view `changes_of_days` of the changes of each day."""
     if files:
         read_days(connection, files).create_view("changes_of_days")
@@ -226,7 +266,7 @@ def view_changes(connection: duckdb.DuckDBPyConnection, files: Mapping[date, Pat
         Sql(connection, __package__).run("no_changes.sql")
 
 
-def changes_until(lake: Lake, day: StoredDay) -> dict[date, Path]:
+def _changes(lake: Lake, day: StoredDay) -> dict[date, Path]:
     """The files of the changes of each published day before this one, and of this day, published or not."""
     stored = [stored_day(lake, earlier) for earlier in published_days(lake) if earlier < day.day]
     days = [*(earlier for earlier in stored if earlier and earlier.published), day]

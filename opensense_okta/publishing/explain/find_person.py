@@ -110,7 +110,7 @@ def find(lake: Lake, days: Sequence[StoredDay], who: str) -> list[Found]:
         people = read_days(connection, {day.day: day.table(lake, "people") for day in days})
         people.create_view("people_of_days")
         people.filter(_has_words(people, words) | _is(who, "person_id")).create_view(
-            "people_with_words"
+            "people_searched"
         )
         accounts = read_days(connection, {day.day: day.table(lake, "accounts") for day in days})
         directory, _, account_id = who.strip().partition("/")
@@ -118,8 +118,43 @@ def find(lake: Lake, days: Sequence[StoredDay], who: str) -> list[Found]:
             _has_words(accounts, words)
             | _is(who, "id")
             | (_is(directory, "directory") & _is(account_id, "id"))
-        ).create_view("accounts_with_words")
+        ).create_view("accounts_searched")
         return sql.rows("find.sql", Found, who=who)
+
+
+@dataclass(frozen=True)
+class TextIndex:
+    """The texts of all people of a day, in memory: a search reads the files of those who match only.
+
+    Attributes:
+        database: that has the texts; see `index_texts`.
+    """
+
+    day: StoredDay
+    database: duckdb.DuckDBPyConnection
+
+    def find(self, who: str) -> list[Found]:
+        """Finds the people that match best, as the function `find` does."""
+        with engine.work_on(self.database) as connection:
+            sql = Sql(connection, __package__)
+            words = sql.rows("words.sql", str, who=who)
+            day = str(self.day.day)
+            whole = sql.rows("find.sql", Found, who=who, day=day)
+            return whole or sql.rows("find_by_words.sql", Found, words=words)
+
+
+def index_texts(lake: Lake, day: StoredDay) -> TextIndex:
+    """Reads the texts of all people of a day; the caller closes the database.
+
+    Of 100,000 people with three accounts each it has 70 MB, and takes half a second of CPU.
+    """
+    with engine.keep() as database:
+        for table in ("people", "accounts"):
+            engine.view(database, table, day.table(lake, table), numbered=True)
+        sql = Sql(database, __package__)
+        sql.run("macros.sql")
+        sql.run("index_texts.sql", who="", words=["-"], day=str(day.day))
+    return TextIndex(day, database)
 
 
 def nearest(lake: Lake, day: StoredDay, who: str) -> list[str]:

@@ -24,6 +24,7 @@ from opensense_okta.web.forms import read_form
 from opensense_okta.web.pages.rendering import page
 from opensense_okta.web.pages.site import (
     PageNotFound,
+    Site,
     lake_of,
     organization_of,
     site_of,
@@ -76,7 +77,7 @@ def show(request: Request) -> Response:
     people: Sequence[Found] = ()
     near: Sequence[str] = ()
     if searched:
-        people, near = site.read(lambda: _find(lake, day, searched, is_wide=is_wide))
+        people, near = site.read(lambda: _find(site, lake, day, searched, is_wide=is_wide))
     shown = [
         ShownPerson(found, shown_name(found.name), found.day != day.day)
         for found in people[:LISTED]
@@ -115,12 +116,14 @@ def _opened(request: Request, sealed: str) -> str:
 
 
 def _find(
-    lake: Lake, day: StoredDay, searched: str, *, is_wide: bool
+    site: Site, lake: Lake, day: StoredDay, searched: str, *, is_wide: bool
 ) -> tuple[list[Found], list[str]]:
     """The people who match; if nobody does, similar texts."""
-    days = [day]
     if is_wide:
         stored = (stored_day(lake, other) for other in stored_days(lake) if other != day.day)
-        days += [other for other in stored if other]
-    people = find(lake, days, searched)
+        people = find(lake, [day, *(other for other in stored if other)], searched)
+    else:
+        people = site.texts.use(
+            lake, day, lambda index: index.find(searched), lambda: find(lake, [day], searched)
+        )
     return people, [] if people else nearest(lake, day, searched)

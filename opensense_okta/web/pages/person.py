@@ -5,7 +5,7 @@ from datetime import date
 from starlette.requests import Request
 from starlette.responses import Response
 
-from opensense_okta.publishing.explain.explanation import PersonMissing, explain
+from opensense_okta.publishing.explain.explanation import Explanation, PersonMissing, explain
 from opensense_okta.publishing.explain.find_person import (
     StoredDay,
     current_day,
@@ -27,6 +27,7 @@ from opensense_okta.web.audit import record_look
 from opensense_okta.web.pages.rendering import page
 from opensense_okta.web.pages.site import (
     PageNotFound,
+    Site,
     lake_of,
     organization_of,
     parse_day,
@@ -37,13 +38,13 @@ from opensense_okta.web.pages.site import (
 
 def show(request: Request) -> Response:
     """The page of a person on the published day, or on the day of the query `date`."""
-    organization = organization_of(request)
+    site, organization = site_of(request), organization_of(request)
     lake, person_id = lake_of(organization), request.path_params["person"]
     given = request.query_params.get("date")
     day = _day(lake, organization.name, parse_day(given) if given else None)
     days = stored_days(lake)
     try:
-        explanation = site_of(request).read(lambda: explain(lake, day, person_id))
+        explanation = site.read(lambda: _explain(site, lake, day, person_id, is_current=not given))
     except PersonMissing:
         return page(
             request,
@@ -75,6 +76,17 @@ def show(request: Request) -> Response:
         days=days,
         date=given,
     )
+
+
+def _explain(
+    site: Site, lake: Lake, day: StoredDay, person_id: str, *, is_current: bool
+) -> Explanation:
+    def read() -> Explanation:
+        return explain(lake, day, person_id)
+
+    if not is_current:
+        return read()
+    return site.rows.use(lake, day, lambda index: index.explain(person_id), read)
 
 
 def _day(lake: Lake, organization: str, asked: date | None) -> StoredDay:

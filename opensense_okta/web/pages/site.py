@@ -16,9 +16,12 @@ from starlette.types import ASGIApp
 from opensense_okta.config.environment import data_root, organizations_folder
 from opensense_okta.config.errors import UserError
 from opensense_okta.config.models import Organization
+from opensense_okta.publishing.explain.explanation import RowIndex, index_rows
+from opensense_okta.publishing.explain.find_person import TextIndex, index_texts
 from opensense_okta.storage.engine import TableDamaged
 from opensense_okta.storage.lake import Lake
 from opensense_okta.storage.organization_files import Organizations, read_organizations
+from opensense_okta.web.pages.indexes import Indexes
 from opensense_okta.web.visitor import Visitor
 
 Result = TypeVar("Result")
@@ -39,6 +42,7 @@ class Site:
         instance: Dagster's, with the runs.
         dagster: Dagster's web application, which starts jobs.
         turns: limits how many requests work with DuckDB at the same time.
+        rows, texts: the indexes of the current days, for a look at a person and for a search.
         seal: encrypts what must not be read in an address. Its key is of this start.
     """
 
@@ -47,6 +51,8 @@ class Site:
     turns: threading.BoundedSemaphore = field(
         default_factory=lambda: threading.BoundedSemaphore(TURNS)
     )
+    rows: Indexes[RowIndex] = field(default_factory=lambda: Indexes(index_rows))
+    texts: Indexes[TextIndex] = field(default_factory=lambda: Indexes(index_texts))
     seal: Fernet = field(default_factory=lambda: Fernet(Fernet.generate_key()), repr=False)
 
     def read(self, work: Callable[[], Result]) -> Result:

@@ -7,12 +7,19 @@ from typing import NamedTuple
 import pytest
 
 from opensense_okta.config.models import Organization
-from opensense_okta.publishing.explain.explanation import Change, Explanation, Value, explain
+from opensense_okta.publishing.explain.explanation import (
+    Change,
+    Explanation,
+    Value,
+    explain,
+    index_rows,
+)
 from opensense_okta.publishing.explain.find_person import (
     Found,
     StoredDay,
     current_day,
     find,
+    index_texts,
     nearest,
     stored_day,
     stored_days,
@@ -119,13 +126,23 @@ def on(lake: Lake, day: date) -> StoredDay:
 def explained(lake: Lake, who: str = "E7", *, day: StoredDay | None = None) -> Explanation:
     """What there is to say of whom the question fits, as published."""
     day = day or standing(lake)
-    (one,) = find(lake, [day], who)
-    return explain(lake, day, one.person_id)
+    (one,) = found(lake, who, day=day)
+    explanation = explain(lake, day, one.person_id)
+    assert index_rows(lake, day).explain(one.person_id) == explanation
+    return explanation
+
+
+def found(lake: Lake, who: str, *, day: StoredDay | None = None) -> Sequence[Found]:
+    """Who matches, with an index and without."""
+    day = day or standing(lake)
+    people = find(lake, [day], who)
+    assert index_texts(lake, day).find(who) == people
+    return people
 
 
 def value(explanation: Explanation, attribute: str) -> Value:
-    (found,) = [one for one in explanation.values if one.attribute == attribute]
-    return found
+    (value,) = [value for value in explanation.values if value.attribute == attribute]
+    return value
 
 
 # A directory with something of everything, which is only looked at.
@@ -194,12 +211,12 @@ QUESTIONS = {
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_who_is_found(company: Lake, name: str) -> None:
     who, expected = QUESTIONS[name]
-    assert [one.name for one in find(company, [standing(company)], who)] == expected
+    assert [one.name for one in found(company, who)] == expected
 
 
 def test_who_is_found_by_the_persons_id(company: Lake) -> None:
-    (ana,) = find(company, [standing(company)], "E7")
-    assert find(company, [standing(company)], ana.person_id) == [ana]
+    (ana,) = found(company, "E7")
+    assert found(company, ana.person_id) == [ana]
     assert ana == Found(
         person_id=ana.person_id, name="Ána Lovelace", email="ana@acme.test", active=True, day=DAY
     )
@@ -208,8 +225,8 @@ def test_who_is_found_by_the_persons_id(company: Lake) -> None:
 def test_a_whole_name_comes_before_a_part_of_another_one(lake: Lake) -> None:
     snapshot(lake, DAY, {"1": {"display_name": "Ana Li"}, "2": {"display_name": "Diana Lind"}})
     resolve(acme(), DAY, lake)
-    assert [one.name for one in find(lake, [standing(lake)], "ana li")] == ["Ana Li"]
-    assert [one.name for one in find(lake, [standing(lake)], "na li")] == ["Ana Li", "Diana Lind"]
+    assert [one.name for one in found(lake, "ana li")] == ["Ana Li"]
+    assert [one.name for one in found(lake, "na li")] == ["Ana Li", "Diana Lind"]
 
 
 def test_what_looks_like_the_question(company: Lake) -> None:
@@ -240,6 +257,7 @@ def test_an_attribute_of_many_values_is_searched_in_all_of_them(lake: Lake) -> N
     snapshot(lake, DAY, {"1": ANA | {"email": "a@x.test;b@x.test"}})
     resolve(organization, DAY, lake)
     assert explained(lake, "b@x.test").name == "Ána Lovelace"
+    assert nearest(lake, standing(lake), "bb@x.test") == ["b@x.test", "a@x.test"]
 
 
 # Why a value is so.

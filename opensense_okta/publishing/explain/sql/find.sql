@@ -1,7 +1,7 @@
 -- The people that match a text best.
 --
 -- macros                      of macros.sql
--- views people_with_words, accounts_with_words    rows of one or several days that have all words, with the day in _day
+-- views people_searched, accounts_searched    rows of one or several days that may match, with the day in _day
 -- view people_of_days         all people of these days, with the day in _day
 -- set variable who = 'ana';
 create or replace temp table fitting as
@@ -11,14 +11,14 @@ with people_and_accounts as (
         list_concat(listed(email), listed(user_name), listed(employee_number)) as texts,
         listed(display_name)[1] as display_name,
         concat_ws(' ', listed(given_name)[1], listed(family_name)[1]) as given_and_family_name
-    from people_with_words
+    from people_searched
     union all
     select
         _day, person_id, [id, directory || '/' || id],
         list_concat(listed(email), listed(user_name), listed(employee_number)),
         listed(display_name)[1],
         concat_ws(' ', listed(given_name)[1], listed(family_name)[1])
-    from accounts_with_words
+    from accounts_searched
 ),
 -- Most people do not change from day to day: equal rows are searched once.
 searched as (
