@@ -177,8 +177,7 @@ def preview(
         StaleDirectory: the data of a directory is too old, and the rules make this a failure.
     """
     ruled = rules or organization
-    known = list(dict.fromkeys([*attributes(organization), *attributes(ruled)]))
-    shown = [name for name in known if everything or _in_signatures(name)]
+    shown = _shown(organization, ruled, everything=everything)
     with ExitStack() as stack:
         folder, resolved = stack.enter_context(_drafted(ruled, lake, day))
         last = published(lake)
@@ -213,8 +212,10 @@ def preview(
     )
 
 
-def _in_signatures(attribute: str) -> bool:
-    return attribute in SIGNATURE or attribute not in ATTRIBUTES
+def _shown(organization: Organization, ruled: Organization, *, everything: bool) -> list[str]:
+    """The compared attributes: all, or those in signatures and the custom ones."""
+    known = dict.fromkeys([*attributes(organization), *attributes(ruled)])
+    return [name for name in known if everything or name in SIGNATURE or name not in ATTRIBUTES]
 
 
 def _made_alike(organization: Organization, lake: Lake, day: date, last: Published | None) -> bool:
