@@ -53,6 +53,7 @@ SLOW_MODULES = frozenset(
         "orchestration/test_selections.py",
         "orchestration/test_step_errors.py",
         "publishing/exports/test_export_sftp.py",
+        "publishing/exports/test_export_people.py",
         "publishing/exports/test_exports.py",
         "publishing/guards/test_guards.py",
         "publishing/report/test_report.py",

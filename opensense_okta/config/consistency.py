@@ -41,6 +41,7 @@ def contradictions(data: dict[str, object]) -> Iterator[Finding]:
     if directories:
         yield from _unknown_directories(data, tuple(directories))
     yield from _unknown_attributes(data, directories)
+    yield from _exported_people(data, directories)
     yield from _export(data, directories)
     yield from _people(data)
 
@@ -140,6 +141,19 @@ def _attributes(data: dict[str, object], directories: dict[str, object]) -> set[
     # A `merge: union` rule declares its attribute: a column of the same name needs no mapping.
     known.update(name for name in rules if _section(rules, name).get("merge") == "union")
     return known
+
+
+def _exported_people(data: dict[str, object], directories: dict[str, object]) -> Iterator[Finding]:
+    """Attributes in `publish.people` that nobody has."""
+    known = sorted(_attributes(data, directories) - {"active"})
+    for key in ("include", "exclude"):
+        at: Location = ("publish", "people", key)
+        for name in _section(data, *map(str, at)):
+            if name == "active":
+                yield Finding((*at, name), "is not possible: only active people are exported")
+            elif name.strip() and name not in known:
+                words = "is neither a standard attribute nor one of a directory's"
+                yield _unknown_name((*at, name), name, words, known)
 
 
 def _export(data: dict[str, object], directories: dict[str, object]) -> Iterator[Finding]:

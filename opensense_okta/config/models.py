@@ -28,6 +28,7 @@ from opensense_okta.config.values import (
     Accounts,
     AllOrPatterns,
     AtLeastOne,
+    AttributePatterns,
     Columns,
     Count,
     Flag,
@@ -190,8 +191,23 @@ class CsvExport(Section):
     """`person`: one row for each person. `alias`: one row for each e-mail address, aliases included."""
 
 
+class ExportedPeople(Section):
+    """Which active people are exported. Without a key, all of them. The database has everyone."""
+
+    groups: Names | None = None
+    """Members of one of these groups: names where `*` stands for any characters, or ids."""
+
+    include: AttributePatterns | None = None
+    """Attribute: patterns with `*`, without regard to case. Of each attribute a value must match."""
+
+    exclude: AttributePatterns | None = None
+    """Attribute: patterns with `*`, without regard to case. One match leaves the person out."""
+
+
 class Publish(Section):
     """What is written beside the published database."""
+
+    people: ExportedPeople = ExportedPeople()
 
     csv: CsvExport | None = None
 

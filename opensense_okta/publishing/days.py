@@ -7,6 +7,7 @@ from datetime import date
 from opensense_okta.config.text import as_words
 from opensense_okta.publishing.approval import check_approval
 from opensense_okta.publishing.guards.evaluate import Verdict, examples
+from opensense_okta.publishing.guards.exported import measure_export
 from opensense_okta.publishing.judgement import Judgement, compared, stored_judgement
 from opensense_okta.publishing.published import (
     Published,
@@ -131,6 +132,8 @@ def examples_of(
     """
     resolved = resolved_day(lake, judgement.day)
     with compared(lake, judgement.replaces, resolved) as (connection, difference):
+        if judgement.export is not None:
+            measure_export(connection, lake, judgement.export)
         found = [
             Examples(_measured(verdict), examples(connection, verdict, limit))
             for verdict in verdicts

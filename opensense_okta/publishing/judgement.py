@@ -18,10 +18,12 @@ from pydantic import BaseModel, ConfigDict, field_validator
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.checks import CheckResult
 from opensense_okta.directories.snapshot_checks import check_snapshot
+from opensense_okta.publishing.exports.comparison import ExportComparison, export_comparison
 from opensense_okta.publishing.guards import evaluate as guards
 from opensense_okta.publishing.guards import explanation
 from opensense_okta.publishing.guards.evaluate import GuardContext, Verdict
 from opensense_okta.publishing.guards.evaluate import Source as GuardedSource
+from opensense_okta.publishing.guards.exported import judge_export
 from opensense_okta.publishing.published import (
     UNKNOWN_RULES,
     ComparisonTargets,
@@ -95,6 +97,7 @@ class Judgement(Findings):
         replaces: the published directory, which the guards compared it with; None: there is none, or none
             that it would replace.
         newer: the published day that stays, so that nothing is judged.
+        export: with which export the people of the day's export were compared; None: with none.
         digest: of the snapshots, the rules, the limits, and the published directory that it was compared
             with: equal digests, equal judgements.
         difference: from `base`.
@@ -110,6 +113,7 @@ class Judgement(Findings):
     base: PublishedRef | None
     replaces: PublishedRef | None = None
     newer: date | None = None
+    export: ExportComparison | None = None
     digest: str
     difference: Difference
 
@@ -160,7 +164,8 @@ def judge_day(
         if stored is not None and stored.resolved == resolved.id:
             return stored
         place = ComparisonTargets(last.base, replaces=last.base)
-    digest = _digest(organization, resolved, place)
+    export = export_comparison(organization, lake, place)
+    digest = _digest(organization, resolved, place, export)
     if stored and (stored.resolved, stored.base, stored.digest) == (
         resolved.id,
         place.before,
@@ -209,6 +214,7 @@ def _judged(
         base=place.before,
         replaces=place.replaces,
         newer=place.newer,
+        export=export_comparison(organization, lake, place),
         digest=digest,
         difference=difference,
         unproven=found.unproven,
@@ -280,10 +286,11 @@ def evaluate_day(
         NotResolved: a snapshot that the day was resolved from has been replaced since.
     """
     case = _circumstances(organization, lake, resolved, place)
-    return Findings(
-        unproven=tuple(_unproven(lake, resolved)),
-        verdicts=tuple(guards.evaluate_guards(connection, organization.guards, case)),
-    )
+    verdicts = guards.evaluate_guards(connection, organization.guards, case)
+    export = export_comparison(organization, lake, place)
+    if export is not None:
+        verdicts.append(judge_export(connection, lake, organization.guards, export))
+    return Findings(unproven=tuple(_unproven(lake, resolved)), verdicts=tuple(verdicts))
 
 
 def _circumstances(
@@ -332,7 +339,10 @@ def _unproven(lake: Lake, resolved: ResolvedManifest) -> Iterator[CheckResult]:
 
 
 def _digest(
-    organization: Organization, resolved: ResolvedManifest, place: ComparisonTargets
+    organization: Organization,
+    resolved: ResolvedManifest,
+    place: ComparisonTargets,
+    export: ExportComparison | None,
 ) -> str:
     """A hash of all inputs of a judgement."""
     limits = organization.guards
@@ -343,6 +353,8 @@ def _digest(
         {name: limits.of(name).model_dump() for name in organization.directories},
         place.replaces.model_dump(mode="json") if place.replaces else str(place.newer),
     ]
+    if export is not None:
+        made_of.append(export.model_dump(mode="json"))
     if place.lost:
         made_of.append("nothing to compare with")
     return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]

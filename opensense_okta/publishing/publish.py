@@ -133,8 +133,10 @@ def publish(
     judgement = judge_day(organization, lake, resolved, even_if_older=even_if_older)
     if last is not None and last.id == resolved.id:
         approved_by, since = last.approved_by, published_since(lake, last)
+        exported = last.exported  # it is not judged again
     else:
         approved_by, since = _required_approval(lake, judgement, last), datetime.now(UTC)
+        exported = organization.publish.people if organization.publish.csv else None
         if approved_by is None and last and last.resolved.sources == resolved.sources:
             approved_by = last.approved_by  # the same snapshots are resolved again
     if last is not None:
@@ -149,6 +151,7 @@ def publish(
             difference=judgement.difference,
             approved_by=approved_by,
             since=since,
+            exported=exported,
         )
         either = Publications(newest_first=(now, last) if last else (now,))
         write_state(lake.store, PUBLISHED, either, seen[PUBLISHED])

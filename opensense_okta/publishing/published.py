@@ -17,6 +17,7 @@ from typing import Annotated, ClassVar
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict
 
 from opensense_okta.config.errors import UserError
+from opensense_okta.config.models import ExportedPeople
 from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.publishing.database import PublicationRow, publication_row
 from opensense_okta.resolution.changes import Difference
@@ -78,6 +79,7 @@ class Published(Manifest):
         base: the latest published day before it, which `changes` and `difference` compare with.
         approved_by: who approved the day, if it was held back.
         since: when it was published first; None: version 0.1 did not store it.
+        exported: who is exported; None: nothing is, or an older version published it.
     """
 
     IF_DAMAGED: ClassVar = IfDamaged(
@@ -92,6 +94,7 @@ class Published(Manifest):
     difference: Difference | None = None
     approved_by: str | None = None
     since: AwareDatetime | None = None
+    exported: ExportedPeople | None = None
 
 
 class Publications(BaseModel):

@@ -14,6 +14,7 @@ from opensense_okta.directories.checks import CheckResult
 from opensense_okta.directories.values import text_functions
 from opensense_okta.resolution import rules
 from opensense_okta.resolution.resolve import ResolvedManifest
+from opensense_okta.resolution.scope_advice import advise_scope
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake
 from opensense_okta.storage.sql import Sql
@@ -129,6 +130,7 @@ def advise(organization: Organization, lake: Lake, resolved: ResolvedManifest) -
         *_match_keys(day),
         *_directories(day),
         *_single_cases(day),
+        *advise_scope(organization, lake, resolved),
     ]
 
 

@@ -270,6 +270,9 @@ def test_every_key_and_default_of_the_contract() -> None:
         publish.csv.path
         publish.csv.rows = 'person'
         publish.csv.unlocked = ()
+        publish.people.exclude = None
+        publish.people.groups = None
+        publish.people.include = None
         resolution.always_same = ()
         resolution.attributes.*.blank = 'falls_through'
         resolution.attributes.*.merge = None
@@ -525,6 +528,17 @@ def test_a_literal_where_a_secret_belongs_is_told_where_secrets_go(tmp_path: Pat
             {"email": "Mail", "user_name": "mail"},
             "columns.user_name has the header mail, which email has, too",
         ),
+        ("publish.people", {"group": ["A"]}, "did you mean groups?"),
+        ("publish.people.groups", [], "must not be empty"),
+        ("publish.people.groups", "Staff*", "must be a list"),
+        ("publish.people.include", {}, "must not be empty"),
+        ("publish.people.include", {"titel": ["A*"]}, "did you mean title?"),
+        ("publish.people.exclude", {"groups": ["A"]}, "is neither a standard attribute nor one of"),
+        ("publish.people.exclude", {"active": ["true"]}, "only active people are exported"),
+        ("publish.people.exclude", {"email": []}, "exclude.email must not be empty"),
+        ("publish.people.exclude", {"email": [" "]}, "must not be empty"),
+        ("publish.people.exclude", {"email": ["a@*", "a@*"]}, "must not name a@* twice"),
+        ("publish.people.exclude", {"email": "*@acme.com"}, "must be a list"),
         ("retention", {"days": 0}, "must be at least 1"),
         ("retention", {"snapshots": "9"}, "must be a whole number"),
         ("notify", [TOKEN], "a secret is never in this file"),
@@ -560,6 +574,8 @@ def test_a_wrong_value_is_told_with_what_is_allowed(
         ("publish.csv.columns", {"email": "E-mail", "manager.email": 'The "boss"', "desk": "Desk"}),
         ("publish.csv.groups", True),
         ("publish.csv.groups", ["Staff*", "okta/00g1"]),
+        ("publish.people", {"groups": ["Staff*", "okta/00g1"], "exclude": {"email": ["*@b.com"]}}),
+        ("publish.people.include", {"desk": ["4-*"], "department": ["Sales"]}),
         ("retention", {"days": 400, "snapshots": 30}),
         ("notify", [{"env": "ACME_PAGER"}]),
     ],

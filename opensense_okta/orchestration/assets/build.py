@@ -41,7 +41,7 @@ from opensense_okta.orchestration.retries import describe_follow_up, describe_ne
 from opensense_okta.orchestration.runs import read_run
 from opensense_okta.publishing.doctor import damaged_documents
 from opensense_okta.publishing.exports.export import export_published
-from opensense_okta.publishing.exports.warnings import last_warnings
+from opensense_okta.publishing.exports.warnings import last_warnings, people_words
 from opensense_okta.publishing.guards.evaluate import GUARD_QUESTIONS, WARNING, Guard
 from opensense_okta.publishing.judgement import judge_day
 from opensense_okta.publishing.publish import Held, publish, restore_ledger
@@ -374,9 +374,8 @@ def _exports(organization: Organization) -> dg.AssetsDefinition:
                 warnings = last_warnings(lake)
                 for words in warnings.values():
                     context.log.warning(words)
-                yield dg.MaterializeResult(
-                    asset_key=context.asset_key, metadata=metadata.exports_metadata(files, warnings)
-                )
+                shown = metadata.exports_metadata(files, {**warnings, **people_words(lake)})
+                yield dg.MaterializeResult(asset_key=context.asset_key, metadata=shown)
 
     return exports
 

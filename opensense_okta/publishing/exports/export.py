@@ -14,16 +14,18 @@ from opensense_okta.publishing.exports.delivery import deliver, public
 from opensense_okta.publishing.exports.errors import ExportFailed, failure_of
 from opensense_okta.publishing.exports.files import sha256, write_files
 from opensense_okta.publishing.exports.groups import keep_groups
+from opensense_okta.publishing.exports.kept_people import keep_people
 from opensense_okta.publishing.exports.state import (
     DeliveredExport,
     ExportState,
     ExportTables,
     GroupTables,
-    keep_people,
     record_export,
     seen_export,
 )
+from opensense_okta.publishing.guards.exported import refuse_unjudged_loss
 from opensense_okta.publishing.published import published
+from opensense_okta.resolution.people_rules import people_file
 from opensense_okta.storage.lake import Lake
 
 
@@ -62,9 +64,9 @@ def export_published(organization: Organization, lake: Lake, day: date) -> list[
     last = seen.content
     again = last.delivered if last and last.delivered.day == day else None
     before = last.before if last and again else last.delivered if last else None
-    people = lake.resolved(day).table(now, "people")
-    keep_people(lake, now)
     with failure_of(organization.name):
+        refuse_unjudged_loss(organization, lake, now)
+        people, left_out = keep_people(organization, lake, now)
         kept = keep_groups(organization, lake, now)
         addresses_left_out = keep_addresses(organization, lake, now, people)
     headers = headers_of(organization)
@@ -78,6 +80,8 @@ def export_published(organization: Organization, lake: Lake, day: date) -> list[
         left_out=kept.left_out,
         rows=settings.rows,
         addresses_left_out=addresses_left_out,
+        people_file=people_file(organization.publish.people),
+        people_left_out=left_out,
     )
     groups, addresses = delivered.group_tables(lake), delivered.addresses(lake)
     files = export(
@@ -98,14 +102,14 @@ def export(
     before: DeliveredExport | None,
     again: DeliveredExport | None = None,
 ) -> list[ExportResult]:
-    """Writes the active people of a published day to the path or URL in the organization file.
+    """Writes the exported people of a published day to the path or URL in the organization file.
 
     If the same day is exported again, the files are the same byte for byte.
 
     Args:
         organization: its `publish.csv` has the path and the columns; without it nothing is exported.
         lake: the lake of the organization; relative paths start at its folder.
-        people: the day's resolved table.
+        people: the day's exported people.
         day: the published day.
         groups: the exported groups, if groups are exported.
         addresses: the addresses that have rows with `rows: alias`; None: they are those of the people.

@@ -24,6 +24,7 @@ from opensense_okta.publishing.exports.files import (
     view_tables,
 )
 from opensense_okta.publishing.exports.groups import KeptGroups, exports_groups, write_groups
+from opensense_okta.publishing.exports.kept_people import write_people
 from opensense_okta.publishing.exports.state import (
     ADDRESSES,
     ExportTables,
@@ -33,6 +34,7 @@ from opensense_okta.publishing.exports.state import (
     last_export,
 )
 from opensense_okta.publishing.exports.warnings import export_warnings
+from opensense_okta.resolution.people_rules import EVERYONE, people_file
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake
 from opensense_okta.storage.sql import Sql
@@ -128,6 +130,10 @@ def _draft(
 ) -> tuple[ExportTables, dict[str, str]]:
     """The tables that the export would have, written into a folder, and the warnings about them."""
     people, groups, addresses = table("people"), KeptGroups(), LeftOutAddresses()
+    rules = organization.publish.people
+    if rules != EVERYONE:
+        people = folder / people_file(rules)
+        write_people(people, rules, table)
     tables = ExportTables(people, None, settings.rows, None)
     if exports_groups(organization):
         groups = write_groups(folder, settings, table("groups"), table("memberships"))
@@ -137,7 +143,7 @@ def _draft(
         )
         tables = replace(tables, groups=of_groups)
     if settings.rows == "alias":
-        addresses = write_addresses(folder / ADDRESSES, people, people)
+        addresses = write_addresses(folder / ADDRESSES, table("people"), people)
         tables = replace(tables, addresses=folder / ADDRESSES)
     return tables, export_warnings(groups.left_out, addresses)
 

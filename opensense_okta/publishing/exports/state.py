@@ -13,14 +13,14 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from opensense_okta.config.locations import EXPORTED
 from opensense_okta.config.models import Organization
-from opensense_okta.publishing.published import Published, published
+from opensense_okta.publishing.published import published
+from opensense_okta.resolution.people_rules import PEOPLE, LeftOutPeople
 from opensense_okta.storage.lake import Lake
 from opensense_okta.storage.partition import local_file
 from opensense_okta.storage.state_files import IfDamaged, SeenState, seen_state, write_state
 from opensense_okta.storage.store import Version
 
 STATE = "exported.json"
-PEOPLE = "people.parquet"
 ADDRESSES = "addresses.parquet"
 
 Rows = Literal["person", "alias"]
@@ -96,6 +96,8 @@ class DeliveredExport(BaseModel):
         left_out: the groups whose names identify no group.
         rows: what a row of people is.
         addresses_left_out: the addresses without a row.
+        people_file: the file with the exported people.
+        people_left_out: the active people whom `publish.people` left out.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -109,6 +111,8 @@ class DeliveredExport(BaseModel):
     left_out: LeftOutGroups = LeftOutGroups()
     rows: Rows = "person"
     addresses_left_out: LeftOutAddresses = LeftOutAddresses()
+    people_file: str = PEOPLE
+    people_left_out: LeftOutPeople = LeftOutPeople()
 
     def column_of_header(self) -> dict[str, str]:
         """The column that each header had."""
@@ -118,7 +122,7 @@ class DeliveredExport(BaseModel):
 
     def people(self, lake: Lake) -> Path:
         """The local file of the people that were exported; it may be missing."""
-        return local_file(lake.store, exported_name(self.id, PEOPLE))
+        return local_file(lake.store, exported_name(self.id, self.people_file))
 
     def tables(self, lake: Lake) -> ExportTables:
         """The local files of the export; some may be missing."""
@@ -158,13 +162,6 @@ class ExportState(BaseModel):
 
     delivered: DeliveredExport = Field(validation_alias=AliasChoices("delivered", "told"))
     before: DeliveredExport | None
-
-
-def keep_people(lake: Lake, publication: Published) -> None:
-    """Stores the people of a publication, before they are exported."""
-    table = lake.resolved(publication.day).table_name(publication.id, "people")
-    name = exported_name(publication.id, PEOPLE)
-    lake.store.copy(table, name, lake.store.version(name))
 
 
 def groups_beside(memberships: str) -> str:
@@ -207,3 +204,11 @@ def export_pending(organization: Organization, lake: Lake) -> bool:
     if organization.publish.csv is None or now is None:
         return False
     return last is None or last.delivered.id != now.id
+
+
+def people_left_out(lake: Lake) -> tuple[LeftOutPeople, LeftOutPeople | None]:
+    """Who was left out of the last delivered export, and of that of an earlier day; None: there is none."""
+    last = last_export(lake)
+    if last is None:
+        return LeftOutPeople(), None
+    return last.delivered.people_left_out, last.before.people_left_out if last.before else None

@@ -4,7 +4,12 @@ The words have ids of groups and patterns of the organization file, and no perso
 """
 
 from opensense_okta.config.text import plural
-from opensense_okta.publishing.exports.state import LeftOutAddresses, LeftOutGroups, last_export
+from opensense_okta.publishing.exports.state import (
+    LeftOutAddresses,
+    LeftOutGroups,
+    last_export,
+    people_left_out,
+)
 from opensense_okta.storage.lake import Lake
 
 
@@ -65,3 +70,17 @@ def _without_row(addresses: LeftOutAddresses) -> str:
         else ""
     )
     return f"{aliases} {nobody}".strip()
+
+
+def people_words(lake: Lake) -> dict[str, str]:
+    """How many people `publish.people` left out of the last export, by rule, beside the export before."""
+    now, before = people_left_out(lake)
+    earlier = before.by_rule if before else {}
+    if not now.by_rule:
+        return {}
+    rules = ", ".join(
+        f"{count:,} by publish.people.{rule}"
+        + (f" ({earlier[rule]:,} in the export before)" if rule in earlier else "")
+        for rule, count in now.by_rule.items()
+    )
+    return {"people_left_out": f"{now.count:,}: {rules}"}

@@ -7,7 +7,7 @@ Verdicts are for events and manifests; only `examples` returns names of people.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TypedDict, get_args
+from typing import get_args
 
 import duckdb
 
@@ -19,12 +19,12 @@ from opensense_okta.publishing.guards.model import (
     COMPARING,
     GUARD_QUESTIONS,
     WARNING,
-    Cause,
     Guard,
     GuardContext,
     Source,
     Verdict,
 )
+from opensense_okta.publishing.guards.verdicts import explained, verdict_on
 from opensense_okta.storage.sql import Sql
 
 __all__ = [
@@ -85,6 +85,8 @@ def examples(
     """
     whose = "accounts" if verdict.directory else "people"
     match verdict.name:
+        case "removed" if verdict.of_export:
+            name = "removed_export_examples.sql"
         case "removed":
             name = f"removed_{whose}.sql"
         case "blanked" | "rewritten":
@@ -205,7 +207,7 @@ def _judged(losses: Iterable[Measure], case: CauseFinder) -> Iterator[Verdict]:
 
 def _held(loss: Measure, case: CauseFinder) -> Verdict:
     cause = case.cause(loss.guard, loss)
-    return _verdict(
+    return verdict_on(
         loss,
         attribute=loss.attribute,
         cause=cause,
@@ -219,46 +221,7 @@ def _passed(guard: Guard, directory: str | None, losses: list[Measure]) -> Verdi
     if most is None:
         return Verdict(name=guard, directory=directory, message="There was nothing to lose.")
     found = f"{most.within[0].upper()}{most.within[1:]}" if not most.count else most.within
-    return _verdict(most, found=found, message=f"{found}. {most.held_beyond}")
-
-
-def _verdict(
-    loss: Measure,
-    *,
-    found: str,
-    message: str,
-    attribute: str | None = None,
-    cause: LikelyCause | None = None,
-) -> Verdict:
-    """The verdict on a loss; without a cause the loss is within its limits."""
-    return Verdict(
-        name=loss.guard,
-        directory=loss.directory,
-        attribute=attribute,
-        passed=cause is None,
-        count=loss.count,
-        of=loss.of,
-        percent=round(loss.percent, 2),
-        limits=loss.limits,
-        message=message,
-        found=found,
-        exceeds=loss.exceeds,
-        **_explained(cause),
-    )
-
-
-class _Explained(TypedDict):
-    """The fields of a verdict that say why."""
-
-    cause: Cause | None
-    because: str
-    directories: tuple[str, ...]
-
-
-def _explained(cause: LikelyCause | None) -> _Explained:
-    if cause is None:
-        return {"cause": None, "because": "", "directories": ()}
-    return {"cause": cause.kind, "because": cause.words, "directories": cause.directories}
+    return verdict_on(most, found=found, message=f"{found}. {most.held_beyond}")
 
 
 # Correlation: whether people are still matched across directories.
@@ -333,7 +296,7 @@ def _linked(links: _Links, case: CauseFinder) -> Verdict:
         else f"{found}. {limits}",
         found=found,
         exceeds=links.exceeds if cause else "",
-        **_explained(cause),
+        **explained(cause),
     )
 
 
@@ -357,5 +320,5 @@ def _merged(links: _Links, limit: RemovedGuard, case: CauseFinder) -> Verdict:
         message=f"{found}: {exceeds}. Likely cause: {cause.words}",
         found=found,
         exceeds=exceeds,
-        **_explained(cause),
+        **explained(cause),
     )

@@ -155,7 +155,7 @@ def _losses(verdicts: Sequence[Verdict]) -> Iterator[_Loss]:
     compared = [verdict for verdict in verdicts if verdict.name != "directory_missing"]
     tripped = [verdict for verdict in compared if verdict.outcome == "error"]
     for verdict in tripped:
-        if verdict.directory is None:
+        if verdict.directory is None and not (verdict.of_export and _is_told(verdict, tripped)):
             yield _of_people(verdict, compared)
     for verdict in tripped:
         if verdict.directory is not None and not _is_told(verdict, tripped):
@@ -166,13 +166,15 @@ def _losses(verdicts: Sequence[Verdict]) -> Iterator[_Loss]:
 def _of_people(verdict: Verdict, verdicts: Sequence[Verdict]) -> _Loss:
     """A loss of people, placed where nearly all of it was lost."""
     own = [
-        other for other in verdicts if other.directory and other.count and _alike(other, verdict)
+        other
+        for other in verdicts
+        if other.directory and other.count and not verdict.of_export and _same_loss(other, verdict)
     ]
     shares = {other.directory: other.count for other in own if other.directory}
     total = sum(shares.values())
     main = [name for name, count in shares.items() if count >= NEARLY_ALL * total]
     because = verdict.because
-    if verdict.cause == "directory":
+    if verdict.cause == "directory" and not verdict.of_export:
         there = [other for other in own if other.directory in main or not main]
         causes = [other.because for other in there if other.cause not in (None, "directory")]
         because = causes[0] if causes else ""
@@ -182,6 +184,8 @@ def _of_people(verdict: Verdict, verdicts: Sequence[Verdict]) -> _Loss:
 
 def _place(verdict: Verdict, directories: Sequence[str]) -> str:
     """Which line a loss is in."""
+    if verdict.of_export:
+        return "export"
     if verdict.cause == "rules_changed":
         return "rules changed"
     if verdict.cause in ("directory_missing", "scope_changed"):
@@ -193,16 +197,22 @@ def _place(verdict: Verdict, directories: Sequence[str]) -> str:
 
 
 def _is_told(verdict: Verdict, tripped: Sequence[Verdict]) -> bool:
-    """Whether the loss of all people has the number of this loss of a directory in it."""
+    """Whether the loss of all people has the number of this loss of a directory or of the export in it."""
     people = next(
-        (other for other in tripped if other.directory is None and _alike(other, verdict)),
+        (
+            other
+            for other in tripped
+            if other.directory is None and not other.of_export and _same_loss(other, verdict)
+        ),
         None,
     )
+    if verdict.of_export:
+        return people is not None and verdict.cause == "directory"
     # Accounts may be gone whose people stay: that is another number.
     return people is not None and (verdict.name != "removed" or people.count == verdict.count)
 
 
-def _alike(one: Verdict, other: Verdict) -> bool:
+def _same_loss(one: Verdict, other: Verdict) -> bool:
     """Whether both are about the same kind of loss."""
     return (one.name, one.attribute) == (other.name, other.attribute)
 

@@ -19,6 +19,8 @@ class Loss(BaseModel):
         by_removed: the lost memberships whose person has no active account left in the group's directory.
         staying: people, or accounts of the directory, that are active on both days.
         known: whether the attribute still exists.
+        left_out: the part of `count` that is active and that the rules of the export leave out; None: it is
+            not a loss of the export.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -32,6 +34,7 @@ class Loss(BaseModel):
     by_removed: int
     staying: int
     known: bool
+    left_out: int | None = None
 
 
 class Measure(Loss):
@@ -76,6 +79,12 @@ class Measure(Loss):
         numbers = f"{self.count:,} of {self.of:,}"
         share = f"({self.percent:.1f} %)"
         match self.guard:
+            case "removed" if self.left_out is not None:
+                inactive = self.count - self.gone - self.left_out
+                return (
+                    f"{numbers} people of the export {share} are gone ({self.gone:,}), inactive"
+                    f" ({inactive:,}) or left out by publish.people ({self.left_out:,})"
+                )
             case "removed":
                 inactive = self.count - self.gone
                 return (

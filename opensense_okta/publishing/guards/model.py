@@ -19,7 +19,9 @@ Guard = Literal[
     "rewritten",
     "correlation",
 ]
-Cause = Literal["directory_missing", "scope_changed", "rules_changed", "directory", "unknown"]
+Cause = Literal[
+    "directory_missing", "scope_changed", "rules_changed", "left_out", "directory", "unknown"
+]
 
 COMPARING: tuple[Guard, ...] = (
     "removed",
@@ -64,6 +66,7 @@ class Verdict(CheckResult):
         exceeds: the limit that it exceeds, in words; empty if it exceeds none.
         because: the likely cause in words.
         directories: the directories where the cause is, if it is known to be in some.
+        of_export: whether the people of the export are measured.
     """
 
     name: Guard = Field(validation_alias=AliasChoices("name", "guard"))
@@ -77,6 +80,7 @@ class Verdict(CheckResult):
     exceeds: str = ""
     because: str = ""
     directories: tuple[str, ...] = ()
+    of_export: bool = False
 
     @model_validator(mode="before")
     @classmethod
