@@ -15,6 +15,7 @@ import duckdb
 from docs.organization_file import organization_file_page
 from opensense_okta.cli.main import main as commands
 from opensense_okta.config.attributes import ATTRIBUTES
+from opensense_okta.directories.snapshot import NESTED_GROUPS
 from opensense_okta.orchestration.assets.columns import COLUMNS
 from opensense_okta.orchestration.assets.specs import EXPLAIN, RAW, RESOLVED_DESCRIPTIONS
 from opensense_okta.publishing.publish import publish
@@ -33,6 +34,11 @@ PUBLISHED_TABLES = {
     "syncs": "One row per read of a directory of which a snapshot is stored.",
 }
 
+READ_TABLES: Mapping[str, str] = {
+    **RAW,
+    NESTED_GROUPS: "{directory}'s groups in groups, one row per group in a group. Only where there are some.",
+}
+
 DESCRIPTIONS = {
     **COLUMNS,
     "valid_from": "The first day of the period.",
@@ -40,6 +46,7 @@ DESCRIPTIONS = {
     "day": "The day of the snapshot, or of the publication.",
     "resolved_id": "The id of the resolved tables in the lake.",
     "published_at": "When the day was published first.",
+    "member_group_id": "The group that is a member of it.",
     "run_id": "Dagster's run that read it.",
     "mode": "How memberships were read: full or incremental.",
     "started": "When the read started.",
@@ -117,7 +124,9 @@ def _columns() -> list[tuple[str, str, str, str]]:
     """Schema, table, name and type of every column of a published day of one user."""
     with tempfile.TemporaryDirectory() as folder:
         lake = Lake(Path(folder) / "data", "acme")
-        store(lake, [user("00u1")], [group("00g1", "Everyone")], [("00g1", "00u1")], day=DAY)
+        groups = [group("00g1", "Everyone"), group("00g2", "Staff")]
+        nested = [("00g1", "00g2")]
+        store(lake, [user("00u1")], groups, [("00g1", "00u1")], nested_groups=nested, day=DAY)
         resolve(organization(), DAY, lake)
         publish(organization(), lake, DAY)
         with duckdb.connect(str(lake.database), read_only=True) as connection:
@@ -129,7 +138,7 @@ def _columns() -> list[tuple[str, str, str, str]]:
 
 
 def _raw(table: str) -> str:
-    return next(text for name, text in RAW.items() if name == table)
+    return next(text for name, text in READ_TABLES.items() if name == table)
 
 
 def _rows(columns: list[tuple[str, str]]) -> Iterator[str]:

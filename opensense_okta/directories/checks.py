@@ -229,3 +229,16 @@ SHARED: tuple[Check, ...] = (
 """For every kind. Each kind's evidence has the counts they name: users, users_doubled, groups_doubled,
 memberships, members_unknown, groups_unknown, logins_missing, emails_malformed. `rows`, `set_aside`,
 `users_before` and `scope_changed` are added by whoever reads."""
+
+NESTED_GROUPS_KNOWN = Check(
+    "nested_groups_known",
+    "memberships",
+    blocks_publishing=False,
+    question="Was each group that is a member of a group listed, too?",
+    predicate=lambda n: n["nested_groups_unknown"] == 0,
+    message="{nested_groups:,} memberships are those of a group in a group; {nested_groups_unknown:,} of"
+    " these groups were not listed.",
+    failure_hint="The members of a group that was not listed are missing in the groups above it. A few are"
+    " groups that were deleted during the read.",
+)
+"""For every kind whose groups can have groups. Whoever reads adds the counts."""

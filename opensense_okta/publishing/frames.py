@@ -102,7 +102,8 @@ class PublishedDirectory:
 
         The tables are those of `directory.duckdb`: `people`, `people_history`, `groups`,
         `memberships`, `accounts`, `provenance`, `conflicts`, `changes`, `syncs`, `publication`, and per
-        directory `raw_users`, `raw_groups` and `memberships` in a schema of the directory's name.
+        directory `raw_users`, `raw_groups`, `memberships` and, where groups have groups, `nested_groups`
+        in a schema of the directory's name.
 
         Args:
             query: one SQL statement. It cannot change what is stored.

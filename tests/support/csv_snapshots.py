@@ -11,14 +11,14 @@ from opensense_okta.directories.snapshot import NESTED_GROUPS, Cost, SnapshotMan
 from opensense_okta.resolution.resolve import TABLES, ResolvedManifest
 from opensense_okta.storage.lake import Lake
 from tests.support.scratch import scratch
-from tests.support.stored import DAY, GOOD_EVIDENCE, RAW_TABLES, Row, fetched
+from tests.support.stored import DAY, GOOD_EVIDENCE, NESTED_COLUMNS, RAW_TABLES, Row, fetched
 
 Record = Mapping[str, object]
 Tables = Mapping[str, list[Row]]
 
 COLUMNS: Mapping[str, str] = {
     **{str(table): columns for table, columns in RAW_TABLES.items()},
-    NESTED_GROUPS: "group_id varchar, member_group_id varchar",
+    NESTED_GROUPS: NESTED_COLUMNS,
 }
 
 

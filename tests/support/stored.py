@@ -9,7 +9,7 @@ import duckdb
 
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.checks import Table
-from opensense_okta.directories.snapshot import Cost, SnapshotManifest
+from opensense_okta.directories.snapshot import NESTED_GROUPS, Cost, SnapshotManifest
 from opensense_okta.publishing.published import Published, mark_name, record_publication
 from opensense_okta.resolution import ledger
 from opensense_okta.resolution.resolve import LINKS, ResolvedManifest
@@ -32,6 +32,8 @@ RAW_TABLES: Mapping[Table, str] = {
     " profile json, captured_at timestamptz",
     "memberships": "group_id varchar, user_id varchar",
 }
+
+NESTED_COLUMNS = "group_id varchar, member_group_id varchar"
 
 # The evidence of a good read of one user and of the group Everyone.
 GOOD_EVIDENCE: Mapping[str, int] = {
@@ -102,6 +104,7 @@ def store(
     groups: Iterable[Row] = (),
     memberships: Iterable[tuple[str, str]] = (),
     *,
+    nested_groups: Iterable[tuple[str, str]] = (),
     day: date = DAY,
     directory: str = "okta",
     evidence: Mapping[str, int] | None = None,
@@ -126,6 +129,11 @@ def store(
                     list(row.values()),
                 )
             connection.table(table).write_parquet(str(draft.table(table)))
+        nested = list(nested_groups)
+        if nested:
+            connection.execute(f"create table {NESTED_GROUPS} ({NESTED_COLUMNS})")
+            connection.executemany(f"insert into {NESTED_GROUPS} values (?, ?)", nested)  # noqa: S608 - a constant
+            connection.table(NESTED_GROUPS).write_parquet(str(draft.table(NESTED_GROUPS)))
     read = datetime(day.year, day.month, day.day, 2, tzinfo=UTC)
     counted: dict[Table, int] = {
         table: len(rows_written) for table, rows_written in written.items()
@@ -146,7 +154,7 @@ def store(
         cost=Cost(requests=7, retries=1, pages=6, received=9000, waits=2, waited=1.5, headroom=0.4),
         rows={**counted, **(rows or {})},
         set_aside={"raw_users": 0, "raw_groups": 0, "memberships": 0, **(set_aside or {})},
-        evidence={**GOOD_EVIDENCE, **(evidence or {})},
+        evidence={**GOOD_EVIDENCE, NESTED_GROUPS: len(nested), **(evidence or {})},
     )
     shelf.commit(draft, manifest)
     return manifest

@@ -1,6 +1,6 @@
 """The checks of a snapshot that was read from files."""
 
-from opensense_okta.directories.checks import SHARED, Check, Table
+from opensense_okta.directories.checks import NESTED_GROUPS_KNOWN, SHARED, Check, Table
 
 UNENDED = "{files_unended:,} files end without a line break."
 
@@ -42,6 +42,7 @@ ROW_CHECKS: tuple[Check, ...] = (
 
 CHECKS: tuple[Check, ...] = (
     *SHARED,
+    NESTED_GROUPS_KNOWN,
     Check(
         "files_whole",
         "raw_users",

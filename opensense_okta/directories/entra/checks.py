@@ -1,9 +1,10 @@
 """The questions put to a snapshot of an Entra tenant."""
 
-from opensense_okta.directories.checks import SHARED, Check, tolerated
+from opensense_okta.directories.checks import NESTED_GROUPS_KNOWN, SHARED, Check, tolerated
 
 CHECKS: tuple[Check, ...] = (
     *SHARED,
+    NESTED_GROUPS_KNOWN,
     Check(
         "users_counted",
         "raw_users",

@@ -10,7 +10,7 @@ import dagster as dg
 import duckdb
 
 from opensense_okta.directories.checks import CheckResult, Outcome
-from opensense_okta.directories.snapshot import SnapshotManifest
+from opensense_okta.directories.snapshot import NESTED_GROUPS, SnapshotManifest
 from opensense_okta.orchestration import names
 from opensense_okta.publishing.approval import approvals, numbers
 from opensense_okta.publishing.exports.export import ExportResult
@@ -62,6 +62,7 @@ def snapshot_metadata(manifest: SnapshotManifest, *, kept: bool) -> dict[str, dg
         "pages": dg.MetadataValue.int(cost.pages),
         "resumed_pages": dg.MetadataValue.int(cost.resumed_pages),
         "groups_read": dg.MetadataValue.int(manifest.evidence["groups_read"]),
+        "nested_groups": dg.MetadataValue.int(manifest.evidence.get(NESTED_GROUPS, 0)),
         "groups_carried_over": dg.MetadataValue.int(manifest.evidence["groups_carried_over"]),
         "memberships_drifted": dg.MetadataValue.int(manifest.evidence["memberships_drifted"]),
         "received_bytes": dg.MetadataValue.int(cost.received),

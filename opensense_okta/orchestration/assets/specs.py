@@ -58,7 +58,7 @@ RESOLVED_DESCRIPTIONS: Final[Mapping[str, str]] = {
     "conflicts": "One row per person and disagreement: about a value, or about which accounts are one"
     " person's.",
     "groups": "One row per group of a directory, with the number of people in it.",
-    "memberships": "One row per person in a group.",
+    "memberships": "One row per person in a group, or in a group in it.",
 }
 
 CHANGES: Final = (

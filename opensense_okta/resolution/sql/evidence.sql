@@ -1,6 +1,6 @@
 -- Counts of a resolved day, by name: the checks of the day are evaluated on them.
 --
--- tables resolved_accounts, resolved_people, resolved_conflicts    as stored
+-- tables resolved_accounts, resolved_people, resolved_memberships, resolved_conflicts    as stored
 -- tables accounts_read, account_person, placeholder_keys, directories, always_same_rules    see the files before
 
 create table accounts_of_people as
@@ -14,6 +14,7 @@ insert into evidence select 'people_linked', count(*) from resolved_people where
 insert into evidence select 'accounts', count(*) from accounts_read;
 insert into evidence select 'accounts_with_placeholders', count(distinct account) from placeholder_keys;
 insert into evidence select 'directories', count(*) from directories;
+insert into evidence select 'memberships_nested', count(*) from resolved_memberships where not direct;
 
 insert into evidence select 'people_without_account', count(*) from resolved_people where len(accounts) = 0;
 insert into evidence select 'people_doubled', count(*) - count(distinct person_id) from resolved_people;

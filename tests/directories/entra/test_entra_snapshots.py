@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
+import duckdb
 import pytest
 import time_machine
 
@@ -14,14 +15,27 @@ from opensense_okta.directories.checks import CheckResult
 from opensense_okta.directories.doctor import examine
 from opensense_okta.directories.protocol import no_progress
 from opensense_okta.directories.read import Run, take_snapshot
-from opensense_okta.directories.snapshot import SnapshotManifest
+from opensense_okta.directories.snapshot import NESTED_GROUPS, SnapshotManifest
 from opensense_okta.directories.snapshot_checks import check_snapshot
+from opensense_okta.publishing.publish import publish
+from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
 from tests.directories.http.test_certificates import certificate
 from tests.support import app
 from tests.support.reads import failure
 from tests.support.replay import Reply
-from tests.support.tenant import APP, SECRET, TENANT, Tenant, a_tenant, refusal, reply, user
+from tests.support.stored import rows_of
+from tests.support.tenant import (
+    APP,
+    SECRET,
+    TENANT,
+    Tenant,
+    a_tenant,
+    member,
+    refusal,
+    reply,
+    user,
+)
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 TODAY = NOON.date()
@@ -181,6 +195,46 @@ def test_a_listing_without_the_permission_is_refused_at_the_first_sync(
 def test_a_count_far_from_the_listing_is_told(take: Take, tenant: Tenant) -> None:
     tenant.every_run["/users/$count"] = Reply(200, b"893")
     assert complaints(take()) == {"users_counted"}
+
+
+def test_groups_in_groups_are_stored_and_the_unknown_ones_counted(
+    take: Take, tenant: Tenant, lake: Lake
+) -> None:
+    manifest = take()
+    assert complaints(manifest) == set()
+    stored = lake.snapshot("entra", TODAY).table(manifest, NESTED_GROUPS)
+    assert rows_of(stored) == [{"group_id": "group-2", "member_group_id": "group-1"}]
+
+    tenant.members["group-2"].append(member("group-9", "group"))  # came after the listing of groups
+    manifest = take(1)
+    assert complaints(manifest) == {"nested_groups_known"}
+    (check,) = (check for check in check_snapshot(manifest) if not check.passed)
+    assert check.message == (
+        "2 memberships are those of a group in a group; 1 of these groups were not listed."
+    )
+
+    del tenant.members["group-2"][1:]
+    manifest = take(2)
+    assert complaints(manifest) == set()
+    assert NESTED_GROUPS not in manifest.tables
+
+
+def test_whether_nested_groups_count_is_decided_when_the_day_is_resolved(
+    take: Take, tenant: Tenant, lake: Lake
+) -> None:
+    take()
+    for settings, indirect in ((acme(tenant), 2), (acme(tenant, nested=False), 0)):
+        resolved = resolve(settings, TODAY, lake)
+        assert resolved.evidence["memberships_nested"] == indirect
+        publish(settings, lake, TODAY)
+        with duckdb.connect(str(lake.database), read_only=True) as connection:
+            assert connection.execute(
+                "select count(*) filter (direct), count(*) filter (not direct) from memberships"
+            ).fetchall() == [(4, indirect)]
+            assert connection.execute("from entra.nested_groups").fetchall() == [
+                ("group-2", "group-1")
+            ]
+            assert len(connection.execute("from entra.memberships").fetchall()) == 4
 
 
 def test_a_group_that_hides_its_members_and_shows_none_is_told(take: Take, tenant: Tenant) -> None:
