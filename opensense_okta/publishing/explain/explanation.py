@@ -1,13 +1,13 @@
 """Explains a person's values, from the stored tables alone (invariant 7)."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import duckdb
-from duckdb import StarExpression
 from pydantic import BaseModel, ConfigDict, Json
 
 from opensense_okta.config.errors import UserError
@@ -125,8 +125,9 @@ class Explanation(_Part):
 
 @dataclass(frozen=True)
 class _Person:
-    """The row of `person.sql`."""
+    """A row of `person.sql`."""
 
+    person_id: str
     name: str | None
     active: bool
     manager_id: str | None
@@ -136,6 +137,20 @@ class PersonMissing(UserError):
     """Nobody has the person id on that day."""
 
 
+@dataclass(frozen=True)
+class _Viewed:
+    """A stored day as `_explain` needs it.
+
+    Attributes:
+        columns: of `people`, in their order.
+        first_day: the first day whose changes are stored; None: the day has not been compared.
+    """
+
+    day: StoredDay
+    columns: Sequence[str]
+    first_day: date | None
+
+
 def explain(lake: Lake, day: StoredDay, person_id: str) -> Explanation:
     """Explains a person of the day.
 
@@ -143,15 +158,9 @@ def explain(lake: Lake, day: StoredDay, person_id: str) -> Explanation:
         PersonMissing: nobody has the id on that day.
     """
     with engine.start(lake.scratch) as connection:
-        for table in TABLES:
-            engine.view(connection, table, day.table(lake, table))
-        changes = _changes(lake, day)
-        _view_changes(connection, changes)
-        sql = Sql(connection, __package__)
-        sql.run("macros.sql")
-        sql.run("of_person.sql", person_id=person_id, named=[])
-        first_day = min(changes) if day.day in changes else None
-        return _explain(connection, day, first_day, person_id)
+        viewed = _view(connection, lake, day, numbered=False)
+        Sql(connection, __package__).run("of_person.sql", person_id=person_id, named=[])
+        return _explain(connection, viewed, person_id)
 
 
 @dataclass(frozen=True)
@@ -159,12 +168,11 @@ class RowIndex:
     """Which rows of the files each person of a day has, in memory: a look reads parts of the files only.
 
     Attributes:
-        first_day: the first day whose changes are stored; None: the day has not been compared.
+        viewed: the day.
         database: that has the numbers of the rows; see `index_rows`.
     """
 
-    day: StoredDay
-    first_day: date | None
+    viewed: _Viewed
     database: duckdb.DuckDBPyConnection
 
     def explain(self, person_id: str) -> Explanation:
@@ -174,7 +182,7 @@ class RowIndex:
             PersonMissing: nobody has the id on that day.
         """
         with engine.work_on(self.database) as connection:
-            return _explain(connection, self.day, self.first_day, person_id)
+            return _explain(connection, self.viewed, person_id)
 
 
 def index_rows(lake: Lake, day: StoredDay) -> RowIndex:
@@ -183,87 +191,76 @@ def index_rows(lake: Lake, day: StoredDay) -> RowIndex:
     Of 100,000 people with 25 values each it has 30 MB, and takes a third of a second of CPU.
     """
     with engine.keep() as database:
-        for table in TABLES:
-            numbered = table != "groups"
-            engine.view(database, table, day.table(lake, table), numbered=numbered)
-        changes = _changes(lake, day)
-        _view_changes(database, changes)
-        sql = Sql(database, __package__)
-        sql.run("macros.sql")
-        sql.run("of_person_by_row.sql", person_id="", named=[])
-    return RowIndex(day, min(changes) if day.day in changes else None, database)
+        viewed = _view(database, lake, day, numbered=True)
+        Sql(database, __package__).run("of_person_by_row.sql", person_id="", named=[])
+    return RowIndex(viewed, database)
 
 
-def _explain(
-    connection: duckdb.DuckDBPyConnection, day: StoredDay, first_day: date | None, person_id: str
-) -> Explanation:
-    """Explains a person.
+def _view(
+    connection: duckdb.DuckDBPyConnection, lake: Lake, day: StoredDay, *, numbered: bool
+) -> _Viewed:
+    """Makes the macros, and the views of the day and of its changes."""
+    for table in TABLES:
+        of_people = numbered and table != "groups"
+        engine.view(connection, table, day.table(lake, table), numbered=of_people)
+    changes = _changes(lake, day)
+    sql = Sql(connection, __package__)
+    sql.run("macros.sql")
+    if changes:
+        read_days(connection, changes).create_view("changes_of_days")
+    else:
+        sql.run("no_changes.sql")
+    first_day = min(changes) if day.day in changes else None
+    return _Viewed(day, connection.table("people").columns, first_day)
 
-    Args:
-        connection: has the views of the day, of its changes, and of `of_person.sql`.
-        day: the day.
-        first_day: the first day whose changes are stored; None: the day has not been compared.
-        person_id: the person.
+
+def _explain(connection: duckdb.DuckDBPyConnection, viewed: _Viewed, person_id: str) -> Explanation:
+    """Explains a person, on a connection that has the views of `of_person.sql`.
 
     Raises:
         PersonMissing: nobody has the id on that day.
     """
-    sql = Sql(connection, __package__)
-    people = sql.rows("person.sql", _Person, person_id=person_id, named=[person_id])
-    if not people:
+    sql, day = Sql(connection, __package__), viewed.day
+    known = {row.person_id: row for row in sql.rows("person.sql", _Person, person_id=person_id)}
+    person = known.get(person_id)
+    if person is None:
         raise PersonMissing(
             f"Nobody has the person id {person_id} on {day.day}.",
             remedy="search for the person by another text, or look at another day.",
         )
-    (person,) = people
     changes = sql.rows("changes.sql", Change)
-    values = [_typed(value) for value in sql.rows("values.sql", Value)]
-    accounts, silent = _accounts(connection, {value.attribute for value in values})
-    names = _names(sql, {person.manager_id, *_texts(changes)})
+    values = [
+        _typed(value) for value in sql.rows("values.sql", Value, columns=list(viewed.columns))
+    ]
+    accounts, silent = _accounts(sql, {value.attribute for value in values})
+    manager = known.get(person.manager_id or "")
     return Explanation(
         day=day.day,
         published=day.published,
         person_id=person_id,
         name=person.name,
         active=person.active,
-        manager=names.get(person.manager_id or ""),
+        manager=manager.name if manager else None,
         manager_id=person.manager_id,
-        values=tuple(_dated(values, changes, person_id, first_day)),
+        values=tuple(_dated(values, changes, person_id, viewed.first_day)),
         silent=silent,
         accounts=accounts,
         groups=tuple(sql.rows("groups.sql", Group)),
-        changes=tuple(
-            change.model_copy(
-                update={
-                    "before_name": names.get(change.before or ""),
-                    "after_name": names.get(change.after or ""),
-                }
-            )
-            for change in changes
-        ),
+        changes=tuple(_named(sql, changes)),
         conflicts=tuple(sql.rows("conflicts.sql", Conflict)),
         stale=frozenset(name for name, source in day.resolved.sources.items() if source.stale),
     )
 
 
-def _texts(changes: Sequence[Change]) -> Iterator[str | None]:
-    """What the changes mention: values, and ids of people and groups."""
+def _named(sql: Sql, changes: Sequence[Change]) -> Iterator[Change]:
+    """The changes with the names of the people and groups that they mention."""
+    named = {text for change in changes for text in (change.before, change.after) if text}
+    names: dict[str, str | None] = {}
+    if named:
+        names = dict(sql.rows("names.sql", tuple[str, str | None], named=sorted(named)))
     for change in changes:
-        yield from (change.before, change.after)
-
-
-def _names(sql: Sql, ids: Set[str | None]) -> dict[str, str | None]:
-    """The names of people and groups; what is no id has none."""
-    named = sorted(filter(None, ids))
-    return dict(sql.rows("names.sql", tuple[str, str | None], named=named)) if named else {}
-
-
-def _view_changes(connection: duckdb.DuckDBPyConnection, files: Mapping[date, Path]) -> None:
-    """Makes the view `changes_of_days` of the changes of each day."""
-    if files:
-        read_days(connection, files).create_view("changes_of_days")
-    else:
-        Sql(connection, __package__).run("no_changes.sql")
+        before_name, after_name = names.get(change.before or ""), names.get(change.after or "")
+        yield change.model_copy(update={"before_name": before_name, "after_name": after_name})
 
 
 def _changes(lake: Lake, day: StoredDay) -> dict[date, Path]:
@@ -299,14 +296,12 @@ def _dated(
 
 
 def _accounts(
-    connection: duckdb.DuckDBPyConnection, filled: set[str]
+    sql: Sql, filled: set[str]
 ) -> tuple[tuple[Account, ...], dict[str, tuple[Losing, ...]]]:
     """The person's accounts, and the values that they have of other attributes than the filled ones."""
-    table = connection.table("person_accounts")
     shown = set(Account.model_fields)
-    left_out = ["person_id", *((filled - shown) & set(table.columns))]
-    accounts = table.select(StarExpression(exclude=left_out)).order("directory, id")
-    rows = [dict(zip(accounts.columns, row, strict=True)) for row in accounts.fetchall()]
+    left_out = ["person_id", *sorted(filled - shown)]
+    rows = sql.rows("accounts.sql", dict[str, Any], left_out=left_out)
     silent: dict[str, tuple[Losing, ...]] = {}
     for row in rows:
         for attribute, value in row.items():

@@ -6,6 +6,12 @@
 create view named_people as
 from people where person_id in (select unnest(getvariable('named')::varchar[]));
 
+create view person_and_manager as
+from people
+where
+    person_id = getvariable('person_id')
+    or person_id in (select manager_id from people where person_id = getvariable('person_id'));
+
 create view person_accounts as from accounts where person_id = getvariable('person_id');
 
 create view person_provenance as from provenance where person_id = getvariable('person_id');

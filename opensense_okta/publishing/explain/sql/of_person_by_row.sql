@@ -3,54 +3,75 @@
 -- views people, accounts, provenance, conflicts, memberships    of the day, with the number of each row
 -- set variable person_id = '0123…';      the person
 -- set variable named = ['0123…'];        the people whose names are asked for
-create view person_rows as
-select 'people' as file, person_id, file_row_number from people
-union all
-select 'accounts', person_id, file_row_number from accounts
-union all
-select 'provenance', person_id, file_row_number from provenance
-union all
-select 'conflicts', person_id, file_row_number from conflicts
-union all
-select 'memberships', person_id, file_row_number from memberships;
 
 -- The index: the rows that each person has in each file. Two people may have the same key.
-create table rows_of as
-select file, hash(person_id) as key, list(file_row_number::uinteger) as rows
-from person_rows
-group by all;
+create table people_rows as
+select
+    hash(person_id) as key,
+    file_row_number::uinteger as row,
+    case when manager_id is not null then hash(manager_id) end as manager_key
+from people;
 
-create macro rows_in(name, ids) as table
-select unnest(rows) as row from rows_of
-where file = name and key in (select hash(unnest(ids::varchar[])));
+create table accounts_rows as
+select hash(person_id) as key, list(file_row_number::uinteger) as rows from accounts group by key;
+
+create table provenance_rows as
+select hash(person_id) as key, list(file_row_number::uinteger) as rows from provenance group by key;
+
+create table conflicts_rows as
+select hash(person_id) as key, list(file_row_number::uinteger) as rows from conflicts group by key;
+
+create table memberships_rows as
+select hash(person_id) as key, list(file_row_number::uinteger) as rows from memberships group by key;
 
 create view named_people as
 from people
 where
-    file_row_number in (from rows_in('people', getvariable('named')))
+    file_row_number in (
+        select row from people_rows
+        where key in (select hash(unnest(getvariable('named')::varchar[])))
+    )
     and person_id in (select unnest(getvariable('named')::varchar[]));
+
+-- A person who only has the same key as one of the two may be among the rows.
+create view person_and_manager as
+from people
+where file_row_number in (
+    select row from people_rows where key = hash(getvariable('person_id'))
+    union all
+    select row from people_rows
+    where key in (select manager_key from people_rows where key = hash(getvariable('person_id')))
+);
 
 create view person_accounts as
 select * exclude (file_row_number)
 from accounts
 where
-    file_row_number in (from rows_in('accounts', [getvariable('person_id')]))
+    file_row_number in (
+        select unnest(rows) from accounts_rows where key = hash(getvariable('person_id'))
+    )
     and person_id = getvariable('person_id');
 
 create view person_provenance as
 from provenance
 where
-    file_row_number in (from rows_in('provenance', [getvariable('person_id')]))
+    file_row_number in (
+        select unnest(rows) from provenance_rows where key = hash(getvariable('person_id'))
+    )
     and person_id = getvariable('person_id');
 
 create view person_conflicts as
 from conflicts
 where
-    file_row_number in (from rows_in('conflicts', [getvariable('person_id')]))
+    file_row_number in (
+        select unnest(rows) from conflicts_rows where key = hash(getvariable('person_id'))
+    )
     and person_id = getvariable('person_id');
 
 create view person_memberships as
 from memberships
 where
-    file_row_number in (from rows_in('memberships', [getvariable('person_id')]))
+    file_row_number in (
+        select unnest(rows) from memberships_rows where key = hash(getvariable('person_id'))
+    )
     and person_id = getvariable('person_id');
