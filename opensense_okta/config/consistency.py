@@ -51,6 +51,11 @@ def _people(data: dict[str, object]) -> Iterator[Finding]:
     for key in sorted(_section(data, "resolution", "attributes", "active").keys() - {"precedence"}):
         location = ("resolution", "attributes", "active", key)
         yield Finding(location, "is not possible for active, which takes precedence only")
+    rules = _section(data, "resolution", "attributes")
+    for name in rules:
+        if {"merge", "format"} <= _section(rules, name).keys():
+            location = ("resolution", "attributes", name, "format")
+            yield Finding(location, "is not possible with merge: a list is no phone number")
     for together, apart in product(joined(_texts(data, "always_same")), _texts(data, "never_same")):
         both = [account for account in apart if account in together]
         if len(both) > 1:

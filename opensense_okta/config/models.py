@@ -59,6 +59,9 @@ class AttributeRule(Section):
     merge: Literal["union"] | None = None
     """`union`: the attribute is a list with the values of all directories."""
 
+    format: Literal["as_written", "international", "national", "e164"] = "as_written"
+    """How phone numbers are written. A number that cannot be read stays as it is."""
+
 
 class GroupRules(Section):
     """How groups of several directories become one."""

@@ -11,6 +11,7 @@ from opensense_okta.resolution.resolve import ResolvedManifest
 MAX_AMBIGUOUS = 0.05  # people with ambiguous matches, as a share of the linked people
 MAX_DIFFERENT = 0.5  # people with value conflicts, as a share of the linked people
 MAX_LINKS_LOST = 0.05  # from one day to the next, as a share of all people
+MAX_UNREADABLE = 0.05  # phone numbers, as a share of those that get a format
 LINKS_LOST_ALLOWED = 2  # people: no warning in a small organization when one person leaves
 
 
@@ -94,6 +95,17 @@ RESOLUTION_CHECKS: tuple[Check, ...] = (
         " 0, in a match key.",
         failure_hint="A placeholder counts as blank when accounts are matched: it joins nobody. It is"
         " published as it is written. Leave the field empty in the directory.",
+    ),
+    Check(
+        "phones_readable",
+        "accounts",
+        blocks_publishing=False,
+        question="Can the phone numbers be read that get a format?",
+        predicate=lambda n: n["phones_unreadable"] <= MAX_UNREADABLE * n["phones_to_format"],
+        message="Of {phones_to_format:,} phone numbers that get a format, {phones_unreadable:,} cannot be"
+        " read: they stay as they are written.",
+        failure_hint=f"That is more than {MAX_UNREADABLE:.0%}. A number without its country's code is read by"
+        " the country of the account: map `country`, or correct the numbers in the directory.",
     ),
     Check(
         "ambiguous_matches_low",

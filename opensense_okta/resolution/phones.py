@@ -1,13 +1,19 @@
 """Parses phone numbers, so that two spellings of one number can be compared."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import duckdb
 import phonenumbers
 
 from opensense_okta.resolution.countries import country_code
+
+FORMATS: Mapping[str, int] = {
+    "international": phonenumbers.PhoneNumberFormat.INTERNATIONAL,
+    "national": phonenumbers.PhoneNumberFormat.NATIONAL,
+    "e164": phonenumbers.PhoneNumberFormat.E164,
+}
 
 
 class WrittenNumber(NamedTuple):
@@ -42,11 +48,66 @@ def store(
     )
 
 
+class NumberToFormat(NamedTuple):
+    """A number as a directory writes it, the country of the account, and how it is to be written."""
+
+    value: str
+    country: str
+    format: str
+
+
+def format_numbers(written: Iterable[NumberToFormat]) -> Sequence[tuple[NumberToFormat, str]]:
+    """Returns the texts that are phone numbers, each as its format wants it.
+
+    A number with the code of its country needs a possible length only. One without must be valid in the
+    country of the account: else an internal number such as 4711 would get that country's code.
+    """
+    formatted = ((text, _formatted(text)) for text in written)
+    return [(text, number) for text, number in formatted if number is not None]
+
+
+def store_formatted(
+    connection: duckdb.DuckDBPyConnection, formatted: Sequence[tuple[NumberToFormat, str]]
+) -> None:
+    """Fills table `formatted_phones`."""
+    connection.execute(
+        "insert into formatted_phones select unnest($1::varchar[]), unnest($2::varchar[]),"
+        " unnest($3::varchar[]), unnest($4::varchar[])",
+        [
+            [text.value for text, _ in formatted],
+            [text.country for text, _ in formatted],
+            [text.format for text, _ in formatted],
+            [number for _, number in formatted],
+        ],
+    )
+
+
+def _formatted(text: NumberToFormat) -> str | None:
+    region = country_code(text.country) if text.country else None
+    for number in _parsed(text.value, region):
+        if phonenumbers.is_valid_number(number) or (
+            _is_international(text.value) and phonenumbers.is_possible_number(number)
+        ):
+            if text.format == "e164" and number.extension:
+                return _e164(number)
+            return phonenumbers.format_number(number, FORMATS[text.format])
+    return None
+
+
+def _is_international(text: str) -> bool:
+    return re.match(r"\W*(\+|\uff0b|00)", text) is not None
+
+
 def _number(text: str, country: str) -> str | None:
     region = country_code(country) if country else None
     number = next(_parsed(text, region), None)
     if number is None:
         return None
+    return _e164(number)
+
+
+def _e164(number: phonenumbers.PhoneNumber) -> str:
+    """E.164, which has no extensions: they follow as in an address of RFC 3966."""
     e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     return f"{e164};ext={number.extension}" if number.extension else e164
 

@@ -28,6 +28,7 @@ from opensense_okta.config.models import Organization
 from opensense_okta.directories.protocol import SHARED_SQL
 from opensense_okta.directories.snapshot import NESTED_GROUPS
 from opensense_okta.directories.values import text_functions
+from opensense_okta.directories.values.lookup_file import LookupFileError
 from opensense_okta.directories.values.mapped_texts import map_texts
 from opensense_okta.resolution import ledger, phones, rules
 from opensense_okta.resolution.snapshots import SelectedSnapshot, select_snapshots
@@ -122,6 +123,7 @@ def make_tables(
     with engine.start(draft.folder) as connection, text_functions.functions(connection):
         sql = Sql(connection, __package__)
         _read(sql, organization, snapshots, lake)
+        _format_phones(sql)
         ledger_day = ledger.load(connection, lake, day)
         _correlate(sql, organization.resolution.match)
         _collect_values(sql, organization.resolution.inactive_accounts)
@@ -170,13 +172,17 @@ def _read(
         engine.view(sql.connection, "raw_users", shelf.table(manifest, "raw_users"))
         engine.view(sql.connection, "raw_groups", shelf.table(manifest, "raw_groups"))
         engine.view(sql.connection, "raw_memberships", shelf.table(manifest, "memberships"))
-        map_texts(
-            sql.connection,
-            organization.directories[name],
-            attributes(organization),
-            "raw_users",
-            lists=list_attributes(organization),
-        )
+        try:
+            map_texts(
+                sql.connection,
+                organization.directories[name],
+                attributes(organization),
+                "raw_users",
+                lists=list_attributes(organization),
+            )
+        except LookupFileError as error:
+            error.subject = f"{organization.name}/{name}"
+            raise
         active = list(ACTIVE[manifest.kind])
         sql.run("accounts.sql", directory=name, active_statuses=active)
         sql.run("groups.sql", directory=name)
@@ -184,6 +190,14 @@ def _read(
             nested = shelf.table(manifest, NESTED_GROUPS)
             engine.view(sql.connection, "raw_nested_groups", nested)
             sql.run("nested_groups.sql", directory=name)
+
+
+def _format_phones(sql: Sql) -> None:
+    """Formats the phone numbers of attributes that have a format; each text once."""
+    written = sql.rows("phones_to_format.sql", phones.NumberToFormat)
+    if written:
+        phones.store_formatted(sql.connection, phones.format_numbers(written))
+        sql.run("format_phones.sql")
 
 
 def _correlate(sql: Sql, match: Sequence[str]) -> None:

@@ -29,6 +29,9 @@ def digest(organization: Organization) -> str:
     The digest has the words of version 0.1, so that a day that 0.1 resolved can still be published.
     """
     resolution = organization.resolution.model_dump(mode="json")
+    for rule in resolution["attributes"].values():
+        if rule["format"] == "as_written":
+            del rule["format"]  # version 0.1 had no formats
     rules = {
         "directories": {
             name: {
@@ -87,6 +90,21 @@ def fill(
             for rank, (name, snapshot) in enumerate(snapshots.items(), start=1)
         ],
     )
+    _fill_attributes(connection, organization, names)
+    _insert(connection, "always_same_rules", _accounts(joined(organization.resolution.always_same)))
+    _insert(connection, "never_same_rules", _accounts(organization.resolution.never_same))
+
+
+def _fill_attributes(
+    connection: duckdb.DuckDBPyConnection, organization: Organization, names: Sequence[str]
+) -> None:
+    """Fills the tables of the attributes' rules.
+
+    Args:
+        connection: with the tables.
+        organization: with the rules.
+        names: of the directories that have a snapshot.
+    """
     rules = organization.resolution.attributes
     attribute_rules = [
         (name, rules.get(name, AttributeRule())) for name in ("active", *attributes(organization))
@@ -108,6 +126,15 @@ def fill(
     )
     _insert(
         connection,
+        "phone_formats",
+        [
+            (position, rule.format)
+            for position, (_, rule) in enumerate(attribute_rules)
+            if rule.format != "as_written"
+        ],
+    )
+    _insert(
+        connection,
         "attribute_precedence",
         [
             (position, directory, precedence)
@@ -115,8 +142,6 @@ def fill(
             for precedence, directory in enumerate(_order(rule, names), start=1)
         ],
     )
-    _insert(connection, "always_same_rules", _accounts(joined(organization.resolution.always_same)))
-    _insert(connection, "never_same_rules", _accounts(organization.resolution.never_same))
 
 
 def _order(rule: AttributeRule, names: Sequence[str]) -> tuple[str, ...]:

@@ -218,6 +218,7 @@ def test_every_key_and_default_of_the_contract() -> None:
         directories.*.csv.id = 'id'
         directories.*.csv.kind
         directories.*.csv.memberships = None
+        directories.*.csv.nested = True
         directories.*.csv.users
         directories.*.entra.attributes = {}
         directories.*.entra.authority = None
@@ -227,6 +228,7 @@ def test_every_key_and_default_of_the_contract() -> None:
         directories.*.entra.cloud = 'global'
         directories.*.entra.graph = None
         directories.*.entra.kind
+        directories.*.entra.nested = True
         directories.*.entra.requests_per_second = 10
         directories.*.entra.scope.groups = None
         directories.*.entra.tenant_id
@@ -275,6 +277,7 @@ def test_every_key_and_default_of_the_contract() -> None:
         publish.people.include = None
         resolution.always_same = ()
         resolution.attributes.*.blank = 'falls_through'
+        resolution.attributes.*.format = 'as_written'
         resolution.attributes.*.merge = None
         resolution.attributes.*.precedence = ()
         resolution.groups.merge_by = None

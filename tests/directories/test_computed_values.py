@@ -208,7 +208,7 @@ def test_the_other_columns_of_the_users_stay(connection: duckdb.DuckDBPyConnecti
         "create table raw_users as select 'u1' as id, 'ACTIVE' as status, '{}'::json as profile"
     )
     map_texts(connection, OktaDirectory.model_validate(OKTA), ["title"], "raw_users")
-    assert connection.sql("from mapped_texts").columns == ["id", "status", "texts"]
+    assert connection.sql("from mapped_texts").columns == ["id", "status", "texts", "choices"]
 
 
 WRONG_FILES: Mapping[str, tuple[bytes | None, str]] = MappingProxyType(

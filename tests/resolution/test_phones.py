@@ -64,6 +64,41 @@ def test_other_texts_are_not_parsed(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "country", "international", "national", "e164"),
+    [
+        ("030 901820", "Germany", "+49 30 901820", "030 901820", BERLIN),
+        ("0049 (0)30/901820", "", "+49 30 901820", "030 901820", BERLIN),
+        ("+4930901820", "US", "+49 30 901820", "030 901820", BERLIN),
+        ("(212) 555-0123", "USA", "+1 212-555-0123", "(212) 555-0123", "+12125550123"),
+        (
+            "212 555 0123 x45",
+            "US",
+            "+1 212-555-0123 ext. 45",
+            "(212) 555-0123 ext. 45",
+            "+12125550123;ext=45",
+        ),
+        # With the code of its country, a number of a possible length is enough.
+        ("+1 555 010 0123", "", "+1 555-010-0123", "(555) 010-0123", "+15550100123"),
+        # An internal number is no number of the country.
+        ("4711", "Germany", None, None, None),
+        ("030 901820", "", None, None, None),
+        ("030 901820", "Atlantis", None, None, None),
+        ("+49", "", None, None, None),
+        ("n/a", "US", None, None, None),
+    ],
+)
+def test_a_number_is_formatted(
+    written: str, country: str, international: str | None, national: str | None, e164: str | None
+) -> None:
+    texts = [
+        phones.NumberToFormat(written, country, form)
+        for form in ("international", "national", "e164")
+    ]
+    formatted = dict(phones.format_numbers(texts))
+    assert [formatted.get(text) for text in texts] == [international, national, e164]
+
+
+@pytest.mark.parametrize(
     ("names", "code"),
     [
         (["US", "USA", "U.S.A.", "840", "United States", "United States of America"], "US"),

@@ -7,7 +7,15 @@ import duckdb
 
 from opensense_okta.config.attributes import Mapped, mapping, pointer
 from opensense_okta.config.directory_models import Directory
-from opensense_okta.config.sources import Constant, Item, Join, Lookup, Prefixed, fields_of
+from opensense_okta.config.sources import (
+    Constant,
+    Item,
+    Join,
+    Lookup,
+    Prefixed,
+    fields_of,
+    in_words,
+)
 from opensense_okta.directories.values.lookup_file import LookupFileError, read_lookup
 from opensense_okta.directories.values.text_functions import define_macros, functions
 from opensense_okta.storage.sql import Sql
@@ -16,7 +24,7 @@ TABLES = """
 create or replace temp table mapped_attributes (position integer, is_list boolean);
 create or replace temp table mapping (
     position integer, choice integer, form varchar, pointers varchar[], text varchar, key varchar,
-    part varchar
+    part varchar, origin varchar
 );
 create or replace temp table lookup_rows (lookup integer, key varchar, value varchar);
 """
@@ -35,6 +43,9 @@ def map_texts(
     `texts` has the text of each attribute, by its position in `attributes`, which begins at 1. A text
     is as it was written; NULL if it is blank. A list is the text of a JSON array, or has semicolons.
 
+    Variable `explained` has the attributes for which the organization file declares computed values, with the
+    origin of each choice in words; column `choices` has the number of the choice that was used.
+
     Args:
         connection: with the users.
         directory: the settings of the directory.
@@ -47,24 +58,10 @@ def map_texts(
     """
     sql = Sql(connection, __package__)
     sql.run("texts.sql")
-    connection.execute(TABLES)
-    numbers = {attribute: number for number, attribute in enumerate(attributes, start=1)}
-    _insert(
-        connection, "mapped_attributes", [(numbers[name], name in lists) for name in attributes]
-    )
-    mapped = [row for row in mapping(directory, attributes) if row.attribute in numbers]
-    _insert(
-        connection,
-        "mapping",
-        [(numbers[row.attribute], row.position, *_source(directory, row)) for row in mapped],
-    )
+    mapped = _store_mapping(connection, directory, attributes, lists)
     connection.table(users).create_view("mapped_users", replace=True)
     sql.run("mapping.sql")
-    lookups = [
-        row.source
-        for row in sorted(mapped, key=lambda row: (numbers[row.attribute], row.position))
-        if isinstance(row.source, Lookup)
-    ]
+    lookups = [row.source for row in mapped if isinstance(row.source, Lookup)]
     if lookups:
         with functions(connection):
             define_macros(connection)
@@ -72,6 +69,38 @@ def map_texts(
                 _store_lookup(sql, number, lookup)
             sql.run("lookups.sql")
     sql.run("mapped_texts.sql")
+
+
+def _store_mapping(
+    connection: duckdb.DuckDBPyConnection,
+    directory: Directory,
+    attributes: Sequence[str],
+    lists: Collection[str],
+) -> list[Mapped]:
+    """Fills the tables of the attributes and their sources, and returns the sources in their order."""
+    connection.execute(TABLES)
+    numbers = {attribute: number for number, attribute in enumerate(attributes, start=1)}
+    _insert(
+        connection, "mapped_attributes", [(numbers[name], name in lists) for name in attributes]
+    )
+    mapped = sorted(
+        (row for row in mapping(directory, attributes) if row.attribute in numbers),
+        key=lambda row: (numbers[row.attribute], row.position),
+    )
+    _insert(
+        connection,
+        "mapping",
+        [
+            (
+                numbers[row.attribute],
+                row.position,
+                *_source(directory, row),
+                _origin(directory, row),
+            )
+            for row in mapped
+        ],
+    )
+    return mapped
 
 
 def _source(
@@ -93,6 +122,12 @@ def _source(
             return "item", pointers, source.value, f"/{source.key}", f"/{source.part}"
         case Prefixed():
             return "prefixed", pointers, source.prefix, None, None
+
+
+def _origin(directory: Directory, mapped: Mapped) -> str | None:
+    """How a value comes about that the organization file declares as computed."""
+    declared = mapped.attribute in directory.attributes
+    return in_words(mapped.source) or None if declared else None
 
 
 def _store_lookup(sql: Sql, number: int, lookup: Lookup) -> None:

@@ -144,11 +144,17 @@ def _selected(value: Value, explanation: Explanation) -> ShownValue:
         attribute=value.attribute,
         value=_content(value.value),
         account=printable(f"{value.directory}/{value.account_id}"),
-        rule=as_words(value.rule),
+        rule=_rule(value.rule),
         since=str(value.since or NOT_KNOWN),
         as_of=f"{value.as_of or NOT_KNOWN}{stale}",
         other_values=_other_values(value),
     )
+
+
+def _rule(rule: str) -> str:
+    """The rule in words, then how a computed value came about: that has names of fields and files."""
+    name, semicolon, origin = rule.partition(";")
+    return printable(f"{as_words(name)}{semicolon}{origin}")
 
 
 def _other_values(value: Value) -> str:

@@ -1,9 +1,10 @@
 -- The accounts of one directory, with their values by attribute.
 --
 -- tables raw_users      of the directory's snapshot
--- view mapped_texts     id, status and texts of the users
+-- view mapped_texts     id, status, texts and choices of the users
+-- variable explained    the attributes that have choices
 -- table attributes      every attribute's position
--- table accounts_read   rows are added to it
+-- tables accounts_read, value_steps    rows are added to them
 -- set variable directory = 'okta';
 -- set variable active_statuses = ['ACTIVE'];
 --
@@ -16,7 +17,7 @@ select
     getvariable('directory') as directory,
     id, status,
     coalesce(list_contains(getvariable('active_statuses'), status), false) as active,
-    texts
+    texts, choices
 from mapped_texts
 join numbered using (id);
 
@@ -32,6 +33,16 @@ and regexp_matches(
     array_to_string(list_select(texts, getvariable('identifiers')), chr(10)),
     '(?m)^[\s\x0B\x1C-\x1F\x{85}\p{Z}]|[\s\x0B\x1C-\x1F\x{85}\p{Z}]$'
 );
+
+insert into value_steps
+select account, attribute.position, 1, attribute.origins[choices[number]]
+from accounts_read
+cross join (
+    select
+        unnest(getvariable('explained')) as attribute,
+        unnest(range(1, len(getvariable('explained')) + 1)) as number
+)
+where directory = getvariable('directory') and attribute.origins[choices[number]] is not null;
 
 -- An id that occurs twice is one account. The snapshot's own check prevents publishing such a day.
 delete from accounts_read

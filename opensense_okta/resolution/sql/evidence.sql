@@ -1,6 +1,7 @@
 -- Counts of a resolved day, by name: the checks of the day are evaluated on them.
 --
 -- tables resolved_accounts, resolved_people, resolved_memberships, resolved_conflicts    as stored
+-- tables phones_to_format, formatted_phones    see format_phones.sql
 -- tables accounts_read, account_person, placeholder_keys, directories, always_same_rules    see the files before
 
 create table accounts_of_people as
@@ -45,6 +46,11 @@ from (
     where active and email is not null and typeof(email) = 'VARCHAR'
     group by normalized(email::varchar) having count(*) > 1
 );
+
+insert into evidence select 'phones_to_format', count(*) from phones_to_format;
+insert into evidence
+select 'phones_unreadable', count(*)
+from phones_to_format anti join formatted_phones using (value, country, format);
 
 insert into evidence select 'conflicts_' || kind, count(*) from resolved_conflicts group by kind;
 insert into evidence

@@ -101,6 +101,11 @@ left join (
     where attribute = 'manager'
 ) using (person);
 
+-- How a value came about, if it is not as it was read.
+create table value_origins as
+select account, position, string_agg(origin, ', ' order by step) as origin
+from value_steps group by account, position;
+
 -- Whether a value has higher precedence than the winner's, and lost only because its member counts last.
 create macro was_demoted(text, precedence, counts_last, winner_precedence, winner_counts_last) as
     text is not null and precedence < winner_precedence and counts_last and not winner_counts_last;
@@ -123,11 +128,12 @@ select
             lambda x: was_demoted(x[1], x[2], x[3], precedences[winner], stale_last[winner])
         )) then 'stale_last'
         else precedence_rules[winner]
-    end as rule,
+    end || if(merges or origin is null, '', '; ' || origin) as rule,
     -- No value of a merged list loses.
     list_filter(
         list_zip(directories, texts), lambda x, index: x[2] is not null and not merges and index <> winner
     )::struct(directory directory_name, value varchar)[] as losing,
     days[winner] as as_of
 from selected_values
-join person_ids using (person);
+join person_ids using (person)
+left join value_origins o on o.account = accounts[member_indexes[winner]] and o.position = selected_values.position;

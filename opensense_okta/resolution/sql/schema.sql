@@ -42,8 +42,11 @@ create table attribute_precedence (position integer, directory varchar, preceden
 
 -- `texts` has the account's text of each attribute, by the attribute's position.
 create table accounts_read (
-    account integer, directory varchar, id varchar, status varchar, active boolean, texts varchar[]
+    account integer, directory varchar, id varchar, status varchar, active boolean, texts varchar[],
+    choices utinyint[]
 );
+-- How values of accounts came about that are not as they were read: one row for each step.
+create table value_steps (account integer, position integer, step integer, origin varchar);
 create table groups_read (
     group_id varchar, name varchar, description varchar, type varchar, directory varchar, id varchar
 );
@@ -80,5 +83,9 @@ create macro names_share_a_word(x, y) as len(x) = 0 or len(y) = 0 or list_has_an
 create table people_values (
     person integer, combination integer, accounts integer[], ids varchar[], texts varchar[]
 );
+-- The attributes whose phone numbers get a format, their texts, and those that could be formatted.
+create table phone_formats (position integer, format varchar);
+create table phones_to_format (account integer, position integer, format varchar, value varchar, country varchar);
+create table formatted_phones (value varchar, country varchar, format varchar, formatted varchar);
 -- The phone numbers that are valid, as E.164.
 create table phone_numbers (value varchar, country varchar, number varchar);

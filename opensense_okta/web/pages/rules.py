@@ -94,6 +94,8 @@ def _parts(rule: AttributeRule, order: Sequence[str]) -> Iterator[str]:
     first = [*rule.precedence, *(name for name in order if name not in rule.precedence)]
     if rule.precedence and rule.merge is None:
         yield f"that of {_in_order(first)}"
+    if rule.format != "as_written":
+        yield f"phone numbers in {rule.format} form"
     if rule.blank == "wins":
         yield f"if {first[0]} has none, it is blank"
 

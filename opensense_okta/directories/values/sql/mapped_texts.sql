@@ -1,5 +1,6 @@
 -- The text of each attribute of a directory's users, by the attribute's position: view mapped_texts, which has
--- the columns of the users and `texts`. A blank text is NULL.
+-- the columns of the users and `texts`. A blank text is NULL. `choices` has the number of the choice that gave
+-- the text of each attribute in `explained`.
 --
 -- view mapped_users         id, profile and other columns
 -- table looked_up           see lookups.sql
@@ -48,18 +49,33 @@ with_sources as (
     left join looked_up on lookup_keys = list_transform(
         list_select(raw_texts, getvariable('lookup_places')), lambda text: coalesce(text, '')
     )
-)
-select
-    * exclude (profile, raw_texts, source_texts),
-    list_select(
-        raw_texts || list_transform(getvariable('computed_attributes'), lambda attribute: list_filter(
+),
+with_computed as (
+    -- For each computed attribute, the texts of its choices that are a value.
+    select
+        *,
+        list_transform(getvariable('computed_attributes'), lambda attribute: list_transform(
             list_transform(attribute.choices, lambda choice: if(
                 len(choice.indexes) = 1,
                 source_texts[choice.indexes[1]],
                 joined(list_select(source_texts, choice.indexes), choice.between)
             )),
-            lambda text: if(attribute.is_list, len(as_list(text)) > 0, is_filled(text))
-        )[1]),
+            lambda text: if(if(attribute.is_list, len(as_list(text)) > 0, is_filled(text)), text, null)
+        )) as computed_texts
+    from with_sources
+)
+select
+    * exclude (profile, raw_texts, source_texts, computed_texts),
+    list_select(
+        raw_texts || list_transform(
+            computed_texts, lambda texts: list_filter(texts, lambda text: text is not null)[1]
+        ),
         getvariable('text_indexes')
-    ) as texts
-from with_sources;
+    ) as texts,
+    list_transform(
+        getvariable('explained'),
+        lambda attribute: list_position(
+            list_transform(computed_texts[attribute.computed_index], lambda text: text is not null), true
+        )
+    ) as choices
+from with_computed;

@@ -54,16 +54,19 @@ with own_id as (
 ),
 -- A profile field can be named `id`; if it is blank, the record's own id counts.
 each_choice as (
-    select position, choice, 1 as part, indexes, text as between from mapped_sources
+    select position, choice, 1 as part, indexes, text as between, origin from mapped_sources
     union all
-    select position, choice, 2, [index], null
+    select position, choice, 2, [index], null, null
     from mapped_sources cross join own_id where form = 'field' and pointers = ['/id']
 ),
 choices_of_attributes as (
-    select position, is_list, coalesce(choices, []) as choices
+    select position, is_list, coalesce(choices, []) as choices, origins
     from mapped_attributes
     left join (
-        select position, list(struct_pack(indexes, between) order by choice, part) as choices
+        select
+            position,
+            list(struct_pack(indexes, between) order by choice, part) as choices,
+            list(origin order by choice, part) as origins
         from each_choice group by position
     ) using (position)
 )
@@ -76,6 +79,14 @@ from choices_of_attributes;
 set variable computed_attributes = (
     select coalesce(list(struct_pack(choices, is_list) order by position), [])
     from attribute_choices where is_computed
+);
+set variable explained = (
+    select coalesce(list(struct_pack(position, computed_index, origins) order by position), [])
+    from (
+        select position, origins, row_number() over (order by position) as computed_index
+        from attribute_choices where is_computed
+    )
+    where len(list_filter(origins, lambda origin: origin is not null)) > 0
 );
 -- For each attribute: the index of its text in the list of raw texts and computed texts.
 set variable text_indexes = (
