@@ -77,11 +77,17 @@ class Lookup(Section):
 
 @dataclass(frozen=True)
 class Item:
-    """A part of the first object in an array whose `key` has a value, such as a phone of type work."""
+    """A part of one object of an array, such as the number of the phone of type work.
+
+    Attributes:
+        array: the field with the array.
+        choices: which object, first choice first. A choice is conditions such as `type=work`, which must all
+            hold; a key that is missing equals an empty text. Of several such objects the first one counts.
+        part: the object's key.
+    """
 
     array: str
-    key: str
-    value: str
+    choices: tuple[tuple[str, ...], ...]
     part: str
 
 

@@ -94,32 +94,68 @@ CASES: Mapping[str, tuple[object, Profile, str | None]] = MappingProxyType(
 ARRAYS: Mapping[str, tuple[Source, Profile, str | None]] = MappingProxyType(
     {
         "the phone of a type": (
-            Item("phones", "type", "work", "value"),
+            Item("phones", (("type=work",),), "value"),
             {"phones": [{"type": "home", "value": "1"}, {"type": "work", "value": "2"}]},
             "2",
         ),
         "the first of two of the type": (
-            Item("phones", "type", "work", "value"),
+            Item("phones", (("type=work",),), "value"),
             {"phones": [{"type": "work", "value": "1"}, {"type": "work", "value": "2"}]},
             "1",
         ),
         "none of the type": (
-            Item("phones", "type", "work", "value"),
+            Item("phones", (("type=work",),), "value"),
             {"phones": [{"type": "home", "value": "1"}, {"value": "2"}]},
             None,
         ),
         "the primary organization": (
-            Item("organizations", "primary", "true", "title"),
+            Item("organizations", (("primary=true",),), "title"),
             {"organizations": [{"title": "Clerk"}, {"title": "Judge", "primary": True}]},
             "Judge",
         ),
         "an item without the part": (
-            Item("phones", "type", "work", "value"),
+            Item("phones", (("type=work",),), "value"),
             {"phones": [{"type": "work"}]},
             None,
         ),
-        "no array": (Item("phones", "type", "work", "value"), {"phones": "+1 555"}, None),
-        "an empty array": (Item("phones", "type", "work", "value"), {"phones": []}, None),
+        "the first choice that an object meets, before the order": (
+            Item("phones", (("type=work", "primary=true"), ("type=work",), ()), "value"),
+            {
+                "phones": [
+                    {"type": "home", "primary": True, "value": "1"},
+                    {"type": "work", "value": "2"},
+                    {"type": "work", "primary": True, "value": "3"},
+                ]
+            },
+            "3",
+        ),
+        "a later choice, also any object": (
+            Item("phones", (("type=main",), ()), "value"),
+            {"phones": [{"type": "fax", "value": "1"}, {"type": "work", "value": "2"}]},
+            "1",
+        ),
+        "the chosen object decides, also without the part": (
+            Item("organizations", (("primary=true",), ()), "title"),
+            {"organizations": [{"title": "Clerk"}, {"name": "ACME", "primary": "true"}]},
+            None,
+        ),
+        "a key that is missing equals an empty text": (
+            Item("addresses", (("primary=true", "type="),), "region"),
+            {
+                "addresses": [
+                    {"type": "home", "primary": True, "region": "1"},
+                    {"primary": True, "region": "2"},
+                ]
+            },
+            "2",
+        ),
+        "an object in place of an array": (
+            Item("phones", (("type=work",),), "value"),
+            {"phones": {"type": "work", "value": "1"}},
+            "1",
+        ),
+        "no array": (Item("phones", (("type=work",),), "value"), {"phones": "+1 555"}, None),
+        "an empty array": (Item("phones", (("type=work",),), "value"), {"phones": []}, None),
         "texts with a prefix, without it": (
             Prefixed("proxies", "smtp:"),
             {"proxies": ["SMTP:ada@acme.test", "smtp:a@acme.test", "smtp:b@acme.test", "x500:c"]},

@@ -1,5 +1,6 @@
 """Computes the texts of attributes from raw profiles, by the mapping of a directory."""
 
+import json
 from collections.abc import Collection, Sequence
 from itertools import count
 
@@ -23,8 +24,8 @@ from opensense_okta.storage.sql import Sql
 TABLES = """
 create or replace temp table mapped_attributes (position integer, is_list boolean);
 create or replace temp table mapping (
-    position integer, choice integer, form varchar, pointers varchar[], text varchar, key varchar,
-    part varchar, origin varchar
+    position integer, choice integer, form varchar, pointers varchar[], text varchar, part varchar,
+    origin varchar
 );
 create or replace temp table lookup_rows (lookup integer, key varchar, value varchar);
 """
@@ -103,25 +104,23 @@ def _store_mapping(
     return mapped
 
 
-def _source(
-    directory: Directory, mapped: Mapped
-) -> tuple[str, list[str], str | None, str | None, str | None]:
-    """The columns `form`, `pointers`, `text`, `key` and `part` of table `mapping`."""
+def _source(directory: Directory, mapped: Mapped) -> tuple[str, list[str], str | None, str | None]:
+    """The columns `form`, `pointers`, `text` and `part` of table `mapping`."""
     source = mapped.source
     pointers = [pointer(directory, field) for field in fields_of(source)]
     match source:
         case str():
-            return "field", pointers, None, None, None
+            return "field", pointers, None, None
         case Join():
-            return "join", pointers, source.between, None, None
+            return "join", pointers, source.between, None
         case Constant():
-            return "constant", pointers, source.constant, None, None
+            return "constant", pointers, source.constant, None
         case Lookup():
-            return "lookup", pointers, None, None, None
+            return "lookup", pointers, None, None
         case Item():
-            return "item", pointers, source.value, f"/{source.key}", f"/{source.part}"
+            return "item", pointers, json.dumps(source.choices), f"/{source.part}"
         case Prefixed():
-            return "prefixed", pointers, source.prefix, None, None
+            return "prefixed", pointers, source.prefix, None
 
 
 def _origin(directory: Directory, mapped: Mapped) -> str | None:

@@ -14,8 +14,21 @@ create or replace temp macro joined(texts, between) as nullif(list_reduce(
 ), '');
 
 create or replace temp macro objects_of(text) as case
-    when json_valid(text) and json_type(text) = 'ARRAY' then from_json(text, '["JSON"]')
+    when not json_valid(text) then null
+    when json_type(text) = 'ARRAY' then from_json(text, '["JSON"]')
+    when json_type(text) = 'OBJECT' then [text::json]
 end;
+
+-- The first object that meets all conditions of the first choice that one meets.
+create or replace temp macro chosen_object(objects, choices) as list_filter(
+    list_transform(choices, lambda choice: list_filter(
+        objects,
+        lambda x: len(list_filter(
+            choice, lambda condition: coalesce(json_extract_string(x, condition.key), '') <> condition.text
+        )) = 0
+    )[1]),
+    lambda x: x is not null
+)[1];
 
 create or replace temp view mapped_texts as
 with extracted as (
@@ -28,16 +41,26 @@ with extracted as (
         ) as raw_texts
     from mapped_users
 ),
+with_arrays as (
+    select
+        *, list_transform(getvariable('array_places'), lambda place: objects_of(raw_texts[place])) as arrays
+    from extracted
+),
+with_objects as (
+    select
+        * exclude (arrays),
+        list_transform(
+            getvariable('objects'), lambda object: chosen_object(arrays[object.array_number], object.choices)
+        ) as objects
+    from with_arrays
+),
 with_sources as (
     select
-        extracted.*,
+        with_objects.* exclude (objects),
         raw_texts
-        || list_transform(getvariable('items'), lambda item: json_extract_string(
-            list_filter(
-                objects_of(raw_texts[item.place]), lambda x: json_extract_string(x, item.key) = item.text
-            )[1],
-            item.part
-        ))
+        || list_transform(
+            getvariable('items'), lambda item: json_extract_string(objects[item.object_number], item.part)
+        )
         || list_transform(getvariable('prefixed'), lambda source: to_json(list_transform(
             list_filter(as_list(raw_texts[source.place]), lambda x: starts_with(x, source.prefix)),
             lambda x: substr(x, len(source.prefix) + 1)
@@ -45,7 +68,7 @@ with_sources as (
         || coalesce(lookup_values, [])
         || getvariable('constants')
         || [id] as source_texts
-    from extracted
+    from with_objects
     left join looked_up on lookup_keys = list_transform(
         list_select(raw_texts, getvariable('lookup_places')), lambda text: coalesce(text, '')
     )

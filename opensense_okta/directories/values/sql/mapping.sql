@@ -30,9 +30,35 @@ with numbered as (
 select *, if(form in ('field', 'join'), places, [len(getvariable('pointers')) + number]) as indexes
 from numbered;
 
+-- The arrays that items are in, each once; the objects that they are parts of, each once, with the conditions
+-- that choose it; and the items.
+create or replace temp table item_arrays as
+select place, row_number() over (order by place) as array_number
+from (select distinct places[1] as place from mapped_sources where form = 'item');
+
+create or replace temp table item_objects as
+select place, array_number, text, row_number() over (order by place, text) as object_number
+from (select distinct places[1] as place, text from mapped_sources where form = 'item')
+join item_arrays using (place);
+
+set variable array_places = (select coalesce(list(place order by array_number), []) from item_arrays);
+set variable objects = (
+    select coalesce(list(struct_pack(
+        array_number,
+        choices := list_transform(from_json(text, '[["VARCHAR"]]'), lambda choice: list_transform(
+            choice,
+            lambda condition: struct_pack(
+                key := '/' || split_part(condition, '=', 1), text := split_part(condition, '=', 2)
+            )
+        ))
+    ) order by object_number), [])
+    from item_objects
+);
 set variable items = (
-    select coalesce(list(struct_pack(place := places[1], key, text, part) order by number), [])
-    from mapped_sources where form = 'item'
+    select coalesce(list(struct_pack(object_number, part) order by number), [])
+    from mapped_sources m
+    join item_objects o on o.place = m.places[1] and o.text = m.text
+    where form = 'item'
 );
 set variable prefixed = (
     select coalesce(list(struct_pack(place := places[1], prefix := text) order by number), [])
