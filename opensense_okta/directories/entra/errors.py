@@ -11,7 +11,6 @@ import msgspec
 from opensense_okta.directories import errors
 from opensense_okta.directories.errors import Meaning
 from opensense_okta.directories.http.client import Answer, retry_after
-from opensense_okta.directories.http.rate_limit import RateLimitHeaders
 from opensense_okta.directories.json_text import MALFORMED
 
 SETTING = "cloud"
@@ -139,11 +138,6 @@ def busy(answer: Answer) -> bool:
     There is no other sign of a budget that is used up (docs/entra-api.md, "Throttling").
     """
     return answer.status == 429
-
-
-def allowance(_answer: Answer) -> RateLimitHeaders | None:
-    """Graph says nothing of what is left of its budget (docs/entra-api.md, "Throttling")."""
-    return None
 
 
 def said(answer: Answer) -> str:

@@ -30,16 +30,14 @@ from opensense_okta.directories.errors import (
 from opensense_okta.directories.http.client import Api, Auth, Protocol, connect
 from opensense_okta.directories.http.keys import read_certificate
 from opensense_okta.directories.http.oauth import ClientCredentials, client_secret, private_key_jwt
-from opensense_okta.directories.http.paging import Listing, Pages, cost_of, for_each
+from opensense_okta.directories.http.paging import Listing, Pages, cost_of, for_each_reached
 from opensense_okta.directories.http.rate_limit import Ceiling, RateLimiter
 from opensense_okta.directories.protocol import SHARED_SQL, Listener, PreviousSnapshot, Progress
 from opensense_okta.directories.snapshot import Cost
 from opensense_okta.directories.values.mapped_texts import map_texts
 from opensense_okta.storage.sql import Sql
 
-PROTOCOL = Protocol(
-    entra_errors.error, entra_errors.allowance, entra_errors.busy, setting=entra_errors.SETTING
-)
+PROTOCOL = Protocol(entra_errors.error, entra_errors.busy, setting=entra_errors.SETTING)
 FILES = ("users", "groups", "members")
 
 CLOUDS: Mapping[str, tuple[str, str]] = {
@@ -233,32 +231,24 @@ class Reader:
         scope = self._directory.scope.groups
         self._sql.run("groups.sql", groups_records=str(self._checkpoint.path("groups")))
         self._shared_sql.run("scope.sql", scope_groups=list(scope) if scope is not None else None)
-        in_scope = self._sql.rows("groups_in_scope.sql", str)
+        in_scope = self._shared_sql.rows("groups_in_scope.sql", str)
         if scope is not None and not in_scope:
             raise IncompleteListing(
                 f"None of the tenant's groups is in scope: {', '.join(scope)}.",
                 remedy="Correct `scope.groups` in the organization file: names, with * for any"
                 " characters, or ids.",
             )
-        done, total = 0, 0
-
-        async def act(group: str) -> None:
-            nonlocal done
-            await self._read_members(pages, budget, group)
-            done += 1
-            self._listener(Progress("groups' members", done, total))
-
-        unread = in_scope
-        while True:
-            total += len(unread)
-            await for_each(unread, WORKERS, act)
-            unread = self._nested_groups_to_read()
-            if not unread:
-                return
+        await for_each_reached(
+            in_scope,
+            WORKERS,
+            lambda group: self._read_members(pages, budget, group),
+            self._nested_groups_to_read,
+            lambda done, total: self._listener(Progress("groups' members", done, total)),
+        )
 
     def _nested_groups_to_read(self) -> list[str]:
         """The groups that the members read so far bring into scope."""
-        return self._sql.rows(
+        return self._shared_sql.rows(
             "members.sql",
             str,
             members_records=str(self._checkpoint.path("members")),

@@ -1,17 +1,21 @@
 """Pages of Microsoft Graph as records (docs/entra-api.md, "Paging" and "Members")."""
 
-import json
 import re
-from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
 
-from opensense_okta.directories.errors import ServerTrouble
 from opensense_okta.directories.http.client import Answer
-from opensense_okta.directories.json_text import MALFORMED, members
-from opensense_okta.directories.records import Records, are_plain, read_records
+from opensense_okta.directories.http.json_page import (
+    Identified,
+    JsonPage,
+    parse_page,
+    read_named,
+    trouble,
+)
+from opensense_okta.directories.records import Records, read_records
 
+GRAPH = "Microsoft Graph"
 USER = "user"
 _ADDRESS = re.compile(r"[^@\s#]+@[^@\s]+\.[^@\s]+")
 _INITIAL_DOMAINS = (".onmicrosoft.com", ".onmicrosoft.us", ".onmschina.cn")
@@ -73,14 +77,8 @@ def sample(records: Records) -> UserSample:
     )
 
 
-class _Page(msgspec.Struct):
-    value: msgspec.Raw
-    following: str | None = msgspec.field(name="@odata.nextLink", default=None)
-
-
-class _Member(msgspec.Struct):
-    id: str
-    type: str | None = msgspec.field(name="@odata.type", default=None)
+class _Member(Identified):
+    type: object = msgspec.field(name="@odata.type", default=None)
 
 
 _MEMBERS = msgspec.json.Decoder(list[_Member])
@@ -92,7 +90,7 @@ def read_page(answer: Answer) -> Records:
     Raises:
         ServerTrouble: the page has no list of records; that is not an empty one.
     """
-    return read_records(bytes(_page(answer).value))
+    return read_records(_value(answer))
 
 
 def read_members(answer: Answer) -> Records:
@@ -103,14 +101,7 @@ def read_members(answer: Answer) -> Records:
     Raises:
         ServerTrouble: the page has no list of records.
     """
-    value = bytes(_page(answer).value)
-    with suppress(*MALFORMED):
-        decoded = _MEMBERS.decode(value)
-        if are_plain([member.id for member in decoded], value):
-            return Records((), [_named(member) for member in decoded])
-    records = read_records(value)
-    ids = [_named(_leniently(row)) for row in records.rows]
-    return Records((), ids, records.set_aside)
+    return read_named(_value(answer), _MEMBERS, _named)
 
 
 def read_count(answer: Answer) -> int:
@@ -122,7 +113,7 @@ def read_count(answer: Answer) -> int:
     try:
         return int(answer.body.decode("utf-8-sig"))
     except ValueError:
-        raise _trouble("a count that is no number") from None
+        raise trouble(GRAPH, "a count that is no number") from None
 
 
 def following(answer: Answer, _records: Records) -> str | None:
@@ -130,45 +121,20 @@ def following(answer: Answer, _records: Records) -> str | None:
     return _page(answer).following
 
 
-def _page(answer: Answer) -> _Page:
-    try:
-        page = msgspec.json.decode(answer.body, type=_Page)
-    except msgspec.ValidationError:
-        raise _trouble("a page without its list of records (`value`)") from None
-    except MALFORMED:
-        page = _leniently_page(answer.body)
+def _value(answer: Answer) -> bytes:
+    value = _page(answer).records
+    if value is None:
+        raise trouble(GRAPH, "a page without its list of records (`value`)")
+    return value
+
+
+def _page(answer: Answer) -> JsonPage:
+    page = parse_page(answer, "value", "@odata.nextLink", GRAPH)
     if page.following == "":
-        raise _trouble("a page whose next link is empty")
+        raise trouble(GRAPH, "a page whose next link is empty")
     return page
 
 
-def _leniently_page(body: bytes) -> _Page:
-    """What the decoder refuses, such as half of a surrogate pair, is for `read_records`."""
-    parts = members(body.decode("utf-8", errors="replace").encode())
-    if parts is None:
-        raise _trouble("a broken or cut-off page")
-    try:
-        link = json.loads(parts.get("@odata.nextLink", b"null"))
-    except ValueError:
-        raise _trouble("a broken or cut-off page") from None
-    if "value" not in parts or not isinstance(link, str | None):
-        raise _trouble("a page without its list of records (`value`)")
-    return _Page(msgspec.Raw(parts["value"]), link)
-
-
-def _leniently(row: bytes | msgspec.Raw) -> _Member:
-    member = msgspec.json.decode(row)
-    kind = member.get("@odata.type")
-    return _Member(member["id"], kind if isinstance(kind, str) else None)
-
-
 def _named(member: _Member) -> str:
-    kind = (member.type or "").removeprefix(_OF_GRAPH)
+    kind = member.type.removeprefix(_OF_GRAPH) if isinstance(member.type, str) else ""
     return member.id if kind == USER else f"{kind}/{member.id}"
-
-
-def _trouble(what: str) -> ServerTrouble:
-    return ServerTrouble(
-        f"Microsoft Graph sent {what}.",
-        remedy="If it continues, look for a proxy that changes answers.",
-    )

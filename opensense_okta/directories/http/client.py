@@ -79,21 +79,36 @@ class Usage:
     retries: int = 0
 
 
+def reports_no_limits(_answer: Answer) -> RateLimitHeaders | None:
+    """The rate limit that an answer reports, for an API that reports none."""
+    return None
+
+
+def some_seconds(_refusals: int) -> float:
+    """Seconds until fewer requests run at once (docs/okta-api.md, "Concurrency")."""
+    return jittered(5.0)
+
+
 @dataclass(frozen=True)
 class Protocol:
     """What differs between APIs.
 
     Attributes:
         error: returns the typed error of an answer, or None.
-        allowance: returns the rate limit that an answer reports, or None.
         busy: whether an answer reports too many concurrent requests.
+        allowance: returns the rate limit that an answer reports, or None.
         setting: the key of the organization file with the API's address.
+        connections: the most requests at once.
+        throttled: seconds to wait after so many refusals of a request for its rate limit, if none of them
+            says how long.
     """
 
     error: Callable[[Answer], DirectoryError | None]
-    allowance: Callable[[Answer], RateLimitHeaders | None]
     busy: Callable[[Answer], bool]
+    allowance: Callable[[Answer], RateLimitHeaders | None] = reports_no_limits
     setting: str = "endpoint"
+    connections: int = CONNECTIONS
+    throttled: Callable[[int], float] = some_seconds
 
 
 @dataclass
@@ -104,8 +119,12 @@ class Api:
     client: httpx.AsyncClient
     protocol: Protocol
     usage: Usage = field(default_factory=Usage)
-    slots: ConcurrencyLimit = field(default_factory=lambda: ConcurrencyLimit(CONNECTIONS))
     clock: Clock = field(default_factory=Clock)
+    slots: ConcurrencyLimit = field(init=False)
+
+    def __post_init__(self) -> None:
+        """All requests of the API share the slots."""
+        self.slots = ConcurrencyLimit(self.protocol.connections)
 
     async def get(
         self,
@@ -136,7 +155,7 @@ class Api:
         return await tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(_worth_repeating),
             stop=_stop_after(tries or TRIES),
-            wait=_back_off,
+            wait=self._back_off,
             sleep=self.clock.sleep,
             before_sleep=self._count_retry,
             reraise=True,
@@ -188,6 +207,17 @@ class Api:
                 remedy=f"Set `{self.protocol.setting}` to where the organization really is.",
             )
         return answer_of(response)
+
+    def _back_off(self, state: tenacity.RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        growing = min(FIRST_BACK_OFF * 2 ** (state.attempt_number - 1), LONGEST_BACK_OFF)
+        if isinstance(error, RateLimited) and error.retry_at is not None:
+            return jittered(1.0)  # the limiter waits for the budget itself
+        if isinstance(error, RateLimited):
+            return self.protocol.throttled(state.attempt_number)
+        if isinstance(error, DirectoryError) and error.retry_at is not None:
+            return _seconds_until(error.retry_at) + jittered(growing)
+        return jittered(growing)
 
     def _count_retry(self, _state: tenacity.RetryCallState) -> None:
         self.usage.retries += 1
@@ -283,18 +313,6 @@ def _stop_after(tries: int) -> Callable[[tenacity.RetryCallState], bool]:
         return state.attempt_number >= (tries if too_much else TRIES)
 
     return stop
-
-
-def _back_off(state: tenacity.RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    growing = min(FIRST_BACK_OFF * 2 ** (state.attempt_number - 1), LONGEST_BACK_OFF)
-    if isinstance(error, RateLimited) and error.retry_at is not None:
-        return jittered(1.0)  # the limiter waits for the budget itself
-    if isinstance(error, RateLimited):
-        return jittered(5.0)  # too many at once (docs/okta-api.md, "Concurrency")
-    if isinstance(error, DirectoryError) and error.retry_at is not None:
-        return _seconds_until(error.retry_at) + jittered(growing)
-    return jittered(growing)
 
 
 def _seconds_until(moment: datetime) -> float:

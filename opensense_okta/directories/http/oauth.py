@@ -1,4 +1,4 @@
-"""OAuth 2.0 client credentials: private_key_jwt (RFC 7523), client secrets and DPoP (RFC 9449).
+"""OAuth 2.0 client credentials: private_key_jwt (RFC 7523), client secrets and DPoP (RFC 9449); JWT grants.
 
 The flow does no input or output: it yields requests and receives answers, and the HTTP client sends them. The
 same flow serves every request, page and retry.
@@ -101,7 +101,7 @@ class ClientCredentials(Auth):
 
     Args:
         token_url: the token endpoint.
-        scope: what is asked for, blank-separated.
+        scope: what is asked for, blank-separated; empty if the identity says it.
         identity: what proves who the client is, as form fields, for a time in seconds since 1970;
             called again for each attempt.
         explain: makes a typed error of the endpoint's answer, its error code and its description.
@@ -113,7 +113,7 @@ class ClientCredentials(Auth):
         self,
         token_url: str,
         scope: str,
-        identity: Callable[[int], Mapping[str, str]],
+        identity: Callable[[int], dict[str, str]],
         explain: Callable[[Answer, str, str], DirectoryError],
         lost: Callable[[Answer], bool],
         *,
@@ -175,7 +175,8 @@ class ClientCredentials(Auth):
 
     def _token_request(self) -> Request:
         when = self._now()
-        form = {"grant_type": "client_credentials", "scope": self._scope, **self._identity(when)}
+        asked = {"grant_type": "client_credentials", "scope": self._scope}
+        form = {name: value for name, value in asked.items() if value} | self._identity(when)
         headers = {}
         if self._proofs is not None:
             headers["DPoP"] = self._proofs.proof("POST", self._token_url, when)
@@ -183,7 +184,7 @@ class ClientCredentials(Auth):
 
     def _granted(self, answer: Answer) -> Grant:
         try:
-            token = msgspec.json.decode(answer.body, type=_Token)
+            token = msgspec.json.decode(answer.body, type=_Token, strict=False)
         except MALFORMED:
             raise self._explain(answer, "", "") from None
         asked = set(self._scope.split())
@@ -278,6 +279,36 @@ def private_key_jwt(
             "client_assertion_type": kind,
             "client_assertion": key.sign(claims, typ="JWT", **(header or {})),
         }
+
+    return identity
+
+
+def jwt_bearer(
+    key: SigningKey, issuer: str, token_url: str, scope: str, subject: str | None
+) -> Callable[[int], dict[str, str]]:
+    """An assertion that is the grant itself (RFC 7523 §2.1), new for each attempt.
+
+    Args:
+        key: the issuer's.
+        issuer: who signs.
+        token_url: the address of the token endpoint.
+        scope: what is asked for, blank-separated.
+        subject: whom the issuer acts as; None: itself.
+    """
+
+    def identity(when: int) -> dict[str, str]:
+        issued = when - BACKDATED
+        claims: dict[str, object] = {
+            "iss": issuer,
+            "scope": scope,
+            "aud": token_url,
+            "iat": issued,
+            "exp": issued + ASSERTION_LIFE,
+        }
+        if subject is not None:
+            claims["sub"] = subject
+        grant = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+        return {"grant_type": grant, "assertion": key.sign(claims, typ="JWT")}
 
     return identity
 

@@ -137,6 +137,42 @@ async def for_each(
             tasks.create_task(work())
 
 
+async def for_each_reached(
+    first: Sequence[str],
+    workers: int,
+    act: Callable[[str], Awaitable[None]],
+    reached: Callable[[], Sequence[str]],
+    on_done: Callable[[int, int], None],
+) -> None:
+    """Calls a function for each group, then for those that are reached from them, until there are no more.
+
+    Args:
+        first: the groups to begin with.
+        workers: how many work at once.
+        act: reads the members of a group.
+        reached: returns the groups that the members read so far lead to, each once.
+        on_done: is called after each group with the number of those that are done, and of all so far.
+
+    Raises:
+        ExceptionGroup: a call failed; the others were cancelled.
+    """
+    done, groups = 0, first
+    total = len(first)
+
+    async def act_and_count(group: str) -> None:
+        nonlocal done
+        await act(group)
+        done += 1
+        on_done(done, total)
+
+    while True:
+        await for_each(groups, workers, act_and_count)
+        groups = reached()
+        if not groups:
+            return
+        total += len(groups)
+
+
 def cost_of(pages: Pages, buckets: Sequence[RateLimiter]) -> Cost:
     """The cost of the pages so far."""
     usage = pages.api.usage

@@ -37,7 +37,7 @@ from opensense_okta.directories.values.mapped_texts import map_texts
 from opensense_okta.storage import engine
 from opensense_okta.storage.sql import Sql
 
-PROTOCOL = Protocol(okta_errors.error, okta_errors.allowance, okta_errors.busy)
+PROTOCOL = Protocol(okta_errors.error, okta_errors.busy, okta_errors.allowance)
 SCOPES = "okta.users.read okta.groups.read"
 FILES = ("users", "groups", "members")
 

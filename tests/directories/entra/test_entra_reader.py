@@ -385,12 +385,12 @@ def page(**body: object) -> Reply:
         ("/users?", page(value={"id": "1"}), errors.ServerTrouble, "not a JSON array"),
         ("/members?", page(), errors.ServerTrouble, "`value`"),
         ("/groups?", Reply(200, b'{"value":[{"id":"g'), errors.ServerTrouble, "cut-off"),
-        ("/groups?", Reply(200, b"[]"), errors.ServerTrouble, "`value`"),
+        ("/groups?", Reply(200, b"[]"), errors.ServerTrouble, "cut-off"),
         (
             "/users?",
             page(value=[user(1)], **{"@odata.nextLink": 7}),
             errors.ServerTrouble,
-            "`value`",
+            "`@odata.nextLink`",
         ),
         (
             "/users?",
