@@ -17,12 +17,13 @@ UNKNOWN: Mapping[Guard, str] = {
     "correlation": "the values that accounts are matched by no longer agree between the directories.",
 }
 
+UNKNOWN_OF_API: Mapping[Guard, str] = {
+    "removed": "people really left, or only a part of them was listed, as to an administrator with a"
+    " restricted role."
+}
+"""The same for one directory that is read by an API."""
+
 UNKNOWN_OF_KIND: Mapping[tuple[str, Guard], str] = {
-    **dict.fromkeys(
-        (("okta", "removed"), ("entra", "removed")),
-        "people really left, or only a part of them was listed, as to an administrator with a restricted"
-        " role.",
-    ),
     ("csv", "removed"): "people really left, or the file has only a part of them.",
     (
         "csv",
@@ -34,7 +35,7 @@ UNKNOWN_OF_KIND: Mapping[tuple[str, Guard], str] = {
         "rewritten",
     ): "the column was changed for everybody in the file, or another column is read now.",
 }
-"""The same for one directory, by its kind."""
+"""The same for one directory of another kind."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,8 @@ class CauseFinder:
                 return LikelyCause(cause, words, evidence.directories)
         source = self.circumstances.sources.get(loss.directory or "") if loss else None
         kind = (source.kind or "") if source else ""
-        return LikelyCause("unknown", UNKNOWN_OF_KIND.get((kind, guard), UNKNOWN[guard]))
+        usual = {**UNKNOWN, **(UNKNOWN_OF_API if kind else {})}
+        return LikelyCause("unknown", UNKNOWN_OF_KIND.get((kind, guard), usual[guard]))
 
     def missing_directories(self, guard: Guard, loss: Measure | None) -> Evidence | None:
         """Directories that were not read, or that the rules no longer have, and that explain the loss."""
