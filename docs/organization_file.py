@@ -8,7 +8,12 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from opensense_okta.config.directory_models import CsvDirectory, EntraDirectory, OktaDirectory
+from opensense_okta.config.directory_models import (
+    CsvDirectory,
+    EntraDirectory,
+    GoogleDirectory,
+    OktaDirectory,
+)
 from opensense_okta.config.models import RENAMED, AttributeRule, DirectoryGuards, Organization
 from opensense_okta.config.secret import Secret
 from opensense_okta.config.sources import WrittenSource
@@ -26,6 +31,7 @@ SECTIONS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("", Organization),
     ("directories.NAME, kind okta", OktaDirectory),
     ("directories.NAME, kind entra", EntraDirectory),
+    ("directories.NAME, kind google", GoogleDirectory),
     ("directories.NAME, kind csv", CsvDirectory),
     ("guards.directories.NAME", DirectoryGuards),
 )

@@ -3,9 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from opensense_okta.config.directory_models import CsvDirectory, Directory, EntraDirectory
+from opensense_okta.config.directory_models import (
+    CsvDirectory,
+    Directory,
+    EntraDirectory,
+    GoogleDirectory,
+)
 from opensense_okta.config.models import Organization
-from opensense_okta.config.sources import Join, Source, fields_of
+from opensense_okta.config.sources import Item, Join, Source, fields_of
 
 # fmt: off
 STANDARD_ATTRIBUTES = (
@@ -81,9 +86,63 @@ ENTRA: Mapping[str, tuple[Source, ...]] = {
 }
 """The properties of a Graph user (docs/entra-api.md, "User properties"); a slash leads to a part of one."""
 
+ANY: tuple[str, ...] = ()
+_ORGANIZATION = (("primary=true",), ("type=work",), ANY)
+_WORK = (("type=work",),)
+_PRIMARY = (  # of type home are private
+    ("primary=true", "type="),
+    ("primary=true", "type=other"),
+    ("primary=true", "type=custom"),
+)
+
+
+def _address(part: str) -> tuple[Item, Item]:
+    return Item("addresses", _WORK, part), Item("addresses", _PRIMARY, part)
+
+
+GOOGLE: Mapping[str, tuple[Source, ...]] = {
+    "user_name": ("primaryEmail",),
+    "given_name": ("name.givenName",),
+    "family_name": ("name.familyName",),
+    "display_name": (
+        "name.displayName",
+        "name.fullName",
+        Join(join=("name.givenName", "name.familyName")),
+    ),
+    "email": ("primaryEmail",),
+    "title": (Item("organizations", _ORGANIZATION, "title"),),
+    "department": (Item("organizations", _ORGANIZATION, "department"),),
+    "organization": (Item("organizations", _ORGANIZATION, "name"),),
+    "cost_center": (Item("organizations", _ORGANIZATION, "costCenter"),),
+    "employee_number": (Item("externalIds", (("type=organization",),), "value"),),
+    "manager": (Item("relations", (("type=manager",),), "value"),),
+    "work_phone": (
+        Item("phones", (("type=work", "primary=true"), ("type=work",)), "value"),
+        Item("phones", (("type=main",),), "value"),
+        Item("phones", (("type=company_main",),), "value"),
+    ),
+    "mobile_phone": (
+        Item("phones", (("type=mobile", "primary=true"), ("type=mobile",)), "value"),
+        Item("phones", (("type=work_mobile",),), "value"),
+    ),
+    "street_address": (*_address("streetAddress"), Item("addresses", _WORK, "formatted")),
+    "locality": _address("locality"),
+    "region": _address("region"),
+    "postal_code": _address("postalCode"),
+    "country": (*_address("countryCode"), *_address("country")),
+    "preferred_language": (Item("languages", (("preference=preferred",), ANY), "languageCode"),),
+    "user_type": (Item("organizations", _ORGANIZATION, "description"),),
+    "aliases": ("aliases",),
+}
+"""The fields of a Google user (docs/google-api.md, "User fields"); a dot leads to a part of one."""
+
+_TYPED = ("addresses", "externalIds", "locations", "phones", "relations")
+"""Arrays of a Google user whose objects have types, so that `locations.desk.deskCode` is a field."""
+
 ACTIVE: Mapping[str, tuple[str, ...]] = {
     "okta": ("ACTIVE", "PROVISIONED", "PASSWORD_EXPIRED", "LOCKED_OUT", "RECOVERY"),
     "entra": ("ENABLED",),
+    "google": ("active",),
     "csv": ("ACTIVE",),
 }
 """The account statuses that count as active, by kind of directory; all others do not."""
@@ -108,13 +167,27 @@ def mapping(directory: Directory, known: Sequence[str] = ATTRIBUTES) -> list[Map
     if isinstance(directory, CsvDirectory):
         table: Mapping[str, tuple[Source, ...]] = {name: (name,) for name in known}
     else:
-        table = {"okta": OKTA, "entra": ENTRA}[directory.kind]
+        table = {"okta": OKTA, "entra": ENTRA, "google": GOOGLE}[directory.kind]
+    declared: Mapping[str, tuple[Source, ...]] = directory.attributes
+    if isinstance(directory, GoogleDirectory):
+        declared = {name: tuple(map(_part, sources)) for name, sources in declared.items()}
     return [
         Mapped(attribute, position, source)
-        for attribute, sources in {**table, **directory.attributes}.items()
+        for attribute, sources in {**table, **declared}.items()
         for position, source in enumerate(sources, start=1)
         if attribute != "active"
     ]
+
+
+def _part(source: Source) -> Source:
+    """A field of a Google user; a part of an array is that of the object that the table would choose."""
+    names = source.split(".") if isinstance(source, str) else []
+    match names:
+        case ["organizations", part]:
+            return Item("organizations", _ORGANIZATION, part)
+        case [array, kind, part] if array in _TYPED:
+            return Item(array, ((f"type={kind}",),), part)
+    return source
 
 
 def source_fields(directory: Directory, attribute: str | None = None) -> list[str]:
@@ -132,6 +205,8 @@ def pointer(directory: Directory, field: str) -> str:
     """The JSON pointer (RFC 6901) to a field in the profiles of a directory."""
     if isinstance(directory, EntraDirectory):  # property names have no slash or tilde
         return f"/{field}"
+    if isinstance(directory, GoogleDirectory):
+        return "/" + field.replace(".", "/")
     return "/" + field.replace("~", "~0").replace("/", "~1")
 
 

@@ -12,6 +12,7 @@ from opensense_okta.config.attributes import (
 )
 from opensense_okta.config.locations import url_mistake
 from opensense_okta.config.text import did_you_mean
+from opensense_okta.config.values import MY_CUSTOMER
 from opensense_okta.config.yaml_file import Finding, Location
 
 
@@ -38,6 +39,8 @@ def contradictions(data: dict[str, object]) -> Iterator[Finding]:
             yield from _okta_credentials(("directories", name), directory)
         if directory.get("kind") == "entra":
             yield from _entra_credentials(("directories", name), directory)
+        if directory.get("kind") == "google":
+            yield from _google_customer(("directories", name), directory)
     if directories:
         yield from _unknown_directories(data, tuple(directories))
     yield from _unknown_attributes(data, directories)
@@ -85,6 +88,15 @@ def _entra_credentials(at: Location, directory: dict[str, object]) -> Iterator[F
     if len(given) > 1:
         words = "must be the only credential; remove it or certificate"
         yield Finding((*at, "client_secret"), words)
+
+
+def _google_customer(at: Location, directory: dict[str, object]) -> Iterator[Finding]:
+    if "administrator" not in directory and directory.get("customer", MY_CUSTOMER) == MY_CUSTOMER:
+        words = (
+            "must be the customer's ID, such as C03az79cb (Admin console > Account > Account settings >"
+            " Profile), or give administrator: my_customer is the account of the administrator"
+        )
+        yield Finding((*at, "customer"), words)
 
 
 def _files(at: Location, directory: dict[str, object]) -> Iterator[Finding]:

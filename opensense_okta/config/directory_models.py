@@ -7,13 +7,17 @@ from pydantic import AfterValidator, Field, StrictBool
 from opensense_okta.config.secret import Secret, Section
 from opensense_okta.config.sources import Attributes
 from opensense_okta.config.values import (
+    MY_CUSTOMER,
     AtLeastOne,
     Files,
     Names,
+    OrgUnits,
     PerSecond,
     Text,
     no_duplicates,
     not_empty,
+    valid_address,
+    valid_customer,
     valid_encoding,
     valid_guid,
     valid_loopback_origin,
@@ -57,6 +61,16 @@ class EntraScope(Section):
 
     groups: Names | None = None
     """Names of groups, where `*` stands for any characters. Without it, all groups."""
+
+
+class GoogleScope(Section):
+    """What is read: users in a matching group or organizational unit, those groups, their memberships."""
+
+    groups: Names | None = None
+    """Names of groups, where `*` stands for any characters. Without it, all groups."""
+
+    org_units: OrgUnits | None = None
+    """Paths of organizational units: `/Staff` is that unit and those below, `/Staff/*` those below."""
 
 
 class OktaDirectory(Section):
@@ -145,6 +159,36 @@ class EntraDirectory(Section):
     Entra or overrides it."""
 
 
+class GoogleDirectory(Section):
+    """A Google Workspace account. The credential is the key of a service account."""
+
+    kind: Literal["google"]
+    """The kind of directory."""
+
+    service_account: Secret
+    """The key of the service account, as the JSON that the Google Cloud console makes."""
+
+    administrator: Annotated[str, AfterValidator(valid_address)] | None = None
+    """The administrator whom the service account acts as. Without it, it has an admin role itself."""
+
+    customer: Annotated[str, AfterValidator(valid_customer)] = MY_CUSTOMER
+    """The account of the administrator, or the customer's ID; without `administrator`, the ID."""
+
+    endpoint: Annotated[str, AfterValidator(valid_loopback_origin)] | None = None
+    """For development: the origin of the API and of the token endpoint, instead of Google's."""
+
+    requests_per_second: PerSecond = 20
+    """The most requests per second. The API does not report its limits."""
+
+    scope: GoogleScope = GoogleScope()
+
+    nested: StrictBool = True
+    """Whether members of a group's groups count as its members."""
+
+    attributes: Attributes = Field(default={})
+    """Each attribute's field of a Google user. Adds to the standard table of Google or overrides it."""
+
+
 class CsvDirectory(Section):
     """Files with a header line, as HR exports them."""
 
@@ -177,4 +221,4 @@ class CsvDirectory(Section):
     no mapping."""
 
 
-Directory = OktaDirectory | EntraDirectory | CsvDirectory
+Directory = OktaDirectory | EntraDirectory | GoogleDirectory | CsvDirectory

@@ -16,6 +16,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from opensense_okta.config.secret import Secret
 from opensense_okta.config.text import did_you_mean
 
+MY_CUSTOMER = "my_customer"
+"""Google's name for the account of the administrator who asks."""
+
 _OWN_COLUMNS = (
     "person_id",
     "directories",
@@ -46,6 +49,8 @@ _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _OWNER = re.compile(
     r"team:\S+|[a-z0-9][a-z0-9._%+-]*@[a-z0-9.-]+\.[a-z]{2,7}", re.IGNORECASE | re.ASCII
 )
+_CUSTOMER = re.compile(r"C[0-9a-z]{4,20}", re.ASCII)
+_ADDRESS = re.compile(r"[^@\s\"'<>]+@[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)
 _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)
 
 
@@ -208,6 +213,26 @@ def valid_guid(value: str) -> str:
     return value
 
 
+def valid_customer(value: str) -> str:
+    if value != MY_CUSTOMER and not _CUSTOMER.fullmatch(value):
+        raise ValueError(f"must be {MY_CUSTOMER}, or the customer's ID such as C03az79cb")
+    return value
+
+
+def valid_address(value: str) -> str:
+    if not _ADDRESS.fullmatch(value):
+        raise ValueError("must be an e-mail address such as sync@acme.com")
+    return value
+
+
+def valid_org_unit(value: str) -> str:
+    if not value.startswith("/") or (value != "/" and value.endswith("/")):
+        raise ValueError("must be a full path such as /Staff, or /Staff/* for the units below it")
+    if "*" in value.removesuffix("/*"):
+        raise ValueError("can have * only as its last part: /Staff/* is every unit below /Staff")
+    return value
+
+
 def valid_owner(value: str) -> str:
     if not _OWNER.fullmatch(value):
         raise ValueError("must be team:NAME or an e-mail address, such as team:directory")
@@ -235,6 +260,11 @@ AtLeastOne = Annotated[int, Field(strict=True, ge=1)]
 PerSecond = Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0)]
 Percent = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=100)]
 Names = Annotated[tuple[Text, ...], AfterValidator(not_empty), AfterValidator(no_duplicates)]
+OrgUnits = Annotated[
+    tuple[Annotated[str, AfterValidator(valid_org_unit)], ...],
+    AfterValidator(not_empty),
+    AfterValidator(no_duplicates),
+]
 Columns = Annotated[
     dict[Text, Annotated[str, AfterValidator(valid_header)]],
     BeforeValidator(headers_by_name),

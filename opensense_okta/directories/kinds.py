@@ -8,6 +8,8 @@ from opensense_okta.directories.csv import doctor as csv_doctor
 from opensense_okta.directories.csv import reader as csv
 from opensense_okta.directories.entra import doctor as entra_doctor
 from opensense_okta.directories.entra import reader as entra
+from opensense_okta.directories.google import doctor as google_doctor
+from opensense_okta.directories.google import reader as google
 from opensense_okta.directories.okta import doctor as okta_doctor
 from opensense_okta.directories.okta import reader as okta
 from opensense_okta.directories.protocol import Kind
@@ -18,10 +20,39 @@ KINDS: Mapping[str, Kind[Any]] = {
         okta.source_scope,
         okta.Reader,
         okta_doctor.examine,
+        source="organization",
+        description="The Okta organization that {directory} is read from, by Okta's API.",
+        located=lambda settings: {"dagster/uri": settings.endpoint},
         full_read_days=okta.full_read_days,
     ),
-    "entra": Kind(entra.FILES, entra.source_scope, entra.Reader, entra_doctor.examine),
-    "csv": Kind(csv.FILES, csv.source_scope, csv.Reader, csv_doctor.examine, csv.COMPARED),
+    "entra": Kind(
+        entra.FILES,
+        entra.source_scope,
+        entra.Reader,
+        entra_doctor.examine,
+        source="tenant",
+        description="The Entra tenant that {directory} is read from, by Microsoft Graph.",
+        located=lambda settings: {"tenant_id": settings.tenant_id},
+    ),
+    "google": Kind(
+        google.FILES,
+        google.source_scope,
+        google.Reader,
+        google_doctor.examine,
+        source="customer",
+        description="The Google Workspace account that {directory} is read from, by the Directory API.",
+        located=lambda settings: {"customer": settings.customer},
+        compared=google.COMPARED,
+    ),
+    "csv": Kind(
+        csv.FILES,
+        csv.source_scope,
+        csv.Reader,
+        csv_doctor.examine,
+        source="files",
+        description="The files that {directory} is read from: the export of another system, such as HR's.",
+        compared=csv.COMPARED,
+    ),
 }
 
 

@@ -109,6 +109,11 @@ def every_run(_settings: object) -> int:
     return 0
 
 
+def unlocated(_settings: object) -> dict[str, str]:
+    """No metadata: the address of a file may have a secret in it."""
+    return {}
+
+
 @dataclass(frozen=True)
 class Kind(Generic[S]):
     """What the program does with one kind of directory.
@@ -120,6 +125,9 @@ class Kind(Generic[S]):
             carried over from the last snapshot.
         reader: makes the reader of one read.
         examine: the doctor's results, from a few requests; its second argument is `stale_after_days`.
+        source: what is read, such as `tenant`: the last part of the key of its external asset.
+        description: of that asset, with `{directory}` for the directory's name.
+        located: metadata of that asset, by which people recognize it.
         compared: names of counts of the last snapshot that checks compare with, as NAME_before.
         full_read_days: all memberships are read after so many days, also the unchanged ones; 0: every day.
     """
@@ -128,5 +136,8 @@ class Kind(Generic[S]):
     source_scope: Callable[[S], dict[str, object]]
     reader: MakeReader[S]
     examine: Callable[[S, int], Awaitable[list[CheckResult]]]
+    source: str
+    description: str
+    located: Callable[[S], dict[str, str]] = unlocated
     compared: tuple[str, ...] = ()
     full_read_days: Callable[[S], int] = every_run

@@ -5,19 +5,26 @@ from collections.abc import Mapping
 from opensense_okta.directories.checks import TABLES, Check, CheckResult
 from opensense_okta.directories.csv import checks as csv_checks
 from opensense_okta.directories.entra import checks as entra_checks
+from opensense_okta.directories.google import checks as google_checks
 from opensense_okta.directories.okta import checks as okta_checks
 from opensense_okta.directories.snapshot import SnapshotManifest
 
 CHECKS: Mapping[str, tuple[Check, ...]] = {
     "okta": okta_checks.CHECKS,
     "entra": entra_checks.CHECKS,
+    "google": google_checks.CHECKS,
     "csv": csv_checks.CHECKS,
 }
 """By the kind of the directory."""
 
 
-DEFAULTS: Mapping[str, int] = {"files_unended": 0, "groups_hidden": 0, "stale_after_days": 3}
-"""Counts that manifests of earlier versions do not have, and the values that stand for them."""
+DEFAULTS: Mapping[str, int] = {
+    "files_unended": 0,
+    "groups_hidden": 0,
+    "groups_listed_before": 0,
+    "stale_after_days": 3,
+}
+"""Counts that a manifest can lack, of an earlier version or a first snapshot, and what stands for them."""
 
 
 def check_snapshot(manifest: SnapshotManifest) -> list[CheckResult]:

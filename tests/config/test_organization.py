@@ -72,6 +72,13 @@ directories:                          # order = default precedence, highest firs
     tenant_id: 00000000-0000-0000-0000-000000000000
     client_id: 00000000-0000-0000-0000-000000000000
     client_secret: {env: ACME_ENTRA_CLIENT_SECRET}
+  google:
+    kind: google
+    customer: my_customer
+    service_account: {file: /etc/opensense/acme-google.json}
+    administrator: sync@acme.com
+    requests_per_second: 20
+    scope: {org_units: ["/Staff", "/Partners/*"]}
   hr:
     kind: csv
     users: /srv/hr/people.csv
@@ -169,7 +176,7 @@ def test_all_that_is_supported_is_taken_as_written(tmp_path: Path) -> None:
 
 def test_the_contracts_own_example_is_valid(tmp_path: Path) -> None:
     organization = validated(tmp_path, CONTRACT)
-    assert list(organization.directories) == ["okta", "entra", "hr"]
+    assert list(organization.directories) == ["okta", "entra", "google", "hr"]
     assert isinstance(organization.directories["entra"], EntraDirectory)
     assert isinstance(organization.directories["hr"], CsvDirectory)
     assert organization.resolution.match == ("employee_number", "email")
@@ -232,6 +239,16 @@ def test_every_key_and_default_of_the_contract() -> None:
         directories.*.entra.requests_per_second = 10
         directories.*.entra.scope.groups = None
         directories.*.entra.tenant_id
+        directories.*.google.administrator = None
+        directories.*.google.attributes = {}
+        directories.*.google.customer = 'my_customer'
+        directories.*.google.endpoint = None
+        directories.*.google.kind
+        directories.*.google.nested = True
+        directories.*.google.requests_per_second = 20
+        directories.*.google.scope.groups = None
+        directories.*.google.scope.org_units = None
+        directories.*.google.service_account
         directories.*.okta.api_token = None
         directories.*.okta.attributes = {}
         directories.*.okta.client_id = None
@@ -356,7 +373,7 @@ resolution:
         "7: directories.okta.api_token is missing; give api_token, or client_id with private_key",
         "9: directories.okta.endpoint is the admin console's host",
         "10: directories.okta.rate_limit_share must be at most 1",
-        "12: directories.hr.kind must be one of okta, entra, csv",
+        "12: directories.hr.kind must be one of okta, entra, google, csv",
         "13: guards.removed.max has no value; write one or remove the key",
         "13: guards.removed.percent must be at most 100",
         "15: resolution.match names emial, which is neither a standard attribute nor one of",
@@ -435,8 +452,12 @@ def test_a_literal_where_a_secret_belongs_is_told_where_secrets_go(tmp_path: Pat
         ("directories.Okta", {"kind": "csv", "users": "x"}, "use a-z, 0-9 and _"),
         ("directories.main", {"kind": "csv", "users": "x"}, "the database needs itself"),
         ("directories.temp", {"kind": "csv", "users": "x"}, "the database needs itself"),
-        ("directories.okta.kind", None, "kind is missing; it must be one of okta, entra, csv"),
-        ("directories.okta.kind", "octa", "one of okta, entra, csv; did you mean okta?"),
+        (
+            "directories.okta.kind",
+            None,
+            "kind is missing; it must be one of okta, entra, google, csv",
+        ),
+        ("directories.okta.kind", "octa", "one of okta, entra, google, csv; did you mean okta?"),
         ("directories.okta.rate_limit_share", 0, "must be greater than 0"),
         ("directories.okta.rate_limit_share", "0.5", "must be a number"),
         ("directories.okta.rate_limit_share", float("nan"), "must be a number"),
@@ -459,6 +480,22 @@ def test_a_literal_where_a_secret_belongs_is_told_where_secrets_go(tmp_path: Pat
         ("directories.entra.authority", "https://evil.example", "must be on loopback"),
         ("directories.entra.graph", "http://evil.example", "plain HTTP is only for loopback"),
         ("directories.entra.scope", {"statuses": ["ACTIVE"]}, "Allowed here: groups"),
+        ("directories.google.customer", "acme.com", "must be my_customer, or the customer's ID"),
+        ("directories.google.administrator", "sync", "must be an e-mail address"),
+        ("directories.google.administrator", None, "must be the customer's ID, such as C03az79cb"),
+        ("directories.google.service_account", "a.json", "a secret is never in this file"),
+        ("directories.google.service_account", None, "service_account is missing"),
+        ("directories.google.endpoint", "https://evil.example", "must be on loopback"),
+        ("directories.google.requests_per_second", 0, "must be greater than 0"),
+        (
+            "directories.google.scope",
+            {"org_units": ["Staff"]},
+            "must be a full path such as /Staff",
+        ),
+        ("directories.google.scope", {"org_units": ["/Staff/"]}, "must be a full path such as"),
+        ("directories.google.scope", {"org_units": ["/S*"]}, "can have * only as its last part"),
+        ("directories.google.scope", {"org_unit": ["/"]}, "did you mean org_units?"),
+        ("directories.google.attributes", {"active": "suspended"}, "cannot be mapped"),
         ("directories.hr.users", None, "users is missing"),
         ("directories.hr.users", " ", "must not be empty"),
         ("directories.hr.users", 7, "must be a path, a URL, or {env: NAME}"),
@@ -565,6 +602,10 @@ def test_a_wrong_value_is_told_with_what_is_allowed(
         ("directories.entra.tenant_id", "acme.onmicrosoft.com"),
         ("directories.entra.authority", "http://127.0.0.1:9001"),
         ("directories.entra.graph", "http://[::1]:9001/"),
+        ("directories.google.customer", "C03az79cb"),
+        ("directories.google.endpoint", "http://127.0.0.1:8767"),
+        ("directories.google.service_account", {"env": "ACME_GOOGLE_KEY"}),
+        ("directories.google.scope", {"org_units": ["/", "/*", "/Staff/Legal"]}),
         ("directories.hr.delimiter", "\t"),
         ("directories.hr.encoding", "windows-1252"),
         ("owners", ["team:directory", "ada@acme.com"]),

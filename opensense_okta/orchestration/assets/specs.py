@@ -12,9 +12,10 @@ from typing import Final
 
 import dagster as dg
 
-from opensense_okta.config.directory_models import CsvDirectory, EntraDirectory, OktaDirectory
+from opensense_okta.config.directory_models import CsvDirectory
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.checks import Table
+from opensense_okta.directories.kinds import kind_of
 from opensense_okta.orchestration.assets.columns import raw_types, resolved_types, schema
 from opensense_okta.resolution.resolve import TABLES as RESOLVED_TABLES
 from opensense_okta.resolution.rules import digest
@@ -82,16 +83,6 @@ REPORT: Final = (
 
 CONSUMER: Final = "Opensense and other programs that read the exported files."
 
-SOURCES: Final[Mapping[str, tuple[str, str]]] = {
-    "okta": ("organization", "The Okta organization that {directory} is read from, by Okta's API."),
-    "entra": ("tenant", "The Entra tenant that {directory} is read from, by Microsoft Graph."),
-    "csv": (
-        "files",
-        "The files that {directory} is read from: the export of another system, such as HR's.",
-    ),
-}
-"""The external asset of each kind of directory: the last part of its key, and its description."""
-
 MADE_OF: Final[Mapping[str, tuple[tuple[Table, ...], tuple[str, ...]]]] = {
     "accounts": (("raw_users",), ()),
     "people": ((), ("accounts",)),
@@ -117,7 +108,7 @@ def asset_key(*parts: str) -> dg.AssetKey:
 
 def source_key(organization: Organization, directory: str) -> dg.AssetKey:
     """The key of what a directory is read from."""
-    name, _ = SOURCES[organization.directories[directory].kind]
+    name = kind_of(organization.directories[directory]).source
     return asset_key(organization.name, directory, name)
 
 
@@ -125,16 +116,16 @@ def external_specs(organization: Organization) -> list[dg.AssetSpec]:
     """The external assets: the directories that are read, and the readers of the exports."""
     sources = []
     for name, directory in organization.directories.items():
-        _, description = SOURCES[directory.kind]
+        kind = kind_of(directory)
         sources.append(
             dg.AssetSpec(
                 source_key(organization, name),
-                description=description.format(directory=name),
+                description=kind.description.format(directory=name),
                 group_name=f"{organization.name}/{name}",
                 kinds={directory.kind},
                 owners=organization.owners,
                 tags={PERSONAL_DATA: "yes"},
-                metadata=_source_metadata(directory),
+                metadata=kind.located(directory),
             )
         )
     if not organization.publish.csv:
@@ -297,14 +288,3 @@ def _empty_tables(organization: Organization, name: str) -> dict[Table, str]:
     if directory.groups:
         return {"memberships": NO_GROUPS["memberships"]}
     return dict(NO_GROUPS)
-
-
-def _source_metadata(directory: OktaDirectory | EntraDirectory | CsvDirectory) -> dict[str, str]:
-    """Where a directory is. The addresses of files are left out: a URL may have a secret in it."""
-    match directory:
-        case OktaDirectory():
-            return {"dagster/uri": directory.endpoint}
-        case EntraDirectory():
-            return {"tenant_id": directory.tenant_id}
-        case CsvDirectory():
-            return {}

@@ -1,0 +1,1 @@
+"""Reads a Google Workspace account over the Directory API of the Admin SDK."""

@@ -1,0 +1,371 @@
+"""Reads a Google Workspace account over the Directory API: users, groups and their direct members.
+
+One listing of users, one of groups, one of members for each group in scope and for each group in it
+(docs/google-api.md, "Endpoints"). A listing has no count, so other facts prove it complete ("Completeness").
+
+Google does not report how much of its quota is left. Requests are spread evenly up to `requests_per_second`,
+at most four run at once, and a refusal halves their number (docs/google-api.md, "Limits").
+"""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
+
+import duckdb
+import msgspec
+
+from opensense_okta.config.attributes import source_fields
+from opensense_okta.config.directory_models import GoogleDirectory
+from opensense_okta.directories.checkpoint import ListingProgress, Page, ReadCheckpoint
+from opensense_okta.directories.errors import Gone, IncompleteListing, first_of
+from opensense_okta.directories.google import errors as google_errors
+from opensense_okta.directories.google import token_errors
+from opensense_okta.directories.google.records import (
+    following,
+    read_groups,
+    read_members,
+    read_users,
+)
+from opensense_okta.directories.google.service_account import TOKEN_URL, read_service_account
+from opensense_okta.directories.http.client import Answer, Api, Auth, Protocol, connect
+from opensense_okta.directories.http.oauth import ClientCredentials, jwt_bearer
+from opensense_okta.directories.http.paging import Listing, Pages, cost_of, for_each_reached
+from opensense_okta.directories.http.rate_limit import Ceiling, RateLimiter
+from opensense_okta.directories.json_text import MALFORMED
+from opensense_okta.directories.protocol import SHARED_SQL, Listener, PreviousSnapshot, Progress
+from opensense_okta.directories.snapshot import Cost
+from opensense_okta.directories.values.mapped_texts import map_texts
+from opensense_okta.storage.sql import Sql
+
+AT_ONCE = 4
+"""Requests: the account's limit is shared with all other applications (docs/google-api.md, "Limits")."""
+
+PROTOCOL = Protocol(
+    google_errors.error,
+    google_errors.busy,
+    setting=google_errors.SETTING,
+    connections=AT_ONCE,
+    throttled=google_errors.throttled,
+)
+FILES = ("users", "groups", "members")
+COMPARED = ("groups_listed",)
+
+API = "https://admin.googleapis.com"
+ROOT = "/admin/directory/v1"
+SCOPES = tuple(
+    f"https://www.googleapis.com/auth/admin.directory.{name}.readonly" for name in ("user", "group")
+)
+HEADERS = {"User-Agent": "opensense_okta (gzip)"}
+"""Google compresses only for a client that says so here, too (docs/google-api.md, "Paging")."""
+
+USERS_PER_PAGE, GROUPS_PER_PAGE = 500, 200  # the most (docs/google-api.md, "Paging")
+LISTING_LIFE = timedelta(minutes=55)  # after 60 minutes Google answers with 503 (the same section)
+
+USER_FIELDS = (
+    "id",
+    "primaryEmail",
+    "name",
+    "aliases",
+    "nonEditableAliases",
+    "suspended",
+    "archived",
+    "isAdmin",
+    "isGuestUser",
+    "isMailboxSetup",
+    "customerId",
+    "orgUnitPath",
+    "creationTime",
+    "lastLoginTime",
+)
+"""Fields of users that are always requested."""
+
+GROUPS_FIELDS = "nextPageToken,groups(id,email,name,description,aliases,directMembersCount)"
+MEMBERS_FIELDS = "nextPageToken,members(id,type)"
+
+
+@dataclass(frozen=True)
+class UsersProof:
+    """What a listing of users shows of its completeness.
+
+    Attributes:
+        listed: the number of users.
+        without_status: those that do not say whether they are suspended.
+        super_administrators: those that administer the whole account.
+        administrator_listed: whether the one that the service account acts as is among them.
+        customers: the number of different customers.
+        in_units: the number in the organizational units of the scope.
+        pages_out_of_order: pages that do not continue where the page before ended.
+    """
+
+    listed: int
+    without_status: int
+    super_administrators: int
+    administrator_listed: bool
+    customers: int
+    in_units: int
+    pages_out_of_order: int
+
+
+class _Counted(msgspec.Struct):
+    count: int = msgspec.field(name="directMembersCount", default=0)
+
+
+def api_root(directory: GoogleDirectory) -> str:
+    """The origin of the API."""
+    return directory.endpoint or API
+
+
+def token_url(directory: GoogleDirectory) -> str:
+    """The address of the token endpoint."""
+    return f"{directory.endpoint}/token" if directory.endpoint else TOKEN_URL
+
+
+def source_scope(directory: GoogleDirectory) -> dict[str, object]:
+    """What decides what is read: the account, whom the service account acts as, and the scope."""
+    return {
+        "customer": directory.customer,
+        "administrator": directory.administrator,
+        "api": api_root(directory),
+        "scope": directory.scope.model_dump(mode="json"),
+        **({} if directory.nested else {"nested": False}),
+    }
+
+
+def authorization(directory: GoogleDirectory, scopes: tuple[str, ...] = SCOPES) -> Auth:
+    """The credentials of the requests, for some scopes.
+
+    Raises:
+        SecretMissing: the key is not in the place that the organization file names.
+        CredentialsRejected: it is not the key of a service account, or belongs to another token endpoint.
+    """
+    account = read_service_account(directory.service_account.reveal(), directory.endpoint)
+    address = token_url(directory)
+    return ClientCredentials(
+        address,
+        "",
+        jwt_bearer(account.key, account.email, address, " ".join(scopes), directory.administrator),
+        token_errors.token_error,
+        token_errors.token_lost,
+    )
+
+
+def users_url(directory: GoogleDirectory) -> str:
+    """The address of the first page of users, with the fields that the mapping needs."""
+    roots = (field.partition(".")[0] for field in source_fields(directory))
+    names = ",".join(quote(name) for name in dict.fromkeys([*USER_FIELDS, *roots]))
+    return (
+        f"{ROOT}/users?customer={quote(directory.customer)}&projection=full&orderBy=email"
+        f"&maxResults={USERS_PER_PAGE}&prettyPrint=false&fields=nextPageToken,users({names})"
+    )
+
+
+def groups_url(directory: GoogleDirectory) -> str:
+    """The address of the first page of groups."""
+    return (
+        f"{ROOT}/groups?customer={quote(directory.customer)}&orderBy=email"
+        f"&maxResults={GROUPS_PER_PAGE}&prettyPrint=false&fields={GROUPS_FIELDS}"
+    )
+
+
+def members_url(group: str) -> str:
+    """The address of the first page of a group's direct members, with their types."""
+    return (
+        f"{ROOT}/groups/{quote(group, safe='')}/members"
+        f"?maxResults={GROUPS_PER_PAGE}&prettyPrint=false&fields={MEMBERS_FIELDS}"
+    )
+
+
+class Reader:
+    """Reads one account into a checkpoint, and from there into tables.
+
+    Args:
+        directory: its settings.
+        checkpoint: has the pages read so far; they are not read again.
+        connection: the tables are made there, as views by their names.
+        before: not used: Google does not report which groups have changed, so all are read.
+        full: not used: all members are read in any case.
+        listener: gets the progress.
+    """
+
+    def __init__(
+        self,
+        directory: GoogleDirectory,
+        checkpoint: ReadCheckpoint,
+        connection: duckdb.DuckDBPyConnection,
+        before: PreviousSnapshot | None,  # noqa: ARG002 - the protocol's
+        full: bool,  # noqa: ARG002 - the protocol's
+        listener: Listener,
+    ) -> None:
+        self._directory = directory
+        self._checkpoint = checkpoint
+        self._sql = Sql(connection, __package__)
+        self._shared_sql = Sql(connection, SHARED_SQL)
+        self._listener = listener
+
+    async def run(self) -> Cost:
+        """Connects to the API and reads what is not in the checkpoint.
+
+        Raises:
+            DirectoryError: the pages read so far stay in the checkpoint.
+        """
+        auth = authorization(self._directory)
+        async with connect(api_root(self._directory), auth, PROTOCOL) as api:
+            return await self.read(api)
+
+    async def read(self, api: Api) -> Cost:
+        """Reads what is not in the checkpoint, and makes the raw tables."""
+        ceiling = Ceiling(self._directory.requests_per_second)
+        budget = RateLimiter(1.0, api.clock, self._wait, ceiling)
+        self._shared_sql.run("journal.sql", journal=str(self._checkpoint.journal))
+        pages = Pages(api, self._checkpoint, following, HEADERS, self._report_page)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._read_users(pages, budget))
+                tasks.create_task(self._read_groups_and_members(pages, budget))
+        except* Exception as failed:  # noqa: BLE001 - only the first error is reported
+            raise first_of(failed) from None
+        self._sql.run("tables.sql", nested=self._directory.nested)
+        return cost_of(pages, (budget,))
+
+    def collect_evidence(self) -> dict[str, int]:
+        """Counts of the stored raw tables, by name, for the checks."""
+        map_texts(self._sql.connection, self._directory, ("user_name", "email"), "raw_users")
+        self._shared_sql.run("evidence.sql", statuses_gone=["suspended", "archived"])
+        return dict(self._sql.rows("evidence.sql", tuple[str, int]))
+
+    async def _read_users(self, pages: Pages, budget: RateLimiter) -> None:
+        url = users_url(self._directory)
+        # Named by its address: a listing with other fields must not be resumed.
+        listing = Listing(url, "users", url, budget, read_users)
+        progress = await self._complete(pages, listing)
+        proof = self._users_proof(url)
+        if proof.pages_out_of_order and progress.last.attempt == 1:
+            await pages.restart(listing)
+            proof = self._users_proof(url)
+        self._check_users(proof)
+
+    def _users_proof(self, listing: str) -> UsersProof:
+        units = self._directory.scope.org_units
+        return self._sql.row(
+            "users.sql",
+            UsersProof,
+            users_records=str(self._checkpoint.path("users")),
+            users_listing=listing,
+            administrator=self._directory.administrator,
+            scope_units=list(units) if units is not None else None,
+        )
+
+    def _check_users(self, proof: UsersProof) -> None:
+        """Raises an error unless the listing can be complete (docs/google-api.md, "Completeness")."""
+        if not proof.super_administrators:
+            raise _partial("listed no super administrator among its users")
+        if self._directory.administrator is not None and not proof.administrator_listed:
+            raise _partial("did not list the administrator that it was asked as")
+        if proof.customers > 1:
+            raise _partial(f"listed users of {proof.customers} customers")
+        if 2 * proof.without_status > proof.listed:
+            raise google_errors.unreadable_users(proof.without_status, proof.listed)
+        units = self._directory.scope.org_units
+        if units is not None and not proof.in_units and self._directory.scope.groups is None:
+            raise IncompleteListing(
+                f"None of the account's users is in scope: {', '.join(units)}.",
+                remedy="Correct `scope.org_units` in the organization file: full paths, such as /Staff.",
+            )
+
+    async def _read_groups_and_members(self, pages: Pages, budget: RateLimiter) -> None:
+        url = groups_url(self._directory)
+        await self._complete(pages, Listing("groups", "groups", url, budget, read_groups))
+        scope = self._directory.scope.groups
+        self._sql.run("groups.sql", groups_records=str(self._checkpoint.path("groups")))
+        self._shared_sql.run("scope.sql", scope_groups=list(scope) if scope is not None else None)
+        counts = dict(self._sql.rows("counts.sql", tuple[str, int]))
+        in_scope = self._shared_sql.rows("groups_in_scope.sql", str)
+        if scope is not None and not in_scope:
+            raise IncompleteListing(
+                f"None of the account's groups is in scope: {', '.join(scope)}.",
+                remedy="Correct `scope.groups` in the organization file: names, with * for any"
+                " characters, or ids.",
+            )
+        await for_each_reached(
+            in_scope,
+            AT_ONCE,
+            lambda group: self._read_members(pages, budget, group, counts[group]),
+            self._nested_groups_to_read,
+            lambda done, total: self._listener(Progress("groups' members", done, total)),
+        )
+
+    def _nested_groups_to_read(self) -> list[str]:
+        """The groups that the members read so far bring into scope."""
+        return self._shared_sql.rows(
+            "members.sql",
+            str,
+            members_records=str(self._checkpoint.path("members")),
+            nested=self._directory.nested,
+        )
+
+    async def _read_members(
+        self, pages: Pages, budget: RateLimiter, group: str, counted: int
+    ) -> None:
+        try:
+            await self._read_group(pages, budget, group, counted)
+        except Gone:
+            self._checkpoint.add_gone("members", group)
+
+    async def _read_group(
+        self, pages: Pages, budget: RateLimiter, group: str, counted: int
+    ) -> None:
+        """Reads the members of a group; if there are none where Google counts some, once more."""
+        listing = Listing(group, "members", members_url(group), budget, read_members)
+        progress = await self._complete(pages, listing)
+        if not counted or not _is_empty(progress):
+            return
+        if _is_empty(await pages.restart(listing)) and await self._count(pages.api, budget, group):
+            raise IncompleteListing(
+                f"Google lists no members of the group {group}, but counts {counted:,}.",
+                remedy="Google sometimes answers with an empty listing. If it continues, look at the group in"
+                " the Admin console.",
+                transient=True,
+            )
+
+    async def _count(self, api: Api, budget: RateLimiter, group: str) -> int:
+        """The number of users that are direct members of a group, as Google counts them now."""
+
+        def parse(answer: Answer) -> int:
+            try:
+                return msgspec.json.decode(answer.body, type=_Counted, strict=False).count
+            except MALFORMED:
+                return 0
+
+        url = f"{ROOT}/groups/{quote(group, safe='')}?prettyPrint=false&fields=directMembersCount"
+        return await api.get(url, budget, parse, HEADERS)
+
+    async def _complete(self, pages: Pages, listing: Listing) -> ListingProgress:
+        """Reads the missing pages of a listing, or all of them if Google would not continue it."""
+        progress = self._checkpoint.progress(listing.name)
+        if progress is not None and not progress.done and _begun(progress) < _now() - LISTING_LIFE:
+            return await pages.restart(listing)
+        return await pages.complete(listing)
+
+    def _wait(self, seconds: float) -> None:
+        self._listener(Progress("requests", 0, note=f"waiting {seconds:.0f} s for the rate limit"))
+
+    def _report_page(self, page: Page) -> None:
+        if page.file != "members":
+            self._listener(Progress(page.file, self._checkpoint.rows(page.file)))
+
+
+def _partial(what: str) -> IncompleteListing:
+    return IncompleteListing(f"Google {what}.", remedy=google_errors.PARTIAL)
+
+
+def _is_empty(progress: ListingProgress) -> bool:
+    return not any(page.rows or page.set_aside or page.gone for page in progress.pages)
+
+
+def _begun(progress: ListingProgress) -> datetime:
+    return datetime.fromisoformat(progress.pages[0].read_at)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

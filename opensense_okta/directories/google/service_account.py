@@ -1,0 +1,93 @@
+"""The key of a service account, as the Cloud console makes it (docs/google-api.md, "Token")."""
+
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
+
+import msgspec
+from joserfc.jwk import RSAKey
+
+from opensense_okta.directories.errors import CredentialsRejected
+from opensense_okta.directories.http.keys import SigningKey, read_key
+from opensense_okta.directories.json_text import MALFORMED
+
+TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
+KNOWN_HOSTS = ("oauth2.googleapis.com", "accounts.google.com", "www.googleapis.com")
+"""The hosts of the token addresses that Google has written into keys; the first one is always used."""
+
+MAKE_ANOTHER = (
+    "In the Google Cloud console (IAM & Admin > Service Accounts > the account > Keys > Add key) create a key"
+    " of type JSON, and store the whole file where `service_account` points."
+)
+
+
+@dataclass(frozen=True)
+class ServiceAccount:
+    """A service account that can sign.
+
+    Attributes:
+        email: its address, which is the issuer of its assertions.
+        client_id: the number that domain-wide delegation is granted to; empty if the key does not have it.
+    """
+
+    email: str
+    client_id: str
+    key: SigningKey
+
+
+class _KeyFile(msgspec.Struct):
+    client_email: str
+    private_key: str
+    client_id: str = ""
+    private_key_id: str = ""
+    token_uri: str = TOKEN_URL
+    type: str = "service_account"
+
+
+def read_service_account(text: str, endpoint: str | None) -> ServiceAccount:
+    """Reads the key in the JSON of a service account.
+
+    Args:
+        text: the JSON.
+        endpoint: the origin that is used instead of Google's, for development.
+
+    Raises:
+        CredentialsRejected: it is no usable key, or its tokens come from another host. The message never
+            quotes the key.
+    """
+    try:
+        file = msgspec.json.decode(text, type=_KeyFile)
+    except MALFORMED:
+        raise _unusable("it is no JSON with `client_email` and `private_key`") from None
+    if file.type != "service_account":
+        raise _unusable("it is the key of something else than a service account")
+    _check_token_address(file.token_uri, endpoint)
+    try:
+        key = read_key(file.private_key)
+    except CredentialsRejected:
+        raise _unusable("its `private_key` is no private key, or is too short") from None
+    if not isinstance(key.key, RSAKey):
+        raise _unusable("its `private_key` is no RSA key")
+    if not (file.client_email.strip() and file.client_email.isprintable()):
+        raise _unusable("its `client_email` is empty")
+    signing = replace(key, algorithm="RS256", kid=file.private_key_id or None)
+    return ServiceAccount(file.client_email, file.client_id, signing)
+
+
+def _check_token_address(address: str, endpoint: str | None) -> None:
+    """That the key belongs to where its assertions are sent to."""
+    try:
+        parts = urlsplit(address)
+        host, origin = parts.hostname or "", f"{parts.scheme}://{parts.netloc}"
+    except ValueError:
+        raise _unusable("its `token_uri` is no address") from None
+    if endpoint is not None:
+        if origin != endpoint:
+            raise _unusable(f"its `token_uri` is at {origin}, not at `endpoint`")
+    elif parts.scheme != "https" or host not in KNOWN_HOSTS:
+        raise _unusable(f"its `token_uri` is at {origin}, which is not Google's")
+
+
+def _unusable(why: str) -> CredentialsRejected:
+    return CredentialsRejected(
+        f"What is stored as the service account's key cannot be used: {why}.", remedy=MAKE_ANOTHER
+    )

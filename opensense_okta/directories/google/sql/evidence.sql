@@ -1,0 +1,60 @@
+-- Counts that only Google snapshots have, for their checks.
+--
+-- table evidence                                   of evidence.sql
+-- tables raw_users, raw_groups, memberships        as stored
+-- tables users_youngest, groups_youngest, groups_gone, members_read, members_found, groups_in_groups    of the read
+-- views user_pages_out_of_order, group_pages_out_of_order, groups_of_everybody         of the read
+-- set variable scope_groups = ['Staff*'];          NULL: all groups
+
+-- All listed users and groups, in scope or not.
+insert into evidence select 'users_listed', count(*) from users_youngest;
+insert into evidence select 'groups_listed', count(*) from groups_youngest;
+insert into evidence select 'groups_read', count(distinct id) from groups_in_scope;
+insert into evidence select 'groups_carried_over', 0;
+insert into evidence select 'memberships_drifted', 0;
+insert into evidence select 'groups_gone', count(*) from groups_gone;
+insert into evidence select 'scoped_to_groups', (getvariable('scope_groups') is not null)::bigint;
+
+insert into evidence
+select 'pages_out_of_order',
+    (select count(*) from user_pages_out_of_order) + (select count(*) from group_pages_out_of_order);
+
+insert into evidence
+select unnest([
+    {name: 'members_nested', count: count(*) filter (where member_group_id in (select id from groups_youngest))},
+    {name: 'groups_foreign', count: count(*) filter (where member_group_id not in (select id from groups_youngest))}
+], recursive := true)
+from groups_in_groups;
+insert into evidence select 'groups_of_everybody', count(*) from groups_of_everybody;
+
+-- Members that are neither users of the account nor groups.
+insert into evidence
+select unnest([
+    {name: 'members_outside', count: count(*) filter (where type in ('user', 'external'))},
+    {name: 'members_other', count: count(*) filter (where type not in ('user', 'external'))}
+], recursive := true)
+from members_read
+anti join members_found on members_found.group_id = members_read.group_id and user_id = id
+anti join groups_in_groups on groups_in_groups.group_id = members_read.group_id and member_group_id = id
+where type <> 'customer';
+
+-- Google counts direct members of the type user, also those from outside.
+insert into evidence
+select 'groups_miscounted', count(*)
+from raw_groups g
+left join (
+    select group_id, count(*) as counted from members_read where type = 'user' group by group_id
+) m on m.group_id = g.id
+where members_count is not null and members_count <> coalesce(counted, 0);
+
+insert into evidence
+select unnest([
+    {name: 'guests', count: count(*) filter (where lower(json_extract_string(profile, '$.isGuestUser')) = 'true')},
+    {name: 'users_without_mailbox', count: count(*) filter (
+        where lower(json_extract_string(profile, '$.isMailboxSetup')) = 'false'
+    )},
+    {name: 'statuses_unknown', count: count(*) filter (where status = 'unknown')}
+], recursive := true)
+from raw_users;
+
+from evidence;

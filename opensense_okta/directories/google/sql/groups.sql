@@ -1,0 +1,42 @@
+-- The groups that an account listed (docs/google-api.md, "Groups").
+--
+-- view last_attempts                               of journal.sql
+-- set variable groups_records = 'groups.jsonl';    full group records
+
+create or replace temp view groups_read as
+select page, captured_at, record, json_extract_string(record, '$.id') as id
+from read_json(
+    getvariable('groups_records'),
+    format = 'newline_delimited',
+    columns = {
+        listing: 'VARCHAR', attempt: 'INTEGER', page: 'INTEGER', captured_at: 'TIMESTAMPTZ', record: 'JSON'
+    }
+)
+semi join last_attempts using (listing, attempt);
+
+create or replace temp table groups_youngest as
+select id, max(page) as page from groups_read group by id;
+
+create or replace temp view groups_listed as
+select
+    id,
+    'google' as type,
+    json_extract_string(record, '$.name') as name,
+    nullif(json_extract_string(record, '$.description'), '') as description,
+    null::timestamptz as created,
+    null::timestamptz as last_updated,
+    null::timestamptz as last_membership_updated,
+    try_cast(json_extract_string(record, '$.directMembersCount') as bigint) as members_count,
+    record as profile,
+    captured_at
+from groups_read
+semi join groups_youngest using (id, page);
+
+create or replace temp view group_pages_out_of_order as
+select page
+from (
+    select page, min(address) as first, max(address) as last
+    from (select page, lower(json_extract_string(record, '$.email')) as address from groups_read)
+    group by page
+)
+qualify first <= lag(last) over (order by page);
