@@ -64,6 +64,7 @@ SLOW_MODULES = frozenset(
         "publishing/test_lost_publication.py",
         "publishing/test_publish.py",
         "publishing/test_retention.py",
+        "publishing/test_several_publications_a_day.py",
         "resolution/test_cases.py",
         "resolution/test_changes.py",
         "resolution/test_kept_together.py",

@@ -1,7 +1,7 @@
 """Approval of a day that is held back: who approved it, and the numbers that person saw.
 
-An approval is valid for one judgement: its digest covers the snapshots, the rules, the limits and the
-published directory that the day is compared with. Once one of them changes, the approval is no longer
+An approval is valid as long as the same is lost: its digest covers what holds the day back, the rules, the
+limits and the publications that the day is compared with. Once one of them changes, the approval is no longer
 valid. It stays on record all the same.
 """
 
@@ -206,7 +206,7 @@ def record_approval(lake: Lake, judgement: Judgement, by: str) -> Approval:
 
 
 def approval_of(lake: Lake, judgement: Judgement) -> Approval | None:
-    """The approval of exactly this judgement, or None."""
+    """The approval of what this judgement found, or None."""
     return _valid(_seen(lake, judgement.day).content, judgement)
 
 
@@ -222,8 +222,13 @@ def approvals(lake: Lake, day: date) -> tuple[Approval, ...]:
 def _valid(stored: Approvals | None, judgement: Judgement) -> Approval | None:
     newest_first = reversed(stored.approvals if stored else ())
     return next(
-        (approval for approval in newest_first if approval.digest == judgement.digest), None
+        (approval for approval in newest_first if approval.digest in _digests(judgement)), None
     )
+
+
+def _digests(judgement: Judgement) -> tuple[str, str]:
+    """What an approval of the judgement names; version 0.1 named its inputs."""
+    return judgement.digest, judgement.inputs
 
 
 def _seen(lake: Lake, day: date) -> SeenState[Approvals]:
@@ -299,8 +304,8 @@ def verify_numbers(judgement: Judgement, seen: Mapping[str, int], digest: str | 
             f" {format_numbers(current)}, and given were {format_numbers(seen)}. Look at the current numbers"
             " before you approve it."
         )
-    if digest is not None and digest != judgement.digest:
+    if digest is not None and digest not in _digests(judgement):
         raise NotApproved(
-            f"{judgement.day} was not approved: its snapshots, the rules, the limits or the published"
+            f"{judgement.day} was not approved: who and what is lost, the rules, the limits or the published"
             " directory have changed since its verdicts were shown. Look at them again."
         )

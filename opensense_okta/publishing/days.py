@@ -6,9 +6,10 @@ from datetime import date
 
 from opensense_okta.config.text import as_words
 from opensense_okta.publishing.approval import check_approval
+from opensense_okta.publishing.evaluation import compared
 from opensense_okta.publishing.guards.evaluate import Verdict, examples
 from opensense_okta.publishing.guards.exported import measure_export
-from opensense_okta.publishing.judgement import Judgement, compared, stored_judgement
+from opensense_okta.publishing.judgement import Judgement, stored_judgement
 from opensense_okta.publishing.published import (
     Published,
     published,
@@ -131,14 +132,19 @@ def examples_of(
         NotResolved: the day, or what is published, is no longer stored.
     """
     resolved = resolved_day(lake, judgement.day)
-    with compared(lake, judgement.replaces, resolved) as (connection, difference):
-        if judgement.export is not None:
-            measure_export(connection, lake, judgement.export)
-        found = [
-            Examples(_measured(verdict), examples(connection, verdict, limit))
-            for verdict in verdicts
-        ]
-    return difference, [example for example in found if example.rows]
+    found: dict[int, Examples] = {}
+    differences = []
+    targets = [judgement.replaces, *map(judgement.target_of, verdicts)]
+    for target in dict.fromkeys(targets):
+        with compared(lake, target, resolved) as (connection, difference):
+            differences.append(difference)
+            if target == judgement.replaces and judgement.export is not None:
+                measure_export(connection, lake, judgement.export)
+            for number, verdict in enumerate(verdicts):
+                if judgement.target_of(verdict) == target:
+                    rows = examples(connection, verdict, limit)
+                    found[number] = Examples(_measured(verdict), rows)
+    return differences[0], [found[number] for number in sorted(found) if found[number].rows]
 
 
 def telling(verdicts: Sequence[Verdict]) -> list[Verdict]:

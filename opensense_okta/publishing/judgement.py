@@ -1,31 +1,21 @@
 """The judgement of a resolved day: checks of its snapshots, checks of its people, and the guards.
 
-A judgement is stored beside its day. It is valid as long as its inputs are the same: its digest
-identifies them, and an approval names that digest.
+A judgement is stored beside its day, and is valid as long as its inputs are the same. An approval names the
+digest of what holds the day back, so it is valid for another read of the day if the same is lost.
 """
 
 import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date
-from pathlib import Path
 from typing import ClassVar
 
-import duckdb
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import model_validator
 
 from opensense_okta.config.models import Organization
-from opensense_okta.directories.checks import CheckResult
-from opensense_okta.directories.snapshot_checks import check_snapshot
+from opensense_okta.publishing.evaluation import Findings, compared, evaluate_compared, evaluate_day
 from opensense_okta.publishing.exports.comparison import ExportComparison, export_comparison
-from opensense_okta.publishing.guards import evaluate as guards
-from opensense_okta.publishing.guards import explanation
-from opensense_okta.publishing.guards.evaluate import GuardContext, Verdict
-from opensense_okta.publishing.guards.evaluate import Source as GuardedSource
-from opensense_okta.publishing.guards.exported import judge_export
+from opensense_okta.publishing.guards.evaluate import Verdict
 from opensense_okta.publishing.published import (
-    UNKNOWN_RULES,
     ComparisonTargets,
     NotResolved,
     PublishedRef,
@@ -33,59 +23,14 @@ from opensense_okta.publishing.published import (
     published,
     sources,
 )
-from opensense_okta.resolution import changes, rules
+from opensense_okta.resolution import rules
 from opensense_okta.resolution.changes import Difference
-from opensense_okta.resolution.checks import check_resolved_day
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage import engine
-from opensense_okta.storage.lake import DATABASE, Lake
-from opensense_okta.storage.partition import PUBLISHED, is_stored
+from opensense_okta.storage.lake import Lake
 from opensense_okta.storage.state_files import IfDamaged, SeenState, seen_state, write_state
 
-COMPARED = ("people", "accounts", "groups", "memberships")
 JUDGEMENT = "judgement.json"
-
-
-class Findings(BaseModel):
-    """What speaks against publishing a directory.
-
-    Attributes:
-        unproven: errors of the checks.
-        verdicts: of every guard.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    unproven: tuple[CheckResult, ...]
-    verdicts: tuple[Verdict, ...]
-
-    @field_validator("unproven", mode="before")
-    @classmethod
-    def _failed(cls, results: object) -> object:
-        """Judgements that version 0.1 stored do not say that these checks failed."""
-        if not isinstance(results, list):
-            return results
-        return [{"passed": False, **result} for result in results]
-
-    @property
-    def tripped(self) -> list[Verdict]:
-        """The guards that hold the day."""
-        return [verdict for verdict in self.verdicts if verdict.outcome == "error"]
-
-    @property
-    def held(self) -> bool:
-        """Whether the day must not be published without a person's approval."""
-        return bool(self.unproven or self.tripped)
-
-    @property
-    def incomparable(self) -> bool:
-        """Whether it is not known what is published."""
-        return any(verdict.name == "comparison_missing" for verdict in self.tripped)
-
-    @property
-    def reasons(self) -> list[str]:
-        """Why it is held: a line for each cause, the largest loss first."""
-        return explanation.reasons(self.unproven, self.verdicts)
 
 
 class Judgement(Findings):
@@ -96,10 +41,13 @@ class Judgement(Findings):
         base: the latest published day before, which its changes refer to; None: there is none.
         replaces: the published directory, which the guards compared it with; None: there is none, or none
             that it would replace.
+        accepted: an earlier publication that they compared it with, too; None: there is none.
         newer: the published day that stays, so that nothing is judged.
         export: with which export the people of the day's export were compared; None: with none.
-        digest: of the snapshots, the rules, the limits, and the published directory that it was compared
+        inputs: digest of the snapshots, the rules, the limits, and the publications that it was compared
             with: equal digests, equal judgements.
+        digest: of what holds the day back, the rules, the limits, and the publications that it was compared
+            with. An approval names it. Version 0.1 stored `inputs` here.
         difference: from `base`.
     """
 
@@ -112,15 +60,29 @@ class Judgement(Findings):
     resolved: str
     base: PublishedRef | None
     replaces: PublishedRef | None = None
+    accepted: PublishedRef | None = None
     newer: date | None = None
     export: ExportComparison | None = None
+    inputs: str = ""
     digest: str
     difference: Difference
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_version_0_1(cls, stored: object) -> object:
+        """Version 0.1 had one digest."""
+        if isinstance(stored, dict) and "digest" in stored:
+            return {"inputs": stored["digest"], **stored}
+        return stored
 
     @property
     def held(self) -> bool:
         """Whether the day must not be published without a person's approval."""
         return self.newer is None and super().held
+
+    def target_of(self, verdict: Verdict) -> PublishedRef | None:
+        """The publication that a verdict of a guard compares with."""
+        return self.accepted if verdict.against == "accepted" else self.replaces
 
 
 def stored_judgement(lake: Lake, day: date) -> Judgement | None:
@@ -165,14 +127,14 @@ def judge_day(
             return stored
         place = ComparisonTargets(last.base, replaces=last.base)
     export = export_comparison(organization, lake, place)
-    digest = _digest(organization, resolved, place, export)
-    if stored and (stored.resolved, stored.base, stored.digest) == (
+    inputs = _inputs(organization, resolved, place, export)
+    if stored and (stored.resolved, stored.base, stored.inputs) == (
         resolved.id,
         place.before,
-        digest,
+        inputs,
     ):
         return stored
-    judgement = _judged(organization, lake, resolved, place, digest)
+    judgement = _judged(organization, lake, resolved, place, export, inputs)
     write_state(lake.store, _name(lake, resolved.day), judgement, seen.version)
     return judgement
 
@@ -190,7 +152,8 @@ def _judged(
     lake: Lake,
     resolved: ResolvedManifest,
     place: ComparisonTargets,
-    digest: str,
+    export: ExportComparison | None,
+    inputs: str,
 ) -> Judgement:
     """Compares the day with the previous one, stores its changes, and runs the checks and guards."""
     changes_name = lake.resolved(resolved.day).table_name(resolved.id, "changes")
@@ -203,158 +166,80 @@ def _judged(
             lake.store.keep(unfinished, changes_name, over)
         finally:
             unfinished.unlink(missing_ok=True)
-        enough = place.replaces in (None, place.before)
-        found = evaluate_day(connection, organization, lake, resolved, place) if enough else None
-    if found is None:
-        with compared(lake, place.replaces, resolved) as (connection, _):
-            found = evaluate_day(connection, organization, lake, resolved, place)
+        verdicts = evaluate_compared(connection, organization, lake, resolved, place, place.before)
+    found = evaluate_day(organization, lake, resolved, place, verdicts)
     return Judgement(
         day=resolved.day,
         resolved=resolved.id,
         base=place.before,
         replaces=place.replaces,
+        accepted=place.accepted,
         newer=place.newer,
-        export=export_comparison(organization, lake, place),
-        digest=digest,
+        export=export,
+        inputs=inputs,
+        digest=_approved_by_digest(organization, resolved, place, found, export),
         difference=difference,
         unproven=found.unproven,
         verdicts=found.verdicts,
     )
 
 
-@contextmanager
-def compared(
-    lake: Lake, base: PublishedRef | None, resolved: ResolvedManifest, tables: Path | None = None
-) -> Iterator[tuple[duckdb.DuckDBPyConnection, Difference]]:
-    """A connection with the two directories and table `changes`, and how much differs; stores nothing.
-
-    Args:
-        lake: of the organization.
-        base: the published directory; None: everybody is new.
-        resolved: the day that is compared with it.
-        tables: where its tables lie, when that is not the lake.
-
-    Raises:
-        NotResolved: the published directory's tables are lost.
-    """
-    shelf = lake.resolved(resolved.day)
-    with engine.start(tables or lake.scratch) as connection:
-        for table in COMPARED:
-            new = tables / f"{table}.parquet" if tables else shelf.table(resolved, table)
-            engine.view(connection, f"new_{table}", new)
-            if base is None:
-                nothing = connection.read_parquet(str(new)).limit(0)
-                nothing.create_view(f"old_{table}")
-            else:
-                old = base.table(lake, table)
-                if not is_stored(old):
-                    raise _lost(lake, base, resolved.day)
-                engine.view(connection, f"old_{table}", old)
-        yield connection, changes.compare(connection)
-
-
-def _lost(lake: Lake, base: PublishedRef, day: date) -> NotResolved:
-    of_day = lake.resolved(base.day)
-    return NotResolved(
-        f"{lake.organization}: the tables of the published directory of {base.day}, with which {day} is to"
-        f" be compared, are no longer in the lake. Put {lake.url(of_day.document(base.id))} back from"
-        f" a backup. As long as the snapshots that it was made of are stored, the job"
-        f" {lake.organization}__resolve for {base.day} makes it again, under the rules of then; start"
-        f" that for {day} after it. If nothing helps, move {lake.url(PUBLISHED)}, {lake.url(DATABASE)} and"
-        f" {lake.url(of_day.name)} away: then the day is compared with the publication before, or"
-        " held back until a person approves it if there is none."
-    )
-
-
-def evaluate_day(
-    connection: duckdb.DuckDBPyConnection,
-    organization: Organization,
-    lake: Lake,
-    resolved: ResolvedManifest,
-    place: ComparisonTargets,
-) -> Findings:
-    """What speaks against publishing the day.
-
-    Args:
-        connection: on which it has been compared with what it replaces.
-        organization: whose limits count.
-        lake: of the organization.
-        resolved: the day.
-        place: what it replaces.
-
-    Raises:
-        NotResolved: a snapshot that the day was resolved from has been replaced since.
-    """
-    case = _circumstances(organization, lake, resolved, place)
-    verdicts = guards.evaluate_guards(connection, organization.guards, case)
-    export = export_comparison(organization, lake, place)
-    if export is not None:
-        verdicts.append(judge_export(connection, lake, organization.guards, export))
-    return Findings(unproven=tuple(_unproven(lake, resolved)), verdicts=tuple(verdicts))
-
-
-def _circumstances(
-    organization: Organization, lake: Lake, resolved: ResolvedManifest, place: ComparisonTargets
-) -> GuardContext:
-    before = place.replaces.manifest(lake) if place.replaces else None
-    then = before.sources if before else {}
-    now = resolved.sources
-    directories = organization.directories
-    names = dict.fromkeys([*directories, *then, *now])
-    return GuardContext(
-        day=resolved.day,
-        since=place.replaces.day if place.replaces else None,
-        newer=place.newer,
-        lost=place.lost,
-        sources={
-            name: GuardedSource(
-                before=then[name].as_of if name in then else None,
-                now=now[name].as_of if name in now else None,
-                configured=name in directories,
-                kind=directories[name].kind if name in directories else None,
-            )
-            for name in names
-        },
-        rules_changed=before is not None and before.rules not in (UNKNOWN_RULES, resolved.rules),
-        scope_changed=tuple(
-            name
-            for name in names
-            if name in now
-            and name in then
-            and then[name].source_scope not in ("", now[name].source_scope)
-        ),
-        stale_after_days=organization.resolution.stale_after_days,
-        when_stale=organization.resolution.when_stale,
-    )
-
-
-def _unproven(lake: Lake, resolved: ResolvedManifest) -> Iterator[CheckResult]:
-    """The errors of the checks of the day's snapshots, and of the day."""
-    for manifest in sources(lake, resolved).values():
-        yield from (result for result in check_snapshot(manifest) if result.outcome == "error")
-    # Without an earlier day: the checks that compare two days are warnings.
-    for result in check_resolved_day(resolved, None):
-        if result.outcome == "error":
-            yield result
-
-
-def _digest(
+def _inputs(
     organization: Organization,
     resolved: ResolvedManifest,
     place: ComparisonTargets,
     export: ExportComparison | None,
 ) -> str:
-    """A hash of all inputs of a judgement."""
-    limits = organization.guards
+    """A digest of all inputs of a judgement."""
     made_of = [
         {name: (str(one.as_of), one.id) for name, one in resolved.sources.items()},
-        resolved.rules,
-        limits.model_dump(exclude={"directories"}),
-        {name: limits.of(name).model_dump() for name in organization.directories},
+        *_terms(organization, resolved),
         place.replaces.model_dump(mode="json") if place.replaces else str(place.newer),
     ]
+    if place.accepted:
+        made_of.append(place.accepted.model_dump(mode="json"))
     if export is not None:
         made_of.append(export.model_dump(mode="json"))
     if place.lost:
         made_of.append("nothing to compare with")
+    return _digest(made_of)
+
+
+def _approved_by_digest(
+    organization: Organization,
+    resolved: ResolvedManifest,
+    place: ComparisonTargets,
+    findings: Findings,
+    export: ExportComparison | None,
+) -> str:
+    """A digest of what a person approves: what is lost, not from which read it is known.
+
+    Data that is not proven, or cannot be compared, is of one read: only that is approved.
+    """
+    reads = {name: source.id for name, source in resolved.sources.items()}
+    made_of = [
+        [
+            (verdict.name, verdict.directory, verdict.attribute, verdict.count, verdict.lost)
+            for verdict in findings.tripped
+        ],
+        [(result.name, reads.get(result.directory or "", reads)) for result in findings.unproven],
+        reads if findings.incomparable else None,
+        *_terms(organization, resolved),
+        *(target.model_dump(mode="json") if target else None for target in place.targets),
+        export.model_dump(mode="json") if export else None,
+    ]
+    return _digest(made_of)
+
+
+def _terms(organization: Organization, resolved: ResolvedManifest) -> list[object]:
+    """The rules and the limits."""
+    limits = organization.guards
+    return [
+        resolved.rules,
+        limits.model_dump(exclude={"directories"}),
+        {name: limits.of(name).model_dump() for name in organization.directories},
+    ]
+
+
+def _digest(made_of: list[object]) -> str:
     return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]

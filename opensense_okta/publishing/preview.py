@@ -16,14 +16,13 @@ from pydantic import BaseModel, ConfigDict
 
 from opensense_okta.config.attributes import ATTRIBUTES, attributes
 from opensense_okta.config.models import Organization
+from opensense_okta.publishing.evaluation import Findings, compared, evaluate_compared, evaluate_day
 from opensense_okta.publishing.exports.preview import ExportPreview, preview_export
 from opensense_okta.publishing.guards.evaluate import Verdict
-from opensense_okta.publishing.judgement import Findings, compared, evaluate_day
 from opensense_okta.publishing.published import (
-    ComparisonTargets,
     Published,
     PublishedRef,
-    lost_publication,
+    comparison_targets,
     published,
 )
 from opensense_okta.resolution.changes import Difference
@@ -186,16 +185,13 @@ def preview(
             there, manifest = stack.enter_context(_drafted(organization, lake, day))
             base = DraftRef(day=day, id=manifest.id, folder=there)
         export = preview_export(ruled, lake, lambda table: folder / f"{table}.parquet", rows)
-        place = ComparisonTargets(replaces=replaces, lost=lost_publication(lake))
+        place = comparison_targets(lake, day, even_if_older=True)
         with compared(lake, base, resolved, folder) as (connection, difference):
             sql = Sql(connection, __package__)
             describe, kinds = _people(sql, shown, everything=everything, limit=people)
             counted = _attributes(sql, shown, everything=everything)
-            alike = replaces in (None, base)
-            found = evaluate_day(connection, ruled, lake, resolved, place) if alike else None
-        if found is None:
-            with compared(lake, replaces, resolved, folder) as (connection, _):
-                found = evaluate_day(connection, ruled, lake, resolved, place)
+            verdicts = evaluate_compared(connection, ruled, lake, resolved, place, base)
+        found = evaluate_day(ruled, lake, resolved, place, verdicts, folder)
     return Preview(
         day=day,
         compared_with=base.day if base else None,

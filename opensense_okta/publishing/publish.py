@@ -20,6 +20,7 @@ from opensense_okta.publishing.judgement import Judgement, judge_day
 from opensense_okta.publishing.published import (
     Publications,
     Published,
+    PublishedRef,
     describe,
     mark_name,
     published,
@@ -131,28 +132,12 @@ def publish(
     if last is not None and (reason := _why_last_stays(last, resolved, even_if_older)):
         return Publication(day, reason)
     judgement = judge_day(organization, lake, resolved, even_if_older=even_if_older)
-    if last is not None and last.id == resolved.id:
-        approved_by, since = last.approved_by, published_since(lake, last)
-        exported = last.exported  # it is not judged again
-    else:
-        approved_by, since = _required_approval(lake, judgement, last), datetime.now(UTC)
-        exported = organization.publish.people if organization.publish.csv else None
-        if approved_by is None and last and last.resolved.sources == resolved.sources:
-            approved_by = last.approved_by  # the same snapshots are resolved again
+    record = _record(organization, lake, resolved, judgement, last)
     if last is not None:
         _restore_mark(lake, last, seen)
+    since = record.since or datetime.now(UTC)
     with _built(lake, resolved, since) as unfinished:
-        now = Published(
-            id=resolved.id,
-            day=day,
-            file=str(unfinished.stat().st_ino),
-            resolved=resolved,
-            base=judgement.base,
-            difference=judgement.difference,
-            approved_by=approved_by,
-            since=since,
-            exported=exported,
-        )
+        now = record.model_copy(update={"file": str(unfinished.stat().st_ino)})
         either = Publications(newest_first=(now, last) if last else (now,))
         write_state(lake.store, PUBLISHED, either, seen[PUBLISHED])
         # After `published.json`: a ledger without it means that a publication is not known any more.
@@ -163,6 +148,43 @@ def publish(
     record_publication(lake, now, seen[mark_name(lake, day)])
     return Publication(
         day, difference=now.difference, rows=resolved.rows, approved_by=now.approved_by
+    )
+
+
+def _record(
+    organization: Organization,
+    lake: Lake,
+    resolved: ResolvedManifest,
+    judgement: Judgement,
+    last: Published | None,
+) -> Published:
+    """What is stored of the publication. Its database is not made yet, so its file is unknown.
+
+    Raises:
+        Held: the day needs an approval and has none.
+    """
+    record = Published(
+        id=resolved.id,
+        day=resolved.day,
+        file="",
+        resolved=resolved,
+        base=judgement.base,
+        difference=judgement.difference,
+        since=datetime.now(UTC),
+    )
+    if last is not None and last.id == resolved.id:
+        kept = ("approved_by", "approved", "exported")  # it is not judged again
+        same = {name: getattr(last, name) for name in kept}
+        return record.model_copy(update={**same, "since": published_since(lake, last)})
+    approved_by = _required_approval(lake, judgement, last)
+    approved = last.last_approved if last and last.day == resolved.day else None
+    if approved_by is not None:
+        approved = PublishedRef(day=resolved.day, id=resolved.id)
+    elif last and last.resolved.sources == resolved.sources:
+        approved_by = last.approved_by  # the same snapshots are resolved again
+    exported = organization.publish.people if organization.publish.csv else None
+    return record.model_copy(
+        update={"approved_by": approved_by, "approved": approved, "exported": exported}
     )
 
 

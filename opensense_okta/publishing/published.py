@@ -8,7 +8,7 @@ stays when the next day is published.
 A database of version 0.1 does not name its day: then its inode identifies it in `published.json`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -78,6 +78,7 @@ class Published(Manifest):
         resolved: what the tables were made from.
         base: the latest published day before it, which `changes` and `difference` compare with.
         approved_by: who approved the day, if it was held back.
+        approved: the newest publication of the day that a person approved, this one or an earlier one.
         since: when it was published first; None: version 0.1 did not store it.
         exported: who is exported; None: nothing is, or an older version published it.
     """
@@ -93,8 +94,16 @@ class Published(Manifest):
     base: PublishedRef | None = None
     difference: Difference | None = None
     approved_by: str | None = None
+    approved: PublishedRef | None = None
     since: AwareDatetime | None = None
     exported: ExportedPeople | None = None
+
+    @property
+    def last_approved(self) -> PublishedRef | None:
+        """The newest publication of the day that a person approved; None: there is none."""
+        # Version 0.1 stored the name only.
+        own = PublishedRef(day=self.day, id=self.id) if self.approved_by else None
+        return self.approved or own
 
 
 class Publications(BaseModel):
@@ -248,14 +257,22 @@ class ComparisonTargets:
     Attributes:
         before: the latest published earlier day, which its changes compare with.
         replaces: the published day, which the guards compare with; None: it replaces nothing.
+        accepted: if the day itself is published: the newest publication of an earlier day, or that a person
+            approved. The guards compare with it, too; else many small losses of one day would pass.
         newer: the published day that is newer, and stays published.
         lost: what shows that something was published, if it is not known what; else empty.
     """
 
     before: PublishedRef | None = None
     replaces: PublishedRef | None = None
+    accepted: PublishedRef | None = None
     newer: date | None = None
     lost: str = ""
+
+    @property
+    def targets(self) -> Sequence[PublishedRef | None]:
+        """What the guards compare with; the published directory is the first, None if nothing is replaced."""
+        return [self.replaces, *([self.accepted] if self.accepted else [])]
 
 
 def comparison_targets(lake: Lake, day: date, *, even_if_older: bool = False) -> ComparisonTargets:
@@ -279,7 +296,17 @@ def comparison_targets(lake: Lake, day: date, *, even_if_older: bool = False) ->
     before = PublishedRef(day=mark.day, id=mark.id) if mark else None
     if last.day > day and not even_if_older:
         return ComparisonTargets(before, newer=last.day)
-    return ComparisonTargets(before, replaces=now)
+    accepted = _accepted(lake, last, before) if last.day == day else None
+    return ComparisonTargets(before, replaces=now, accepted=accepted)
+
+
+def _accepted(lake: Lake, last: Published, before: PublishedRef | None) -> PublishedRef | None:
+    """The publication that the guards compare with beside the last one of the same day; None: none."""
+    approved = last.last_approved
+    if approved is not None and not is_stored(approved.table(lake, "people")):
+        approved = None
+    accepted = approved or before
+    return None if accepted is not None and accepted.id == last.id else accepted
 
 
 def describe(replaces: PublishedRef, day: date) -> str:

@@ -67,6 +67,8 @@ class Verdict(CheckResult):
         because: the likely cause in words.
         directories: the directories where the cause is, if it is known to be in some.
         of_export: whether the people of the export are measured.
+        against: the publication that it was compared with: what would be replaced, or the accepted one.
+        lost: a fingerprint of who and what it counts; empty if the guard passed.
     """
 
     name: Guard = Field(validation_alias=AliasChoices("name", "guard"))
@@ -81,6 +83,8 @@ class Verdict(CheckResult):
     because: str = ""
     directories: tuple[str, ...] = ()
     of_export: bool = False
+    against: Literal["replaces", "accepted"] = "replaces"
+    lost: str = ""
 
     @model_validator(mode="before")
     @classmethod
