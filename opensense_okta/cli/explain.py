@@ -179,7 +179,7 @@ def _sections(explanation: Explanation) -> Iterator[str]:
     yield from _section(
         "Groups",
         (
-            f"{printable(group.name or '')}  {printable(group.group_id)}"
+            f"{printable(group.name or '')}  {printable(group.group_id)}  {printable(group.way)}".rstrip()
             for group in explanation.groups
         ),
     )

@@ -206,6 +206,8 @@ def test_json_is_the_contracts_document_and_nothing_else(home: Path) -> None:
                 "directory": "hr",
                 "id": "g1",
                 "sources": ["hr/g1"],
+                "direct": True,
+                "through": [],
             }
         ],
     }

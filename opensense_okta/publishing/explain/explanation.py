@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Json
 
 from opensense_okta.config.errors import UserError
 from opensense_okta.publishing.explain.find_person import StoredDay, stored_day
+from opensense_okta.publishing.explain.nested_groups import load_nested_groups
 from opensense_okta.publishing.history import read_days
 from opensense_okta.publishing.published import published_days
 from opensense_okta.resolution.resolve import TABLES
@@ -64,13 +65,29 @@ class Account(_Part):
 
 
 class Group(_Part):
-    """A group of a person; `sources` are the groups of directories from which it was made."""
+    """A group of a person.
+
+    Attributes:
+        sources: the groups of directories from which it was made.
+        direct: whether a directory lists the person in the group itself.
+        through: the names of the groups between it and the person, the outer ones first; empty: none, or
+            the snapshot with the groups in groups is no longer stored.
+    """
 
     group_id: str
     name: str | None
     directory: str
     id: str
     sources: tuple[str, ...]
+    direct: bool
+    through: tuple[str, ...]
+
+    @property
+    def way(self) -> str:
+        """How the person is in the group, in words: `through Staff > Engineering`; empty if directly."""
+        if self.through:
+            return f"through {' > '.join(self.through)}"
+        return "" if self.direct else "through a group in it"
 
 
 class Change(_Part):
@@ -203,6 +220,7 @@ def _view(
     for table in TABLES:
         of_people = numbered and table != "groups"
         engine.view(connection, table, day.table(lake, table), numbered=of_people)
+    load_nested_groups(connection, lake, day)
     changes = _changes(lake, day)
     sql = Sql(connection, __package__)
     sql.run("macros.sql")

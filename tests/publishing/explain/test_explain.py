@@ -310,6 +310,35 @@ def test_manager_and_groups(company: Lake) -> None:
     ]
 
 
+def test_a_group_in_a_group_is_named_as_the_way_to_the_person(lake: Lake) -> None:
+    names = {"g1": "Everyone", "g2": "Staff", "g3": "Engineering", "g4": "Platform"}
+    groups: list[Record] = [{"id": id_, "name": name} for id_, name in names.items()]
+    nested = [("g1", "g2"), ("g2", "g3"), ("g3", "g4"), ("g1", "g3"), ("g4", "g1")]
+    store(lake, "hr", DAY, [account("1", ANA)], groups, [("g4", "1"), ("g2", "1")], nested)
+    resolve(acme(), DAY, lake)
+
+    found = explained(lake, day=on(lake, DAY))
+
+    assert [(group.name, group.direct, group.way) for group in found.groups] == [
+        ("Engineering", False, "through Platform"),
+        ("Everyone", False, "through Staff"),
+        ("Platform", True, ""),
+        ("Staff", True, ""),
+    ]
+
+    store(lake, "hr", DAY, [account("1", ANA)], groups, [("g4", "1")], nested)
+    resolve(acme(), DAY, lake)
+
+    ways = {group.name: group.way for group in explained(lake, day=on(lake, DAY)).groups}
+    assert ways["Everyone"] == "through Engineering > Platform"
+    assert ways["Staff"] == "through Engineering > Platform"
+
+    # A later read of the day replaces the snapshot.
+    store(lake, "hr", DAY, [account("1", ANA)], groups, [("g4", "1")])
+    ways = {group.name: group.way for group in explained(lake, day=on(lake, DAY)).groups}
+    assert ways["Staff"] == "through a group in it"
+
+
 def test_accounts_with_their_status(company: Lake) -> None:
     assert [
         (one.directory, one.id, one.status, one.active)
