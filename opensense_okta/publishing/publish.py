@@ -236,13 +236,15 @@ def _required_approval(lake: Lake, judgement: Judgement, last: Published | None)
     return outcome.approval.by if outcome.approval else None
 
 
-def _write_ledger(lake: Lake, resolved: ResolvedManifest, over: Version) -> None:
-    """Writes the day into the identity ledger, before readers can see its ids."""
+def _write_ledger(
+    lake: Lake, resolved: ResolvedManifest, over: Version, *, own: bool = True
+) -> None:
+    """Writes the day into the identity ledger, before readers can see its ids; `own` as in `ledger.write`."""
     unfinished = lake.unfinished(ledger_name(resolved.day))
     shelf = lake.resolved(resolved.day)
     accounts, links = (shelf.table(resolved, name) for name in ("accounts", LINKS))
     try:
-        ledger.write(lake, resolved.day, accounts, links, unfinished)
+        ledger.write(lake, resolved.day, accounts, links, unfinished, own=own)
         lake.store.keep(unfinished, ledger_name(resolved.day), over)
     finally:
         unfinished.unlink(missing_ok=True)
@@ -267,7 +269,7 @@ def restore_ledger(lake: Lake) -> list[date]:
         mark = read_publication(lake, day)
         if mark is None or not is_stored(lake.resolved(day).table(mark, "accounts")):
             raise engine.TableDamaged(lake.ledger(day))
-        _write_ledger(lake, mark.resolved, seen[day])
+        _write_ledger(lake, mark.resolved, seen[day], own=False)
     return damaged
 
 

@@ -2,8 +2,9 @@
 
 It also has the key that joined the account with the other accounts of its person, and the account's name.
 Each published day adds one file. It has a row for each account that is new or of which something changed, so
-the newest row of an account counts. Resolving a day reads only the files of earlier days. Version 0.1 wrote
-neither key nor name: its rows keep ids, but they keep nobody together.
+the newest row of an account counts. Resolving a day reads the files up to that day: its own file has what
+earlier publications of the day wrote, so an id is the same at each of them. Version 0.1 wrote neither key nor
+name: its rows keep ids, but they keep nobody together.
 """
 
 from datetime import date
@@ -16,18 +17,33 @@ from opensense_okta.storage.lake import Lake
 from opensense_okta.storage.sql import Sql
 
 
-def load(connection: duckdb.DuckDBPyConnection, lake: Lake, day: date) -> date | None:
-    """Makes table `ledger` from the days published before this day; returns the newest of them."""
+def load(
+    connection: duckdb.DuckDBPyConnection, lake: Lake, day: date, *, own: bool = True
+) -> date | None:
+    """Makes table `ledger` from the days published up to this day; returns the newest of them.
+
+    Args:
+        connection: on which the table is made.
+        lake: of the organization.
+        day: the day.
+        own: whether the day's own file is read.
+    """
     Sql(connection, __package__).run("ledger.sql")
-    before = [published for published in lake.ledger_days() if published < day]
-    if before:
-        files = [str(lake.ledger(published)) for published in before]
+    days = [
+        published
+        for published in lake.ledger_days()
+        if published < day or (own and published == day)
+    ]
+    if days:
+        files = [str(lake.ledger(published)) for published in days]
         connection.read_parquet(files, union_by_name=True).create_view("ledger_files", replace=True)
         connection.execute("insert into ledger by name from ledger_files")
-    return max(before, default=None)
+    return max(days, default=None)
 
 
-def write(lake: Lake, day: date, accounts: Path, links: Path, unfinished: Path) -> None:
+def write(
+    lake: Lake, day: date, accounts: Path, links: Path, unfinished: Path, *, own: bool = True
+) -> None:
     """Writes the day's rows to a file, which the caller then moves into the ledger.
 
     Args:
@@ -36,10 +52,11 @@ def write(lake: Lake, day: date, accounts: Path, links: Path, unfinished: Path) 
         accounts: file of the resolved day's table `accounts`.
         links: file of the day's `account_links`; version 0.1 wrote none.
         unfinished: the file to write.
+        own: whether what earlier publications of the day wrote is kept; False: that file is damaged.
     """
     with engine.start(lake.scratch) as connection:
         sql = Sql(connection, __package__)
-        load(connection, lake, day)
+        load(connection, lake, day, own=own)
         engine.view(connection, "accounts", accounts)
         if links.exists():
             engine.view(connection, "account_links", links)

@@ -17,8 +17,9 @@ from opensense_okta.publishing.publish import Held, publish
 from opensense_okta.publishing.published import published
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
+from tests.support.approved import publish_approved
 from tests.support.lakes import add_day
-from tests.support.stored import DAY, group, organization, store, user
+from tests.support.stored import DAY, OKTA, company, group, organization, rows_of, store, user
 
 YESTERDAY, TOMORROW = DAY - timedelta(days=1), DAY + timedelta(days=1)
 ACME = organization()
@@ -165,3 +166,33 @@ def test_a_person_sees_all_who_are_gone_since_the_day_before_and_approves_them(a
     assert now is not None
     assert now.approved is not None
     assert now.approved.id == now.id
+
+
+# Who is who.
+
+TWO = company({"okta": OKTA, "hr": OKTA})
+
+
+def read_ada(lake: Lake, *, hr: bool, okta: bool, email: str = "ada@acme.test") -> dict[str, str]:
+    """HR and Okta, which comes first, are read, each with or without Ada; returns the persons of accounts."""
+    who = {"hr": [user("h1", {"email": "ada@acme.test"})], "okta": [user("o1", {"email": email})]}
+    for directory, has_her in (("hr", hr), ("okta", okta)):
+        others = [user("x1", {"email": f"{directory}@acme.test"})]
+        accounts = [*others, *(who[directory] if has_her else [])]
+        store(lake, accounts, [group("g1", "Everyone")], [], directory=directory)
+    resolved = resolve(TWO, DAY, lake)
+    publish_approved(TWO, lake, DAY)
+    rows = rows_of(lake.resolved(DAY).table(resolved, "accounts"))
+    return {f"{row['directory']}/{row['id']}": str(row["person_id"]) for row in rows}
+
+
+def test_a_person_has_the_same_id_at_each_tick(tmp_path: Path) -> None:
+    lake = Lake(tmp_path, "acme")
+    ada = read_ada(lake, hr=True, okta=False)["hr/h1"]
+    joined = read_ada(lake, hr=True, okta=True)
+    assert (joined["hr/h1"], joined["okta/o1"]) == (ada, ada)
+    assert read_ada(lake, hr=False, okta=True)["okta/o1"] == ada
+    # The key that linked the accounts is recorded while one of them is away.
+    again = read_ada(lake, hr=True, okta=True, email="countess@acme.test")
+    assert (again["hr/h1"], again["okta/o1"]) == (ada, ada)
+    assert {row["id"] for row in rows_of(lake.ledger(DAY))} == {"h1", "o1", "x1"}

@@ -1,6 +1,6 @@
 -- What the identity ledger has for each account.
 --
--- tables ledger, accounts_read, directories, match_keys    the ledger has what was published before the day
+-- tables ledger, accounts_read, directories, match_keys    the ledger has what was published before
 
 -- The newest row of an account counts. `since` is the day that recorded the account under its person's id.
 create table ledger_accounts as
