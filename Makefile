@@ -41,7 +41,7 @@ demo: .venv/ready ## sync the simulated company once, from three directories to 
 	$(call with_simulator,$(BIN)/opensense-okta sync demo)
 
 ui: .venv/ready ## Dagster's UI, with the demo's directories up; open the link that it prints
-	$(call with_simulator,$(BIN)/opensense-okta ui & ui=$$!; trap 'kill $$ui' TERM INT; wait $$ui; trap - INT TERM; wait $$ui)
+	$(call with_simulator,$(BIN)/opensense-okta ui & ui=$$!; trap 'kill $$ui $$simulator' TERM INT; wait $$ui; trap - INT TERM; wait $$ui)
 
 lint: .venv/ready ## lint, types and imports
 	$(BIN)/ruff check .

@@ -24,9 +24,13 @@ from filelock import FileLock, Timeout
 from opensense_okta.config.errors import UserError
 
 LOCK: Final = "ui.lock"
-TO_CLEAN_UP: Final = timedelta(seconds=5)
+TO_CLEAN_UP: Final = timedelta(seconds=4)
 TO_END: Final = timedelta(seconds=2)
-"""How long services may take to clean up, and what they started to end: less than ten seconds together."""
+TO_VANISH: Final = timedelta(seconds=1)
+"""How long services may take to clean up, what they started to end, and what was killed to be gone.
+
+Together they are well below ten seconds: on a busy machine, this process itself needs some, too.
+"""
 
 POLL: Final = 0.05  # seconds
 
@@ -231,11 +235,11 @@ def _end(services: Sequence[Service]) -> None:
     for service in services:
         service.process.terminate()
     _wait(services, TO_CLEAN_UP)
-    for number in (signal.SIGTERM, signal.SIGKILL):
+    for number, within in ((signal.SIGTERM, TO_END), (signal.SIGKILL, TO_VANISH)):
         for service in services:
             with suppress(ProcessLookupError):
                 os.killpg(service.process.pid, number)
-        _wait(services, TO_END)
+        _wait(services, within)
 
 
 def _wait(services: Sequence[Service], within: timedelta) -> None:
