@@ -17,6 +17,7 @@ from opensense_okta.publishing.published import (
     Publications,
     Published,
     lost_publication,
+    missing_database,
     read_publication,
 )
 from opensense_okta.resolution import doctor
@@ -71,6 +72,9 @@ def damaged_documents(lake: Lake) -> Iterator[UserError]:
         publication_row(lake.database)
     except UserError as error:
         yield error
+    missing = missing_database(lake)
+    if missing:
+        yield missing
     lost = lost_publication(lake)
     if lost:
         yield UserError(

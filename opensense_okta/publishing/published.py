@@ -225,6 +225,18 @@ def lost_publication(lake: Lake) -> str:
     return f"there is a {exists}, which cannot be read" if exists else ""
 
 
+def missing_database(lake: Lake) -> UserError | None:
+    """That the published database is missing, although it is known which day it had; None: it is not."""
+    last = published(lake)
+    if last is None or lake.store.mark(DATABASE) is not None:
+        return None
+    return UserError(
+        f"The published database {lake.url(DATABASE)} is missing.",
+        impact=f"Programs cannot read the directory of {last.day}. The tables of the day are stored.",
+        remedy=f"run `opensense-okta sync {lake.organization}`: it writes the database again.",
+    )
+
+
 def record_publication(lake: Lake, publication: Published, over: Version) -> Version:
     """Stores beside a day's tables that they were published.
 

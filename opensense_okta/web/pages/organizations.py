@@ -1,7 +1,7 @@
 """The page of all organizations: what is published of each, and what is wrong with it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 from starlette.requests import Request
@@ -12,13 +12,14 @@ from opensense_okta.config.models import Organization
 from opensense_okta.config.yaml_file import OrganizationFileError
 from opensense_okta.orchestration.notifications import current_status
 from opensense_okta.orchestration.retries import describe_next_sync, switches
+from opensense_okta.orchestration.runs import RunFacts, unfinished_runs
 from opensense_okta.publishing.database import publication_row
 from opensense_okta.publishing.notifications.state import Incident, file_mistaken, unreadable
 from opensense_okta.publishing.publish import published_since
-from opensense_okta.publishing.published import Published, published
+from opensense_okta.publishing.published import Published, missing_database, published
 from opensense_okta.resolution.resolve import Source
 from opensense_okta.storage.file_errors import reading_refused
-from opensense_okta.storage.lake import DATABASE, Lake
+from opensense_okta.storage.lake import Lake
 from opensense_okta.web.pages.rendering import page
 from opensense_okta.web.pages.site import Site, lake_of, site_of
 
@@ -50,6 +51,7 @@ class Overview:
         has_page: whether its file has ever been valid.
         published: None: nothing is published yet, or it cannot be read; then an incident says so.
         incidents: what is wrong, each with a reason and a remedy.
+        running: the runs that are queued or at work, created in the organization's time zone.
         next_sync: what starts the next sync, as the end of a sentence; None: nothing does.
     """
 
@@ -58,6 +60,7 @@ class Overview:
     published: PublishedDay | None
     incidents: Sequence[Incident]
     next_sync: str | None
+    running: Sequence[RunFacts] = ()
 
 
 def show(request: Request) -> Response:
@@ -91,6 +94,11 @@ def overview_of(
         has_page=True,
         published=published_day,
         incidents=(*lost, *status.troubles),
+        running=[
+            replace(run, created=run.created.astimezone(organization.zone))
+            for runs in unfinished_runs(site.instance, organization).values()
+            for run in runs
+        ],
         next_sync=describe_next_sync(organization, now, switched),
     )
 
@@ -105,7 +113,11 @@ def _overviews(site: Site, now: datetime) -> Iterator[Overview]:
         elif mistakes is not None:
             incident = file_mistaken(mistakes, now.date(), is_synced=False)
             yield Overview(
-                name, has_page=False, published=None, incidents=[incident], next_sync=None
+                name,
+                has_page=False,
+                published=None,
+                incidents=[incident],
+                next_sync=None,
             )
 
 
@@ -123,9 +135,10 @@ def _lost_database(
     """That the published database is missing or damaged, although it is known which day it had."""
     try:
         publication_row(lake.database)
-        if lake.store.mark(DATABASE) is not None:
+        missing = missing_database(lake)
+        if missing is None:
             return ()
-        error = UserError(f"The published database {lake.url(DATABASE)} is missing.")
+        return unreadable(organization.today(now), missing).troubles
     except (OSError, UserError) as damaged:
         error = damaged if isinstance(damaged, UserError) else reading_refused(damaged)
     incident = UserError(

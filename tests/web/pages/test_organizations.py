@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 import time_machine
 
+from opensense_okta.publishing.doctor import examine_state_files
 from opensense_okta.publishing.publish import publish
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.folder import Folder
 from opensense_okta.storage.organization_files import COPIES
 from tests.support.csv_snapshots import account, store
 from tests.support.pages import FILE, Pages, Shown, organization, pages, publish_day
+from tests.support.run_records import record_run
 from tests.support.stored import DAY
 
 NOON = datetime(DAY.year, DAY.month, DAY.day, 12, tzinfo=UTC)
@@ -40,6 +42,18 @@ def test_an_organization_shows_its_published_day_and_people(home: Pages) -> None
     assert shown.elements.count("h1") == 1
 
 
+def test_a_sync_at_work_is_shown_on_both_pages(home: Pages) -> None:
+    publish_day(home.lake, DAY, PEOPLE)
+    run = record_run(home.instance, "acme")
+    record_run(home.instance, "other")
+    for page in ("/", "/acme/"):
+        shown = Shown(home.get(page).text)
+        assert re.search(
+            r"Now a sync is at work, started \d{4}-\d\d-\d\d \d\d:\d\d UTC", shown.words
+        )
+        assert f"/runs/{run.run_id}" in shown.links
+
+
 @pytest.mark.parametrize(
     ("content", "says"), [(None, "directory.duckdb is missing"), (b"x", "directory.duckdb")]
 )
@@ -57,6 +71,7 @@ def test_a_lost_database_is_not_well(home: Pages, content: bytes | None, says: s
             "What to do: run opensense-okta sync acme ?: it writes the database", words
         )
         assert f"Published {DAY}" in words
+    assert any(says in result.text for result in examine_state_files(home.lake))
     publish(organization(), home.lake, DAY)
     assert "acme ✓ nothing is wrong" in Shown(home.get("/").text).words
 
