@@ -30,14 +30,14 @@ define with_simulator
 	export DEMO_OKTA_API_TOKEN=simulator-token DEMO_ENTRA_CLIENT_SECRET='simulator~secret'; \
 	if ! $(BIN)/python -c 'import httpx; httpx.get("$(SIMULATOR)/_simulator/day").raise_for_status()' 2> /dev/null; then \
 		ready=$$(mktemp -u); \
-		$(BIN)/opensense-okta simulate --hr-file data/demo-hr.csv --ready-file "$$ready" > /dev/null & simulator=$$!; \
+		$(BIN)/opensense-okta simulate --hr-file data/demo-hr.csv --google-key-file data/demo-google.json --ready-file "$$ready" > /dev/null & simulator=$$!; \
 		trap 'kill $$simulator 2> /dev/null; rm -f "$$ready"' EXIT; trap exit TERM; \
 		until [ -e "$$ready" ]; do kill -0 $$simulator 2> /dev/null || exit 1; sleep 0.1; done; \
 	fi; \
 	$(1)
 endef
 
-demo: .venv/ready ## sync the simulated company once, from three directories to the published one
+demo: .venv/ready ## sync the simulated company once, from four directories to the published one
 	$(call with_simulator,$(BIN)/opensense-okta sync demo)
 
 ui: .venv/ready ## Dagster's UI, with the demo's directories up; open the link that it prints
