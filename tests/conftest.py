@@ -31,6 +31,8 @@ SLOW_MODULES = frozenset(
         "directories/entra/test_entra_reader.py",
         "directories/entra/test_entra_simulated.py",
         "directories/entra/test_entra_snapshots.py",
+        "directories/google/test_google_simulated.py",
+        "directories/google/test_google_snapshots.py",
         "directories/http/test_oauth.py",
         "directories/http/test_rate_limit.py",
         "directories/okta/test_incremental.py",

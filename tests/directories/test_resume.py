@@ -4,7 +4,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -24,6 +23,7 @@ from opensense_okta.simulator.company.people import dice
 from opensense_okta.simulator.faults import Fault
 from opensense_okta.simulator.okta.faults import Failure, make_fault
 from tests.support.days import DAY, Company, a_company, truth
+from tests.support.killed_reads import start_read
 from tests.support.reads import failure
 
 IN_FLIGHT = 10
@@ -77,50 +77,9 @@ def leftovers(acme: Company) -> set[str]:
 
 # -- kill -9 ---------------------------------------------------------------------------------------
 
-SYNC = """\
-import json, os, signal, sys
-from datetime import date
-from opensense_okta.directories import read as reading
-from opensense_okta.directories.protocol import no_progress
-from opensense_okta.config.environment import set_private_umask
-from opensense_okta.storage.lake import Lake
-from opensense_okta.storage.partition import Partition
-from opensense_okta.config.models import Organization
-from pathlib import Path
-
-settings, root, day, dies_at = sys.argv[1:]
-
-
-def die(*_):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-set_private_umask()
-if dies_at == "tables":
-    stored = reading.engine.store
-    reading.engine.store = lambda connection, name, path: (
-        die() if name == "memberships" else stored(connection, name, path)
-    )
-if dies_at == "commit":
-    Partition.commit = die
-print("ready", flush=True)
-acme = Organization.model_validate_json(settings)
-run = reading.Run("killed", "killed")
-reading.take_snapshot(acme, "okta", date.fromisoformat(day), Lake(Path(root), "acme"), run, no_progress)
-"""
-
 
 def start(acme: Company, day: date, dies_at: str = "") -> subprocess.Popen[str]:
-    settings = acme.organization().model_dump_json(exclude_none=True)
-    root = acme.lake.scratch.parent
-    process = subprocess.Popen(
-        [sys.executable, "-c", SYNC, settings, str(root), str(day), dies_at],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    return process
+    return start_read(acme.organization(), acme.lake.scratch.parent, day, dies_at)
 
 
 def killed(acme: Company, day: date, requests: int, rng: Random) -> None:
