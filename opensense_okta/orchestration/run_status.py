@@ -5,8 +5,9 @@
   anything.
 - `held`: guards or data checks hold the day back; reported at once. It ends when the day is approved. If
   a later step of the approving run fails, such as an export, that is reported at once: it is not retried.
-- `late`: the day is not published six hours after the schedule's tick, and is neither failed nor held: the
-  schedule is off, a run hangs, or a person canceled it.
+- `late`: the day is not published six hours after the schedule's first tick, and is neither failed nor held:
+  the schedule is off, a run hangs, or a person canceled it. With several ticks a day also if nothing was
+  published for six hours longer than the largest gap between them.
 - `well`: the next sync succeeded.
 
 It makes no difference who starts a sync: the schedule, cron, or a person.
@@ -75,11 +76,13 @@ def status_of(
     due = day
     if expected != newest:
         due = _Day(instance, organization, lake, expected, now, retried=retried)
-    if not organization.enabled or not due.late():
+    late = due.late()
+    if not organization.enabled or not (late or day.overdue()):
         return Status(today, tuple(incidents), complete=complete)
     if not watched or day.just_begun():
         return Status(today, tuple(incidents), complete=False)
-    return Status(today, (*incidents, due.lateness()), complete=complete)
+    lateness = due.lateness() if late else day.lateness(again=True)
+    return Status(today, (*incidents, lateness), complete=complete)
 
 
 def _expected(organization: Organization, now: datetime) -> date:
@@ -152,6 +155,20 @@ class _Day:
         begun = last is not None or self._scheduled()  # a new organization is not late
         return begun and not self.incidents()
 
+    def overdue(self) -> bool:
+        """Whether the day was published, and not again at the ticks after that; no incident explains it."""
+        last, organization = published(self._lake), self._organization
+        if len(organization.ticks) == 1 or last is None or last.since is None or self.incidents():
+            return False
+        return self._now - last.since >= organization.largest_gap + LATE_AFTER
+
+    def _due(self, *, again: bool) -> datetime:
+        """The tick at which the day was to be published, or published again."""
+        last = published(self._lake) if again else None
+        if last is None or last.since is None:
+            return _tick(self._organization, self._day)
+        return self._organization.next_sync(last.since)
+
     def just_begun(self) -> bool:
         """Whether a sync is running that has not had six hours yet."""
         return (
@@ -160,13 +177,13 @@ class _Day:
             and self._now - self._sync.syncs[0].created < LATE_AFTER
         )
 
-    def lateness(self) -> Incident:
-        """The incident of a late day, with its cause if the runs show it."""
-        name, tick = self._organization.name, _tick(self._organization, self._day)
+    def lateness(self, *, again: bool = False) -> Incident:
+        """The incident of a late day, with its cause if that is known; `again`: it was published before."""
+        name, tick = self._organization.name, self._due(again=again)
         hours = int((self._now - tick).total_seconds() // 3600)
         due = f"It was due at {tick:%H:%M %Z}, {hours} hours ago"
         by_hand = f"`opensense-okta sync {name}` starts a sync now."
-        if self._sync is None:
+        if self._sync is None or (again and self._sync.syncs[-1].created < tick):
             return self._late(
                 f"{due}, and no sync of it was started.",
                 f"check in Dagster's UI whether the schedule {names.sync_schedule(name)} is on, and what"

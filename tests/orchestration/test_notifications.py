@@ -434,6 +434,28 @@ class TestALateDay:
         daemon.sync(day=TOMORROW, run_tags=BY_HAND)
         assert daemon.sends() == [NORMAL]
 
+    @pytest.mark.parametrize(
+        ("schedule", "gap"), [("0 2,10,16 * * *", hours(10)), ("0 2 * * *", None)]
+    )
+    def test_with_several_ticks_is_late_if_none_of_them_publishes_for_the_largest_gap(
+        self, daemon: Daemon, schedule: str, gap: timedelta | None
+    ) -> None:
+        daemon.organizations = [company(schedule=schedule)]
+        daemon.sync()
+        put_out(daemon.lake(), DAY, since=TWO)
+        if gap is None:
+            wait_until(daemon, TWO + hours(23))
+            assert daemon.sends() == []
+            return
+        wait_until(daemon, TWO + gap + hours(6) - timedelta(minutes=1))
+        assert daemon.sends() == []
+        wait_until(daemon, TWO + gap + hours(6))
+        first, *_ = daemon.message().splitlines()
+        assert first == "It was due at 10:00 EST, 8 hours ago, and no sync of it was started."
+        daemon.sync()
+        put_out(daemon.lake(), DAY, since=TWO + hours(16))
+        assert daemon.sends() == [NORMAL]
+
     def test_is_told_when_its_sync_hangs(self, daemon: Daemon) -> None:
         record_run(daemon.instance, "acme", more_tags=BY_SCHEDULE)
         wait_until(daemon, TWO + hours(6))

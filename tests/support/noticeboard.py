@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -96,7 +96,9 @@ def a_noticeboard() -> Iterator[Noticeboard]:
             thread.join()
 
 
-def put_out(lake: Lake, day: date, *, okta_of: date | None = None) -> None:
+def put_out(
+    lake: Lake, day: date, *, okta_of: date | None = None, since: datetime | None = None
+) -> None:
     """A day has been published."""
     source = Source(day=okta_of or day, id="s", as_of=okta_of or day, stale=False)
     resolved = ResolvedManifest(
@@ -113,7 +115,7 @@ def put_out(lake: Lake, day: date, *, okta_of: date | None = None) -> None:
     if not lake.database.exists():
         lake.database.write_bytes(_empty_database())
     file = str(lake.database.stat().st_ino)
-    one = Published(id=resolved.id, day=day, file=file, resolved=resolved)
+    one = Published(id=resolved.id, day=day, file=file, resolved=resolved, since=since)
     text = Publications(newest_first=(one,)).model_dump_json()
     atomic_write(lake.scratch / "published.json", text.encode())
 
