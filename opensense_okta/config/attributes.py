@@ -139,6 +139,13 @@ GOOGLE: Mapping[str, tuple[Source, ...]] = {
 _TYPED = ("addresses", "externalIds", "locations", "phones", "relations")
 """Arrays of a Google user whose objects have types, so that `locations.desk.deskCode` is a field."""
 
+MAPPINGS: Mapping[str, Mapping[str, tuple[Source, ...]]] = {
+    "okta": OKTA,
+    "entra": ENTRA,
+    "google": GOOGLE,
+}
+"""The table of each kind that has one."""
+
 ACTIVE: Mapping[str, tuple[str, ...]] = {
     "okta": ("ACTIVE", "PROVISIONED", "PASSWORD_EXPIRED", "LOCKED_OUT", "RECOVERY"),
     "entra": ("ENABLED",),
@@ -167,7 +174,7 @@ def mapping(directory: Directory, known: Sequence[str] = ATTRIBUTES) -> list[Map
     if isinstance(directory, CsvDirectory):
         table: Mapping[str, tuple[Source, ...]] = {name: (name,) for name in known}
     else:
-        table = {"okta": OKTA, "entra": ENTRA, "google": GOOGLE}[directory.kind]
+        table = MAPPINGS[directory.kind]
     declared: Mapping[str, tuple[Source, ...]] = directory.attributes
     if isinstance(directory, GoogleDirectory):
         declared = {name: tuple(map(_part, sources)) for name, sources in declared.items()}

@@ -6,6 +6,7 @@ from itertools import product
 from opensense_okta.config.attributes import (
     GROUPS,
     MANAGER_COLUMNS,
+    MAPPINGS,
     OF_MANAGER,
     OTHER_COLUMNS,
     STANDARD_ATTRIBUTES,
@@ -35,6 +36,7 @@ def contradictions(data: dict[str, object]) -> Iterator[Finding]:
             yield Finding(location, "must be one column: it decides the account's status")
         if directory.get("kind") == "csv":
             yield from _files(("directories", name), directory)
+        yield from _scope(("directories", name), directory, _attributes(data, directories))
         if directory.get("kind") == "okta":
             yield from _okta_credentials(("directories", name), directory)
         if directory.get("kind") == "entra":
@@ -64,6 +66,20 @@ def _people(data: dict[str, object]) -> Iterator[Finding]:
         if len(both) > 1:
             words = f"must not keep {' and '.join(both)} apart: always_same makes them one person"
             yield Finding(("resolution", "never_same"), words)
+
+
+def _scope(at: Location, directory: dict[str, object], attributes: set[str]) -> Iterator[Finding]:
+    """Attributes in `include` and `exclude` that the directory does not have."""
+    table = MAPPINGS.get(str(directory.get("kind")))
+    known = attributes if table is None else {*table, *_section(directory, "attributes")}
+    for key in ("include", "exclude"):
+        for name in _section(directory, "scope", key):
+            location = (*at, "scope", key, name)
+            if name == "active":
+                yield Finding(location, "is not possible: it follows from the account's status")
+            elif name.strip() and name not in known:
+                words = "is not an attribute of this directory"
+                yield _unknown_name(location, name, words, sorted(known - {"active"}))
 
 
 def _okta_credentials(at: Location, directory: dict[str, object]) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from opensense_okta.config.sources import Attributes
 from opensense_okta.config.values import (
     MY_CUSTOMER,
     AtLeastOne,
+    AttributePatterns,
     Files,
     Names,
     OrgUnits,
@@ -55,12 +56,34 @@ class Scope(Section):
     ) = None
     """Okta's user statuses. Without it, all of them."""
 
+    include: AttributePatterns | None = None
+    """Attribute: patterns with `*`, without regard to case. Of each attribute a value must match."""
+
+    exclude: AttributePatterns | None = None
+    """Attribute: patterns with `*`, without regard to case. One match leaves the user out."""
+
 
 class EntraScope(Section):
     """What is read: users in a matching group, those groups, and the memberships between them."""
 
     groups: Names | None = None
     """Names of groups, where `*` stands for any characters. Without it, all groups."""
+
+    include: AttributePatterns | None = None
+    """Attribute: patterns with `*`, without regard to case. Of each attribute a value must match."""
+
+    exclude: AttributePatterns | None = None
+    """Attribute: patterns with `*`, without regard to case. One match leaves the user out."""
+
+
+class CsvScope(Section):
+    """Which users of the files are stored."""
+
+    include: AttributePatterns | None = None
+    """Attribute: patterns with `*`, without regard to case. Of each attribute a value must match."""
+
+    exclude: AttributePatterns | None = None
+    """Attribute: patterns with `*`, without regard to case. One match leaves the user out."""
 
 
 class GoogleScope(Section):
@@ -71,6 +94,12 @@ class GoogleScope(Section):
 
     org_units: OrgUnits | None = None
     """Paths of organizational units: `/Staff` is that unit and those below, `/Staff/*` those below."""
+
+    include: AttributePatterns | None = None
+    """Attribute: patterns with `*`, without regard to case. Of each attribute a value must match."""
+
+    exclude: AttributePatterns | None = None
+    """Attribute: patterns with `*`, without regard to case. One match leaves the user out."""
 
 
 class OktaDirectory(Section):
@@ -107,6 +136,9 @@ class OktaDirectory(Section):
     """All memberships are read again after this number of days."""
 
     scope: Scope = Scope()
+
+    store_groups: Names | None = None
+    """Groups that are stored, by names with `*` or ids. Without it, those of `scope.groups`."""
 
     nested: ClassVar = True  # groups of Okta have no groups
 
@@ -151,6 +183,9 @@ class EntraDirectory(Section):
 
     scope: EntraScope = EntraScope()
 
+    store_groups: Names | None = None
+    """Groups that are stored, by names with `*` or ids. Without it, those of `scope.groups`."""
+
     nested: StrictBool = True
     """Whether members of a group's groups count as its members."""
 
@@ -182,6 +217,9 @@ class GoogleDirectory(Section):
 
     scope: GoogleScope = GoogleScope()
 
+    store_groups: Names | None = None
+    """Groups that are stored, by names with `*` or ids. Without it, those of `scope.groups`."""
+
     nested: StrictBool = True
     """Whether members of a group's groups count as its members."""
 
@@ -212,6 +250,11 @@ class CsvDirectory(Section):
 
     encoding: Annotated[str, AfterValidator(valid_encoding)] | None = None
     """The text encoding of the files. Without it, UTF-8 with or without a byte order mark."""
+
+    scope: CsvScope = CsvScope()
+
+    store_groups: Names | None = None
+    """Groups that are stored, by names with `*` or ids. Without it, all."""
 
     nested: StrictBool = True
     """Whether members of a group's groups count as its members."""

@@ -24,6 +24,7 @@ KINDS: Mapping[str, Kind[Any]] = {
         description="The Okta organization that {directory} is read from, by Okta's API.",
         located=lambda settings: {"dagster/uri": settings.endpoint},
         full_read_days=okta.full_read_days,
+        members_read="members_to_carry_over",
     ),
     "entra": Kind(
         entra.FILES,

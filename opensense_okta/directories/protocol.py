@@ -61,11 +61,34 @@ SHARED_SQL = "opensense_okta.directories"
 
 @dataclass(frozen=True)
 class PreviousSnapshot:
-    """The tables of the last snapshot, from which unchanged memberships are carried over."""
+    """The tables of the last snapshot, from which unchanged memberships are carried over.
+
+    Attributes:
+        carry_over: memberships that are not stored, because the users or groups are out of scope; None:
+            there are none.
+        carry_over_groups: what is known of groups that are not stored; None: there are none.
+    """
 
     groups: Path
     memberships: Path
     member_reads: Path
+    carry_over: Path | None = None
+    carry_over_groups: Path | None = None
+
+    def view(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Makes the views `before_groups`, `before_members` and `before_reads`."""
+        groups = "id, created, last_membership_updated, members_count"
+        for name, columns, files in (
+            ("before_groups", groups, (self.groups, self.carry_over_groups)),
+            ("before_members", "group_id, user_id", (self.memberships, self.carry_over)),
+            ("before_reads", "*", (self.member_reads,)),
+        ):
+            first, *others = (
+                connection.read_parquet(str(file)).select(columns) for file in files if file
+            )
+            for other in others:
+                first = first.union(other)
+            first.create_view(name, replace=True)
 
 
 class Reader(Protocol):
@@ -130,6 +153,8 @@ class Kind(Generic[S]):
         located: metadata of that asset, by which people recognize it.
         compared: names of counts of the last snapshot that checks compare with, as NAME_before.
         full_read_days: all memberships are read after so many days, also the unchanged ones; 0: every day.
+        members_read: the view with all members that were read, in scope or not, if the next read may carry
+            them over; empty: it reads all members again.
     """
 
     files: tuple[str, ...]
@@ -141,3 +166,4 @@ class Kind(Generic[S]):
     located: Callable[[S], dict[str, str]] = unlocated
     compared: tuple[str, ...] = ()
     full_read_days: Callable[[S], int] = every_run
+    members_read: str = ""

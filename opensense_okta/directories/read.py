@@ -12,24 +12,34 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from time import process_time
 
 import duckdb
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
+from opensense_okta.config.attributes import list_attributes
 from opensense_okta.config.directory_models import Directory
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.checkpoint import ReadCheckpoint, last_page_at
-from opensense_okta.directories.checks import TABLES
+from opensense_okta.directories.checks import TABLES, Table
 from opensense_okta.directories.errors import DirectoryError, PastDay, StorageTrouble
 from opensense_okta.directories.kinds import kind_of
+from opensense_okta.directories.narrowing import (
+    CARRY_OVER,
+    CARRY_OVER_GROUPS,
+    is_narrowed,
+    left_out_before,
+    narrow,
+    store_carry_over,
+)
 from opensense_okta.directories.protocol import SHARED_SQL, Listener, PreviousSnapshot, Progress
 from opensense_okta.directories.snapshot import NESTED_GROUPS, SnapshotManifest, newest_snapshot
 from opensense_okta.storage import engine
 from opensense_okta.storage.file_errors import storage_refusal
 from opensense_okta.storage.files import make_private_dir
 from opensense_okta.storage.lake import OLDEST_PAGE, PAGES_KEPT, Lake
-from opensense_okta.storage.partition import Partition, StagedPartition
+from opensense_okta.storage.partition import Partition, StagedPartition, is_stored
 from opensense_okta.storage.sql import Sql
 from opensense_okta.storage.state_files import StateFileDamaged, read_state, write_state
 from opensense_okta.storage.store import ABSENT
@@ -284,13 +294,11 @@ def _read(
             **_compared(before, opened, kind.compared),
             "stale_after_days": organization.resolution.stale_after_days,
         }
-        files = dict(zip(TABLES, kind.files, strict=False))
-        set_aside = {
-            table: checkpoint.set_aside(files[table]) if table in files else 0 for table in TABLES
-        }
-        first_set_aside = {
-            table: place for table in files if (place := checkpoint.first_set_aside(files[table]))
-        }
+        if is_narrowed(settings):
+            rows, counts = narrow(connection, settings, list_attributes(organization), staged)
+            evidence |= counts | left_out_before(counts, before)
+        store_carry_over(connection, settings, kind.members_read, staged)
+        set_aside, first_set_aside = _set_aside(checkpoint, kind.files)
     return SnapshotManifest(
         id=staged.id,
         organization=organization.name,
@@ -313,6 +321,18 @@ def _read(
     )
 
 
+def _set_aside(
+    checkpoint: ReadCheckpoint, listings: Sequence[str]
+) -> tuple[dict[Table, int], dict[Table, tuple[int, int]]]:
+    """For each table, how many records were set aside; and the place of the first of them."""
+    files = dict(zip(TABLES, listings, strict=False))
+    counts = {
+        table: checkpoint.set_aside(files[table]) if table in files else 0 for table in TABLES
+    }
+    first = {table: place for table in files if (place := checkpoint.first_set_aside(files[table]))}
+    return counts, first
+
+
 def _store_nested_groups(shared_sql: Sql, staged: StagedPartition) -> dict[str, int]:
     """Stores the groups in groups, if there are any, and returns their counts."""
     counts = dict(shared_sql.rows("nested_groups_evidence.sql", tuple[str, int]))
@@ -330,7 +350,13 @@ def _previous_snapshot(lake: Lake, directory: str, opened: OpenSnapshot) -> Prev
         groups=partition.table_of(snapshot, "raw_groups"),
         memberships=partition.table_of(snapshot, "memberships"),
         member_reads=partition.table_of(snapshot, "member_reads"),
+        carry_over=_if_stored(partition.table_of(snapshot, CARRY_OVER)),
+        carry_over_groups=_if_stored(partition.table_of(snapshot, CARRY_OVER_GROUPS)),
     )
+
+
+def _if_stored(table: Path) -> Path | None:
+    return table if is_stored(table) else None
 
 
 def _compared(
@@ -340,7 +366,7 @@ def _compared(
     known = before.evidence if before else {}
     return {
         **{f"{name}_before": known[name] for name in names if name in known},
-        "users_before": before.rows["raw_users"] if before else 0,
+        "users_before": known.get("users", before.rows["raw_users"]) if before else 0,
         "scope_changed": int(before is not None and before.settings != opened.settings),
     }
 

@@ -18,6 +18,7 @@ from opensense_okta.publishing.guards.combine import larger_losses, of_export, w
 from opensense_okta.publishing.guards.evaluate import GuardContext, Verdict
 from opensense_okta.publishing.guards.evaluate import Source as GuardedSource
 from opensense_okta.publishing.guards.exported import judge_export
+from opensense_okta.publishing.guards.left_out import more_left_out
 from opensense_okta.publishing.published import (
     UNKNOWN_RULES,
     ComparisonTargets,
@@ -229,6 +230,7 @@ def _circumstances(
             and name in then
             and then[name].source_scope not in ("", now[name].source_scope)
         ),
+        left_out=more_left_out(lake, resolved, before),
         stale_after_days=organization.resolution.stale_after_days,
         when_stale=organization.resolution.when_stale,
     )

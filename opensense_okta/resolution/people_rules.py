@@ -11,6 +11,7 @@ from duckdb import ColumnExpression, ConstantExpression, Expression, FunctionExp
 from pydantic import BaseModel, ConfigDict
 
 from opensense_okta.config.models import ExportedPeople
+from opensense_okta.directories.values.patterns import like_pattern, pattern_rows
 from opensense_okta.storage.sql import Sql
 
 PEOPLE = "people.parquet"
@@ -60,13 +61,6 @@ def find_exported(connection: duckdb.DuckDBPyConnection, rules: ExportedPeople, 
     )
 
 
-def like_pattern(pattern: str) -> str:
-    r"""The pattern for SQL's LIKE with the escape character `\`."""
-    for sign in ("\\", "%", "_"):
-        pattern = pattern.replace(sign, f"\\{sign}")
-    return pattern.replace("*", "%")
-
-
 def _store_rules(connection: duckdb.DuckDBPyConnection, rules: ExportedPeople) -> None:
     connection.execute(
         "create or replace temp table people_rules"
@@ -85,15 +79,8 @@ def _rows(rules: ExportedPeople) -> Iterator[tuple[str, str | None, bool, str, s
     """A row for each pattern: rule, attribute, whether a match excludes, pattern, pattern of LIKE."""
     for pattern in rules.groups or ():
         yield GROUPS, None, False, pattern, like_pattern(pattern)
-    sections: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-        "include": rules.include or {},
-        "exclude": rules.exclude or {},
-    }
-    for section, attributes in sections.items():
-        for attribute, patterns in attributes.items():
-            for pattern in patterns:
-                rule = f"{section}.{attribute}"
-                yield rule, attribute, section == "exclude", pattern, like_pattern(pattern)
+    for row in pattern_rows(rules.include, rules.exclude):
+        yield row.rule, row.attribute, row.excludes, row.pattern, row.like_pattern
 
 
 def _values(people: duckdb.DuckDBPyRelation, attributes: Iterable[str]) -> duckdb.DuckDBPyRelation:

@@ -226,6 +226,9 @@ def test_every_key_and_default_of_the_contract() -> None:
         directories.*.csv.kind
         directories.*.csv.memberships = None
         directories.*.csv.nested = True
+        directories.*.csv.scope.exclude = None
+        directories.*.csv.scope.include = None
+        directories.*.csv.store_groups = None
         directories.*.csv.users
         directories.*.entra.attributes = {}
         directories.*.entra.authority = None
@@ -237,7 +240,10 @@ def test_every_key_and_default_of_the_contract() -> None:
         directories.*.entra.kind
         directories.*.entra.nested = True
         directories.*.entra.requests_per_second = 10
+        directories.*.entra.scope.exclude = None
         directories.*.entra.scope.groups = None
+        directories.*.entra.scope.include = None
+        directories.*.entra.store_groups = None
         directories.*.entra.tenant_id
         directories.*.google.administrator = None
         directories.*.google.attributes = {}
@@ -246,9 +252,12 @@ def test_every_key_and_default_of_the_contract() -> None:
         directories.*.google.kind
         directories.*.google.nested = True
         directories.*.google.requests_per_second = 20
+        directories.*.google.scope.exclude = None
         directories.*.google.scope.groups = None
+        directories.*.google.scope.include = None
         directories.*.google.scope.org_units = None
         directories.*.google.service_account
+        directories.*.google.store_groups = None
         directories.*.okta.api_token = None
         directories.*.okta.attributes = {}
         directories.*.okta.client_id = None
@@ -260,8 +269,11 @@ def test_every_key_and_default_of_the_contract() -> None:
         directories.*.okta.private_key = None
         directories.*.okta.rate_limit_share = 0.5
         directories.*.okta.requests_per_second = 10
+        directories.*.okta.scope.exclude = None
         directories.*.okta.scope.groups = None
+        directories.*.okta.scope.include = None
         directories.*.okta.scope.statuses = None
+        directories.*.okta.store_groups = None
         directories.*.okta.store_profile = 'all'
         enabled = True
         first_day
@@ -338,7 +350,8 @@ def test_a_misspelt_key_is_told_with_file_line_and_the_nearest_known_key(tmp_pat
     assert str(error) == (
         "acme.yaml:7: directories.okta.api_tokn is not a known key; did you mean api_token? "
         "Allowed here: kind, endpoint, api_token, client_id, private_key, key_id, "
-        "rate_limit_share, requests_per_second, memberships, full_read_days, scope, store_profile, attributes"
+        "rate_limit_share, requests_per_second, memberships, full_read_days, scope, store_groups,"
+        " store_profile, attributes"
     )
 
 
@@ -568,6 +581,13 @@ def test_a_literal_where_a_secret_belongs_is_told_where_secrets_go(tmp_path: Pat
             {"email": "Mail", "user_name": "mail"},
             "columns.user_name has the header mail, which email has, too",
         ),
+        ("directories.okta.scope", {"exclude": {"titel": ["A"]}}, "did you mean title?"),
+        ("directories.okta.scope", {"exclude": {"active": ["true"]}}, "follows from the account's"),
+        ("directories.okta.scope", {"include": {"email": [""]}}, "must not be empty"),
+        ("directories.okta.scope", {"include": {}}, "must not be empty"),
+        ("directories.okta.store_groups", [], "must not be empty"),
+        ("directories.hr.scope", {"exclude": {"emial": ["*"]}}, "did you mean email?"),
+        ("directories.hr.scope", {"groups": ["Staff"]}, "Allowed here: "),
         ("publish.people", {"group": ["A"]}, "did you mean groups?"),
         ("publish.people.groups", [], "must not be empty"),
         ("publish.people.groups", "Staff*", "must be a list"),

@@ -29,6 +29,7 @@ from opensense_okta.directories.csv.files import find_files, without_secrets
 from opensense_okta.directories.csv.header import accept_header
 from opensense_okta.directories.csv.normalize import Header, NormalizedFile, normalize
 from opensense_okta.directories.csv.parse import Keys, ambiguous_members, read_rows
+from opensense_okta.directories.narrowing import scope_settings
 from opensense_okta.directories.protocol import Listener, PreviousSnapshot, Progress
 from opensense_okta.directories.snapshot import Cost
 from opensense_okta.storage.sql import Sql
@@ -46,7 +47,7 @@ DIGITS = 12  # hex digits of the digest in the evidence; every JSON reader keeps
 
 
 def source_scope(directory: CsvDirectory) -> dict[str, object]:
-    """The settings that decide what is read: the files, and the column that identifies a row."""
+    """The settings that decide what is stored: the files, the column that identifies a row, and the scope."""
     locations = (directory.users, directory.groups, directory.memberships)
     return {
         "files": [
@@ -54,6 +55,7 @@ def source_scope(directory: CsvDirectory) -> dict[str, object]:
             for location in locations
         ],
         "id": directory.id,
+        **scope_settings(directory),
     }
 
 

@@ -32,6 +32,7 @@ from opensense_okta.directories.http.keys import read_certificate
 from opensense_okta.directories.http.oauth import ClientCredentials, client_secret, private_key_jwt
 from opensense_okta.directories.http.paging import Listing, Pages, cost_of, for_each_reached
 from opensense_okta.directories.http.rate_limit import Ceiling, RateLimiter
+from opensense_okta.directories.narrowing import choose_groups, scope_settings
 from opensense_okta.directories.protocol import SHARED_SQL, Listener, PreviousSnapshot, Progress
 from opensense_okta.directories.snapshot import Cost
 from opensense_okta.directories.values.mapped_texts import map_texts
@@ -89,7 +90,7 @@ def source_scope(directory: EntraDirectory) -> dict[str, object]:
     return {
         "tenant": directory.tenant_id,
         "graph": graph_root(directory),
-        "scope": directory.scope.model_dump(mode="json"),
+        **scope_settings(directory),
         **({} if directory.nested else {"nested": False}),
     }
 
@@ -230,8 +231,8 @@ class Reader:
         await pages.complete(Listing("groups", "groups", GROUPS, budget, read_page))
         scope = self._directory.scope.groups
         self._sql.run("groups.sql", groups_records=str(self._checkpoint.path("groups")))
-        self._shared_sql.run("scope.sql", scope_groups=list(scope) if scope is not None else None)
-        in_scope = self._shared_sql.rows("groups_in_scope.sql", str)
+        choose_groups(self._shared_sql, self._directory)
+        in_scope = self._shared_sql.rows("groups_to_read.sql", str)
         if scope is not None and not in_scope:
             raise IncompleteListing(
                 f"None of the tenant's groups is in scope: {', '.join(scope)}.",

@@ -33,6 +33,7 @@ from opensense_okta.directories.http.oauth import ClientCredentials, jwt_bearer
 from opensense_okta.directories.http.paging import Listing, Pages, cost_of, for_each_reached
 from opensense_okta.directories.http.rate_limit import Ceiling, RateLimiter
 from opensense_okta.directories.json_text import MALFORMED
+from opensense_okta.directories.narrowing import choose_groups, scope_settings
 from opensense_okta.directories.protocol import SHARED_SQL, Listener, PreviousSnapshot, Progress
 from opensense_okta.directories.snapshot import Cost
 from opensense_okta.directories.values.mapped_texts import map_texts
@@ -127,7 +128,7 @@ def source_scope(directory: GoogleDirectory) -> dict[str, object]:
         "customer": directory.customer,
         "administrator": directory.administrator,
         "api": api_root(directory),
-        "scope": directory.scope.model_dump(mode="json"),
+        **scope_settings(directory),
         **({} if directory.nested else {"nested": False}),
     }
 
@@ -278,9 +279,9 @@ class Reader:
         await self._complete(pages, Listing("groups", "groups", url, budget, read_groups))
         scope = self._directory.scope.groups
         self._sql.run("groups.sql", groups_records=str(self._checkpoint.path("groups")))
-        self._shared_sql.run("scope.sql", scope_groups=list(scope) if scope is not None else None)
+        choose_groups(self._shared_sql, self._directory)
         counts = dict(self._sql.rows("counts.sql", tuple[str, int]))
-        in_scope = self._shared_sql.rows("groups_in_scope.sql", str)
+        in_scope = self._shared_sql.rows("groups_to_read.sql", str)
         if scope is not None and not in_scope:
             raise IncompleteListing(
                 f"None of the account's groups is in scope: {', '.join(scope)}.",

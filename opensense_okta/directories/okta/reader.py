@@ -28,13 +28,13 @@ from opensense_okta.directories.http.keys import read_key
 from opensense_okta.directories.http.oauth import ClientCredentials, private_key_jwt
 from opensense_okta.directories.http.paging import Listing, Pages, cost_of, for_each
 from opensense_okta.directories.http.rate_limit import Ceiling, RateLimiter
+from opensense_okta.directories.narrowing import choose_groups, scope_settings
 from opensense_okta.directories.okta import errors as okta_errors
 from opensense_okta.directories.okta import token_errors as okta_token_errors
 from opensense_okta.directories.protocol import SHARED_SQL, Listener, PreviousSnapshot, Progress
 from opensense_okta.directories.records import Records, read_identifiers, read_records
 from opensense_okta.directories.snapshot import Cost
 from opensense_okta.directories.values.mapped_texts import map_texts
-from opensense_okta.storage import engine
 from opensense_okta.storage.sql import Sql
 
 PROTOCOL = Protocol(okta_errors.error, okta_errors.busy, okta_errors.allowance)
@@ -59,7 +59,7 @@ FULL_PAGE = 200  # rows; a smaller page is always the last one
 
 def source_scope(directory: OktaDirectory) -> dict[str, object]:
     """What decides what is read: the address and the scope."""
-    return {"endpoint": directory.endpoint, "scope": directory.scope.model_dump(mode="json")}
+    return {"endpoint": directory.endpoint, **scope_settings(directory)}
 
 
 def full_read_days(directory: OktaDirectory) -> int:
@@ -202,7 +202,7 @@ class Reader:
             "groups.sql",
             groups_records=str(self._checkpoint.path("groups")),
         )
-        self._shared_sql.run("scope.sql", scope_groups=list(scope) if scope is not None else None)
+        choose_groups(self._shared_sql, self._directory)
         self._view_before()
         planned = self._sql.rows(
             "plan.sql",
@@ -220,9 +220,7 @@ class Reader:
     def _view_before(self) -> None:
         self._sql.run("nothing_before.sql")
         if self._before is not None:
-            engine.view(self._sql.connection, "before_groups", self._before.groups)
-            engine.view(self._sql.connection, "before_members", self._before.memberships)
-            engine.view(self._sql.connection, "before_reads", self._before.member_reads)
+            self._before.view(self._sql.connection)
 
     async def _read_members(self, pages: Pages, bucket: RateLimiter, group: str) -> None:
         large, small = MEMBER_PAGE_SIZES

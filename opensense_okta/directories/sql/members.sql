@@ -1,8 +1,7 @@
--- The members that were read so far. The groups among them are in scope, too; those that were not are returned,
--- and their members are to be read.
+-- The members that were read so far. The groups among them are read, too; those that were not are returned.
 --
 -- views journal, last_attempts                     of journal.sql
--- tables groups_youngest, groups_in_scope          of groups.sql and scope.sql
+-- tables groups_youngest, groups_to_read, groups_in_scope    of groups.sql and scope.sql
 -- set variable members_records = 'members.jsonl';  ids of users, `type/id` of others; the listing is the
 --                                                  group's id
 -- set variable nested = true;                      whether members of a group's groups count as its members
@@ -39,8 +38,20 @@ select distinct member_group_id as id
 from groups_in_groups
 where getvariable('nested')
 and member_group_id in (select id from groups_youngest)
-and member_group_id not in (select id from groups_in_scope);
+and member_group_id not in (select id from groups_to_read);
 
-insert into groups_in_scope from groups_reached;
+insert into groups_to_read from groups_reached;
+
+-- A group in a group in scope is in scope.
+create or replace temp table groups_in_scope as
+with recursive reached as (
+    select id from groups_in_scope
+    union
+    select nested.member_group_id
+    from reached
+    join groups_in_groups nested on nested.group_id = reached.id
+    where getvariable('nested') and nested.member_group_id in (select id from groups_to_read)
+)
+from reached;
 
 select id from groups_reached order by id;

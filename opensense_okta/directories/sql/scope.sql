@@ -1,17 +1,29 @@
--- The groups in scope, of those that were listed.
+-- The groups in scope, and the groups that are read, of those that were listed.
 --
 -- groups_listed                                    with id and name
 -- set variable scope_groups = ['Staff*'];          names with wildcards, or ids; NULL: all
+-- set variable store_groups = ['*'];               the same; NULL: the groups in scope
 
 -- A wildcard stands for any characters; other signs mean themselves.
-create or replace temp table groups_in_scope as
+create or replace temp macro matching_groups(patterns) as table
 select g.id
 from groups_listed g
-where getvariable('scope_groups') is null
-or exists (
-    from (select unnest(getvariable('scope_groups')) as pattern)
+where exists (
+    from (select unnest(patterns) as pattern)
     where g.id = pattern
     or regexp_full_match(
         g.name, replace(regexp_replace(pattern, '([\\.^$|()\[\]{}+?])', '\\\1', 'g'), '*', '.*'), 's'
     )
 );
+
+create or replace temp table groups_in_scope as
+from matching_groups(getvariable('scope_groups'))
+union all
+select id from groups_listed where getvariable('scope_groups') is null;
+
+-- The members of other groups choose no users, but the groups are stored.
+create or replace temp table groups_to_read as
+from matching_groups(getvariable('store_groups'))
+union
+select id from groups_in_scope
+where getvariable('store_groups') is null or getvariable('scope_groups') is not null;

@@ -10,6 +10,7 @@ import dagster as dg
 import duckdb
 
 from opensense_okta.directories.checks import CheckResult, Outcome
+from opensense_okta.directories.narrowing import left_out_words
 from opensense_okta.directories.snapshot import NESTED_GROUPS, SnapshotManifest
 from opensense_okta.orchestration import names
 from opensense_okta.publishing.approval import approvals, numbers
@@ -45,7 +46,7 @@ def table_metadata(path: Path) -> dict[str, dg.MetadataValue]:
 
 def snapshot_metadata(manifest: SnapshotManifest, *, kept: bool) -> dict[str, dg.MetadataValue]:
     """How a snapshot was read: times, requests, and what was carried over."""
-    cost = manifest.cost
+    cost, left_out = manifest.cost, left_out_words(manifest.evidence)
     headroom = (
         {}
         if cost.headroom is None
@@ -72,6 +73,7 @@ def snapshot_metadata(manifest: SnapshotManifest, *, kept: bool) -> dict[str, dg
         "read_earlier": dg.MetadataValue.bool(kept),
         "snapshot": dg.MetadataValue.text(manifest.id),
         **headroom,
+        **({"left_out": dg.MetadataValue.text(left_out)} if left_out else {}),
     }
 
 

@@ -105,6 +105,28 @@ class CauseFinder:
         behind = self._behind(guard, loss, self.circumstances.scope_changed)
         return Evidence(", ".join(behind), tuple(behind)) if behind else None
 
+    def left_out_users(self, guard: Guard, loss: Measure | None) -> Evidence | None:
+        """Rules of scope that leave out more users than before, and that explain the loss."""
+        if loss and loss.directory and guard in BY_ATTRIBUTE:
+            return None
+        left_out = self.circumstances.left_out
+        removed = {
+            own.directory: own.count
+            for own in self._own("removed", loss.directory if loss else None)
+        }
+        enough = [
+            name
+            for name, rules in left_out.items()
+            if 2 * sum(rules.values()) >= removed.get(name, 0) > 0
+        ]
+        behind = self._behind(guard, loss, enough)
+        counts = [
+            f"{more:,} more accounts of {name} are left out by {rule} now"
+            for name in behind
+            for rule, more in left_out[name].items()
+        ]
+        return Evidence("; ".join(counts), tuple(behind)) if behind else None
+
     def removed_attribute(self, _guard: Guard, loss: Measure | None) -> Evidence | None:
         """The attribute, if the rules no longer have it."""
         return Evidence(str(loss.attribute)) if loss and not loss.known else None
@@ -212,6 +234,7 @@ CAUSES: tuple[tuple[Cause, Finder, str], ...] = (
         CauseFinder.changed_scopes,
         "the scope or the address of {} was changed since {since}; people outside of it are gone.",
     ),
+    ("left_out", CauseFinder.left_out_users, "{}."),
     (
         "rules_changed",
         CauseFinder.removed_attribute,

@@ -188,7 +188,7 @@ def _place(verdict: Verdict, directories: Sequence[str]) -> str:
         return "export"
     if verdict.cause == "rules_changed":
         return "rules changed"
-    if verdict.cause in ("directory_missing", "scope_changed"):
+    if verdict.cause in ("directory_missing", "scope_changed", "left_out"):
         directories = verdict.directories or directories
     if len(directories) == 1:
         return directories[0]

@@ -1,7 +1,7 @@
 """The guards: their names, questions, inputs and results."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
@@ -129,6 +129,7 @@ class GuardContext:
         lost: what shows that something was published, if it is not known what; else empty.
         sources: the directories of both days, and all configured ones.
         rules_changed: whether the two days were resolved under different rules.
+        left_out: how many more users each rule of a directory's scope leaves out, by directory and rule.
         scope_changed: directories that were read with another scope or from another address.
         stale_after_days, when_stale: the rules for old snapshots.
     """
@@ -140,5 +141,6 @@ class GuardContext:
     lost: str = ""
     rules_changed: bool = False
     scope_changed: tuple[str, ...] = ()
+    left_out: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     stale_after_days: int = 3
     when_stale: Literal["use", "lowest", "fail"] = "use"

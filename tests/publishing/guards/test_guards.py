@@ -646,6 +646,20 @@ WHY = {
         *HALF_OF_OKTA,
         replace(TODAY, scope_changed=("okta",), rules_changed=True),
     ),
+    "a rule of the scope": Why(
+        REMOVED,
+        "left_out",
+        "45 more accounts of okta are left out by scope.exclude.email now.",
+        *HALF_OF_OKTA,
+        replace(TODAY, left_out={"okta": {"scope.exclude.email": 45}}, rules_changed=True),
+    ),
+    "another cause, though a rule leaves out a few more": Why(
+        REMOVED,
+        "directory",
+        "50 of 100 active accounts of okta (50.0 %) are gone (50) or inactive (0): the cause is there.",
+        *HALF_OF_OKTA,
+        replace(TODAY, left_out={"okta": {"scope.exclude.email": 5}}),
+    ),
     "another directory's loss, though a scope was changed": Why(
         REMOVED,
         "directory",

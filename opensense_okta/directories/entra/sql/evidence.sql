@@ -11,7 +11,7 @@
 insert into evidence select 'users_listed', count(*) from users_youngest;
 insert into evidence select 'users_counted', getvariable('users_counted');
 insert into evidence select 'groups_listed', count(*) from groups_youngest;
-insert into evidence select 'groups_read', count(distinct id) from groups_in_scope;
+insert into evidence select 'groups_read', count(distinct id) from groups_to_read;
 insert into evidence select 'groups_carried_over', 0;
 insert into evidence select 'memberships_drifted', 0;
 insert into evidence select 'groups_gone', count(*) from groups_gone;

@@ -13,20 +13,24 @@ where type = 'user' or id in (select id from users_youngest);
 create or replace temp table users_in_scope as
 select id
 from users_youngest
-where getvariable('scope_groups') is null or id in (select user_id from members_found);
+where getvariable('scope_groups') is null
+or id in (select user_id from members_found where group_id in (select id from groups_in_scope));
 
+-- Members who were not listed are kept: a check counts them.
 create or replace view memberships as
-select group_id, user_id from members_found;
+select group_id, user_id
+from members_found
+where user_id in (select id from users_in_scope) or user_id not in (select id from users_youngest);
 
 -- Without nesting, a group that is not in scope is not known by its group either.
 create or replace view nested_groups as
 select group_id, member_group_id
 from groups_in_groups
-where getvariable('nested') or member_group_id in (select id from groups_in_scope);
+where getvariable('nested') or member_group_id in (select id from groups_to_read);
 
 create or replace view raw_groups as
 from groups_listed
-semi join groups_in_scope using (id)
+semi join groups_to_read using (id)
 anti join groups_gone using (id);
 
 create or replace view raw_users as
@@ -53,6 +57,6 @@ semi join users_in_scope using (id);
 -- When the members of each group were read.
 create or replace view member_reads as
 select g.id as group_id, min(journal.read_at) as read_at, 'read' as how
-from groups_in_scope g
+from groups_to_read g
 left join journal on journal.listing = g.id
 group by g.id;

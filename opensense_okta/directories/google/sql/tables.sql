@@ -20,7 +20,8 @@ from users_youngest
 where getvariable('scope_groups') is null and getvariable('scope_units') is null
 or id in (from users_in_units)
 or getvariable('scope_groups') is not null and (
-    id in (select user_id from members_found) or exists (from groups_of_everybody)
+    id in (select user_id from members_found where group_id in (select id from groups_in_scope))
+    or exists (from groups_of_everybody where group_id in (select id from groups_in_scope))
 );
 
 create or replace view memberships as
@@ -33,11 +34,11 @@ create or replace view nested_groups as
 select group_id, member_group_id
 from groups_in_groups
 where member_group_id in (select id from groups_youngest)
-and (getvariable('nested') or member_group_id in (select id from groups_in_scope));
+and (getvariable('nested') or member_group_id in (select id from groups_to_read));
 
 create or replace view raw_groups as
 from groups_listed
-semi join groups_in_scope using (id)
+semi join groups_to_read using (id)
 anti join groups_gone using (id);
 
 create or replace view raw_users as
@@ -68,6 +69,6 @@ semi join users_in_scope using (id);
 -- When the members of each group were read.
 create or replace view member_reads as
 select g.id as group_id, min(journal.read_at) as read_at, 'read' as how
-from groups_in_scope g
+from groups_to_read g
 left join journal on journal.listing = g.id
 group by g.id;

@@ -1,6 +1,6 @@
 -- For each group: read its members, carry them over from the last snapshot, or none. The reliability of `lastMembershipUpdated`: docs/okta-api.md, "Incremental reads".
 --
--- tables groups_listed, groups_in_scope            of groups.sql and scope.sql
+-- tables groups_listed, groups_to_read             of groups.sql and scope.sql
 -- tables before_groups, before_members, before_reads    of the snapshot before; empty when there is none
 -- set variable read_all = false;                   true: read all of them
 
@@ -17,8 +17,8 @@ and g.members_count = b.members_count
 and g.last_membership_updated = b.last_membership_updated
 -- The timestamp is written late and back-dated: a recent one does not prove that nothing changed.
 and g.last_membership_updated <= r.read_at - interval 1 hour
--- Members who were out of scope or not listed are not stored, and would be missing when they return. The
--- timestamp does not show that, but the count does.
+-- Members who were not listed are not stored, and would be missing when they return. The timestamp does not
+-- show that, but the count does.
 and coalesce(had.members, 0) = g.members_count;
 
 create or replace temp table plan as
@@ -31,7 +31,7 @@ select
         else 'read'
     end as how
 from groups_listed g
-semi join groups_in_scope using (id)
+semi join groups_to_read using (id)
 left join unchanged u using (id);
 
 select group_id, how from plan order by group_id;

@@ -38,17 +38,31 @@ from plan
 join users_youngest on getvariable('everyone') = 'all' or status is distinct from 'DEPROVISIONED'
 where how = 'everyone' and getvariable('everyone') is not null;
 
-create or replace temp table users_in_scope as
+create or replace temp view users_with_status as
 select id
 from users_youngest
-where (getvariable('scope_statuses') is null or list_contains(getvariable('scope_statuses'), status))
-and (getvariable('scope_groups') is null or id in (select user_id from members_found));
+where getvariable('scope_statuses') is null or list_contains(getvariable('scope_statuses'), status);
+
+create or replace temp table users_in_scope as
+select id
+from users_with_status
+where (
+    getvariable('scope_groups') is null
+    or id in (select user_id from members_found where group_id in (select id from groups_in_scope))
+);
 
 -- Members who were not listed are kept: a check counts them.
 create or replace view memberships as
 select group_id, user_id
 from members_found
 where user_id in (select id from users_in_scope) or user_id not in (select id from users_youngest);
+
+-- Also members who are in scope by no group. The next read carries them over; Everyone's are derived again.
+create or replace view members_to_carry_over as
+select group_id, user_id
+from members_found
+anti join (from plan where how = 'everyone') using (group_id)
+where user_id in (select id from users_with_status);
 
 create or replace view raw_groups as
 select
@@ -64,7 +78,7 @@ select
     captured_at
 from groups_read
 semi join groups_listed using (id, listing, page)
-semi join groups_in_scope using (id)
+semi join groups_to_read using (id)
 anti join groups_gone using (id);
 
 create or replace view raw_users as
