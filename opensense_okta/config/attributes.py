@@ -10,7 +10,7 @@ from opensense_okta.config.directory_models import (
     GoogleDirectory,
 )
 from opensense_okta.config.models import Organization
-from opensense_okta.config.sources import Item, Join, Source, fields_of
+from opensense_okta.config.sources import Item, Join, Prefixed, Source, fields_of
 
 # fmt: off
 STANDARD_ATTRIBUTES = (
@@ -18,10 +18,13 @@ STANDARD_ATTRIBUTES = (
     "title", "department", "division", "organization", "cost_center",
     "employee_number", "manager", "work_phone", "mobile_phone",
     "street_address", "locality", "region", "postal_code", "country",
-    "preferred_language", "locale", "timezone", "user_type", "active",
+    "preferred_language", "locale", "timezone", "user_type", "active", "aliases",
 )
 # fmt: on
 """The attributes every organization has: SCIM's (RFC 7643), in snake_case."""
+
+LISTS = ("aliases",)
+"""The standard attributes that are lists of texts."""
 
 OTHER_COLUMNS = ("person_id", "manager_id", "directories", "accounts")
 """Columns of `people` that no directory provides: exported only if the organization file lists them."""
@@ -83,6 +86,7 @@ ENTRA: Mapping[str, tuple[Source, ...]] = {
     "country": ("country",),
     "preferred_language": ("preferredLanguage",),
     "user_type": ("userType",),
+    "aliases": (Prefixed(array="proxyAddresses", prefix="smtp:"),),
 }
 """The properties of a Graph user (docs/entra-api.md, "User properties"); a slash leads to a part of one."""
 
@@ -226,4 +230,5 @@ def attributes(organization: Organization) -> list[str]:
 
 def list_attributes(organization: Organization) -> list[str]:
     """The attributes that are lists."""
-    return [name for name, rule in organization.resolution.attributes.items() if rule.merge]
+    rules = organization.resolution.attributes
+    return list(dict.fromkeys([*LISTS, *(name for name, rule in rules.items() if rule.merge)]))

@@ -38,6 +38,7 @@ SIGNATURE = (
     "given_name",
     "family_name",
     "email",
+    "aliases",
     "title",
     "department",
     "organization",

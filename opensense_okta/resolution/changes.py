@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import duckdb
 from pydantic import BaseModel, ConfigDict
 
+from opensense_okta.config.attributes import STANDARD_ATTRIBUTES
 from opensense_okta.storage.sql import Sql
 
 
@@ -48,12 +49,14 @@ def compare(connection: duckdb.DuckDBPyConnection) -> Difference:
     | a membership | added, removed | membership | the group's id |
 
     `active`, `manager_id` and `accounts` count as attributes; `directories` does not, because it follows
-    from `accounts`. An attribute that only one directory has is blank in the other one. A group's row has
-    no person. A membership of a merged id that the other id now has is no change. Rows have no order.
+    from `accounts`. An attribute that only one directory has is blank in the other one; but a standard
+    attribute that the earlier one does not have is not compared. A group's row has no person. A membership
+    of a merged id that the other id now has is no change. Rows have no order.
 
     Args:
         connection: with tables `old_people`, `old_accounts`, `old_groups` and `old_memberships` of the
             earlier day, and `new_people` and so on of the later one. The tables that `changes.sql` makes
             stay in the connection: the guards use them.
     """
-    return Sql(connection, __package__).row("changes.sql", Difference)
+    sql = Sql(connection, __package__)
+    return sql.row("changes.sql", Difference, standard=list(STANDARD_ATTRIBUTES))

@@ -241,9 +241,9 @@ def _collect_values(sql: Sql, inactive_accounts: str) -> None:
 def _write_columns(connection: duckdb.DuckDBPyConnection) -> None:
     """Makes the views `accounts` and `people`, with one column for each attribute."""
     attributes = connection.execute(
-        "select attribute, position, merges from attributes where position > 0 order by position"
+        "select attribute, position, is_list from attributes where position > 0 order by position"
     ).fetchall()
-    columns = [_value(position, merges).alias(name) for name, position, merges in attributes]
+    columns = [_value(position, is_list).alias(name) for name, position, is_list in attributes]
     accounts = connection.table("accounts_with_texts").select(
         StarExpression(exclude=["texts"]), *columns
     )
@@ -255,12 +255,12 @@ def _write_columns(connection: duckdb.DuckDBPyConnection) -> None:
     people.create_view("people")
 
 
-def _value(position: int, merges: bool) -> Expression:
-    """The value of the attribute at a position of the list `texts`; a list if the attribute is merged."""
+def _value(position: int, is_list: bool) -> Expression:
+    """The value of the attribute at a position of the list `texts`; some attributes are lists."""
     text = FunctionExpression(
         "list_extract", ColumnExpression("texts"), ConstantExpression(position)
     )
-    return FunctionExpression("as_list", text) if merges else text
+    return FunctionExpression("as_list", text) if is_list else text
 
 
 def _store(sql: Sql, draft: StagedPartition) -> Mapping[str, int]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import duckdb
 
-from opensense_okta.config.attributes import attributes
+from opensense_okta.config.attributes import attributes, list_attributes
 from opensense_okta.config.consistency import joined
 from opensense_okta.config.directory_models import Directory
 from opensense_okta.config.models import AttributeRule, Organization
@@ -105,7 +105,7 @@ def _fill_attributes(
         organization: with the rules.
         names: of the directories that have a snapshot.
     """
-    rules = organization.resolution.attributes
+    rules, lists = organization.resolution.attributes, list_attributes(organization)
     attribute_rules = [
         (name, rules.get(name, AttributeRule())) for name in ("active", *attributes(organization))
     ]
@@ -119,6 +119,7 @@ def _fill_attributes(
                 list(rule.precedence),
                 rule.blank == "wins",
                 bool(rule.merge),
+                name in lists,
                 name in ("email", "user_name", *organization.resolution.match),
             )
             for position, (name, rule) in enumerate(attribute_rules)

@@ -1116,7 +1116,7 @@ def test_a_missing_folder_is_told_and_an_empty_one_has_no_organization(tmp_path:
 
 
 def test_the_standard_attributes_are_those_of_the_contract() -> None:
-    assert len(set(STANDARD_ATTRIBUTES)) == 24
+    assert len(set(STANDARD_ATTRIBUTES)) == 25
     assert {"user_name", "email", "cost_center", "manager", "active"} <= {*STANDARD_ATTRIBUTES}
 
 

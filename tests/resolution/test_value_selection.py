@@ -193,8 +193,8 @@ def test_the_worked_example_of_the_file_is_what_the_file_does() -> None:
         run(connection, "schema.sql")
         connection.execute(
             "insert into directories values ('okta', 1, '2026-11-23', false), ('hr', 2, '2026-11-23', false);"
-            "insert into attributes values ('active', 0, [], false, false, false),"
-            " ('title', 1, [], false, false, false);"
+            "insert into attributes values ('active', 0, [], false, false, false, false),"
+            " ('title', 1, [], false, false, false, false);"
             "insert into attribute_precedence"
             " select position, directory, rank from attributes cross join directories;"
             "create table account_person (account integer, person integer, rank integer);"

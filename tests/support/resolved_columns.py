@@ -4,7 +4,7 @@ from opensense_okta.config.attributes import ATTRIBUTES
 
 TEXT, FLAG, NUMBER, TEXTS_TYPE = "VARCHAR", "BOOLEAN", "BIGINT", "VARCHAR[]"
 DATE, JSON = "DATE", "JSON"
-VALUES = dict.fromkeys([*ATTRIBUTES, "desk"], TEXT)
+VALUES = {**dict.fromkeys(ATTRIBUTES, TEXT), "aliases": TEXTS_TYPE, "desk": TEXT}
 COLUMNS = {
     "accounts": {
         "directory": TEXT,

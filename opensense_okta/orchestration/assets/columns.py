@@ -5,7 +5,7 @@ from typing import Final
 
 import dagster as dg
 
-from opensense_okta.config.attributes import attributes
+from opensense_okta.config.attributes import attributes, list_attributes
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.checks import Table
 
@@ -125,9 +125,8 @@ def resolved_types(organization: Organization, table: str) -> Mapping[str, str]:
     """The columns of a table of a resolved day, with their types."""
     if table in TYPES:
         return TYPES[table]
-    rules = organization.resolution.attributes
-    merged = {name for name, rule in rules.items() if rule.merge}
-    values = {name: TEXTS if name in merged else TEXT for name in attributes(organization)}
+    lists = list_attributes(organization)
+    values = {name: TEXTS if name in lists else TEXT for name in attributes(organization)}
     if table == "accounts":
         account = {"directory": TEXT, "id": TEXT, "person_id": TEXT, "status": TEXT, "active": FLAG}
         return {**account, **values}

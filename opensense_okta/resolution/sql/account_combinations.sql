@@ -126,7 +126,7 @@ with members as (
 ),
 ranked as (
     select
-        combination, position, attribute, merges, listed_directories, blank_wins,
+        combination, position, attribute, merges, is_list, listed_directories, blank_wins,
         member_index, directory, as_of, precedence, stale_last, member.active,
         -- Attribute `active` (position 0) follows the directories' precedence, whether a member is active or not.
         position > 0 and not member.active and getvariable('inactive_accounts') = 'lowest' as inactive_last,
@@ -159,7 +159,7 @@ ordered as (
     where not (is_blocked and merges) -- a merged list has values of the first directory only
 )
 select
-    combination, position, attribute::attribute_name as attribute, merges,
+    combination, position, attribute::attribute_name as attribute, merges, is_list,
     list(member_index order by order_index) as member_indexes,
     list(directory::directory_name order by order_index) as directories,
     list(as_of order by order_index) as days,
@@ -175,7 +175,7 @@ select
         order by order_index
     ) as precedence_rules
 from ordered
-group by combination, position, attribute, merges;
+group by combination, position, attribute, merges, is_list;
 
 -- The texts of a person's accounts are stored one account after the other (people_values.sql): the index of
 -- each member's text in that list.

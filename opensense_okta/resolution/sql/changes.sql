@@ -2,14 +2,25 @@
 --
 -- tables old_people, old_accounts, old_groups, old_memberships   of the earlier day
 -- tables new_people, …                                           of the later day
+-- set variable standard = ['email', 'aliases'];    the standard attributes
 -- Result: table changes.
+
+-- An earlier version did not have all standard attributes. An upgrade alone changes nobody.
+set variable not_compared = (
+    select coalesce(list(name), [])
+    from (select unnest(getvariable('standard')) as name)
+    anti join (select column_name as name from (describe from old_people)) using (name)
+);
 
 -- Each row as texts, lists as JSON: the attributes of the two days, and their types, can differ. No attribute's
 -- name begins with an underscore.
 create or replace temp macro people_as_texts(people) as table
 select
     person_id as _key,
-    nullif(to_json(columns(* exclude (person_id, directories, accounts))) ->> '$', '[]'),
+    nullif(to_json(columns(
+        lambda c: c not in ('person_id', 'directories', 'accounts')
+        and not list_contains(getvariable('not_compared'), c)
+    )) ->> '$', '[]'),
     to_json(list_sort(accounts)) ->> '$' as accounts
 from query_table(people);
 

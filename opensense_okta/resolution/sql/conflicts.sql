@@ -26,6 +26,10 @@ where case
         group by d.person, d.attribute
         having count(distinct coalesce(m.manager_id, cleaned(d.value))) > 1
     )
+    when attribute in (select attribute from attributes where is_list)
+    then list_unique(list_transform(
+        account_values, lambda x: list_sort(list_transform(as_list(x.value), lambda item: normalized(item)))::varchar
+    )) > 1
     when attribute in ('email', 'user_name')
     then list_unique(list_transform(account_values, lambda x: normalized(x.value))) > 1
     else list_unique(list_transform(account_values, lambda x: cleaned(x.value))) > 1
@@ -36,7 +40,7 @@ create view match_evidence as
 with key_texts as (
     select
         account, attribute,
-        case when any_value(merges) then list_sort(list(value))::json else to_json(any_value(value)) end as value
+        case when any_value(is_list) then list_sort(list(value))::json else to_json(any_value(value)) end as value
     from account_keys
     join match_keys using (strength)
     join attributes using (attribute)

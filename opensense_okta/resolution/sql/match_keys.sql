@@ -7,7 +7,7 @@
 -- Strength 1 is the strongest. An address can be handed on to another human: an e-mail address, a user name, or a
 -- value of a list.
 create table match_keys as
-select strength, attribute, attribute in ('email', 'user_name') or merges as is_address
+select strength, attribute, attribute in ('email', 'user_name') or is_list as is_address
 from (
     select
         unnest(range(1, len(getvariable('match')) + 1))::integer as strength,
@@ -22,7 +22,7 @@ from (
     select
         strength, account,
         unnest(
-            case when merges
+            case when is_list
             then list_distinct(list_transform(as_list(texts[position]), lambda x: normalized(x)))
             else [normalized(texts[position])] end
         ) as value

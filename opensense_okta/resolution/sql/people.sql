@@ -16,7 +16,7 @@ from (select distinct rank, value from manager_references where value is not nul
 
 create table manager_keys as
 with key_attributes as (
-    select position, merges from attributes where attribute in ('user_name', 'email', 'employee_number')
+    select position, is_list from attributes where attribute in ('user_name', 'email', 'employee_number')
 ),
 all_keys as (
     select person, rank, true as is_id, id as key from accounts_read join account_person using (account)
@@ -24,7 +24,7 @@ all_keys as (
     select
         person, rank, false,
         unnest(if(
-            merges, list_transform(as_list(texts[position]), lambda x: normalized(x)), [normalized(texts[position])]
+            is_list, list_transform(as_list(texts[position]), lambda x: normalized(x)), [normalized(texts[position])]
         ))
     from accounts_read join account_person using (account) cross join key_attributes
     where texts[position] is not null
@@ -75,11 +75,14 @@ with_winner as (
         if(texts[1] is not null, 1, list_position(texts, first_value)) as winner -- nearly always the first
     from with_values
 )
-select *, if(merges, union_of_lists(texts), first_value) as winning_value
+select *, case
+    when merges then union_of_lists(texts) when is_list then union_of_lists([first_value]) else first_value
+end as winning_value
 from with_winner
 where first_value is not null and winner <= eligible_count;
 
 set variable merges = (select list(merges order by position) from attributes where position > 0);
+set variable is_list = (select list(is_list order by position) from attributes where position > 0);
 
 -- `texts` has the person's value of each attribute: the same as in `selected_values`, computed without the lists
 -- that explain it.
@@ -88,6 +91,9 @@ select
     person_id, active,
     list_transform(eligible_texts, lambda text_indexes, position: case
         when getvariable('merges')[position] then union_of_lists(list_select(texts, text_indexes))
+        when getvariable('is_list')[position] then union_of_lists(
+            [coalesce(texts[text_indexes[1]], list_any_value(list_select(texts, text_indexes)))]
+        )
         else coalesce(texts[text_indexes[1]], list_any_value(list_select(texts, text_indexes)))
     end) as texts,
     manager_id, distinct_directories as directories,

@@ -31,11 +31,12 @@ end;
 create table directories (directory varchar, rank integer, as_of date, stale_last boolean);
 
 -- The attributes that people can have, and the rule of each. `listed_directories` are those that the rule's
--- `precedence` names. `active` has position 0, the others have 1, 2, 3 … The identifiers are e-mail, user name
--- and the match keys: white space around them is dropped.
+-- `precedence` names. A person has the values of all lists if an attribute merges. `active` has position 0, the
+-- others have 1, 2, 3 … The identifiers are e-mail, user name and the match keys: white space around them is
+-- dropped.
 create table attributes (
     attribute varchar, position integer, listed_directories varchar[], blank_wins boolean, merges boolean,
-    is_identifier boolean
+    is_list boolean, is_identifier boolean
 );
 -- The precedence of each directory for each attribute: 1 is the highest.
 create table attribute_precedence (position integer, directory varchar, precedence integer);

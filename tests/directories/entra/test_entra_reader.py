@@ -285,7 +285,8 @@ def test_exactly_what_is_mapped_is_asked_for(tenant: Tenant) -> None:
     assert plain == (
         "/v1.0/users?$select=id,accountEnabled,userType,createdDateTime,userPrincipalName,givenName,"
         "surname,displayName,mail,jobTitle,department,companyName,employeeId,businessPhones,mobilePhone,"
-        "streetAddress,city,state,postalCode,country,preferredLanguage&$expand=manager($select=id)&$top=999"
+        "streetAddress,city,state,postalCode,country,preferredLanguage,proxyAddresses&$expand=manager($select=id)"
+        "&$top=999"
     )
     mapped = entra.users_url(tenant.settings(attributes=attributes))
     select = mapped.partition("&")[0].partition("=")[2].split(",")

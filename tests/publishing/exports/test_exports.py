@@ -140,7 +140,7 @@ def test_all_attributes_in_the_contract_s_order_are_exported_by_default(
     exports: Exports, read: Read
 ) -> None:
     exports([ada()], csv="{path: exports/people.csv}")
-    assert rows(read())[0] == [*STANDARD_ATTRIBUTES, "desk", "aliases"]
+    assert rows(read())[0] == [*STANDARD_ATTRIBUTES, "desk"]
 
 
 def test_headers_say_which_values_users_may_edit(exports: Exports, read: Read) -> None:
