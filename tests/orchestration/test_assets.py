@@ -140,6 +140,7 @@ def test_what_is_resolved_shows_what_it_was_made_from(synced: Synced) -> None:
         shown = synced.shows(asset)
         assert shown["snapshot_of_okta"] == str(DAY)
         assert shown["rules_changed"] == "no published day before is stored"
+    assert synced.shows("memberships")["nested_memberships"] == 0
 
 
 def test_what_is_published_shows_the_day_the_rows_and_the_place(synced: Synced) -> None:

@@ -256,8 +256,10 @@ def _resolved(organization: Organization, lakes: LakeResource) -> dg.AssetsDefin
     ) -> Results:
         for table in RESOLVED_TABLES:
             path = lake.resolved(manifest.day).table(manifest, table)
+            counts = metadata.nested_memberships(manifest) if table == "memberships" else {}
             yield dg.MaterializeResult(
-                asset_key=key(table), metadata={**metadata.table_metadata(path), **made_from}
+                asset_key=key(table),
+                metadata={**metadata.table_metadata(path), **counts, **made_from},
             )
         for result in checked:
             yield metadata.check_result(result, key(result.subject))

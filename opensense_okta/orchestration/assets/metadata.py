@@ -77,6 +77,12 @@ def snapshot_metadata(manifest: SnapshotManifest, *, kept: bool) -> dict[str, dg
     }
 
 
+def nested_memberships(manifest: ResolvedManifest) -> dict[str, dg.MetadataValue]:
+    """How many memberships there are by a group in the group only; earlier versions had none."""
+    count = manifest.evidence.get("memberships_nested", 0)
+    return {"nested_memberships": dg.MetadataValue.int(count)}
+
+
 def resolved_metadata(
     manifest: ResolvedManifest, before: ResolvedManifest | None
 ) -> dict[str, dg.MetadataValue]:
