@@ -348,7 +348,8 @@ def _trusted_certificates() -> ssl.SSLContext:
 def _unreachable(origin: str, setting: str, error: Exception) -> DirectoryError:
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
+        # aiohttp's own error is of this class, too, but has no message; it has the other as its cause.
+        if isinstance(cause, ssl.SSLCertVerificationError) and hasattr(cause, "verify_message"):
             refused = Unreachable(
                 f"The certificate of {origin} is not trusted ({cause.verify_message}).",
                 remedy=f"Check `{setting}`; where a company proxy re-signs traffic, set SSL_CERT_FILE to"

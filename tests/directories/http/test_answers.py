@@ -1,8 +1,12 @@
 """Answers as they come over the wire: packed in any way, broken, or far too large."""
 
 import gzip
+import socketserver
+import threading
 import tracemalloc
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 import pytest
@@ -90,6 +94,54 @@ def test_a_body_that_cannot_be_unpacked_is_trouble_that_may_pass(body: bytes, pa
         assert len(peer.asked) == 2
     assert type(error) is errors.ServerTrouble
     assert "cannot be unpacked" in error.message
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+PERSON = b"Ada.Lovelace@acme.test"
+
+
+@contextmanager
+def sending(raw: bytes) -> Iterator[str]:
+    """A server that sends these bytes to each request and closes the connection; yields its address."""
+
+    class Answering(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            while self.rfile.readline().strip():
+                pass
+            self.wfile.write(raw)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Answering) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (b"", "the connection ended before the answer was complete"),
+        (OK + b"Content-Length: 100\r\n\r\n" + PERSON, "the connection ended before"),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n" + PERSON + b"\r\n", "is not valid HTTP"),
+        (PERSON + b"\r\n\r\n", "is not valid HTTP"),
+        (OK + b"X: a\0" + PERSON + b"\r\nContent-Length: 0\r\n\r\n", "is not valid HTTP"),
+        (OK + 2 * b"Content-Length: 1\r\n" + b"\r\n" + PERSON, "is not valid HTTP"),
+        (OK + b"X: " + 70_000 * b"a" + b"\r\n\r\n" + PERSON, "is not valid HTTP"),
+    ],
+    ids=["nothing", "cut off", "a bad chunk", "no HTTP", "a zero byte", "two lengths", "too long"],
+)
+def test_an_answer_that_is_no_http_may_pass_and_is_never_quoted(raw: bytes, words: str) -> None:
+    with sending(raw) as origin:
+        error = failure(lambda: get(origin, tries=2))
+    assert type(error) is errors.Unreachable
+    assert error.transient
+    assert words in error.message
+    assert PERSON.decode() not in str(error)
+
+
+def test_a_long_header_is_read() -> None:
+    policy = b"Content-Security-Policy: " + 20_000 * b"a" + b"\r\n"
+    with sending(OK + policy + b"Content-Length: 2\r\n\r\n[]") as origin:
+        assert get(origin).body == b"[]"
 
 
 def test_an_answer_that_unpacks_to_gigabytes_is_refused_without_taking_the_memory() -> None:
