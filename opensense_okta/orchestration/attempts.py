@@ -3,7 +3,7 @@
 The decision follows from the runs of the day and the time alone, so a restarted daemon decides the same.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Final
@@ -33,6 +33,8 @@ nearly two hours, so that the nightly sync has ended or failed before people sta
 MAX_ATTEMPTS: Final = len(DELAYS) + 1
 
 Config = Mapping[str, object]
+NextTick = Callable[[datetime], datetime]
+"""Returns when the schedule ticks first after a moment."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ def decide(
     day_ends: datetime,
     next_sync: str = "the schedule starts it",
     superseded: bool = False,
+    next_tick: NextTick | None = None,
 ) -> Decision:
     """Decides what follows for an organization's day, from its runs and the time alone.
 
@@ -111,12 +114,14 @@ def decide(
         next_sync: says what starts the first sync of the day.
         superseded: whether a later day has had its sync: then the day's own sync is left alone. A run
             that was started for the day when it was over is completed all the same.
+        next_tick: with several ticks a day: when the next one is. None: no other sync of the day follows.
     """
     groups = [
         group for group in open_groups(runs) if not superseded or group.runs[0].created >= day_ends
     ]
     decisions = [
-        decide_for_group(organization, day, group, now=now, day_ends=day_ends) for group in groups
+        decide_for_group(organization, day, group, now=now, day_ends=day_ends, next_tick=next_tick)
+        for group in groups
     ]
     for kind in (Wait,) if any(group.unfinished for group in groups) else (Retry | Resolve, Wait):
         for decision in decisions:
@@ -133,13 +138,19 @@ def decide(
 
 
 def decide_for_group(
-    organization: str, day: date, group: AttemptGroup, *, now: datetime, day_ends: datetime
+    organization: str,
+    day: date,
+    group: AttemptGroup,
+    *,
+    now: datetime,
+    day_ends: datetime,
+    next_tick: NextTick | None = None,
 ) -> Decision:
     """Decides what follows the runs of one attempt group; the arguments are those of `decide`."""
     if run := group.unfinished:
         status = run.status.value.lower().replace("_", " ")
         return Wait(f"run {run.run_id} for {day} is {status}")
-    return _Attempts(organization, day, day_ends, group).next(now)
+    return _Attempts(organization, day, day_ends, group, next_tick).next(now)
 
 
 @dataclass(frozen=True)
@@ -150,6 +161,7 @@ class _Attempts:
     day: date
     day_ends: datetime
     group: AttemptGroup
+    next_tick: NextTick | None
 
     def next(self, now: datetime) -> Decision:
         """What follows the runs so far, which have all ended."""
@@ -217,7 +229,15 @@ class _Attempts:
         start, _ = _next_attempt(self.group.syncs)
         begun_in_time = self.group.runs[0].created < self.day_ends
         until = self.day_ends + (READ_AFTER_MIDNIGHT if begun_in_time else timedelta())
-        return _OVER if max(start, now) >= until else None
+        if max(start, now) >= until:
+            return _OVER
+        # Its sync takes over, so that the other directories would wait as long as one of them fails.
+        tick = self.next_tick(self.group.syncs[-1].ended) if self.next_tick else None
+        if tick is not None and tick <= start and tick < self.day_ends:
+            return (
+                f"the schedule starts the next sync at {self._clock(tick)}, before the next attempt"
+            )
+        return None
 
     def _resolve_later(self, last: RunFacts, now: datetime, words: str) -> Decision:
         start, _ = _next_attempt(self.group.resolves or [last])

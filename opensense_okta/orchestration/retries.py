@@ -29,6 +29,7 @@ from opensense_okta.config.models import Organization
 from opensense_okta.config.yaml_file import OrganizationFileError
 from opensense_okta.orchestration import lock, names
 from opensense_okta.orchestration.attempts import (
+    NextTick,
     Nothing,
     Resolve,
     Retry,
@@ -166,6 +167,7 @@ def _decide_for(
             day_ends=organization.end_of(day).astimezone(organization.zone),
             next_sync=describe_next_sync(organization, now, switched),
             superseded=synced and day < today,
+            next_tick=next_tick_of(organization, switched),
         )
         if isinstance(decision, Retry | Resolve):
             context.log.info(f"{name}: {decision.words}")
@@ -259,7 +261,14 @@ def describe_follow_up(
     ends = organization.end_of(day).astimezone(organization.zone)
     for group in open_groups(runs):
         if any(run.run_id == run_id for run in group.runs):
-            decision = decide_for_group(organization.name, day, group, now=now, day_ends=ends)
+            decision = decide_for_group(
+                organization.name,
+                day,
+                group,
+                now=now,
+                day_ends=ends,
+                next_tick=next_tick_of(organization, switches(instance)),
+            )
             return f"{decision.words[0].upper()}{decision.words[1:]}."
     return "It is not retried: a newer run makes the same."
 
@@ -287,7 +296,8 @@ def describe_next(
             for run in runs_of(instance, organization, day)
         ]
         ends = organization.end_of(day).astimezone(organization.zone)
-        decision = decide(organization.name, day, runs, now=now, day_ends=ends)
+        next_tick = next_tick_of(organization, switches(instance))
+        decision = decide(organization.name, day, runs, now=now, day_ends=ends, next_tick=next_tick)
         if not isinstance(decision, Nothing):
             return decision.words
     return describe_next_sync(organization, now, switches(instance))
@@ -297,6 +307,12 @@ def _by_hand(organization: Organization, day: date, now: datetime) -> str:
     if day == organization.today(now):
         return f"opensense-okta sync {organization.name}"
     return f"the job {names.resolve_job(organization.name)} for {day}"
+
+
+def next_tick_of(organization: Organization, switched: Mapping[str, bool]) -> NextTick | None:
+    """When the schedule ticks next, if a day has several ticks; None: it has one, or the schedule is off."""
+    is_on = switched.get(names.sync_schedule(organization.name), organization.enabled)
+    return organization.next_sync if is_on and len(organization.ticks) > 1 else None
 
 
 def describe_next_sync(

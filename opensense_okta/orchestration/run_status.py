@@ -24,6 +24,7 @@ from opensense_okta.config.models import Organization
 from opensense_okta.orchestration import names
 from opensense_okta.orchestration.attempts import Decision, Nothing, Resolve, decide_for_group
 from opensense_okta.orchestration.failures import failure_before_steps
+from opensense_okta.orchestration.retries import next_tick_of, switches
 from opensense_okta.orchestration.runs import (
     CANCELED,
     FAILURE,
@@ -215,7 +216,14 @@ class _Day:
     def _decision(self, group: AttemptGroup) -> Decision:
         organization = self._organization
         ends = organization.end_of(self._day)
-        return decide_for_group(organization.name, self._day, group, now=self._now, day_ends=ends)
+        return decide_for_group(
+            organization.name,
+            self._day,
+            group,
+            now=self._now,
+            day_ends=ends,
+            next_tick=next_tick_of(organization, switches(self._instance)),
+        )
 
     def _held(self, run: RunFacts) -> list[Incident] | None:
         judgement = stored_judgement(self._lake, self._day)

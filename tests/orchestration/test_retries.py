@@ -1,6 +1,7 @@
 """What is tried again, when, and when it is given up."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -222,6 +223,46 @@ class TestGivingUp:
     def test_a_sync_that_was_begun_when_its_day_was_over_is_not_tried_again(self) -> None:
         late = run(at=DAY_ENDS + minutes(1))
         assert isinstance(decided(late, now=DAY_ENDS + minutes(2)), Resolve)
+
+    @pytest.mark.parametrize(
+        ("last", "next_tick", "decision"),
+        [
+            (run(), minutes(30), Retry),
+            (run(attempt=3, at=TWO + minutes(6)), minutes(30), Retry),
+            (run(attempt=4, at=TWO + minutes(21)), minutes(30), Resolve),
+            (run(attempt=4, at=TWO + minutes(21)), minutes(60), Retry),
+            (run(attempt=4, at=TWO + minutes(21)), None, Retry),
+            (run(), minutes(1), Resolve),
+        ],
+        ids=["first", "third", "fourth", "later tick", "one tick a day", "tick with the retry"],
+    )
+    def test_resolves_before_the_next_tick_of_the_day_takes_over(
+        self, last: RunFacts, next_tick: timedelta | None, decision: type[Decision]
+    ) -> None:
+        def tick_after(_: datetime) -> datetime:
+            return TWO + (next_tick or minutes(0))
+
+        follows = decide(
+            "acme",
+            DAY,
+            [last],
+            now=TWO + minutes(55),
+            day_ends=DAY_ENDS,
+            next_tick=tick_after if next_tick else None,
+        )
+        assert isinstance(follows, decision)
+        if isinstance(follows, Resolve):
+            assert "is not retried: the schedule starts the next sync at 02:" in follows.words
+            resolved = replace(RESOLVED, created=TWO + minutes(22), attempt_group="first")
+            done = decide(
+                "acme",
+                DAY,
+                [last, resolved],
+                now=TWO + minutes(55),
+                day_ends=DAY_ENDS,
+                next_tick=tick_after,
+            )
+            assert isinstance(done, Nothing)
 
     @pytest.mark.parametrize("status", UNFINISHED)
     def test_waits_for_the_resolving_run(self, status: dg.DagsterRunStatus) -> None:
