@@ -56,6 +56,9 @@ class Scope(Section):
     ) = None
     """Okta's user statuses. Without it, all of them."""
 
+    apps: Names | None = None
+    """Ids of applications: users who are assigned to one of them, beside those of `groups`."""
+
     include: AttributePatterns | None = None
     """Attribute: patterns with `*`, without regard to case. Of each attribute a value must match."""
 

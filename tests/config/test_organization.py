@@ -269,6 +269,7 @@ def test_every_key_and_default_of_the_contract() -> None:
         directories.*.okta.private_key = None
         directories.*.okta.rate_limit_share = 0.5
         directories.*.okta.requests_per_second = 10
+        directories.*.okta.scope.apps = None
         directories.*.okta.scope.exclude = None
         directories.*.okta.scope.groups = None
         directories.*.okta.scope.include = None
@@ -581,6 +582,8 @@ def test_a_literal_where_a_secret_belongs_is_told_where_secrets_go(tmp_path: Pat
             {"email": "Mail", "user_name": "mail"},
             "columns.user_name has the header mail, which email has, too",
         ),
+        ("directories.okta.scope.apps", [], "must not be empty"),
+        ("directories.okta.scope.apps", "0oa1", "must be a list"),
         ("directories.okta.scope", {"exclude": {"titel": ["A"]}}, "did you mean title?"),
         ("directories.okta.scope", {"exclude": {"active": ["true"]}}, "follows from the account's"),
         ("directories.okta.scope", {"include": {"email": [""]}}, "must not be empty"),

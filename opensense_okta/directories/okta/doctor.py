@@ -13,7 +13,7 @@ from opensense_okta.directories.diagnosis import (
     result_of,
     without_waiting,
 )
-from opensense_okta.directories.errors import DirectoryError
+from opensense_okta.directories.errors import AccessDenied, DirectoryError, Gone
 from opensense_okta.directories.http.client import Answer, Api, connect
 from opensense_okta.directories.http.rate_limit import RateLimiter
 from opensense_okta.directories.okta import errors as okta_errors
@@ -42,6 +42,8 @@ async def examine(directory: OktaDirectory, _stale_after_days: int) -> list[Chec
             findings.append(_sample(listed))
             groups, built_in = await _page(api, BUILT_IN)
             findings.append(_role(directory, built_in))
+            for app in directory.scope.apps or ():
+                findings.append(await _app(api, app))
             findings += _rate_limits(directory, {"users": users, "groups": groups})
     except SecretMissing as missing:
         findings.append(CheckResult.make("credentials", "error", missing.message, missing.remedy))
@@ -57,9 +59,32 @@ async def _page(api: Api, url: str) -> tuple[Answer, Records]:
     return await api.get(url, RateLimiter(1.0, api.clock), parse, okta.LEAN, tries=2)
 
 
+async def _app(api: Api, app: str) -> CheckResult:
+    """Whether the users of an application in scope can be read."""
+    try:
+        _, assigned = await _page(api, okta.app_users_url(app))
+    except Gone:
+        says = f"Okta has no application {app}, which scope.apps names."
+        remedy = (
+            "Correct the id: it is in the address of the application's page in the Admin Console."
+        )
+        return CheckResult.make("apps", "error", says, remedy)
+    except AccessDenied as denied:
+        remedy = f"Grant the scope {okta.APPS_SCOPE}, and a role that may see the application."
+        return CheckResult.make("apps", "error", denied.message, remedy)
+    if not assigned.ids:
+        return CheckResult.make(
+            "apps", "warning", f"no user is assigned to {app}.", "Assign users."
+        )
+    says = f"{len(assigned.ids)} users on the first page of application {app}."
+    return CheckResult.make("apps", "passed", says)
+
+
 def _credentials(directory: OktaDirectory) -> CheckResult:
     if directory.client_id is not None:
-        return CheckResult.make("credentials", "passed", f"the app was granted {okta.SCOPES}.")
+        return CheckResult.make(
+            "credentials", "passed", f"the app was granted {okta.scopes(directory)}."
+        )
     return CheckResult.make(
         "credentials",
         "passed",
@@ -79,8 +104,8 @@ def _role(directory: OktaDirectory, groups: Records) -> CheckResult:
         return CheckResult.make(
             "role", "passed", "the group Everyone is visible, so the role sees the whole."
         )
-    if directory.scope.groups is not None:
-        says = "the group Everyone is not visible, which is good enough for a scope of groups."
+    if directory.scope.groups is not None or directory.scope.apps is not None:
+        says = "the group Everyone is not visible, which is good enough for this scope."
         return CheckResult.make("role", "passed", says)
     says = "the group Everyone is not visible: the administrator role sees only a part."
     return CheckResult.make("role", "error", says, okta_errors.GRANT)

@@ -39,7 +39,11 @@ from opensense_okta.storage.sql import Sql
 
 PROTOCOL = Protocol(okta_errors.error, okta_errors.busy, okta_errors.allowance)
 SCOPES = "okta.users.read okta.groups.read"
-FILES = ("users", "groups", "members")
+APPS_SCOPE = "okta.apps.read"
+ASSIGNMENTS = "assignments"
+"""The checkpoint's file with the ids of the users of each application in scope."""
+
+FILES = ("users", "groups", "members", ASSIGNMENTS)
 
 USERS = "/api/v1/users?limit=200"
 DEPROVISIONED = "/api/v1/users?" + urlencode(
@@ -52,6 +56,7 @@ LEAN = {
     ' okta-response="omitCredentials,omitCredentialsLinks,omitTransitioningToStatus"'
 }
 MEMBER_PAGE_SIZES = (1000, 200)  # the largest, and the fallback (docs/okta-api.md, "Paging")
+APP_USERS_PER_PAGE = 500  # the most
 WORKERS = 8  # enough for 250 a minute at 1-2 s each (docs/okta-api.md, "Concurrency")
 LARGE_PAGE_TRIES = 2  # before smaller pages are requested
 FULL_PAGE = 200  # rows; a smaller page is always the last one
@@ -60,6 +65,16 @@ FULL_PAGE = 200  # rows; a smaller page is always the last one
 def source_scope(directory: OktaDirectory) -> dict[str, object]:
     """What decides what is read: the address and the scope."""
     return {"endpoint": directory.endpoint, **scope_settings(directory)}
+
+
+def scopes(directory: OktaDirectory) -> str:
+    """The OAuth scopes that a read needs."""
+    return f"{SCOPES} {APPS_SCOPE}" if directory.scope.apps else SCOPES
+
+
+def app_users_url(app: str) -> str:
+    """The address of the first page of an application's users."""
+    return f"/api/v1/apps/{quote(app, safe='')}/users?limit={APP_USERS_PER_PAGE}"
 
 
 def full_read_days(directory: OktaDirectory) -> int:
@@ -80,7 +95,7 @@ def authorization(directory: OktaDirectory) -> Auth:
         identity = private_key_jwt(key, directory.client_id, token_url)
         return ClientCredentials(
             token_url,
-            SCOPES,
+            scopes(directory),
             identity,
             okta_token_errors.token_error,
             okta_token_errors.token_lost,
@@ -139,24 +154,30 @@ class Reader:
         """Reads what is not in the checkpoint, and makes the raw tables."""
         # Members of groups draw from the bucket of groups (docs/okta-api.md, "Rate limits").
         ceiling = Ceiling(self._directory.requests_per_second)
-        users, groups = (self._rate_limiter(api, name, ceiling) for name in ("users", "groups"))
+        users, groups, apps = (
+            self._rate_limiter(api, name, ceiling) for name in ("users", "groups", "apps")
+        )
         self._shared_sql.run("journal.sql", journal=str(self._checkpoint.journal))
         pages = Pages(api, self._checkpoint, _following, LEAN, self._report_page)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._read_users(pages, users))
                 tasks.create_task(self._read_groups_and_members(pages, groups))
+                tasks.create_task(self._read_app_users(pages, apps))
             await self._find_everyone(pages, groups)
         except* Exception as failed:  # noqa: BLE001 - only the first error is reported
             raise first_of(failed) from None
-        statuses = self._directory.scope.statuses
+        statuses, chosen = self._directory.scope.statuses, self._directory.scope.apps
         self._sql.run(
             "tables.sql",
+            scope_apps=list(chosen) if chosen is not None else None,
+            assignments_records=str(self._checkpoint.path(ASSIGNMENTS)),
             scope_statuses=list(statuses) if statuses is not None else None,
             members_records=str(self._checkpoint.path("members")),
             profile_fields=_fields(self._directory),
         )
-        return cost_of(pages, (users, groups))
+        self._refuse_nobody()
+        return cost_of(pages, (users, groups, apps))
 
     def collect_evidence(self) -> dict[str, int]:
         """Counts of the stored raw tables, by name, for the checks."""
@@ -177,9 +198,31 @@ class Reader:
                 )
         self._sql.run("users.sql", users_records=str(self._checkpoint.path("users")))
 
+    async def _read_app_users(self, pages: Pages, bucket: RateLimiter) -> None:
+        """Reads who is assigned to the applications in scope."""
+        for app in self._directory.scope.apps or ():
+            listing = Listing(app, ASSIGNMENTS, app_users_url(app), bucket, _identifiers)
+            try:
+                await pages.complete(listing)
+            except Gone as gone:
+                raise IncompleteListing(
+                    f"Okta has no application {app}, which `scope.apps` names.",
+                    remedy="Correct `scope.apps` in the organization file: the id of an application is in the"
+                    " address of its page in the Admin Console, such as 0oa1b2c3d4.",
+                ) from gone
+
+    def _refuse_nobody(self) -> None:
+        apps = self._directory.scope.apps
+        if apps and not self._sql.connection.table("users_in_scope").limit(1).fetchall():
+            raise IncompleteListing(
+                f"Nobody is in scope: no user is assigned to {', '.join(apps)}.",
+                remedy="Correct `scope.apps` in the organization file, or assign users to the application.",
+            )
+
     async def _read_groups_and_members(self, pages: Pages, bucket: RateLimiter) -> None:
         progress = await pages.complete(Listing("groups", "groups", GROUPS, bucket, _records))
-        if not sum(page.rows for page in progress.pages):
+        apps = self._directory.scope.apps
+        if not sum(page.rows for page in progress.pages) and not apps:
             raise IncompleteListing(
                 "Okta answered, but listed no groups at all, not even Everyone.",
                 remedy="The credentials lack a role. " + okta_errors.GRANT,
@@ -209,7 +252,7 @@ class Reader:
             tuple[str, str],
             read_all=self._full,
         )
-        if not planned:
+        if not planned and (scope is not None or not self._directory.scope.apps):
             raise IncompleteListing(
                 f"None of Okta's groups is in scope: {', '.join(scope or ())}.",
                 remedy="Correct `scope.groups` in the organization file: names, with * for any"

@@ -58,6 +58,7 @@ class State:
         self.parts: dict[str, str] = {}  # the user of each part; see cast.py
         self.former_group_names: list[str] = []
         self._everyone_has_deprovisioned = everyone_has_deprovisioned
+        self.apps: dict[str, list[str]] = {}
         self._members: dict[str, list[str]] = {}
         self._everyone: list[str] | None = None
         self._user_ids: list[str] = []

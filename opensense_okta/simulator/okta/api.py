@@ -27,6 +27,7 @@ from opensense_okta.simulator.okta.messages import error
 MAX_USERS = 200
 MAX_GROUPS = 10_000
 MAX_MEMBERS = 1000
+MAX_APP_USERS = 500
 Q_USERS = 10
 Q_GROUPS = 300
 
@@ -110,6 +111,17 @@ class Api:
         self._known_group(group_id)
         members = self._org.members(group_id)
         return self._users(call, self._page(call, members, MAX_MEMBERS, cursor_start="2"))
+
+    def list_app_users(self, call: Call, app_id: str) -> Reply:
+        """GET /api/v1/apps/{id}/users."""
+        if app_id not in self._org.apps:
+            raise RefusedError(error("E0000007", f"{app_id} (AppInstance)"))
+        page = self._page(call, self._org.apps[app_id], MAX_APP_USERS)
+        rows = [
+            {"id": user_id, "scope": "USER", "status": "ACTIVE", "profile": {}}
+            for user_id in page.ids
+        ]
+        return Reply(200, msgspec.json.encode(rows), page.links)
 
     def get_schema(self, _: Call) -> Reply:
         """GET /api/v1/meta/schemas/user/default: the attributes that a profile can have."""

@@ -113,7 +113,7 @@ class Simulator(SimulatedApi):
 
 
 def _endpoints(api: Api, tokens: TokenEndpoint) -> list[Endpoint]:
-    users, groups = "okta.users.read", "okta.groups.read"
+    users, groups, apps = "okta.users.read", "okta.groups.read", "okta.apps.read"
     return [
         Endpoint(method, re.compile(path), bucket, scope, answer)
         for method, path, bucket, scope, answer in (
@@ -124,6 +124,7 @@ def _endpoints(api: Api, tokens: TokenEndpoint) -> list[Endpoint]:
             ("GET", "/api/v1/groups", "groups", groups, api.list_groups),
             ("GET", "/api/v1/groups/([^/]+)", "single", groups, api.get_group),
             ("GET", "/api/v1/groups/([^/]+)/users", "groups", groups, api.list_members),
+            ("GET", "/api/v1/apps/([^/]+)/users", "other", apps, api.list_app_users),
             ("GET", "/api/v1/meta/schemas/user/default", "other", users, api.get_schema),
         )
     ]

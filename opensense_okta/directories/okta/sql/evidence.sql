@@ -17,7 +17,7 @@ select unnest([
 ], recursive := true)
 from plan;
 insert into evidence select 'groups_gone', count(*) from groups_gone;
-insert into evidence select 'scoped_to_groups', (getvariable('scope_groups') is not null)::bigint;
+insert into evidence select 'scoped_to_groups', (coalesce(getvariable('scope_groups'), getvariable('scope_apps')) is not null)::bigint;
 insert into evidence select 'everyone', count(*) from groups_listed where type = 'BUILT_IN' and name = 'Everyone';
 
 insert into evidence

@@ -4,6 +4,8 @@
 -- set variable members_records = 'members.jsonl';  ids of users; the listing is the group's id
 -- tables before_members, before_reads     of the snapshot before; empty when there is none
 -- set variable scope_groups = ['Staff*'];          NULL: all
+-- set variable scope_apps = ['0oa1'];              NULL: users of all applications, and of none
+-- set variable assignments_records = 'assignments.jsonl';    ids of users; the listing is the application's id
 -- set variable scope_statuses = ['ACTIVE'];        NULL: all
 -- set variable profile_fields = ['login'];         what is kept of profiles; NULL: all
 -- set variable everyone = 'present';      who is in Everyone: `present` (all but DEPROVISIONED) or `all`;
@@ -38,6 +40,16 @@ from plan
 join users_youngest on getvariable('everyone') = 'all' or status is distinct from 'DEPROVISIONED'
 where how = 'everyone' and getvariable('everyone') is not null;
 
+create or replace temp table app_users as
+select distinct unnest(ids) as user_id
+from read_json(
+    getvariable('assignments_records'),
+    format = 'newline_delimited',
+    columns = {listing: 'VARCHAR', attempt: 'INTEGER', page: 'INTEGER', ids: 'VARCHAR[]'}
+)
+semi join last_attempts using (listing, attempt)
+where getvariable('scope_apps') is not null;
+
 create or replace temp view users_with_status as
 select id
 from users_youngest
@@ -46,10 +58,10 @@ where getvariable('scope_statuses') is null or list_contains(getvariable('scope_
 create or replace temp table users_in_scope as
 select id
 from users_with_status
-where (
-    getvariable('scope_groups') is null
-    or id in (select user_id from members_found where group_id in (select id from groups_in_scope))
-);
+where getvariable('scope_groups') is null and getvariable('scope_apps') is null
+or id in (select user_id from app_users)
+or getvariable('scope_groups') is not null
+and id in (select user_id from members_found where group_id in (select id from groups_in_scope));
 
 -- Members who were not listed are kept: a check counts them.
 create or replace view memberships as
