@@ -20,6 +20,7 @@ from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.orchestration import names
 from opensense_okta.orchestration.jobs import build_schedule, work_in_progress
 from opensense_okta.orchestration.lock import organization_lock, without_a_run
+from opensense_okta.publishing.published import published
 from opensense_okta.simulator.okta.faults import make_fault
 from opensense_okta.storage.lake import Lake
 from tests.support.company import (
@@ -287,6 +288,29 @@ def test_a_sync_by_hand_reads_anew_and_the_new_snapshot_counts(synced_acme: Comp
     assert run.succeeded
     with duckdb.connect(acme.lake.database, read_only=True) as directory:
         assert directory.execute("from people where title = 'Chief'").fetchall()
+
+
+def test_an_outage_at_a_later_tick_leaves_the_snapshot_and_the_publication_of_the_earlier_one(
+    synced_acme: Company,
+) -> None:
+    acme = synced_acme
+
+    def stored() -> tuple[str, str]:
+        snapshot, now = (
+            acme.lake.snapshot("okta", DAY).manifest(SnapshotManifest),
+            published(acme.lake),
+        )
+        assert snapshot
+        assert now
+        return snapshot.id, now.id
+
+    first = stored()
+    acme.okta.faults.append(make_fault("invalid-token", match="groups", times=None))
+    assert not acme.run().succeeded
+    assert stored() == first
+    acme.okta.faults.clear()
+    assert acme.run().succeeded
+    assert not set(stored()) & set(first)
 
 
 def test_a_retry_of_the_chain_keeps_its_complete_snapshot(
