@@ -10,7 +10,7 @@ from opensense_okta.config.directory_models import (
     GoogleDirectory,
 )
 from opensense_okta.config.models import Organization
-from opensense_okta.config.sources import Item, Join, Prefixed, Source, fields_of
+from opensense_okta.config.sources import Item, Join, Prefixed, Source, Values, fields_of
 
 # fmt: off
 STANDARD_ATTRIBUTES = (
@@ -198,6 +198,8 @@ def _part(source: Source) -> Source:
             return Item("organizations", _ORGANIZATION, part)
         case [array, kind, part] if array in _TYPED:
             return Item(array, ((f"type={kind}",),), part)
+        case ["customSchemas", *_]:
+            return Values(".".join(names))
     return source
 
 

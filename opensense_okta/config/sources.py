@@ -99,8 +99,15 @@ class Prefixed:
     prefix: str
 
 
-Source = str | Constant | Join | Lookup | Item | Prefixed
-"""A text is a field. A kind of directory has items and prefixed texts; no organization file has them."""
+@dataclass(frozen=True)
+class Values:
+    """A field, or as a list the `value` of each object, if the field is an array of objects."""
+
+    field: str
+
+
+Source = str | Constant | Join | Lookup | Item | Prefixed | Values
+"""A text is a field. No organization file has items, prefixed texts and values: a kind makes them."""
 
 _KEYS: Mapping[str, str] = {
     "constant": "constant",
@@ -178,6 +185,8 @@ def fields_of(source: Source) -> tuple[str, ...]:
             return source.join
         case Lookup():
             return (source.by,)
+        case Values():
+            return (source.field,)
         case Item() | Prefixed():
             return (source.array,)
 

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from opensense_okta.config import attributes as config_attributes
 from opensense_okta.config.directory_models import CsvDirectory, OktaDirectory
-from opensense_okta.config.sources import Item, Prefixed, Source
+from opensense_okta.config.sources import Item, Prefixed, Source, Values
 from opensense_okta.directories.values.lookup_file import LookupFileError
 from opensense_okta.directories.values.mapped_texts import map_texts
 from tests.support.scratch import scratch
@@ -160,6 +160,16 @@ ARRAYS: Mapping[str, tuple[Source, Profile, str | None]] = MappingProxyType(
             Prefixed("proxies", "smtp:"),
             {"proxies": ["SMTP:ada@acme.test", "smtp:a@acme.test", "smtp:b@acme.test", "x500:c"]},
             '["a@acme.test","b@acme.test"]',
+        ),
+        "the values of objects": (
+            Values("languages"),
+            {"languages": [{"type": "work", "value": "en"}, {"value": " "}, {"value": "de"}]},
+            '["en","de"]',
+        ),
+        "a text in place of objects with values": (
+            Values("pronouns"),
+            {"pronouns": "she/her"},
+            "she/her",
         ),
         "no text with the prefix": (Prefixed("proxies", "smtp:"), {"proxies": ["SMTP:a"]}, None),
     }

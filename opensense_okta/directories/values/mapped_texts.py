@@ -14,6 +14,7 @@ from opensense_okta.config.sources import (
     Join,
     Lookup,
     Prefixed,
+    Values,
     fields_of,
     in_words,
 )
@@ -108,19 +109,24 @@ def _source(directory: Directory, mapped: Mapped) -> tuple[str, list[str], str |
     """The columns `form`, `pointers`, `text` and `part` of table `mapping`."""
     source = mapped.source
     pointers = [pointer(directory, field) for field in fields_of(source)]
+    row: tuple[str, str | None, str | None]
     match source:
         case str():
-            return "field", pointers, None, None
+            row = "field", None, None
         case Join():
-            return "join", pointers, source.between, None
+            row = "join", source.between, None
         case Constant():
-            return "constant", pointers, source.constant, None
+            row = "constant", source.constant, None
         case Lookup():
-            return "lookup", pointers, None, None
+            row = "lookup", None, None
         case Item():
-            return "item", pointers, json.dumps(source.choices), f"/{source.part}"
+            row = "item", json.dumps(source.choices), f"/{source.part}"
+        case Values():
+            row = "values", None, None
         case Prefixed():
-            return "prefixed", pointers, source.prefix, None
+            row = "prefixed", source.prefix, None
+    form, text, part = row
+    return form, pointers, text, part
 
 
 def _origin(directory: Directory, mapped: Mapped) -> str | None:

@@ -19,6 +19,15 @@ create or replace temp macro objects_of(text) as case
     when json_type(text) = 'OBJECT' then [text::json]
 end;
 
+create or replace temp macro values_of(text) as if(
+    starts_with(text, '[{') and json_valid(text),
+    to_json(list_filter(
+        list_transform(from_json(text, '["JSON"]'), lambda x: json_extract_string(x, '/value')),
+        lambda x: is_filled(x)
+    ))::varchar,
+    text
+);
+
 -- The first object that meets all conditions of the first choice that one meets.
 create or replace temp macro chosen_object(objects, choices) as list_filter(
     list_transform(choices, lambda choice: list_filter(
@@ -65,6 +74,7 @@ with_sources as (
             list_filter(as_list(raw_texts[source.place]), lambda x: starts_with(x, source.prefix)),
             lambda x: substr(x, len(source.prefix) + 1)
         ))::varchar)
+        || list_transform(getvariable('value_places'), lambda place: values_of(raw_texts[place]))
         || coalesce(lookup_values, [])
         || getvariable('constants')
         || [id] as source_texts

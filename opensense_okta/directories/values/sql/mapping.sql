@@ -9,7 +9,7 @@
 -- after the raw texts in the list.
 --
 -- A computed attribute has choices, the first choice first. A choice is a list of indexes of these texts:
--- the raw texts, the texts of array items, the prefixed texts, the texts looked up, the constants, the
+-- the raw texts, the texts of array items, the prefixed texts, the values, the texts looked up, the constants, the
 -- record's own id. The texts of a choice are joined.
 
 set variable pointers = (
@@ -23,7 +23,7 @@ with numbered as (
         list_transform(pointers, lambda x: list_position(getvariable('pointers'), x)) as places,
         row_number() over (
             partition by form in ('field', 'join')
-            order by list_position(['item', 'prefixed', 'lookup', 'constant'], form), position, choice
+            order by list_position(['item', 'prefixed', 'values', 'lookup', 'constant'], form), position, choice
         ) as number
     from mapping
 )
@@ -63,6 +63,9 @@ set variable items = (
 set variable prefixed = (
     select coalesce(list(struct_pack(place := places[1], prefix := text) order by number), [])
     from mapped_sources where form = 'prefixed'
+);
+set variable value_places = (
+    select coalesce(list(places[1] order by number), []) from mapped_sources where form = 'values'
 );
 set variable lookup_places = (
     select coalesce(list(places[1] order by number), []) from mapped_sources where form = 'lookup'
