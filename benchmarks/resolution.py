@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 import click
 import duckdb
 
-from opensense_okta.config.attributes import ATTRIBUTES
+from opensense_okta.config.attributes import ATTRIBUTES, DATES
 from opensense_okta.config.environment import memory_limit
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.checks import TABLES
@@ -34,12 +34,14 @@ HERE = Path(__file__).parent
 DAY = date(2026, 11, 23)
 DIRECTORIES = ("okta", "entra", "hr")
 CUSTOM = ("desk", "pronouns")
+VALUES = (*(name for name in ATTRIBUTES if name not in DATES), *CUSTOM)
+"""The attributes that the accounts have; none has dates."""
 SIZES = {"1k": 1_000, "100k": 100_000, "1m": 1_000_000}
 """Accounts of each directory. The smallest size only shows that the benchmark works."""
 RUNS = {"1k": 1, "100k": 5, "1m": 1}
 INTRODUCTION = f"""# What resolving costs
 
-Three directories with the given number of accounts and {len(ATTRIBUTES) + len(CUSTOM)} attributes, matched by
+Three directories with the given number of accounts and {len(VALUES)} attributes, matched by
 employee number, then e-mail. One value in ten is blank, one in forty differs, and `title` has its own
 precedence. Each line is one process; seconds are without Python's start. The floor is the same join in plain
 SQL, without provenance and conflicts (`benchmarks/sql/floor.sql`). The machine has 2 cores and is noisy:
@@ -90,7 +92,7 @@ def store(lake: Lake, accounts: int, day: date = DAY) -> None:
                 "accounts.sql",
                 directory=directory,
                 accounts=accounts,
-                attributes=[*ATTRIBUTES, *CUSTOM],
+                attributes=list(VALUES),
             )
             rows = {table: engine.store(connection, table, staged.table(table)) for table in TABLES}
         now = datetime(day.year, day.month, day.day, 2, tzinfo=UTC)
@@ -125,7 +127,7 @@ def floor(lake: Lake, path: Path) -> None:
             manifest = partition.manifest(SnapshotManifest)
             assert manifest is not None  # noqa: S101 - stored by the same run
             engine.view(connection, name, partition.table(manifest, "raw_users"))
-        fields = [f"/{name}" for name in (*ATTRIBUTES, *CUSTOM)]
+        fields = [f"/{name}" for name in VALUES]
         connection.execute("set variable fields = $fields", {"fields": fields})
         connection.execute((HERE / "sql" / "floor.sql").read_text())
         connection.table("people").write_parquet(str(path / "people.parquet"), compression="zstd")

@@ -18,10 +18,13 @@ STANDARD_ATTRIBUTES = (
     "title", "department", "division", "organization", "cost_center",
     "employee_number", "manager", "work_phone", "mobile_phone",
     "street_address", "locality", "region", "postal_code", "country",
-    "preferred_language", "locale", "timezone", "user_type", "active", "aliases",
+    "preferred_language", "locale", "timezone", "user_type", "active", "start_date", "end_date", "aliases",
 )
 # fmt: on
 """The attributes every organization has: SCIM's (RFC 7643), in snake_case."""
+
+DATES = ("start_date", "end_date")
+"""The attributes that are dates: the first and the last day on which somebody works for the company."""
 
 LISTS = ("aliases",)
 """The standard attributes that are lists of texts."""
@@ -37,7 +40,7 @@ MANAGER_COLUMNS = tuple(OF_MANAGER + name for name in STANDARD_ATTRIBUTES if nam
 """Columns of an export with a value of the person's manager."""
 
 ATTRIBUTES = tuple(name for name in STANDARD_ATTRIBUTES if name != "active")
-"""Texts or lists of texts. `active` is boolean and follows from the account's status."""
+"""Texts, dates or lists of texts. `active` is boolean and follows from the account's status."""
 
 OKTA: Mapping[str, tuple[Source, ...]] = {
     "user_name": ("login",),

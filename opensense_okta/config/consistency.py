@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 
 from opensense_okta.config.attributes import (
+    DATES,
     GROUPS,
     MANAGER_COLUMNS,
     MAPPINGS,
@@ -58,6 +59,10 @@ def _people(data: dict[str, object]) -> Iterator[Finding]:
         yield Finding(location, "is not possible for active, which takes precedence only")
     rules = _section(data, "resolution", "attributes")
     for name in rules:
+        for key in ("merge", "format"):
+            if name in DATES and key in _section(rules, name):
+                location = ("resolution", "attributes", name, key)
+                yield Finding(location, "is not possible for a date")
         if {"merge", "format"} <= _section(rules, name).keys():
             location = ("resolution", "attributes", name, "format")
             yield Finding(location, "is not possible with merge: a list is no phone number")

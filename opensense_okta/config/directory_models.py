@@ -10,6 +10,7 @@ from opensense_okta.config.values import (
     MY_CUSTOMER,
     AtLeastOne,
     AttributePatterns,
+    DateFormat,
     Files,
     Names,
     OrgUnits,
@@ -153,6 +154,9 @@ class OktaDirectory(Section):
     `{constant: TEXT}`, `{join: [FIELD, FIELD], with: TEXT}` or `{lookup: FILE, by: FIELD, take: COLUMN}`.
     Adds to the standard table of Okta or overrides it."""
 
+    date_format: DateFormat | None = None
+    """How dates are written, such as `%d.%m.%Y`. Without it, as in ISO 8601: 2026-11-30."""
+
 
 class EntraDirectory(Section):
     """A Microsoft Entra tenant. Credentials are `client_secret` or `certificate`."""
@@ -196,6 +200,9 @@ class EntraDirectory(Section):
     """Each attribute's source, as for Okta: a field is one of a Graph user. Adds to the standard table of
     Entra or overrides it."""
 
+    date_format: DateFormat | None = None
+    """How dates are written, such as `%d.%m.%Y`. Without it, as in ISO 8601: 2026-11-30."""
+
 
 class GoogleDirectory(Section):
     """A Google Workspace account. The credential is the key of a service account."""
@@ -228,6 +235,9 @@ class GoogleDirectory(Section):
 
     attributes: Attributes = Field(default={})
     """Each attribute's field of a Google user. Adds to the standard table of Google or overrides it."""
+
+    date_format: DateFormat | None = None
+    """How dates are written, such as `%d.%m.%Y`. Without it, as in ISO 8601: 2026-11-30."""
 
 
 class CsvDirectory(Section):
@@ -265,6 +275,9 @@ class CsvDirectory(Section):
     attributes: Attributes = Field(default={})
     """Each attribute's source, as for Okta: a field is a column. A column with the name of an attribute needs
     no mapping."""
+
+    date_format: DateFormat | None = None
+    """How dates are written, such as `%d.%m.%Y`. Without it, as in ISO 8601: 2026-11-30."""
 
 
 Directory = OktaDirectory | EntraDirectory | GoogleDirectory | CsvDirectory

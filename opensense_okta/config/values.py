@@ -6,7 +6,7 @@ Each function returns the value, or raises a ValueError that says what is allowe
 import re
 from collections import Counter
 from collections.abc import Sized
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
@@ -284,6 +284,21 @@ Accounts = Annotated[
     AfterValidator(at_least_two_accounts),
     AfterValidator(no_duplicates),
 ]
+
+
+def valid_date_format(value: str) -> str:
+    """A format of `strptime` that reads a date as it writes it."""
+    day = date(2026, 11, 30)
+    try:
+        read = datetime.strptime(day.strftime(value), value).date()  # noqa: DTZ007 - only the date
+    except ValueError:
+        read = None
+    if read != day:
+        raise ValueError("must have year, month and day, as in %d.%m.%Y or %m/%d/%Y")
+    return value
+
+
+DateFormat = Annotated[str, AfterValidator(valid_date_format)]
 
 
 def valid_file_location(written: object, info: ValidationInfo) -> object:

@@ -97,6 +97,26 @@ RESOLUTION_CHECKS: tuple[Check, ...] = (
         " published as it is written. Leave the field empty in the directory.",
     ),
     Check(
+        "dates_readable",
+        "accounts",
+        blocks_publishing=False,
+        question="Can the start and end dates be read, and are they no placeholders such as 9999-12-31?",
+        predicate=lambda n: n["dates_unreadable"] == n["dates_placeholder"] == 0,
+        message="Of {dates:,} start and end dates, {dates_unreadable:,} cannot be read and"
+        " {dates_placeholder:,} are placeholders.",
+        failure_hint="These dates count as none, so nobody starts or leaves by them. If the directory does"
+        " not write dates as 2026-11-30, set its `date_format`. Leave the field empty where there is none.",
+    ),
+    Check(
+        "starting_and_leaving",
+        "people",
+        blocks_publishing=False,
+        question="How many people start or leave within seven days?",
+        predicate=lambda _: True,
+        message="Within seven days, {people_starting:,} people start and {people_leaving:,} leave.",
+        failure_hint="",
+    ),
+    Check(
         "phones_readable",
         "accounts",
         blocks_publishing=False,

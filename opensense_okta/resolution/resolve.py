@@ -23,7 +23,7 @@ from duckdb import (
 )
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
-from opensense_okta.config.attributes import ACTIVE, attributes, list_attributes
+from opensense_okta.config.attributes import ACTIVE, DATES, attributes, list_attributes
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.protocol import SHARED_SQL
 from opensense_okta.directories.snapshot import NESTED_GROUPS
@@ -122,7 +122,7 @@ def make_tables(
     """Makes the day's tables from snapshots, in a draft that the caller commits or discards."""
     with engine.start(draft.folder) as connection, text_functions.functions(connection):
         sql = Sql(connection, __package__)
-        _read(sql, organization, snapshots, lake)
+        _read(sql, organization, snapshots, lake, day)
         _format_phones(sql)
         ledger_day = ledger.load(connection, lake, day)
         _correlate(sql, organization.resolution.match)
@@ -161,13 +161,14 @@ def _read(
     organization: Organization,
     snapshots: Mapping[str, SelectedSnapshot],
     lake: Lake,
+    day: date,
 ) -> None:
     """Fills the tables of rules, accounts, groups and memberships."""
     text_functions.define_macros(sql.connection)
-    sql.run("schema.sql")
+    sql.run("schema.sql", day=str(day))
     rules.fill(sql.connection, organization, snapshots)
     for name, snapshot in snapshots.items():
-        manifest = snapshot.manifest
+        manifest, settings = snapshot.manifest, organization.directories[name]
         shelf = lake.snapshot(name, manifest.day)
         engine.view(sql.connection, "raw_users", shelf.table(manifest, "raw_users"))
         engine.view(sql.connection, "raw_groups", shelf.table(manifest, "raw_groups"))
@@ -175,7 +176,7 @@ def _read(
         try:
             map_texts(
                 sql.connection,
-                organization.directories[name],
+                settings,
                 attributes(organization),
                 "raw_users",
                 lists=list_attributes(organization),
@@ -185,8 +186,9 @@ def _read(
             raise
         active = list(ACTIVE[manifest.kind])
         sql.run("accounts.sql", directory=name, active_statuses=active)
+        sql.run("dates.sql", date_format=settings.date_format)
         sql.run("groups.sql", directory=name)
-        if NESTED_GROUPS in manifest.tables and organization.directories[name].nested:
+        if NESTED_GROUPS in manifest.tables and settings.nested:
             nested = shelf.table(manifest, NESTED_GROUPS)
             engine.view(sql.connection, "raw_nested_groups", nested)
             sql.run("nested_groups.sql", directory=name)
@@ -243,7 +245,7 @@ def _write_columns(connection: duckdb.DuckDBPyConnection) -> None:
     attributes = connection.execute(
         "select attribute, position, is_list from attributes where position > 0 order by position"
     ).fetchall()
-    columns = [_value(position, is_list).alias(name) for name, position, is_list in attributes]
+    columns = [_value(*attribute).alias(attribute[0]) for attribute in attributes]
     accounts = connection.table("accounts_with_texts").select(
         StarExpression(exclude=["texts"]), *columns
     )
@@ -255,11 +257,13 @@ def _write_columns(connection: duckdb.DuckDBPyConnection) -> None:
     people.create_view("people")
 
 
-def _value(position: int, is_list: bool) -> Expression:
-    """The value of the attribute at a position of the list `texts`; some attributes are lists."""
+def _value(name: str, position: int, is_list: bool) -> Expression:
+    """The value of an attribute, from its position in the list `texts`: a text, a date or a list."""
     text = FunctionExpression(
         "list_extract", ColumnExpression("texts"), ConstantExpression(position)
     )
+    if name in DATES:
+        return text.cast(duckdb.type("DATE"))
     return FunctionExpression("as_list", text) if is_list else text
 
 

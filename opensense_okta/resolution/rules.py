@@ -41,6 +41,7 @@ def digest(organization: Organization) -> str:
                     for attribute, sources in directory.attributes.items()
                 },
                 **_lookups(directory),
+                **({"date_format": directory.date_format} if directory.date_format else {}),
                 **({} if directory.nested else {"nested": False}),
             }
             for name, directory in organization.directories.items()

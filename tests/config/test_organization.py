@@ -219,6 +219,7 @@ def test_every_key_and_default_of_the_contract() -> None:
     """A change to this table is a change to the contract of people who have written files."""
     table = """
         directories.*.csv.attributes = {}
+        directories.*.csv.date_format = None
         directories.*.csv.delimiter = None
         directories.*.csv.encoding = None
         directories.*.csv.groups = None
@@ -236,6 +237,7 @@ def test_every_key_and_default_of_the_contract() -> None:
         directories.*.entra.client_id
         directories.*.entra.client_secret = None
         directories.*.entra.cloud = 'global'
+        directories.*.entra.date_format = None
         directories.*.entra.graph = None
         directories.*.entra.kind
         directories.*.entra.nested = True
@@ -248,6 +250,7 @@ def test_every_key_and_default_of_the_contract() -> None:
         directories.*.google.administrator = None
         directories.*.google.attributes = {}
         directories.*.google.customer = 'my_customer'
+        directories.*.google.date_format = None
         directories.*.google.endpoint = None
         directories.*.google.kind
         directories.*.google.nested = True
@@ -261,6 +264,7 @@ def test_every_key_and_default_of_the_contract() -> None:
         directories.*.okta.api_token = None
         directories.*.okta.attributes = {}
         directories.*.okta.client_id = None
+        directories.*.okta.date_format = None
         directories.*.okta.endpoint
         directories.*.okta.full_read_days = 7
         directories.*.okta.key_id = None
@@ -352,7 +356,7 @@ def test_a_misspelt_key_is_told_with_file_line_and_the_nearest_known_key(tmp_pat
         "acme.yaml:7: directories.okta.api_tokn is not a known key; did you mean api_token? "
         "Allowed here: kind, endpoint, api_token, client_id, private_key, key_id, "
         "rate_limit_share, requests_per_second, memberships, full_read_days, scope, store_groups,"
-        " store_profile, attributes"
+        " store_profile, attributes, date_format"
     )
 
 
@@ -1119,7 +1123,7 @@ def test_a_missing_folder_is_told_and_an_empty_one_has_no_organization(tmp_path:
 
 
 def test_the_standard_attributes_are_those_of_the_contract() -> None:
-    assert len(set(STANDARD_ATTRIBUTES)) == 25
+    assert len(set(STANDARD_ATTRIBUTES)) == 27
     assert {"user_name", "email", "cost_center", "manager", "active"} <= {*STANDARD_ATTRIBUTES}
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from opensense_okta.config.attributes import STANDARD_ATTRIBUTES
+from opensense_okta.config.attributes import DATES, STANDARD_ATTRIBUTES
 from opensense_okta.config.load import load_organization
 from opensense_okta.config.models import Organization
 from opensense_okta.publishing.exports.export import ExportResult
@@ -23,6 +23,7 @@ TYPES = {
     "person_id": "varchar",
     **dict.fromkeys(STANDARD_ATTRIBUTES, "varchar"),
     "active": "boolean",
+    **dict.fromkeys(DATES, "date"),
     "desk": "varchar",
     "aliases": "varchar[]",
     "manager_id": "varchar",

@@ -1,10 +1,15 @@
 """The columns of a resolved day's tables with their types; `desk` is a custom attribute."""
 
-from opensense_okta.config.attributes import ATTRIBUTES
+from opensense_okta.config.attributes import ATTRIBUTES, DATES
 
 TEXT, FLAG, NUMBER, TEXTS_TYPE = "VARCHAR", "BOOLEAN", "BIGINT", "VARCHAR[]"
 DATE, JSON = "DATE", "JSON"
-VALUES = {**dict.fromkeys(ATTRIBUTES, TEXT), "aliases": TEXTS_TYPE, "desk": TEXT}
+VALUES = {
+    **dict.fromkeys(ATTRIBUTES, TEXT),
+    **dict.fromkeys(DATES, DATE),
+    "aliases": TEXTS_TYPE,
+    "desk": TEXT,
+}
 COLUMNS = {
     "accounts": {
         "directory": TEXT,

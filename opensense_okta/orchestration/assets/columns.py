@@ -5,11 +5,12 @@ from typing import Final
 
 import dagster as dg
 
-from opensense_okta.config.attributes import attributes, list_attributes
+from opensense_okta.config.attributes import DATES, attributes, list_attributes
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.checks import Table
 
-TEXT, TEXTS, TIME, FLAG = "VARCHAR", "VARCHAR[]", "TIMESTAMP WITH TIME ZONE", "BOOLEAN"
+TEXT, TEXTS, TIME = "VARCHAR", "VARCHAR[]", "TIMESTAMP WITH TIME ZONE"
+FLAG, DATE = "BOOLEAN", "DATE"
 NUMBER, DATE, JSON = "BIGINT", "DATE", "JSON"
 
 RAW_MEMBERSHIPS: Final = "raw memberships"
@@ -127,6 +128,7 @@ def resolved_types(organization: Organization, table: str) -> Mapping[str, str]:
         return TYPES[table]
     lists = list_attributes(organization)
     values = {name: TEXTS if name in lists else TEXT for name in attributes(organization)}
+    values |= dict.fromkeys(DATES, DATE)
     if table == "accounts":
         account = {"directory": TEXT, "id": TEXT, "person_id": TEXT, "status": TEXT, "active": FLAG}
         return {**account, **values}

@@ -127,6 +127,12 @@ class CauseFinder:
         ]
         return Evidence("; ".join(counts), tuple(behind)) if behind else None
 
+    def ended(self, guard: Guard, loss: Measure | None) -> Evidence | None:
+        """The number of those whose last day is over, if they are half of the loss or more."""
+        if guard != "removed" or loss is None or 2 * loss.ended < max(loss.count, 1):
+            return None
+        return Evidence(f"{loss.ended:,}", (loss.directory,) if loss.directory else ())
+
     def removed_attribute(self, _guard: Guard, loss: Measure | None) -> Evidence | None:
         """The attribute, if the rules no longer have it."""
         return Evidence(str(loss.attribute)) if loss and not loss.known else None
@@ -235,6 +241,7 @@ CAUSES: tuple[tuple[Cause, Finder, str], ...] = (
         "the scope or the address of {} was changed since {since}; people outside of it are gone.",
     ),
     ("left_out", CauseFinder.left_out_users, "{}."),
+    ("ended", CauseFinder.ended, "{} ended by end_date: their last day is over."),
     (
         "rules_changed",
         CauseFinder.removed_attribute,

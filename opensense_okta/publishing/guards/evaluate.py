@@ -66,7 +66,9 @@ def evaluate_guards(
         return [*directories, *(Verdict(name=guard, message=first) for guard in COMPARING)]
     sql = Sql(connection, __package__)
     sql.run("accounts.sql")
-    losses = [measure(loss, guards) for loss in sql.rows("losses.sql", Loss)]
+    losses = [
+        measure(loss, guards) for loss in sql.rows("losses.sql", Loss, day=str(circumstances.day))
+    ]
     links = sql.row("correlation.sql", _Links)
     case = CauseFinder(circumstances, tuple(loss for loss in losses if loss.exceeds), tuple(losses))
     correlation = _correlation(links, guards.removed, case)

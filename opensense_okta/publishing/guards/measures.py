@@ -17,6 +17,7 @@ class Loss(BaseModel):
     Attributes:
         gone: the part of `count` that does not exist any more; the rest is inactive.
         by_removed: the lost memberships whose person has no active account left in the group's directory.
+        ended: the part of `count` whose last day, `end_date`, is over.
         staying: people, or accounts of the directory, that are active on both days.
         known: whether the attribute still exists.
         left_out: the part of `count` that is active and that the rules of the export leave out; None: it is
@@ -34,6 +35,7 @@ class Loss(BaseModel):
     by_removed: int
     staying: int
     known: bool
+    ended: int = 0
     left_out: int | None = None
 
 

@@ -20,7 +20,13 @@ Guard = Literal[
     "correlation",
 ]
 Cause = Literal[
-    "directory_missing", "scope_changed", "rules_changed", "left_out", "directory", "unknown"
+    "directory_missing",
+    "scope_changed",
+    "ended",
+    "rules_changed",
+    "left_out",
+    "directory",
+    "unknown",
 ]
 
 COMPARING: tuple[Guard, ...] = (

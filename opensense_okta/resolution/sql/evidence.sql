@@ -1,6 +1,8 @@
 -- Counts of a resolved day, by name: the checks of the day are evaluated on them.
 --
 -- tables resolved_accounts, resolved_people, resolved_memberships, resolved_conflicts    as stored
+-- table date_counts    see dates.sql
+-- set variable day = '2026-11-23';
 -- tables phones_to_format, formatted_phones    see format_phones.sql
 -- tables accounts_read, account_person, placeholder_keys, directories, always_same_rules    see the files before
 
@@ -46,6 +48,20 @@ from (
     where active and email is not null and typeof(email) = 'VARCHAR'
     group by normalized(email::varchar) having count(*) > 1
 );
+
+insert into evidence
+select unnest([
+    {name: 'dates', count: coalesce(sum(dates), 0)},
+    {name: 'dates_unreadable', count: coalesce(sum(unreadable), 0)},
+    {name: 'dates_placeholder', count: coalesce(sum(placeholders), 0)}
+], recursive := true)
+from date_counts;
+insert into evidence
+select unnest([
+    {name: 'people_starting', count: count(*) filter (where start_date > day and start_date <= day + 7)},
+    {name: 'people_leaving', count: count(*) filter (where active and end_date <= day + 7)}
+], recursive := true)
+from resolved_people cross join (select getvariable('day')::date as day);
 
 insert into evidence select 'phones_to_format', count(*) from phones_to_format;
 insert into evidence

@@ -81,6 +81,33 @@ end as winning_value
 from with_winner
 where first_value is not null and winner <= eligible_count;
 
+-- People whose dates say that they do not work on the day, with the reason. The dates are those of the person: an
+-- account that has them can be another one than the account that is active.
+create table days_off as
+with indexes as (
+    select
+        combination,
+        eligible_texts[(select position from attributes where attribute = 'start_date')] as start_indexes,
+        eligible_texts[(select position from attributes where attribute = 'end_date')] as end_indexes
+    from account_combinations
+),
+dates as (
+    select
+        person,
+        list_any_value(list_select(texts, start_indexes)) as first_day,
+        list_any_value(list_select(texts, end_indexes)) as last_day
+    from people_values join indexes using (combination)
+    where (select coalesce(sum(dates), 0) > 0 from date_counts)
+)
+select
+    person,
+    if(
+        getvariable('day')::date > last_day::date,
+        'ended by end_date ' || last_day, 'not started by start_date ' || first_day
+    ) as reason
+from dates
+where not works_on(getvariable('day')::date, first_day, last_day);
+
 set variable merges = (select list(merges order by position) from attributes where position > 0);
 set variable is_list = (select list(is_list order by position) from attributes where position > 0);
 
@@ -88,7 +115,7 @@ set variable is_list = (select list(is_list order by position) from attributes w
 -- that explain it.
 create view people_with_texts as
 select
-    person_id, active,
+    person_id, active and days.person is null as active,
     list_transform(eligible_texts, lambda text_indexes, position: case
         when getvariable('merges')[position] then union_of_lists(list_select(texts, text_indexes))
         when getvariable('is_list')[position] then union_of_lists(
@@ -101,6 +128,7 @@ select
 from people_values
 join account_combinations c using (combination)
 join person_ids using (person)
+left join days_off days using (person)
 left join (
     select person, manager_id
     from selected_values join managers on account = accounts[member_indexes[winner]]
@@ -119,7 +147,7 @@ create macro was_demoted(text, precedence, counts_last, winner_precedence, winne
 create view provenance as
 select
     person_id, attribute,
-    winning_value as value,
+    if(reason is null, winning_value, 'false') as value,
     directories[winner] as directory,
     ids[member_indexes[winner]] as account_id,
     case
@@ -134,7 +162,7 @@ select
             lambda x: was_demoted(x[1], x[2], x[3], precedences[winner], stale_last[winner])
         )) then 'stale_last'
         else precedence_rules[winner]
-    end || if(merges or origin is null, '', '; ' || origin) as rule,
+    end || if(merges or origin is null, '', '; ' || origin) || coalesce('; ' || reason, '') as rule,
     -- No value of a merged list loses.
     list_filter(
         list_zip(directories, texts), lambda x, index: x[2] is not null and not merges and index <> winner
@@ -142,4 +170,5 @@ select
     days[winner] as as_of
 from selected_values
 join person_ids using (person)
+left join days_off on attribute = 'active' and days_off.person = selected_values.person
 left join value_origins o on o.account = accounts[member_indexes[winner]] and o.position = selected_values.position;

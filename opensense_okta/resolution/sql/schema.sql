@@ -84,6 +84,12 @@ create macro names_share_a_word(x, y) as len(x) = 0 or len(y) = 0 or list_has_an
 create table people_values (
     person integer, combination integer, accounts integer[], ids varchar[], texts varchar[]
 );
+-- Whether somebody works on a day: from the first day to the last one, both included. Dates are texts in ISO 8601.
+create macro works_on(day, first_day, last_day) as
+    coalesce(day >= first_day::date, true) and coalesce(day <= last_day::date, true);
+-- How many dates each directory has, and how many of them count as none.
+create table date_counts (dates bigint, unreadable bigint, placeholders bigint);
+
 -- The attributes whose phone numbers get a format, their texts, and those that could be formatted.
 create table phone_formats (position integer, format varchar);
 create table phones_to_format (account integer, position integer, format varchar, value varchar, country varchar);

@@ -174,6 +174,32 @@ def test_who_turns_inactive_is_as_gone(connection: duckdb.DuckDBPyConnection) ->
     )
 
 
+@pytest.mark.parametrize(("ended", "is_the_cause"), [(20, True), (10, True), (9, False)])
+def test_people_whose_last_day_is_over_are_the_cause_if_they_are_half_of_the_loss(
+    connection: duckdb.DuckDBPyConnection, ended: int, is_the_cause: bool
+) -> None:
+    names = ("display_name", "email", "end_date")
+    over, last = str(TODAY.day - timedelta(days=1)), str(TODAY.day)
+    after = day(
+        company(*range(ended), active=False, end_date=over),
+        company(*range(ended, 20), active=False, end_date=last),  # inactive for another reason
+        staff(80, start=20),
+        attributes=names,
+    )
+    found = judged(connection, day(staff(100), attributes=names), after)
+    for key in (REMOVED, ("removed", "okta", None)):
+        verdict = found[key]
+        assert (verdict.cause == "ended") == is_the_cause
+        assert (f"{ended} ended by end_date" in verdict.message) == is_the_cause
+
+
+def test_a_day_without_dates_of_an_older_version_has_another_cause(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    after = day(company(*range(20), active=False), staff(80, start=20))
+    assert judged(connection, day(staff(100)), after)[REMOVED].cause == "directory"
+
+
 def test_who_comes_is_never_held(connection: duckdb.DuckDBPyConnection) -> None:
     assert judged(connection, day(staff(3)), day(staff(300))).held == set()
 

@@ -2,13 +2,24 @@
 --
 -- tables old_people, new_people, …                      the published directory and the new one
 -- tables changes, people_merged, macro differences      see resolution/sql/changes.sql
+-- set variable day = '2026-11-23';                      that is evaluated
 -- table accounts_staying, view accounts_both            see accounts.sql
 --
 -- One statement for each kind of measure: one statement for all would need too much memory.
 create or replace temp table guard_measures (
     guard varchar, directory varchar, attribute varchar,
-    count bigint default 0, "of" bigint, gone bigint default 0, by_removed bigint default 0
+    count bigint default 0, "of" bigint, gone bigint default 0, by_removed bigint default 0,
+    ended bigint default 0
 );
+
+-- Older versions stored no dates.
+create or replace temp view people_dated as
+select person_id, active, try_cast(end_date as date) as end_date
+from (from new_people union all by name (select null::date as end_date limit 0));
+
+create or replace temp view accounts_dated as
+select directory, id, active, try_cast(end_date as date) as end_date
+from (from new_accounts union all by name (select null::date as end_date limit 0));
 
 create or replace temp view memberships_gone as
 select person_id, before as group_id
@@ -31,10 +42,11 @@ select
     'removed' as guard,
     count(*) filter (where not coalesce(n.active, false)) as count,
     count(*) as "of",
-    count(*) filter (where n.person_id is null) as gone
+    count(*) filter (where n.person_id is null) as gone,
+    count(*) filter (where not n.active and n.end_date < getvariable('day')::date) as ended
 from old_people o
 left join people_merged m on m.before = o.person_id
-left join new_people n on n.person_id = coalesce(m.after, o.person_id)
+left join people_dated n on n.person_id = coalesce(m.after, o.person_id)
 where o.active;
 
 insert into guard_measures by name
@@ -43,9 +55,10 @@ select
     directory,
     count(*) filter (where not coalesce(n.active, false)) as count,
     count(*) as "of",
-    count(*) filter (where n.id is null) as gone
+    count(*) filter (where n.id is null) as gone,
+    count(*) filter (where not n.active and n.end_date < getvariable('day')::date) as ended
 from old_accounts o
-left join new_accounts n using (directory, id)
+left join accounts_dated n using (directory, id)
 where o.active
 group by directory;
 
