@@ -16,15 +16,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.chromium import Tab, chromium, installed
+from opensense_okta.web.passwords import set_password
+from tests.support.chromium import Tab, browser, first_tab
 from tests.support.dagster_servers import until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 REPOSITORY = Path(__file__).parents[2]
 COMMAND = str(Path(sys.executable).with_name("opensense-okta"))
 SIGN_IN = re.compile(r"(http://127\.0\.0\.1:\d+)(/sign-in\?token=\S+)")
 URL = re.compile(r"http://127\.0\.0\.1:\d+")
+SIMULATOR = re.compile(r"(\w+) simulator on (http://127\.0\.0\.1:\d+)")
+PORTS = {"Okta": 8765, "Entra": 8766, "Google": 8767}  # of the demo
 DEMO = REPOSITORY / "dagster_home" / "organizations" / "demo.yaml"
 KEPT = 60  # lines of HR's file on the day that is held back, of 180
 RUN_SECONDS = 100  # a busy machine
@@ -64,21 +67,45 @@ def running(*arguments: str, environment: Mapping[str, str], log: Path) -> Itera
 
 
 @contextmanager
-def simulated_company(hr_file: Path, environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """The directories of the demo on free ports: the addresses of Okta and of Entra."""
+def simulated_company(hr_file: Path, environment: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
+    """The directories of the demo on free ports: what the demo's file has, and what is here instead."""
     log, ready = hr_file.with_name("simulator.log"), hr_file.with_name("ready")
-    options = ("--port", "0", "--hr-file", str(hr_file), "--ready-file", str(ready))
-    with running("simulate", *options, environment=environment, log=log):
-        until(lambda: ready.exists() and len(set(URL.findall(log.read_text()))) == 2)
-        okta = ready.read_text().strip()
-        (entra,) = set(URL.findall(log.read_text())) - {okta}
-        yield okta, entra
+    key = hr_file.with_name("demo-google.json")
+    files = ("--hr-file", str(hr_file), "--google-key-file", str(key), "--ready-file", str(ready))
+    with running("simulate", "--port", "0", *files, environment=environment, log=log):
+        until(lambda: ready.exists() and len(SIMULATOR.findall(log.read_text())) == len(PORTS))
+        addresses = dict(SIMULATOR.findall(log.read_text()))
+        yield {
+            **{f"http://127.0.0.1:{port}": addresses[kind] for kind, port in PORTS.items()},
+            "../../data/demo-hr.csv": str(hr_file),
+            "../../data/demo-google.json": str(key),
+        }
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
+def tab(site: Site, port: Path) -> Iterator[Tab]:
+    """The tab of a browser, which has started while the UI did."""
+    del site
+    with first_tab(port) as tab:
+        yield tab
+
+
+@pytest.fixture
+def port(tmp_path: Path) -> Iterator[Path]:
+    with browser(tmp_path / "browser") as port:
+        yield port
+
+
+@pytest.fixture
+def users() -> Mapping[str, str]:
+    """The passwords of the users; none: the UI prints a link."""
+    return {}
+
+
+@pytest.fixture
+def site(tmp_path: Path, port: Path, users: Mapping[str, str]) -> Iterator[Site]:
     """The UI as `make ui` starts it, before the first sync."""
-    installed()
+    del port  # the browser starts first
     organizations = tmp_path / "home" / "organizations"
     organizations.mkdir(parents=True)
     environment = {
@@ -89,35 +116,56 @@ def site(tmp_path: Path) -> Iterator[Site]:
         "DEMO_ENTRA_CLIENT_SECRET": "simulator~secret",
     }
     hr_file, log = tmp_path / "demo-hr.csv", tmp_path / "ui.log"
-    with simulated_company(hr_file, environment) as (okta, entra):
+    if users:
+        file = tmp_path / "users"
+        for name, password in users.items():
+            set_password(file, name, password)
+        environment["OPENSENSE_UI_PASSWORD_FILE"] = str(file)
+    with simulated_company(hr_file, environment) as places:
         text = DEMO.read_text()
-        for of_the_demo, here in (
-            ("http://127.0.0.1:8765", okta),
-            ("http://127.0.0.1:8766", entra),
-            ("../../data/demo-hr.csv", str(hr_file)),
-        ):
+        for of_the_demo, here in places.items():
             assert of_the_demo in text
             text = text.replace(of_the_demo, here)
         (organizations / "demo.yaml").write_text(text)
         with running("ui", "--port", "0", environment=environment, log=log):
-            until(lambda: SIGN_IN.search(log.read_text()))
-            found = SIGN_IN.search(log.read_text())
+            started = URL if users else SIGN_IN
+            until(lambda: started.search(log.read_text()))
+            found = started.search(log.read_text())
             assert found
-            yield Site(found[1], found[0], hr_file, environment)
+            url = found[0] if users else found[1]
+            yield Site(url, found[0], hr_file, environment)
 
 
-def test_from_the_first_sync_to_a_held_day(site: Site, tmp_path: Path) -> None:
-    with chromium(tmp_path / "browser") as tab:
+def test_from_the_first_sync_to_a_held_day(site: Site, tab: Tab) -> None:
+    tab.open(f"{site.url}/directory/")
+    tab.see("Open the link that opensense-okta ui printed")  # nobody sees anything before
+    tab.open(site.link)
+    today = materialize_today(tab, site)
+    with held_sync(site):
+        read_the_report(tab, site, today)
+        find_a_person(tab, site)
+    read_why_the_day_is_held_back(tab, site, today)
+    # Dagster's own pages close the WebSocket of a page that is left.
+    assert [error for error in tab.errors if "WebSocket is closed" not in error] == []
+
+
+@pytest.mark.parametrize("users", [{"ana": "correct horse"}])
+def test_a_named_user_approves_a_held_day(site: Site, tab: Tab, users: Mapping[str, str]) -> None:
+    subprocess.run([COMMAND, "sync", "demo"], env=site.environment, cwd=REPOSITORY, check=True)
+    with held_sync(site):
         tab.open(f"{site.url}/directory/")
-        tab.see("Open the link that opensense-okta ui printed")  # nobody sees anything before
-        tab.open(site.link)
-        today = materialize_today(tab, site)
-        with held_sync(site):
-            read_the_report(tab, site, today)
-            find_a_person(tab, site)
-        read_why_the_day_is_held_back(tab, site, today)
-        # Dagster's own pages close the WebSocket of a page that is left.
-        assert [error for error in tab.errors if "WebSocket is closed" not in error] == []
+        ((name, password),) = users.items()
+        tab.write("#name", name)
+        tab.write("#password", password)
+        tab.click("Sign in")
+        tab.see("Organizations", name)
+    today = str(datetime.now(UTC).date())
+    tab.open(f"{site.url}/directory/demo/days/{today}")
+    tab.see(f"demo, {today}: held back", f"Your name, {name}, is recorded.")
+    tab.click(f"Publish the directory of {today} all the same")
+    assert "Failure" not in tab.see("RUN_SUCCESS", seconds=RUN_SECONDS)
+    tab.open(f"{site.url}/directory/demo/")
+    tab.see(f"Published {today}", f"approved by {name}")
 
 
 def materialize_today(tab: Tab, site: Site) -> str:

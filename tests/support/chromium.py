@@ -131,8 +131,8 @@ class Tab:
 
 
 @contextmanager
-def chromium(profile: Path) -> Iterator[Tab]:
-    """A browser with one tab; it is skipped where there is none.
+def browser(profile: Path) -> Iterator[Path]:
+    """A browser that is about to start, and the file that will name its port; skipped where there is none.
 
     Args:
         profile: a folder for the browser's own files.
@@ -146,22 +146,28 @@ def chromium(profile: Path) -> Iterator[Tab]:
             "--remote-debugging-port=0", f"--user-data-dir={profile}", "about:blank",
         ],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    ) as browser:  # fmt: skip
+    ) as process:  # fmt: skip
         try:
-            until(lambda: port.is_file() and port.read_text().count("\n"), seconds=60)
-            listing = f"http://127.0.0.1:{port.read_text().splitlines()[0]}/json/list"
-            tabs: list[dict[str, str]] = []
-
-            def opened() -> bool:
-                tabs[:] = [tab for tab in httpx.get(listing).json() if tab["type"] == "page"]
-                return bool(tabs)
-
-            until(opened, seconds=60)
-            with connect(tabs[0]["webSocketDebuggerUrl"], max_size=None) as socket:
-                yield Tab(socket)
+            yield port
         finally:
-            browser.terminate()
+            process.terminate()
             try:
-                browser.wait(timeout=20)
+                process.wait(timeout=20)
             except subprocess.TimeoutExpired:  # a busy machine
-                browser.kill()
+                process.kill()
+
+
+@contextmanager
+def first_tab(port: Path) -> Iterator[Tab]:
+    """The one tab of a browser, when it has started."""
+    until(lambda: port.is_file() and port.read_text().count("\n"), seconds=60)
+    listing = f"http://127.0.0.1:{port.read_text().splitlines()[0]}/json/list"
+    tabs: list[dict[str, str]] = []
+
+    def opened() -> bool:
+        tabs[:] = [tab for tab in httpx.get(listing).json() if tab["type"] == "page"]
+        return bool(tabs)
+
+    until(opened, seconds=60)
+    with connect(tabs[0]["webSocketDebuggerUrl"], max_size=None) as socket:
+        yield Tab(socket)
