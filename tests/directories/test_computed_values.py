@@ -221,7 +221,7 @@ def test_a_value_of_an_array_is(
     """A kind of directory has such sources in its table; no organization file has them."""
     names = [f"a{number}" for number in range(len(ARRAYS))]
     table = {name: (source,) for name, (source, _, _) in zip(names, ARRAYS.values(), strict=True)}
-    monkeypatch.setattr(config_attributes, "OKTA", table)
+    monkeypatch.setattr(config_attributes, "MAPPINGS", {"okta": table})
     stored_profiles(connection, *(profile for _, profile, _ in ARRAYS.values()))
     map_texts(connection, okta(tmp_path, {}), names, "users", lists=names[-2:])
     result = {
