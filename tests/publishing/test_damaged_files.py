@@ -180,7 +180,8 @@ KINDS: Mapping[str, Kind] = {
     "mark of an earlier day": Kind(at("resolved", YESTERDAY, "published.json")),
     "published.json": Kind("published.json", earlier="published.json"),
     "database": Kind("directory.duckdb", old="held", earlier="directory.duckdb", recover=approve),
-    "state of exports": Kind("exported.json", earlier="exported.json"),
+    # The approval was for a comparison with a later export.
+    "state of exports": Kind("exported.json", old="held", earlier="exported.json"),
     "state of notifications": Kind("notices.json"),
     "ledger": Kind(f"identities/date={YESTERDAY}.parquet"),
     "ledger of the published day": Kind(
@@ -208,13 +209,13 @@ TOGETHER: tuple[tuple[str, ...], ...] = (
         "manifest of the resolved day",
         "judgement",
         "mark of an earlier day",
-        "state of exports",
         "state of notifications",
         "ledger of the published day",
     ),
     ("mark of the published day", "ledger"),
     ("published.json",),
     ("database",),
+    ("state of exports",),
     ("manifest of the day's snapshot",),
 )
 """Kinds without which the next run publishes, in groups of files none of which replaces another one.
