@@ -137,8 +137,15 @@ left join (
 
 -- How a value came about, if it is not as it was read.
 create table value_origins as
-select account, position, string_agg(origin, ', ' order by step) as origin
-from value_steps group by account, position;
+with several as (
+    select distinct account, position from value_steps where step > 1 -- only they can have two steps
+)
+select account, position, origin
+from value_steps anti join several using (account, position)
+union all
+select account, position, string_agg(origin, ', ' order by step)
+from value_steps semi join several using (account, position)
+group by account, position;
 
 -- Whether a value has higher precedence than the winner's, and lost only because its member counts last.
 create macro was_demoted(text, precedence, counts_last, winner_precedence, winner_counts_last) as

@@ -6,15 +6,11 @@
 
 insert into looked_up
 with combinations as (
-    select distinct lookup_keys from (
-        select list_transform(
-            list_select(
-                json_extract_string(coalesce(profile, '{}'), getvariable('pointers')), getvariable('lookup_places')
-            ),
-            lambda text: if(is_filled(text), text, '')
-        ) as lookup_keys
-        from mapped_users
-    )
+    select distinct list_transform(
+        json_extract_string(coalesce(profile, '{}'), getvariable('lookup_pointers')),
+        lambda text: if(is_filled(text), text, '')
+    ) as lookup_keys
+    from mapped_users
 ),
 single as (
     select lookup_keys, lookup, normalized(lookup_keys[lookup]) as key

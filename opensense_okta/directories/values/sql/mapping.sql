@@ -70,6 +70,7 @@ set variable value_places = (
 set variable lookup_places = (
     select coalesce(list(places[1] order by number), []) from mapped_sources where form = 'lookup'
 );
+set variable lookup_pointers = list_select(getvariable('pointers'), getvariable('lookup_places'));
 set variable constants = (
     select coalesce(list(text order by number), []) from mapped_sources where form = 'constant'
 );
