@@ -14,6 +14,18 @@ CHECKS: tuple[Check, ...] = (
         failure_hint="Google sometimes answers with an empty listing. Sync again.",
     ),
     Check(
+        "groups_gone_few",
+        "raw_groups",
+        blocks_publishing=True,
+        question="Were at most a few groups deleted during the read?",
+        predicate=lambda n: (
+            n["groups_gone"] <= min(tolerated(n["groups_read"]), n["groups_read"] / 2)
+        ),
+        message="{groups_gone:,} of {groups_read:,} groups were deleted between the listing and the read of"
+        " their members.",
+        failure_hint="So many groups are not deleted at once: Google's answers are wrong. Sync again.",
+    ),
+    Check(
         "listed_in_order",
         "raw_users",
         blocks_publishing=False,

@@ -65,16 +65,20 @@ _WEB_PAGE = Meaning(
     "A web page came instead of an answer of Google's Directory API",
     "Look for a proxy or a login page of this network between this machine and admin.googleapis.com.",
 )
+_STRANGER = Meaning(
+    errors.WrongAddress, "What answers is not Google's Directory API", _WEB_PAGE.remedy
+)
+_NO_SCOPE = Meaning(
+    errors.AccessDenied,
+    "The access token lacks a scope",
+    f"The sync asks for {SCOPES_NEEDED}: update opensense_okta if another one is named.",
+)
 
 _BY_REASON: Mapping[str, Meaning] = {
     "authError": _NO_TOKEN,
     "required": _NO_TOKEN,
     "forbidden": _NO_ROLE,
-    "insufficientPermissions": Meaning(
-        errors.AccessDenied,
-        "The access token lacks a scope",
-        f"The sync asks for {SCOPES_NEEDED}: update opensense_okta if another one is named.",
-    ),
+    "insufficientPermissions": _NO_SCOPE,
     "accessNotConfigured": _NOT_ENABLED,
     "domainCannotUseApis": Meaning(
         errors.AccessDenied,
@@ -91,6 +95,12 @@ _BY_REASON: Mapping[str, Meaning] = {
     "quotaExceeded": _THROTTLED,
     "customerNotFound": _NO_CUSTOMER,
 }
+_BY_DETAIL: Mapping[str, Meaning] = {
+    "SERVICE_DISABLED": _NOT_ENABLED,
+    "ACCESS_TOKEN_SCOPE_INSUFFICIENT": _NO_SCOPE,
+    "RATE_LIMIT_EXCEEDED": _THROTTLED,
+}
+"""Reasons in `details`, which newer answers have. They are more exact than those in `errors`."""
 _BY_STATUS: Mapping[int, Meaning] = {
     401: _NO_TOKEN,
     403: _NO_ROLE,
@@ -100,7 +110,11 @@ _BY_STATUS: Mapping[int, Meaning] = {
     429: _THROTTLED,
 }
 _OF_CUSTOMER = frozenset({"invalid", "badRequest"})
-_THROTTLED_PLAINLY = re.compile(rb"rate higher than configured|quota exceeded", re.IGNORECASE)
+_PASSING = frozenset({408, 429})
+"""These pass, also if a gateway answers with a web page."""
+_THROTTLED_PLAINLY = re.compile(
+    rb"rate higher than configured|quota exceeded|rate limit exceeded", re.IGNORECASE
+)
 
 
 class _Item(msgspec.Struct):
@@ -110,6 +124,7 @@ class _Item(msgspec.Struct):
 class _Error(msgspec.Struct):
     message: str = ""
     errors: list[_Item] = []
+    details: list[_Item] = []
 
 
 class _Body(msgspec.Struct):
@@ -128,7 +143,10 @@ def error(answer: Answer) -> errors.DirectoryError | None:
     words = f"{answer.status} {reason}".strip()
     message = " ".join(said.message.split()).rstrip(".")
     evidence = f"{words}: {message}" if message else words
-    return _meaning(answer, reason, html=html).because(evidence, retry_after(answer))
+    detailed = (_BY_DETAIL[item.reason] for item in said.details if item.reason in _BY_DETAIL)
+    meaning = next(detailed, None) if answer.status < 500 else None
+    meaning = meaning or _meaning(answer, reason, html=html)
+    return meaning.because(evidence, retry_after(answer))
 
 
 def busy(answer: Answer) -> bool:
@@ -153,14 +171,22 @@ def unreadable_users(without_status: int, listed: int) -> errors.AccessDenied:
 def _meaning(answer: Answer, reason: str, *, html: bool) -> Meaning:
     if answer.status >= 500:
         return _TROUBLE
+    if answer.status in _PASSING:
+        return _BY_STATUS[answer.status]
     if answer.status == 400 and reason in _OF_CUSTOMER:
         return _LOST_CURSOR if "pageToken=" in answer.url else _NO_CUSTOMER
-    if answer.status == 404 and "/groups/" in answer.url and not html:
+    of_group = answer.status == 404 and "/groups/" in answer.url
+    if of_group and reason == "notFound" and not html:
         return _GONE
     known = _BY_REASON.get(reason)
     if known is None and _THROTTLED_PLAINLY.search(answer.body[:1000]):
         known = _THROTTLED
-    others = _WEB_PAGE if html else _BY_STATUS.get(answer.status, _REFUSED)
+    if html:
+        others = _WEB_PAGE
+    elif of_group:  # only Google knows that a group is gone
+        others = _STRANGER
+    else:
+        others = _BY_STATUS.get(answer.status, _REFUSED)
     return known or others
 
 

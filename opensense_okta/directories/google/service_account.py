@@ -78,13 +78,15 @@ def _check_token_address(address: str, endpoint: str | None) -> None:
     try:
         parts = urlsplit(address)
         host, origin = parts.hostname or "", f"{parts.scheme}://{parts.netloc}"
+        port = f":{parts.port}" if parts.port else ""
     except ValueError:
         raise _unusable("its `token_uri` is no address") from None
+    shown = f"{parts.scheme}://{host}{port}"  # without a user and a password
     if endpoint is not None:
         if origin != endpoint:
-            raise _unusable(f"its `token_uri` is at {origin}, not at `endpoint`")
+            raise _unusable(f"its `token_uri` is at {shown}, not at `endpoint`")
     elif parts.scheme != "https" or host not in KNOWN_HOSTS:
-        raise _unusable(f"its `token_uri` is at {origin}, which is not Google's")
+        raise _unusable(f"its `token_uri` is at {shown}, which is not Google's")
 
 
 def _unusable(why: str) -> CredentialsRejected:

@@ -51,6 +51,13 @@ def refusal(status: int, reason: str) -> dict[str, Any]:
     return {"error": {"code": status, "message": "Words.", "errors": [{"reason": reason}]}}
 
 
+def detailed(reason: str) -> dict[str, Any]:
+    """A refusal of the newer form: its exact reason is in the details."""
+    details: list[dict[str, object]] = [{"links": []}, {"reason": reason}]
+    said = {"code": 403, "message": "Words.", "errors": [{"reason": "forbidden"}]}
+    return {"error": {**said, "details": details}}
+
+
 @pytest.mark.parametrize(
     ("name", "kind", "transient", "what", "remedy"),
     [
@@ -91,6 +98,15 @@ def test_what_the_api_really_sends_is_understood(
         (403, b"<html>Invalid domain.</html>", USERS, HTML, errors.WrongAddress),
         (404, refusal(404, "notFound"), USERS, JSON, errors.WrongAddress),
         (404, b"<html>", MEMBERS, HTML, errors.WrongAddress),
+        (404, b"Not Found", MEMBERS, "text/plain", errors.WrongAddress),
+        (404, {"message": "no Route matched"}, MEMBERS, JSON, errors.WrongAddress),
+        (404, refusal(404, "customerNotFound"), MEMBERS, JSON, errors.WrongAddress),
+        (404, refusal(404, "notFound"), MEMBERS, JSON, errors.Gone),
+        (408, b"<html>", USERS, HTML, errors.ServerTrouble),
+        (429, b"<html>", USERS, HTML, errors.RateLimited),
+        (403, b"<html>User Rate Limit Exceeded</html>", USERS, HTML, errors.RateLimited),
+        (403, b"User Rate Limit Exceeded", USERS, "text/plain", errors.RateLimited),
+        (403, detailed("RATE_LIMIT_EXCEEDED"), USERS, JSON, errors.RateLimited),
         (410, b"", MEMBERS, JSON, errors.Gone),
         (200, b"<html>", USERS, HTML, errors.WrongAddress),
         (500, refusal(500, "internalError"), USERS, JSON, errors.ServerTrouble),
@@ -105,6 +121,20 @@ def test_what_else_may_come_is_understood(
     status: int, body: object, url: str, content_type: str, kind: type
 ) -> None:
     assert type(google_errors.error(answer(status, body, url, content_type))) is kind
+
+
+@pytest.mark.parametrize(
+    ("reason", "what"),
+    [
+        ("SERVICE_DISABLED", "not enabled"),
+        ("ACCESS_TOKEN_SCOPE_INSUFFICIENT", "lacks a scope"),
+        ("SOMETHING_NEW", "a role is missing"),
+    ],
+)
+def test_the_reason_in_the_details_decides(reason: str, what: str) -> None:
+    error = google_errors.error(answer(403, detailed(reason)))
+    assert type(error) is errors.AccessDenied
+    assert what in error.message
 
 
 def refused(shared: Path, name: str) -> DirectoryError:

@@ -319,6 +319,11 @@ def test_whatever_passes_loses_nobody(
         (make_fault("lost-token", match="/users"), errors.IncompleteListing, False),
         (make_fault("expired-page", times=None), errors.CursorLost, True),
         (make_fault("denied"), errors.AccessDenied, False),
+        (
+            make_fault("failure", match="/members", status=404, body="Not Found"),
+            errors.WrongAddress,
+            False,
+        ),
         (make_fault("not-enabled"), errors.AccessDenied, False),
         (make_fault("without-fields"), errors.AccessDenied, False),
         (make_fault("without-fields", names=("isAdmin",)), errors.IncompleteListing, False),
@@ -389,6 +394,15 @@ def test_a_group_that_is_deleted_meanwhile_is_gone(tmp_path: Path) -> None:
         found = read(simulator, tmp_path)
         assert_true(found, simulator)
     assert found.evidence["groups_gone"] == 1
+    (check,) = [check for check in CHECKS["google"] if check.name == "groups_gone_few"]
+    assert check.blocks_publishing
+    assert [check.run({"groups_gone": gone, "groups_read": 8}).passed for gone in (0, 1, 4, 5)] == [
+        True,
+        True,
+        True,
+        False,
+    ]
+    assert not check.run({"groups_gone": 11, "groups_read": 100}).passed
 
 
 # -- credentials ------------------------------------------------------------------------------
@@ -436,6 +450,7 @@ def test_missing_rights_are_reported(
         ({"private_key": "-----BEGIN PRIVATE KEY-----\nno key"}, "no private key"),
         ({"type": "authorized_user"}, "something else"),
         ({"token_uri": "https://elsewhere.example/token"}, "https://elsewhere.example"),
+        ({"token_uri": "https://recognizable:secret@elsewhere.example/t"}, "elsewhere.example"),
         ({"token_uri": "https://oauth2.googleapis.com/token"}, "not at `endpoint`"),
         ({"client_email": " "}, "client_email"),
         (None, "no JSON"),
