@@ -594,7 +594,11 @@ ORDINARY = {
     ),
     "4 % of the people leave": Ordinary(
         leaving(4),
-        Difference(changed=3, attributes={"active": 3, "accounts": 1}, memberships_removed=5),
+        Difference(
+            changed=3,
+            attributes={"active": 3, "accounts": 1, "aliases": 1},
+            memberships_removed=5,
+        ),
     ),
 }
 
