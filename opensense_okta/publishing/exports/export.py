@@ -13,7 +13,7 @@ from opensense_okta.publishing.exports.columns import headers_of
 from opensense_okta.publishing.exports.delivery import deliver, public
 from opensense_okta.publishing.exports.errors import ExportFailed, failure_of
 from opensense_okta.publishing.exports.files import sha256, write_files
-from opensense_okta.publishing.exports.groups import keep_groups
+from opensense_okta.publishing.exports.groups import keep_groups, refuse_emptied_groups
 from opensense_okta.publishing.exports.kept_people import keep_people
 from opensense_okta.publishing.exports.state import (
     DeliveredExport,
@@ -68,6 +68,7 @@ def export_published(organization: Organization, lake: Lake, day: date) -> list[
         refuse_unjudged_loss(organization, lake, now)
         people, left_out = keep_people(organization, lake, now)
         kept = keep_groups(organization, lake, now)
+        refuse_emptied_groups(lake, now, kept, again or before)
         addresses_left_out = keep_addresses(organization, lake, now, people)
     headers = headers_of(organization)
     delivered = DeliveredExport(

@@ -14,7 +14,7 @@ import duckdb
 
 from opensense_okta.publishing.exports.addresses import view_rows
 from opensense_okta.publishing.exports.columns import exported_rows, texts, values
-from opensense_okta.publishing.exports.errors import making_files
+from opensense_okta.publishing.exports.errors import ExportFailed, making_files
 from opensense_okta.publishing.exports.state import DeliveredExport, ExportTables, Rows
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake
@@ -84,6 +84,7 @@ def write_files(
             exported = exported_rows(connection, NEW, headers)
             values(exported, headers).create_view("new_rows")
             view_people_texts(connection, headers, known)
+            _refuse_emptied(connection)
             changes, full_rows = _write_rows(
                 sql, headers.values(), paths["changes"], full, again=again is not None
             )
@@ -95,6 +96,28 @@ def write_files(
         paths["checksums"].write_text("".join(lines), encoding="utf-8")
     rows["checksums"] = len(lines)
     return {kind: (paths[kind], count) for kind, count in rows.items()}
+
+
+def _refuse_emptied(connection: duckdb.DuckDBPyConnection) -> None:
+    """Refuses a file without rows after one with rows, if people are to be exported.
+
+    Raises:
+        ExportFailed: each of them is left out.
+    """
+    has_rows, had_rows, has_people = (
+        bool(connection.table(view).filter(condition).limit(1).fetchall())
+        for view, condition in (
+            ("new_texts", "true"),
+            (f"{DELIVERED}_texts", "true"),
+            ("new_people", "active"),
+        )
+    )
+    if has_people and had_rows and not has_rows:
+        raise ExportFailed(
+            "No person to export has an e-mail address that is the person's own, so the file would be empty.",
+            remedy="look at the values of `email` and `aliases`, for example with `opensense-okta preview`;"
+            " the rules of the organization file choose their directories.",
+        )
 
 
 def view_tables(

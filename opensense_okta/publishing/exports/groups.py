@@ -16,10 +16,16 @@ from tempfile import TemporaryDirectory
 from opensense_okta.config.attributes import GROUPS, attributes
 from opensense_okta.config.models import CsvExport, Organization
 from opensense_okta.publishing.exports.errors import ExportFailed, making_files
-from opensense_okta.publishing.exports.state import LeftOutGroups, exported_name, groups_beside
+from opensense_okta.publishing.exports.state import (
+    DeliveredExport,
+    LeftOutGroups,
+    exported_name,
+    groups_beside,
+)
 from opensense_okta.publishing.published import Published
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.partition import local_file
 from opensense_okta.storage.sql import Sql
 
 
@@ -65,6 +71,33 @@ def keep_groups(organization: Organization, lake: Lake, publication: Published) 
             name = exported_name(publication.id, file)
             lake.store.keep(folder / file, name, lake.store.version(name))
     return kept
+
+
+def refuse_emptied_groups(
+    lake: Lake, publication: Published, kept: KeptGroups, last: DeliveredExport | None
+) -> None:
+    """Refuses an export in which no group is left, because each shares its name, if the last one had groups.
+
+    Raises:
+        ExportFailed: it would remove all groups and memberships.
+    """
+    before = last.group_tables(lake) if last else None
+    if not kept.left_out.count or before is None:
+        return
+    now = local_file(lake.store, exported_name(publication.id, kept.memberships))
+    with making_files(lake.scratch), engine.start(lake.scratch) as connection:
+        has_rows, had_rows = (
+            bool(connection.read_parquet(str(file)).limit(1).fetchall())
+            for file in (now, before.memberships)
+        )
+    if had_rows and not has_rows:
+        raise ExportFailed(
+            "Each group to export is left out, because its name is empty, has a semicolon, or is another"
+            f" group's, too ({', '.join(kept.left_out.examples)}). An export would remove all groups and"
+            " memberships.",
+            remedy="give the groups different names in their directory, or choose one of them by its id in"
+            " publish.csv.groups.",
+        )
 
 
 def write_groups(folder: Path, settings: CsvExport, groups: Path, memberships: Path) -> KeptGroups:

@@ -209,6 +209,20 @@ def test_a_renamed_group_never_delivers_empty_files(lake: Lake) -> None:
     assert exported(lake, exporting(groups=["Commerce"]), TOMORROW)["Ada"] == "Commerce"
 
 
+def test_a_name_that_all_groups_share_never_delivers_empty_files(lake: Lake) -> None:
+    acme = exporting(groups=["Sales*"], group_names="opensense")
+    published(lake, {**STAFF, "g2": "Sales Berlin"}, ADA)
+    exported(lake, acme)
+    before = {path.name: path.read_bytes() for path in (lake.scratch / "out").iterdir()}
+    published(lake, {**STAFF, "g2": "Sales"}, ADA, TOMORROW)
+    with pytest.raises(ExportFailed, match="Each group to export is left out") as failed:
+        export_published(acme, lake, TOMORROW)
+    assert "okta/g1, okta/g2" in failed.value.message
+    assert {path.name: path.read_bytes() for path in (lake.scratch / "out").iterdir()} == before
+    chosen = exporting(groups=["okta/g1"], group_names="opensense")
+    assert exported(lake, chosen, TOMORROW)["Ada"] == "sales"
+
+
 def test_a_pattern_that_matches_nothing_is_named_while_others_match(lake: Lake) -> None:
     acme = exporting(groups=["Sales*", "okta/g2", "Board"])
     published(lake, {**STAFF, "g3": "Board"}, {**ADA, "g3": "b"})

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from opensense_okta.publishing.exports.errors import ExportFailed
 from opensense_okta.publishing.exports.export import export_published
 from opensense_okta.publishing.exports.state import LeftOutAddresses
 from opensense_okta.publishing.exports.warnings import last_warnings
@@ -327,3 +328,11 @@ def test_the_changes_of_rows(
 ) -> None:
     exports(people, before=before, csv=alias_rows(rows_now), csv_before=alias_rows(rows_before))
     assert [" ".join(row[:2]) for row in rows(read("people.changes.csv"))[1:]] == expected
+
+
+def test_people_without_addresses_never_empty_the_file(exports: Exports, read: Read) -> None:
+    exports([ADA], csv=alias_rows("alias"))
+    delivered = read("people.csv")
+    with pytest.raises(ExportFailed, match="No person to export has an e-mail address"):
+        exports([ada(email=None)], before=[ADA], csv=alias_rows("alias"))
+    assert read("people.csv") == delivered
