@@ -67,6 +67,7 @@ class PreviousSnapshot:
         carry_over: memberships that are not stored, because the users or groups are out of scope; None:
             there are none.
         carry_over_groups: what is known of groups that are not stored; None: there are none.
+        nested_groups: the groups in groups; None: there are none.
     """
 
     groups: Path
@@ -74,9 +75,13 @@ class PreviousSnapshot:
     member_reads: Path
     carry_over: Path | None = None
     carry_over_groups: Path | None = None
+    nested_groups: Path | None = None
 
     def view(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Makes the views `before_groups`, `before_members` and `before_reads`."""
+        """Makes the views `before_groups`, `before_members`, `before_nested_groups`, `before_reads`."""
+        if self.nested_groups is not None:
+            nested = connection.read_parquet(str(self.nested_groups))
+            nested.create_view("before_nested_groups", replace=True)
         groups = "id, created, last_membership_updated, members_count"
         for name, columns, files in (
             ("before_groups", groups, (self.groups, self.carry_over_groups)),

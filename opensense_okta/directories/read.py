@@ -352,6 +352,7 @@ def _previous_snapshot(lake: Lake, directory: str, opened: OpenSnapshot) -> Prev
         member_reads=partition.table_of(snapshot, "member_reads"),
         carry_over=_if_stored(partition.table_of(snapshot, CARRY_OVER)),
         carry_over_groups=_if_stored(partition.table_of(snapshot, CARRY_OVER_GROUPS)),
+        nested_groups=_if_stored(partition.table_of(snapshot, NESTED_GROUPS)),
     )
 
 

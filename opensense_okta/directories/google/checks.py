@@ -14,6 +14,17 @@ CHECKS: tuple[Check, ...] = (
         failure_hint="Google sometimes answers with an empty listing. Sync again.",
     ),
     Check(
+        "groups_not_emptied",
+        "raw_groups",
+        blocks_publishing=True,
+        question="Do groups whose members Google does not count still have some, if they had before?",
+        predicate=lambda n: n["groups_emptied"] == 0,
+        message="{groups_emptied:,} groups had members in the snapshot before and have none now; Google does"
+        " not count these members.",
+        failure_hint="Google sometimes answers with an empty listing. Look at them in the Admin console,"
+        " and sync again: the next snapshot is compared with this one.",
+    ),
+    Check(
         "groups_gone_few",
         "raw_groups",
         blocks_publishing=True,

@@ -184,7 +184,7 @@ class Reader:
         directory: its settings.
         checkpoint: has the pages read so far; they are not read again.
         connection: the tables are made there, as views by their names.
-        before: not used: Google does not report which groups have changed, so all are read.
+        before: the last snapshot, which shows which groups had members; None: there is none.
         full: not used: all members are read in any case.
         listener: gets the progress.
     """
@@ -194,7 +194,7 @@ class Reader:
         directory: GoogleDirectory,
         checkpoint: ReadCheckpoint,
         connection: duckdb.DuckDBPyConnection,
-        before: PreviousSnapshot | None,  # noqa: ARG002 - the protocol's
+        before: PreviousSnapshot | None,
         full: bool,  # noqa: ARG002 - the protocol's
         listener: Listener,
     ) -> None:
@@ -203,6 +203,8 @@ class Reader:
         self._sql = Sql(connection, __package__)
         self._shared_sql = Sql(connection, SHARED_SQL)
         self._listener = listener
+        self._before = before
+        self._empty_before: frozenset[str] = frozenset()
 
     async def run(self) -> Cost:
         """Connects to the API and reads what is not in the checkpoint.
@@ -219,6 +221,7 @@ class Reader:
         ceiling = Ceiling(self._directory.requests_per_second)
         budget = RateLimiter(1.0, api.clock, self._wait, ceiling)
         self._shared_sql.run("journal.sql", journal=str(self._checkpoint.journal))
+        self._view_before()
         pages = Pages(api, self._checkpoint, following, HEADERS, self._report_page)
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -296,6 +299,12 @@ class Reader:
             lambda done, total: self._listener(Progress("groups' members", done, total)),
         )
 
+    def _view_before(self) -> None:
+        self._shared_sql.run("nothing_before.sql")
+        if self._before is not None:
+            self._before.view(self._sql.connection)
+        self._empty_before = frozenset(self._sql.rows("empty_before.sql", str))
+
     def _nested_groups_to_read(self) -> list[str]:
         """The groups that the members read so far bring into scope."""
         return self._shared_sql.rows(
@@ -316,12 +325,17 @@ class Reader:
     async def _read_group(
         self, pages: Pages, budget: RateLimiter, group: str, counted: int
     ) -> None:
-        """Reads the members of a group; if there are none where Google counts some, once more."""
+        """Reads the members of a group; if there are none, once more.
+
+        Google counts only users, so a count of 0 decides nothing if the group had members before.
+        """
         listing = Listing(group, "members", members_url(group), budget, read_members)
         progress = await self._complete(pages, listing)
-        if not counted or not _is_empty(progress):
+        if not _is_empty(progress):
             return
-        if _is_empty(await pages.restart(listing)) and await self._count(pages.api, budget, group):
+        if counted or (progress.last.attempt == 1 and group not in self._empty_before):
+            progress = await pages.restart(listing)
+        if counted and _is_empty(progress) and await self._count(pages.api, budget, group):
             raise IncompleteListing(
                 f"Google lists no members of the group {group}, but counts {counted:,}.",
                 remedy="Google sometimes answers with an empty listing. If it continues, look at the group in"

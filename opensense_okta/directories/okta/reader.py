@@ -261,7 +261,7 @@ class Reader:
         return planned
 
     def _view_before(self) -> None:
-        self._sql.run("nothing_before.sql")
+        self._shared_sql.run("nothing_before.sql")
         if self._before is not None:
             self._before.view(self._sql.connection)
 

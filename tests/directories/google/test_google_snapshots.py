@@ -129,6 +129,22 @@ def test_each_day_is_as_the_account_was_then(google: Simulator, take: Take, lake
         assert_stored(lake, manifest, account.truth())
 
 
+@pytest.mark.parametrize("name", ["Everybody", "Company"])
+def test_a_group_that_google_does_not_count_is_not_emptied_by_an_empty_answer(
+    google: Simulator, take: Take, lake: Lake, name: str
+) -> None:
+    (group,) = [group for group in google.account.groups if group["name"] == name]
+    assert group["directMembersCount"] == "0"
+    take()
+    google.faults.append(make_fault("empty", match=f"{group['id']}/members"))
+    manifest = take(1)
+    assert complaints(manifest) == set()
+    assert_stored(lake, manifest, google.account.truth())
+    google.faults.append(make_fault("empty", match=f"{group['id']}/members", times=None))
+    assert complaints(take(2)) == {"groups_not_emptied"}
+    assert complaints(take(3)) == set()
+
+
 def test_a_read_that_fails_goes_on_where_it_stopped(
     google: Simulator, take: Take, lake: Lake
 ) -> None:

@@ -3,6 +3,7 @@
 -- table evidence                                   of evidence.sql
 -- tables raw_users, raw_groups, memberships        as stored
 -- tables users_youngest, groups_youngest, groups_gone, members_read, members_found, groups_in_groups    of the read
+-- views before_groups, before_members, before_nested_groups    of the snapshot before
 -- views user_pages_out_of_order, group_pages_out_of_order, groups_of_everybody         of the read
 -- set variable scope_groups = ['Staff*'];          NULL: all groups
 
@@ -13,6 +14,17 @@ insert into evidence select 'groups_read', count(distinct id) from groups_to_rea
 insert into evidence select 'groups_carried_over', 0;
 insert into evidence select 'memberships_drifted', 0;
 insert into evidence select 'groups_gone', count(*) from groups_gone;
+-- Groups without members that had some before, and whose users Google did not count: only the members show it.
+insert into evidence
+select 'groups_emptied', count(*)
+from raw_groups
+where id not in (select group_id from members_read)
+and id in (
+    select m.group_id from before_members m join before_groups g on g.id = m.group_id
+    where coalesce(g.members_count, 0) = 0
+    union
+    select group_id from before_nested_groups where member_group_id in (select id from groups_youngest)
+);
 insert into evidence select 'scoped_to_groups', (getvariable('scope_groups') is not null)::bigint;
 
 insert into evidence

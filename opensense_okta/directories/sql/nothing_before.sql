@@ -10,3 +10,6 @@ select null::varchar as group_id, null::varchar as user_id where false;
 
 create or replace view before_reads as
 select null::varchar as group_id, null::timestamptz as read_at where false;
+
+create or replace view before_nested_groups as
+select null::varchar as group_id, null::varchar as member_group_id where false;
