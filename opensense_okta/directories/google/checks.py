@@ -51,9 +51,9 @@ CHECKS: tuple[Check, ...] = (
         "raw_groups",
         blocks_publishing=False,
         question="Do the groups have as many users as Google counts?",
-        predicate=lambda n: n["groups_miscounted"] <= tolerated(n["groups"]),
+        predicate=lambda n: n["groups_miscounted"] == 0,
         message="{groups_miscounted:,} groups have another number of users than Google counts.",
-        failure_hint="The count is updated late. Look at the groups if this lasts for days.",
+        failure_hint="The count is updated late, or a listing ended too early. Look at them if it lasts.",
     ),
     Check(
         "members_of_types_known",
@@ -87,10 +87,10 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "statuses_known",
         "raw_users",
-        blocks_publishing=False,
-        question="Does every user say whether it is suspended?",
+        blocks_publishing=True,
+        question="Does every user say whether it is suspended and archived?",
         predicate=lambda n: n["statuses_unknown"] == 0,
-        message="{statuses_unknown:,} users do not say whether they are suspended.",
+        message="{statuses_unknown:,} users do not say whether they are suspended and archived.",
         failure_hint="They count as inactive; the administrator may lack a privilege.",
     ),
 )

@@ -163,7 +163,7 @@ def unreadable_users(without_status: int, listed: int) -> errors.AccessDenied:
     """The error for a listing of users that does not say whether they are suspended."""
     return errors.AccessDenied(
         f"Google lists users without their status: {without_status:,} of {listed:,} do not say whether they"
-        " are suspended.",
+        " are suspended and archived.",
         remedy=ROLE,
     )
 

@@ -91,7 +91,7 @@ class UsersProof:
 
     Attributes:
         listed: the number of users.
-        without_status: those that do not say whether they are suspended.
+        without_status: those that do not say whether they are suspended and archived.
         super_administrators: those that administer the whole account.
         administrator_listed: whether the one that the service account acts as is among them.
         customers: the number of different customers.
@@ -279,9 +279,14 @@ class Reader:
 
     async def _read_groups_and_members(self, pages: Pages, budget: RateLimiter) -> None:
         url = groups_url(self._directory)
-        await self._complete(pages, Listing("groups", "groups", url, budget, read_groups))
+        listing = Listing("groups", "groups", url, budget, read_groups)
+        progress = await self._complete(pages, listing)
         scope = self._directory.scope.groups
-        self._sql.run("groups.sql", groups_records=str(self._checkpoint.path("groups")))
+        records = str(self._checkpoint.path("groups"))
+        out_of_order = self._sql.row("groups.sql", int, groups_records=records)
+        if out_of_order and progress.last.attempt == 1:
+            await pages.restart(listing)
+            self._sql.run("groups.sql", groups_records=records)
         choose_groups(self._shared_sql, self._directory)
         counts = dict(self._sql.rows("counts.sql", tuple[str, int]))
         in_scope = self._shared_sql.rows("groups_to_read.sql", str)

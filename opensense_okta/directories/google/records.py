@@ -30,7 +30,7 @@ class UserSample:
         users: how many there are.
         suspended: those that are suspended or archived.
         guests: those of other organizations.
-        without_status: those that do not say whether they are suspended.
+        without_status: those that do not say whether they are suspended and archived.
     """
 
     users: int
@@ -59,7 +59,7 @@ def sample(records: Records) -> UserSample:
         users=len(users),
         suspended=sum(_is_true(user.suspended) or _is_true(user.archived) for user in users),
         guests=sum(_is_true(user.is_guest_user) for user in users),
-        without_status=sum(user.suspended is None for user in users),
+        without_status=sum(user.suspended is None or user.archived is None for user in users),
     )
 
 

@@ -326,6 +326,7 @@ def test_whatever_passes_loses_nobody(
         ),
         (make_fault("not-enabled"), errors.AccessDenied, False),
         (make_fault("without-fields"), errors.AccessDenied, False),
+        (make_fault("without-fields", names=("archived",)), errors.AccessDenied, False),
         (make_fault("without-fields", names=("isAdmin",)), errors.IncompleteListing, False),
         (make_fault("redirect", times=None), errors.UntrustedLink, False),
         (make_fault("throttled", times=None), errors.RateLimited, True),
@@ -375,6 +376,35 @@ def test_no_groups_after_some_is_found_by_a_check(google: Simulator, tmp_path: P
     assert check.blocks_publishing
     assert not check.run({**evidence, "groups_listed_before": 3}).passed
     assert check.run({**evidence, "groups_listed_before": 0}).passed
+
+
+@pytest.mark.parametrize("name", ["suspended", "archived"])
+def test_users_without_a_flag_block_publication(
+    google: Simulator, tmp_path: Path, name: str
+) -> None:
+    google.faults.append(make_fault("without-fields", match="/users.*pageToken", names=(name,)))
+    evidence = read(google, tmp_path).evidence
+    (check,) = [check for check in CHECKS["google"] if check.name == "statuses_known"]
+    assert check.blocks_publishing
+    assert not check.run(evidence).passed
+
+
+def test_groups_out_of_order_are_read_once_more(tmp_path: Path) -> None:
+    account = Account(Org.create(users=20, groups=210, memberships=20))
+    with running(Simulator(account, limits=UNHURRIED)) as simulator:
+        simulator.faults.append(make_fault("row-moves", match=r"/groups\?", times=2))
+        found = read(simulator, tmp_path)
+        assert_true(found, simulator)
+    assert found.evidence["pages_out_of_order"] == 0
+
+
+def test_a_group_with_fewer_users_than_google_counts_is_found_by_a_check(
+    google: Simulator, whole: Read
+) -> None:
+    del google
+    (check,) = [check for check in CHECKS["google"] if check.name == "members_counted"]
+    assert check.run({**whole.evidence, "groups_miscounted": 0}).passed
+    assert not check.run({**whole.evidence, "groups_miscounted": 1}).passed
 
 
 def test_an_administrator_of_one_unit_is_not_taken_for_one_of_all(

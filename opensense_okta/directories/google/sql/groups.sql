@@ -40,3 +40,5 @@ from (
     group by page
 )
 qualify first <= lag(last) over (order by page);
+
+select count(*) from group_pages_out_of_order;

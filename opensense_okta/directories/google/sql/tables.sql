@@ -47,7 +47,8 @@ select
     case
         when lower(json_extract_string(record, '$.archived')) = 'true' then 'archived'
         when lower(json_extract_string(record, '$.suspended')) = 'true' then 'suspended'
-        when lower(json_extract_string(record, '$.suspended')) = 'false' then 'active'
+        when lower(json_extract_string(record, '$.suspended')) = 'false'
+            and lower(json_extract_string(record, '$.archived')) = 'false' then 'active'
         else 'unknown'
     end as status,
     try_cast(json_extract_string(record, '$.creationTime') as timestamptz) as created,

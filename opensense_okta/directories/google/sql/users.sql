@@ -26,7 +26,7 @@ select
     page,
     texts[1] as id,
     lower(texts[2]) as address,
-    texts[3] is not null as status_known,
+    texts[3] is not null and texts[9] is not null as status_known,
     coalesce(lower(texts[4]) = 'true', false) as is_super_administrator,
     texts[5] as customer,
     '/' || ltrim(lower(coalesce(texts[6], '')), '/') as unit,
@@ -34,7 +34,7 @@ select
 from (
     select page, json_extract_string(record, [
         '/id', '/primaryEmail', '/suspended', '/isAdmin', '/customerId', '/orgUnitPath', '/aliases',
-        '/nonEditableAliases'
+        '/nonEditableAliases', '/archived'
     ]) as texts
     from users_read
 );
