@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from urllib.parse import quote
 
 from opensense_okta.config.directory_models import GoogleDirectory
 from opensense_okta.config.secret import SecretMissing
@@ -12,17 +13,22 @@ from opensense_okta.directories.diagnosis import (
     result_of,
     without_waiting,
 )
-from opensense_okta.directories.errors import DirectoryError, Gone
+from opensense_okta.directories.errors import AccessDenied, DirectoryError, Gone
 from opensense_okta.directories.google import errors as google_errors
 from opensense_okta.directories.google import reader as google
 from opensense_okta.directories.google.records import (
+    lists_users,
     read_groups,
     read_members,
     read_users,
     sample,
 )
 from opensense_okta.directories.google.service_account import read_service_account
-from opensense_okta.directories.google.token_errors import DELEGATE, NotDelegated
+from opensense_okta.directories.google.token_errors import (
+    CHECK_ADMINISTRATOR,
+    DELEGATE,
+    NotDelegated,
+)
 from opensense_okta.directories.http.client import Answer, Api, connect
 from opensense_okta.directories.http.rate_limit import RateLimiter
 from opensense_okta.directories.records import Records
@@ -61,6 +67,8 @@ async def _read(api: Api, directory: GoogleDirectory) -> AsyncIterator[CheckResu
     yield examine_clock(answer, "Google")
     yield _credentials(directory)
     yield _sample(users)
+    if not sample(users).super_administrators:
+        await _require_super_administrator(api, directory)
     _, groups = await _page(api, google.groups_url(directory), read_groups)
     for group in groups.ids[:1]:
         with suppress(Gone):  # it was deleted since it was listed
@@ -74,6 +82,20 @@ async def _read(api: Api, directory: GoogleDirectory) -> AsyncIterator[CheckResu
         f" {directory.requests_per_second:g} requests a second (requests_per_second), {google.AT_ONCE} at"
         f" once. Google allows {QUOTA / 60:g} a second unless the quota was changed.",
     )
+
+
+async def _require_super_administrator(api: Api, directory: GoogleDirectory) -> None:
+    """Asks for one super administrator: who sees none sees a part of the account, and a sync would fail.
+
+    Raises:
+        AccessDenied: none is listed.
+    """
+    users = f"{google.ROOT}/users?customer={quote(directory.customer)}"
+    url = f"{users}&query=isAdmin%3Dtrue&maxResults=1&prettyPrint=false&fields=users(id)"
+    if not await api.get(url, RateLimiter(1.0, api.clock), lists_users, google.HEADERS, tries=2):
+        raise AccessDenied(
+            "Google lists no super administrator among the users.", remedy=google_errors.PARTIAL
+        )
 
 
 def _credentials(directory: GoogleDirectory) -> CheckResult:
@@ -110,6 +132,10 @@ async def _missing_scopes(directory: GoogleDirectory, error: DirectoryError) -> 
             return None
     if not missing:
         return None
+    if len(missing) == len(google.SCOPES):  # then it need not be the scopes
+        return CheckResult.make(
+            "scopes", "error", error.message, f"{DELEGATE} {CHECK_ADMINISTRATOR}"
+        )
     says = f"not granted: {', '.join(missing)}. {error.message}"
     return CheckResult.make("scopes", "error", says, DELEGATE)
 

@@ -31,18 +31,21 @@ class UserSample:
         suspended: those that are suspended or archived.
         guests: those of other organizations.
         without_status: those that do not say whether they are suspended and archived.
+        super_administrators: those that administer the whole account.
     """
 
     users: int
     suspended: int
     guests: int
     without_status: int
+    super_administrators: int
 
 
 class _User(msgspec.Struct, rename="camel"):
     suspended: object = None
     archived: object = None
     is_guest_user: object = None
+    is_admin: object = None
 
 
 class _Member(Identified):
@@ -60,6 +63,7 @@ def sample(records: Records) -> UserSample:
         suspended=sum(_is_true(user.suspended) or _is_true(user.archived) for user in users),
         guests=sum(_is_true(user.is_guest_user) for user in users),
         without_status=sum(user.suspended is None or user.archived is None for user in users),
+        super_administrators=sum(_is_true(user.is_admin) for user in users),
     )
 
 
@@ -76,6 +80,16 @@ def read_users(answer: Answer) -> Records:
             f"{GOOGLE} answered, but listed no users.", remedy=PARTIAL, transient=True
         )
     return read_records(users)
+
+
+def lists_users(answer: Answer) -> bool:
+    """Whether a page has any users.
+
+    Raises:
+        ServerTrouble: it is no page.
+    """
+    users = _page(answer, "users").records
+    return users is not None and users.strip() != b"[]"
 
 
 def read_groups(answer: Answer) -> Records:

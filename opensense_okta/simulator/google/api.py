@@ -239,6 +239,8 @@ def _matching(users: Sequence[Json], query: str) -> Sequence[Json]:
 
 def _fits(user: Json, name: str, value: str) -> bool:
     match name:
+        case "isAdmin":
+            return bool(user["isAdmin"]) == (value == "true")
         case "isSuspended" | "isArchived":
             return bool(user[name.removeprefix("is").lower()]) == (value == "true")
         case "orgUnitPath":

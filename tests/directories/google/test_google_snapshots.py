@@ -308,6 +308,19 @@ def test_other_failures_are_named(google: Simulator, lake: Lake, tmp_path: Path)
     assert nobody["credentials"] == "error"
     plain = next(user for user in google.account.users if user["orgUnitPath"].startswith("/Staff"))
     assert bad(look(administrator=plain["primaryEmail"]))["role"] == "error"
+    administrator = google.account.user_by_address(ADMINISTRATOR)
+    assert administrator
+    google.api.only_units[administrator["id"]] = "/Staff"
+    (role,) = [result for result in look() if result.name == "role"]
+    assert role.outcome == "error"
+    assert "no super administrator" in role.message
+    google.api.only_units.clear()
+    google.account.update_user(administrator["id"], {"agreedToTerms": False})
+    (refused,) = [result for result in look() if result.name == "scopes"]
+    assert "never signed in" in refused.message
+    assert "signed in once" in refused.hint
+    assert "not granted" not in refused.message
+    google.account.update_user(administrator["id"], {"agreedToTerms": True})
     google.is_enabled = False
     (role,) = [result for result in look() if result.name == "role"]
     assert "not enabled" in role.message
