@@ -23,6 +23,7 @@ from opensense_okta.directories.snapshot_checks import check_snapshot
 from opensense_okta.orchestration.in_process import JobRun, run_sync, send_notifications
 from opensense_okta.orchestration.instance.home import prepared_home
 from opensense_okta.orchestration.notifications import notify_of_refusal
+from opensense_okta.publishing.exports.warnings import last_warnings
 from opensense_okta.publishing.judgement import stored_judgement
 from opensense_okta.publishing.published import Published, comparison_targets, published
 from opensense_okta.resolution.checks import check_resolved_day
@@ -183,6 +184,7 @@ def as_document(report: Report) -> dict[str, object]:
         if published_day
         else None,
         "database": report.lake.url(DATABASE) if published_day else None,
+        "export_warnings": _export_warnings(report),
         "notices": report.notices,
         "next_sync": report.organization.next_sync(datetime.now(UTC)).isoformat()
         if report.organization.enabled
@@ -285,7 +287,13 @@ def _warnings(report: Report) -> list[str]:
         for result in report.resolved_checks
         if result.outcome == "warning"
     ]
-    return snapshots + resolved
+    exported = [f"  Look at    {words}" for words in _export_warnings(report).values()]
+    return snapshots + resolved + exported
+
+
+def _export_warnings(report: Report) -> dict[str, str]:
+    exports_now = report.organization.publish.csv is not None and report.is_published
+    return last_warnings(report.lake) if exports_now else {}
 
 
 def _changed(report: Report) -> list[str]:

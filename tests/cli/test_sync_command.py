@@ -186,6 +186,16 @@ def test_a_warning_is_something_to_look_at_and_no_failure(desk: Desk) -> None:
     )
 
 
+def test_what_the_export_leaves_out_is_something_to_look_at(desk: Desk) -> None:
+    export = "publish: {csv: {path: exports/people.csv, groups: [Everyone, Board]}}\n"
+    write_organization(desk.home, desk.okta.url, more=export)
+    ended = desk.sync()
+    assert ended.status == 0
+    assert "Look at No group of the day has the name or id Board, which" in ended.line("Look at")
+    document = desk.sync(as_json=True).document
+    assert [*document["export_warnings"]] == ["unmatched_patterns"]
+
+
 def test_json_is_one_document_and_nothing_else(desk: Desk) -> None:
     ended = desk.sync(as_json=True)
     document = ended.document
@@ -204,6 +214,7 @@ def test_json_is_one_document_and_nothing_else(desk: Desk) -> None:
         "resolved_checks",
         "published",
         "database",
+        "export_warnings",
         "notices",
         "next_sync",
     ]
