@@ -299,3 +299,15 @@ def test_a_lookup_file_has_the_delimiter_of_its_header(
     stored_profiles(connection, {"city": f"Oslo{delimiter}Norway"}, {"city": ""})
     map_texts(connection, okta(tmp_path, {"phone": PHONE_OF_OFFICE}), ["phone"], "users")
     assert texts(connection) == [["1"], [None]]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_quoted_cell_of_a_lookup_file_can_have_line_breaks(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path, end: str
+) -> None:
+    (tmp_path / "offices.csv").write_bytes(
+        f'city,phone{end}Oslo,"1\n2\u2028"{end}'.encode()  # the last one is a separator of lines
+    )
+    stored_profiles(connection, {"city": "Oslo"})
+    map_texts(connection, okta(tmp_path, {"phone": PHONE_OF_OFFICE}), ["phone"], "users")
+    assert texts(connection) == [["1\n2\u2028"]]

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,11 +47,11 @@ def read_lookup(source: Lookup) -> list[LookupRow]:
         LookupFileError: it cannot be read, or does not have the column.
     """
     file = source.lookup
-    lines = _text(file).splitlines()
-    if not lines:
+    text = _text(file)
+    if not text.strip():
         raise LookupFileError(file, "is empty", "Write a header and rows into it.")
-    delimiter = max(DELIMITERS, key=lines[0].count)
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    delimiter = max(DELIMITERS, key=text.lstrip().splitlines()[0].count)
+    reader = csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         header = [name.strip() for name in next(reader)]
         column = _column(file, header, source.take)
@@ -71,7 +72,7 @@ def read_lookup(source: Lookup) -> list[LookupRow]:
 
 def _text(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8-sig")
+        return file.read_bytes().decode("utf-8-sig")
     except OSError as error:
         remedy = "Put it beside the organization file, readable for the user that runs this."
         raise LookupFileError(file, f"cannot be read ({error.strerror})", remedy) from None
