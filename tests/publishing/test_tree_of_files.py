@@ -80,6 +80,7 @@ resolved/date=2026-11-24/published.json
 KILLED = """
 snapshots/directory=okta/date=2026-11-25/ID/member_reads.parquet
 snapshots/directory=okta/date=2026-11-25/ID/memberships.parquet
+snapshots/directory=okta/date=2026-11-25/ID/pages/assignments.jsonl
 snapshots/directory=okta/date=2026-11-25/ID/pages/groups.jsonl
 snapshots/directory=okta/date=2026-11-25/ID/pages/journal.jsonl
 snapshots/directory=okta/date=2026-11-25/ID/pages/members.jsonl

@@ -63,6 +63,7 @@ def read(
     impatience, auth = Impatience(), auth or HeaderAuth(f"SSWS {token}")
     folder = Path(mkdtemp(dir=folder))  # nothing of an earlier read to go on with
     settings = OktaDirectory(kind="okta", endpoint=url, rate_limit_share=share)
+    files = dict(zip(TABLES, okta.FILES, strict=False))  # assignments to applications have no table
     with ReadCheckpoint(folder, okta.FILES) as spool, engine.start(folder) as connection:
         reader = okta.Reader(settings, spool, connection, None, True, listener)
         cost = asyncio.run(_read(reader, url, auth, impatience))
@@ -74,7 +75,7 @@ def read(
             rows(connection, "raw_groups"),
             sorted((row["group_id"], row["user_id"]) for row in rows(connection, "memberships")),
             cost,
-            {table: spool.set_aside(file) for table, file in zip(TABLES, okta.FILES, strict=True)},
+            {table: spool.set_aside(file) for table, file in files.items()},
             reader.collect_evidence(),
             impatience.slept,
         )
