@@ -58,13 +58,13 @@ class Sql:
         for name, value in variables.items():
             self.connection.execute(f"set variable {name} = $value", {"value": value})
         result = self.connection
-        for statement in _statements(self.package, file):
+        for statement in statements(self.package, file):
             result = self.connection.execute(statement)
         return [column[0] for column in result.description or []], result.fetchall()
 
 
 @cache
-def _statements(package: str, file: str) -> Sequence[duckdb.Statement]:
+def statements(package: str, file: str) -> Sequence[duckdb.Statement]:
     """The parsed statements of a file, for every connection."""
     text = files(package).joinpath("sql", file).read_text(encoding="utf-8")
     return duckdb.extract_statements(text)

@@ -266,17 +266,20 @@ LISTS = st.sampled_from([None, ["x"], ["x", 'y"z']])
 
 @st.composite
 def days(draw: st.DrawFn) -> Day:
-    """A day with few people, so that two days often have ids, accounts and groups in common."""
+    """A day with few people, so that two days often have ids, accounts and groups in common.
+
+    The attributes are custom ones: a standard one that the day before lacks is of a newer version, no change.
+    """
     owners = draw(st.dictionaries(st.sampled_from(ACCOUNTS), st.sampled_from(PEOPLE)))
     attributes = draw(
-        st.lists(st.sampled_from(["title", "desk", "floor"]), min_size=1, unique=True)
+        st.lists(st.sampled_from(["badge", "desk", "floor"]), min_size=1, unique=True)
     )
-    aliases = draw(st.booleans())
+    nicknames = draw(st.booleans())
     people = []
     for name in sorted(set(owners.values())):
         values: dict[str, Value] = {attribute: draw(TEXTS) for attribute in attributes}
-        if aliases:
-            values["aliases"] = draw(LISTS)
+        if nicknames:
+            values["nicknames"] = draw(LISTS)
         mine = tuple(account for account, owner in owners.items() if owner == name)
         people.append(Person(name, mine, values, draw(st.booleans()), draw(TEXTS)))
     groups = draw(st.dictionaries(st.sampled_from(GROUPS), TEXTS))

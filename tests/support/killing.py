@@ -20,6 +20,7 @@ from opensense_okta.publishing.exports.export import export_published
 from opensense_okta.publishing.publish import publish
 from opensense_okta.publishing.report.report import write_report
 from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.sql import statements
 from tests.support.lakes import copied
 
 CHANGING = {"os.rename", "os.remove", "os.chmod", "os.mkdir", "os.rmdir"}
@@ -56,6 +57,7 @@ def _at_each_step(lake: Lake, happens: Callable[[int, str], None]) -> None:
     on disk is there when the next rename is killed.
     """
     steps: set[str] = set()
+    statements.cache_clear()  # a process of its own opens each SQL file
 
     def hook(event: str, arguments: tuple[object, ...]) -> None:
         about_to = _step(event, arguments, lake)
