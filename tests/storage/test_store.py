@@ -97,6 +97,7 @@ def test_a_document_that_was_edited_in_its_place_has_another_version(store: Stor
     os.utime(store.url(NAME), ns=(1, 1))
     with changed(NAME):
         store.write(NAME, b"late", seen)
+    assert content(store, NAME) == "edited by hand"
 
 
 def test_a_write_that_fails_leaves_the_document_and_nothing_else(

@@ -427,7 +427,8 @@ def test_a_scope_that_was_not_granted_is_named(
 def test_scopes_unsaid_in_any_order_or_more_than_asked_are_enough(
     auth: ClientCredentials, scope: str | None
 ) -> None:
-    ask(auth, granted(scope=scope), GOOD)
+    server = ask(auth, granted(scope=scope), GOOD)
+    assert [sent.url for sent in server.sent] == [TOKEN_URL, LISTING]
 
 
 def test_concurrent_requests_share_one_token_and_one_renewal(auth: ClientCredentials) -> None:
