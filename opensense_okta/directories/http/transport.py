@@ -54,7 +54,7 @@ class Transport(httpx.AsyncBaseTransport):
                 answer = await self._send(request, proxy)
         except aiohttp.ClientHttpProxyError as error:
             raise proxy_refused(proxy, error.status) from None
-        packing = answer.headers.get("content-encoding", "identity").strip().lower()
+        packing = ", ".join(answer.headers.getall("content-encoding", [])).strip().lower()
         headers = [
             (name, value)
             for name, value in answer.raw_headers
@@ -114,8 +114,10 @@ def _as_transport_error() -> Iterator[None]:
         raise
     except aiohttp.ClientConnectorError as error:
         raise httpx.ConnectError(str(error)) from error
+    except aiohttp.ConnectionTimeoutError as error:
+        raise httpx.ConnectTimeout("no connection was made in time") from error
     except TimeoutError as error:
-        raise httpx.TimeoutException(str(error)) from error
+        raise httpx.ReadTimeout("the answer did not go on in time") from error
     except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError) as error:
         raise httpx.RemoteProtocolError(CUT_OFF) from error
     except aiohttp.ClientError as error:

@@ -138,6 +138,14 @@ def test_an_answer_that_is_no_http_may_pass_and_is_never_quoted(raw: bytes, word
     assert PERSON.decode() not in str(error)
 
 
+def test_an_encoding_on_two_lines_is_two_encodings() -> None:
+    once = gzip.compress(b"[]", mtime=0)
+    lines = 2 * b"Content-Encoding: gzip\r\n" + b"Content-Length: %d\r\n\r\n" % len(once)
+    with sending(OK + lines + once) as origin:
+        error = failure(lambda: get(origin, tries=1))
+    assert "an encoding that was not asked for" in error.message
+
+
 def test_a_long_header_is_read() -> None:
     policy = b"Content-Security-Policy: " + 20_000 * b"a" + b"\r\n"
     with sending(OK + policy + b"Content-Length: 2\r\n\r\n[]") as origin:
