@@ -1,9 +1,8 @@
 """The assets of one organization: the tables of each directory, the resolved tables, what is published."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import UTC, date, datetime
-from typing import Any, get_args
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import get_args
 
 import dagster as dg
 from pydantic import Field
@@ -29,15 +28,14 @@ from opensense_okta.orchestration.assets.specs import (
     check_spec,
     exports_spec,
     external_specs,
-    partitions,
     published_spec,
     raw_specs,
     report_spec,
     resolved_specs,
 )
-from opensense_okta.orchestration.failures import as_dagster_failure
+from opensense_okta.orchestration.assets.step import Results, day_and_lake, day_step, selected
 from opensense_okta.orchestration.resources import LakeResource, Watcher
-from opensense_okta.orchestration.retries import describe_follow_up, describe_next
+from opensense_okta.orchestration.retries import describe_next
 from opensense_okta.orchestration.runs import read_run
 from opensense_okta.publishing.doctor import damaged_documents
 from opensense_okta.publishing.exports.export import export_published
@@ -52,8 +50,6 @@ from opensense_okta.resolution.resolve import TABLES as RESOLVED_TABLES
 from opensense_okta.resolution.resolve import ResolvedManifest, resolve
 from opensense_okta.resolution.rule_advice import advise
 from opensense_okta.storage.lake import Lake
-
-Results = Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]
 
 
 class Reading(dg.Config):
@@ -87,93 +83,13 @@ def resolving(organization: Organization) -> dg.AssetSelection:
     return dg.AssetSelection.assets(*(asset_key(organization.name, table) for table in tables))
 
 
-def _step(
-    organization: Organization,
-    op: str,
-    description: str,
-    specs: Sequence[dg.AssetSpec],
-    checks: Sequence[dg.AssetCheckSpec] = (),
-) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
-    """Makes a function the step that materializes these assets of one day.
-
-    The resources are required by key, because the key of the lock has the organization's name, and Dagster
-    accepts either keys or typed parameters, not both. Each organization has its own lock: a run that
-    materializes assets of several takes all of them.
-
-    A step of several tables can be selected in part, because the UI offers each table. It still makes all
-    of them: `_selected` reports the others beside the run's own. Dagster refuses backfills of steps that
-    cannot be selected in part where their tables have different numbers of inputs in the backfill.
-    """
-    return dg.multi_asset(
-        can_subset=len(specs) > 1,
-        name=op,
-        description=description,
-        specs=specs,
-        check_specs=checks,
-        partitions_def=partitions(organization),
-        required_resource_keys={
-            names.LAKE,
-            names.PROGRESS,
-            names.lock_resource(organization.name),
-        },
-    )
-
-
-@contextmanager
-def _work(
-    context: dg.AssetExecutionContext, organization: Organization, directory: str = ""
-) -> Iterator[tuple[date, Lake]]:
-    """Gives the run's day and the lake; expected errors become failures with a remedy.
-
-    Raises:
-        Failure: the run has no day, or the step failed with an expected error.
-    """
-    if not context.has_partition_key:
-        raise dg.Failure(
-            "Choose a day: these assets are partitioned by day, in the organization's time zone.",
-            allow_retries=False,
-        )
-    lakes: LakeResource = getattr(context.resources, names.LAKE)
-    place = f"{organization.name}/{directory}" if directory else organization.name
-    day = date.fromisoformat(context.partition_key)
-
-    def follow_up(retry_at: datetime | None) -> str:
-        return describe_follow_up(context.instance, organization, day, context.run.run_id, retry_at)
-
-    with as_dagster_failure(context, place, follow_up):
-        yield day, lakes.of(organization.name)
-
-
-def _selected(context: dg.AssetExecutionContext, results: Results) -> Results:
-    """Passes on what the run selected; a table that was made with it is reported all the same."""
-    checks = context.selected_asset_check_keys
-    for result in results:
-        if isinstance(result, dg.AssetCheckResult):
-            if dg.AssetCheckKey(_key(result), result.check_name or "") in checks:
-                yield result
-        elif result.asset_key in context.selected_asset_keys:
-            yield result
-        elif context.selected_asset_keys:
-            context.log_event(
-                dg.AssetMaterialization(
-                    _key(result), partition=context.partition_key, metadata=result.metadata
-                )
-            )
-
-
-def _key(result: dg.MaterializeResult[None] | dg.AssetCheckResult) -> dg.AssetKey:
-    if result.asset_key is None:
-        raise ValueError("a result of a step with several tables names its table")
-    return result.asset_key
-
-
 def _directory(
     organization: Organization, directory: str, lakes: LakeResource
 ) -> dg.AssetsDefinition:
     def key(table: str) -> dg.AssetKey:
         return asset_key(organization.name, directory, table)
 
-    @_step(
+    @day_step(
         organization,
         names.read_op(organization.name, directory),
         f"Reads {directory} once and commits its three tables together.",
@@ -192,7 +108,7 @@ def _directory(
     def read(context: dg.AssetExecutionContext, config: Reading) -> Results:
         run = read_run(context.instance, context.run, organization.name, full=config.full)
         watcher: Watcher = getattr(context.resources, names.PROGRESS)
-        with _work(context, organization, directory) as (day, lake):
+        with day_and_lake(context, organization, directory) as (day, lake):
             lake.sweep(datetime.now(UTC))
             if context.selected_asset_keys:
                 listener = watcher.listener(context, directory)
@@ -204,7 +120,7 @@ def _directory(
                 context.log.info(
                     f"{directory}: {day} is over, so its stored snapshot is used and nothing was read."
                 )
-            yield from _selected(context, results(lake, manifest, kept=kept))
+            yield from selected(context, results(lake, manifest, kept=kept))
 
     def results(lake: Lake, manifest: SnapshotManifest, *, kept: bool) -> Results:
         partition = lake.snapshot(directory, manifest.day)
@@ -228,7 +144,7 @@ def _resolved(organization: Organization, lakes: LakeResource) -> dg.AssetsDefin
     def key(table: str) -> dg.AssetKey:
         return asset_key(organization.name, table)
 
-    @_step(
+    @day_step(
         organization,
         names.resolve_op(organization.name),
         "Resolves the newest snapshots up to the day into people, by the organization's rules.",
@@ -236,7 +152,7 @@ def _resolved(organization: Organization, lakes: LakeResource) -> dg.AssetsDefin
         [*_resolution_checks(organization)],
     )
     def resolved(context: dg.AssetExecutionContext) -> Results:
-        with _work(context, organization) as (day, lake):
+        with day_and_lake(context, organization) as (day, lake):
             if context.selected_asset_keys:
                 _repair(context, lake)
                 manifest = resolve(organization, day, lake)
@@ -246,7 +162,7 @@ def _resolved(organization: Organization, lakes: LakeResource) -> dg.AssetsDefin
             before = target.manifest(lake) if target else None
             checked = check_resolved_day(manifest, before)
             made_from = metadata.resolved_metadata(manifest, before)
-            yield from _selected(context, results(lake, manifest, made_from, checked))
+            yield from selected(context, results(lake, manifest, made_from, checked))
 
     def results(
         lake: Lake,
@@ -294,7 +210,7 @@ def _resolution_checks(organization: Organization) -> Iterator[dg.AssetCheckSpec
 def _changes(organization: Organization, lakes: LakeResource) -> dg.AssetsDefinition:
     key = asset_key(organization.name, "changes")
 
-    @_step(
+    @day_step(
         organization,
         names.judge_op(organization.name),
         "Compares the day with the published directory, and evaluates the guards.",
@@ -307,7 +223,7 @@ def _changes(organization: Organization, lakes: LakeResource) -> dg.AssetsDefini
         ],
     )
     def judged(context: dg.AssetExecutionContext) -> Results:
-        with _work(context, organization) as (day, lake):
+        with day_and_lake(context, organization) as (day, lake):
             resolved = resolved_day(lake, day)
             judgement = judge_day(organization, lake, resolved)
             table = metadata.table_metadata(lake.resolved(day).table(resolved, "changes"))
@@ -324,7 +240,7 @@ def _changes(organization: Organization, lakes: LakeResource) -> dg.AssetsDefini
 def _published(organization: Organization, lakes: LakeResource) -> dg.AssetsDefinition:
     key = asset_key(organization.name, "resolved_directory")
 
-    @_step(
+    @day_step(
         organization,
         names.publish_op(organization.name),
         "Publishes the day, unless guards or data checks hold it back.",
@@ -344,7 +260,7 @@ def _published(organization: Organization, lakes: LakeResource) -> dg.AssetsDefi
             follows = describe_next(context.instance, organization, day, context.run.run_id)
             return metadata.published_result(lake, day, key, why_not, follows)
 
-        with _work(context, organization) as (day, lake):
+        with day_and_lake(context, organization) as (day, lake):
             record_approval(context, organization, lake, day, config)
             try:
                 publication = publish(organization, lake, day, even_if_older=config.even_if_older)
@@ -363,14 +279,14 @@ def _published(organization: Organization, lakes: LakeResource) -> dg.AssetsDefi
 
 
 def _exports(organization: Organization) -> dg.AssetsDefinition:
-    @_step(
+    @day_step(
         organization,
         names.export_op(organization.name),
         "Writes the files for other programs, if the day is the published one.",
         [exports_spec(organization)],
     )
     def exports(context: dg.AssetExecutionContext) -> Results:
-        with _work(context, organization) as (day, lake):
+        with day_and_lake(context, organization) as (day, lake):
             if is_published(context, lake, day):
                 files = export_published(organization, lake, day)
                 warnings = last_warnings(lake)
@@ -383,14 +299,14 @@ def _exports(organization: Organization) -> dg.AssetsDefinition:
 
 
 def _report(organization: Organization) -> dg.AssetsDefinition:
-    @_step(
+    @day_step(
         organization,
         names.report_op(organization.name),
         "Writes the report, if the day is the published one.",
         [report_spec(organization)],
     )
     def report(context: dg.AssetExecutionContext) -> Results:
-        with _work(context, organization) as (day, lake):
+        with day_and_lake(context, organization) as (day, lake):
             if is_published(context, lake, day):
                 path = write_report(organization, lake, day)
                 yield dg.MaterializeResult(
