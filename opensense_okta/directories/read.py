@@ -34,7 +34,8 @@ from opensense_okta.directories.narrowing import (
     store_carry_over,
 )
 from opensense_okta.directories.protocol import SHARED_SQL, Listener, PreviousSnapshot, Progress
-from opensense_okta.directories.snapshot import NESTED_GROUPS, SnapshotManifest, newest_snapshot
+from opensense_okta.directories.snapshot import NESTED_GROUPS, SnapshotManifest
+from opensense_okta.directories.snapshot_checks import base_snapshot
 from opensense_okta.storage import engine
 from opensense_okta.storage.file_errors import storage_refusal
 from opensense_okta.storage.files import make_private_dir
@@ -104,7 +105,7 @@ def take_snapshot(
         if not readable:
             raise _past_day(organization, directory, day, lake, run.begun or now)
         settings = organization.directories[directory]
-        before = newest_snapshot(lake, directory, day)
+        before = base_snapshot(lake, directory, day)
         wanted = _wanted(settings, before, day, run, now)
         found = _open_snapshot(partition, wanted, now, listener)
         staged, opened = found or (_begin(partition, wanted), wanted)
@@ -273,7 +274,7 @@ def _read(
 ) -> SnapshotManifest:
     carried, begun = _previous_snapshot(lake, directory, opened), process_time()
     # From an earlier day, so that a second read of a day is compared like the first one.
-    before = newest_snapshot(lake, directory, day - timedelta(days=1))
+    before = base_snapshot(lake, directory, day - timedelta(days=1))
     settings = organization.directories[directory]
     kind = kind_of(settings)
     with (

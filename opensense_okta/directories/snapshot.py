@@ -1,6 +1,6 @@
 """The manifest of a snapshot: one directory on one day, how it was read, and the counts for its checks."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from typing import ClassVar, Literal
 
@@ -89,13 +89,17 @@ class SnapshotManifest(Manifest):
 
 def newest_snapshot(lake: Lake, directory: str, day: date) -> SnapshotManifest | None:
     """The directory's newest snapshot not after the day that can be read, or None."""
+    return next(snapshots(lake, directory, day), None)
+
+
+def snapshots(lake: Lake, directory: str, day: date) -> Iterator[SnapshotManifest]:
+    """The directory's snapshots not after the day that can be read, newest first."""
     for stored in reversed(lake.snapshot_days(directory)):
         manifest = None
         if stored <= day:
             manifest = lake.snapshot(directory, stored).manifest(SnapshotManifest)
         if manifest is not None:
-            return manifest
-    return None
+            yield manifest
 
 
 def manifest_files(lake: Lake, directory: str) -> list[tuple[date, str]]:

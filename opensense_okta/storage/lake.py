@@ -140,6 +140,18 @@ class Lake:
         """The stored days that have been published, oldest first."""
         return _days(self.store, RESOLVED, PUBLISHED)
 
+    def is_published(self, tables_id: str, day: date) -> bool:
+        """Whether a published day, this one or a later one, was made from a snapshot of the day.
+
+        A day of which the document is damaged does not count.
+        """
+        for later in self.published_days():
+            if later >= day:
+                with suppress(StateFileDamaged):
+                    if tables_id in ids_in(self.store, self.resolved(later).document(PUBLISHED)):
+                        return True
+        return False
+
     def ledger_days(self) -> list[date]:
         """The days that have been published, oldest first."""
         return _days(self.store, IDENTITIES)

@@ -11,7 +11,8 @@ CHECKS: tuple[Check, ...] = (
         question="Were groups listed, if the snapshot before had some?",
         predicate=lambda n: n["groups_listed"] > 0 or n["groups_listed_before"] == 0,
         message="{groups_listed:,} groups were listed, {groups_listed_before:,} in the snapshot before.",
-        failure_hint="Google sometimes answers with an empty listing. Sync again.",
+        failure_hint="Google sometimes answers with an empty listing. Sync again; if the account really has"
+        " no groups any more, approve the day.",
     ),
     Check(
         "groups_not_emptied",
@@ -22,7 +23,7 @@ CHECKS: tuple[Check, ...] = (
         message="{groups_emptied:,} groups had members in the snapshot before and have none now; Google does"
         " not count these members.",
         failure_hint="Google sometimes answers with an empty listing. Look at them in the Admin console,"
-        " and sync again: the next snapshot is compared with this one.",
+        " and sync again; if they are really empty, approve the day.",
     ),
     Check(
         "groups_gone_few",

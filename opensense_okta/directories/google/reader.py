@@ -330,17 +330,19 @@ class Reader:
     async def _read_group(
         self, pages: Pages, budget: RateLimiter, group: str, counted: int
     ) -> None:
-        """Reads the members of a group; if there are none, once more.
+        """Reads the members of a group; if there are none, or fewer than Google counts, once more.
 
         Google counts only users, so a count of 0 decides nothing if the group had members before.
         """
         listing = Listing(group, "members", members_url(group), budget, read_members)
         progress = await self._complete(pages, listing)
-        if not _is_empty(progress):
+        read = _members(progress)
+        if read is None:
             return
-        if counted or (progress.last.attempt == 1 and group not in self._empty_before):
+        expected = counted or int(group not in self._empty_before)
+        if read < expected and (progress.last.attempt == 1 or (counted and not read)):
             progress = await pages.restart(listing)
-        if counted and _is_empty(progress) and await self._count(pages.api, budget, group):
+        if counted and _members(progress) == 0 and await self._count(pages.api, budget, group):
             raise IncompleteListing(
                 f"Google lists no members of the group {group}, but counts {counted:,}.",
                 remedy="Google sometimes answers with an empty listing. If it continues, look at the group in"
@@ -379,8 +381,11 @@ def _partial(what: str) -> IncompleteListing:
     return IncompleteListing(f"Google {what}.", remedy=google_errors.PARTIAL)
 
 
-def _is_empty(progress: ListingProgress) -> bool:
-    return not any(page.rows or page.set_aside or page.gone for page in progress.pages)
+def _members(progress: ListingProgress) -> int | None:
+    """The number of records that were read of a group; None: the group is gone."""
+    if progress.last.gone:
+        return None
+    return sum(page.rows + page.set_aside for page in progress.pages)
 
 
 def _begun(progress: ListingProgress) -> datetime:

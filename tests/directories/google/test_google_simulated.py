@@ -369,6 +369,19 @@ def test_members_that_google_counts_but_does_not_list_are_read_again_and_then_an
     assert "lists no members" in error.message
 
 
+def test_a_group_with_fewer_members_than_google_counts_is_read_once_more(tmp_path: Path) -> None:
+    account = Account(Org.create(users=220, groups=2, memberships=2))
+    group = account.groups[0]["id"]
+    for user in account.users:
+        account.add_member(group, user["id"])
+    with running(Simulator(account, limits=UNHURRIED)) as simulator:
+        simulator.faults.append(make_fault("lost-token", match=f"{group}/members"))
+        found = read(simulator, tmp_path)
+        assert_true(found, simulator)
+        assert simulator.faults[0].struck == 1
+    assert found.evidence["groups_miscounted"] == 0
+
+
 def test_no_groups_after_some_is_found_by_a_check(google: Simulator, tmp_path: Path) -> None:
     google.faults.append(make_fault("empty", match=r"/groups\?"))
     evidence = read(google, tmp_path).evidence

@@ -38,6 +38,7 @@ from opensense_okta.simulator.google.server import (
 from opensense_okta.simulator.messages import Call, Reply
 from opensense_okta.simulator.serving import running
 from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.partition import PUBLISHED
 from tests.support.google import google_settings
 from tests.support.killed_reads import start_read
 from tests.support.reads import failure, rows
@@ -104,6 +105,14 @@ def assert_stored(lake: Lake, manifest: SnapshotManifest, truth: Truth) -> None:
     )
 
 
+def approve(lake: Lake, manifest: SnapshotManifest) -> None:
+    """Publishes the day of a snapshot, as a person's approval does."""
+    mark = {"id": "0" * 16, "resolved": {"snapshots": [{"id": manifest.id}]}}
+    document = lake.scratch / lake.resolved(manifest.day).document(PUBLISHED)
+    document.parent.mkdir(parents=True)
+    document.write_text(json.dumps(mark))
+
+
 def complaints(manifest: SnapshotManifest) -> set[str]:
     return {found.name for found in check_snapshot(manifest) if not found.passed}
 
@@ -142,7 +151,20 @@ def test_a_group_that_google_does_not_count_is_not_emptied_by_an_empty_answer(
     assert_stored(lake, manifest, google.account.truth())
     google.faults.append(make_fault("empty", match=f"{group['id']}/members", times=None))
     assert complaints(take(2)) == {"groups_not_emptied"}
-    assert complaints(take(3)) == set()
+    emptied = take(3)  # compared with the last snapshot that was proven
+    assert complaints(emptied) == {"groups_not_emptied"}
+    assert emptied.before == DAY + timedelta(days=1)
+    approve(lake, emptied)
+    assert complaints(take(4)) == set()
+
+
+def test_a_listing_without_groups_is_not_believed_on_the_second_day(
+    google: Simulator, take: Take
+) -> None:
+    take()
+    google.faults.append(make_fault("empty", match=r"/v1/groups\?", times=None))
+    assert "groups_not_lost" in complaints(take(1))
+    assert "groups_not_lost" in complaints(take(2))
 
 
 def test_a_read_that_fails_goes_on_where_it_stopped(
