@@ -106,10 +106,11 @@ _BY_STATUS: Mapping[int, Meaning] = {
     403: _NO_ROLE,
     404: _NO_CUSTOMER,
     408: _TROUBLE,
-    410: _GONE,
+    410: _NO_CUSTOMER,
     429: _THROTTLED,
 }
 _OF_CUSTOMER = frozenset({"invalid", "badRequest"})
+_MISSING = frozenset({404, 410})
 _PASSING = frozenset({408, 429})
 """These pass, also if a gateway answers with a web page."""
 _THROTTLED_PLAINLY = re.compile(
@@ -175,7 +176,7 @@ def _meaning(answer: Answer, reason: str, *, html: bool) -> Meaning:
         return _BY_STATUS[answer.status]
     if answer.status == 400 and reason in _OF_CUSTOMER:
         return _LOST_CURSOR if "pageToken=" in answer.url else _NO_CUSTOMER
-    of_group = answer.status == 404 and "/groups/" in answer.url
+    of_group = answer.status in _MISSING and "/groups/" in answer.url
     if of_group and reason == "notFound" and not html:
         return _GONE
     known = _BY_REASON.get(reason)
