@@ -33,7 +33,7 @@ class Scope(Section):
     """What is read: users in a matching group, those groups, and the memberships between them."""
 
     groups: Names | None = None
-    """Names of groups, where `*` stands for any characters. Without it, all groups."""
+    """Names of groups, where `*` matches any characters. Without it, all groups."""
 
     statuses: (
         Annotated[
@@ -71,7 +71,7 @@ class EntraScope(Section):
     """What is read: users in a matching group, those groups, and the memberships between them."""
 
     groups: Names | None = None
-    """Names of groups, where `*` stands for any characters. Without it, all groups."""
+    """Names of groups, where `*` matches any characters. Without it, all groups."""
 
     include: AttributePatterns | None = None
     """Attribute: patterns with `*`, without regard to case. Of each attribute a value must match."""
@@ -94,7 +94,7 @@ class GoogleScope(Section):
     """What is read: users in a matching group or organizational unit, those groups, their memberships."""
 
     groups: Names | None = None
-    """Names of groups, where `*` stands for any characters. Without it, all groups."""
+    """Names of groups, where `*` matches any characters. Without it, all groups."""
 
     org_units: OrgUnits | None = None
     """Paths of organizational units: `/Staff` is that unit and those below, `/Staff/*` those below."""

@@ -185,7 +185,7 @@ class CsvExport(Section):
     """Columns whose header says that users may edit the value."""
 
     groups: AllOrPatterns = None
-    """`true`, or names or ids where `*` stands for any characters: groups exported with their members."""
+    """`true`, or names or ids where `*` matches any characters: groups exported with their members."""
 
     group_names: Literal["as_written", "opensense"] = "as_written"
     """`opensense`: names of groups have only a-z, 0-9 and `_`: accents become letters, all else `_`."""
@@ -198,7 +198,7 @@ class ExportedPeople(Section):
     """Which active people are exported. Without a key, all of them. The database has everyone."""
 
     groups: Names | None = None
-    """Members of one of these groups: names where `*` stands for any characters, or ids."""
+    """Members of one of these groups: names where `*` matches any characters, or ids."""
 
     include: AttributePatterns | None = None
     """Attribute: patterns with `*`, without regard to case. Of each attribute a value must match."""

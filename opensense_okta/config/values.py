@@ -272,7 +272,7 @@ Columns = Annotated[
 ]
 """The names of columns in their order, each with its header."""
 AttributePatterns = Annotated[dict[Text, Names], AfterValidator(not_empty)]
-"""For attributes: patterns of their values, where `*` stands for any characters. Case does not count."""
+"""For attributes: patterns of their values, where `*` matches any characters. Case does not count."""
 AllOrPatterns = Annotated[Names | None, BeforeValidator(all_or_patterns)]
 Owners = Annotated[
     tuple[Annotated[str, AfterValidator(valid_owner)], ...],

@@ -76,7 +76,7 @@ class OrganizationFileError(Exception):
         super().__init__(path, self.mistakes)
 
     def __str__(self) -> str:
-        return "\n".join(f"{self.path.name}:{each.line}: {each}" for each in self.mistakes)
+        return "\n".join(f"{self.path.name}:{mistake.line}: {mistake}" for mistake in self.mistakes)
 
 
 class Finding(NamedTuple):
@@ -102,18 +102,24 @@ class Document:
 
     def mistakes(self, findings: Sequence[Finding]) -> Iterator[Mistake]:
         """The reader's own and the given findings as mistakes, without consequences of other mistakes."""
-        findings = [found._replace(location=self._written(found.location)) for found in findings]
-        whole = {each.location for each in findings}
-        for each in self.findings:
+        findings = [
+            finding._replace(location=self._written(finding.location)) for finding in findings
+        ]
+        whole = {finding.location for finding in findings}
+        for finding in self.findings:
             # If a value is wrong as a whole, its content may be a secret, even a key in it.
-            if not any(each.location[:length] in whole for length in range(1, len(each.location))):
-                yield self.mistake(each)
+            if not any(
+                finding.location[:length] in whole for length in range(1, len(finding.location))
+            ):
+                yield self.mistake(finding)
         # After "did you mean api_token?" a message that api_token is missing would only confuse.
-        misspelt = {(*each.location[:-1], each.meant) for each in findings if each.meant}
-        for each in findings:
-            expected = each.location in misspelt and each.location not in self.lines
-            if not expected and each.location not in self.blank:
-                yield self.mistake(each)
+        misspelt = {
+            (*finding.location[:-1], finding.meant) for finding in findings if finding.meant
+        }
+        for finding in findings:
+            expected = finding.location in misspelt and finding.location not in self.lines
+            if not expected and finding.location not in self.blank:
+                yield self.mistake(finding)
 
     def mistake(self, finding: Finding) -> Mistake:
         """The finding with the line of its place, or of the nearest enclosing key."""
@@ -343,7 +349,7 @@ def _follow(model: type[BaseModel], loc: Location) -> tuple[Location, tuple[str,
         if part == "[key]":
             break
         if len(members) > 1:  # here pydantic names the kind it chose, not a key of the file
-            here = next(each for each in members if part in _names(each))
+            here = next(member for member in members if part in _names(member))
             continue
         written.append(part)
         keys = _keys(members[0])
@@ -378,7 +384,7 @@ def _keys(annotation: Any) -> tuple[str, ...]:  # noqa: ANN401 - as above
 
 def _names(member: Any) -> tuple[str, ...]:  # noqa: ANN401 - as above
     """What pydantic calls a member of a union: its tag, or its kind."""
-    tags = [each.tag for each in get_args(member) if isinstance(each, Tag)]
+    tags = [tag.tag for tag in get_args(member) if isinstance(tag, Tag)]
     return (*tags, *_kinds(member))
 
 

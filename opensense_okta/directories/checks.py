@@ -241,4 +241,4 @@ NESTED_GROUPS_KNOWN = Check(
     failure_hint="The members of a group that was not listed are missing in the groups above it. A few are"
     " groups that were deleted during the read.",
 )
-"""For every kind whose groups can have groups. Whoever reads adds the counts."""
+"""For every kind with groups in groups. The reader of the kind adds the counts."""

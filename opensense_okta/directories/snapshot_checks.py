@@ -26,7 +26,7 @@ DEFAULTS: Mapping[str, int] = {
     "groups_listed_before": 0,
     "stale_after_days": 3,
 }
-"""Counts that a manifest can lack, of an earlier version or a first snapshot, and what stands for them."""
+"""The value of a count that a manifest does not have: of an earlier version, or of a first snapshot."""
 
 
 def check_snapshot(manifest: SnapshotManifest) -> list[CheckResult]:

@@ -132,7 +132,7 @@ def examples_of(
         NotResolved: the day, or what is published, is no longer stored.
     """
     resolved = resolved_day(lake, judgement.day)
-    found: dict[int, Examples] = {}
+    by_number: dict[int, Examples] = {}
     differences = []
     targets = [judgement.replaces, *map(judgement.target_of, verdicts)]
     for target in dict.fromkeys(targets):
@@ -143,8 +143,10 @@ def examples_of(
             for number, verdict in enumerate(verdicts):
                 if judgement.target_of(verdict) == target:
                     rows = examples(connection, verdict, limit)
-                    found[number] = Examples(_measured(verdict), rows)
-    return differences[0], [found[number] for number in sorted(found) if found[number].rows]
+                    by_number[number] = Examples(_measured(verdict), rows)
+    return differences[0], [
+        by_number[number] for number in sorted(by_number) if by_number[number].rows
+    ]
 
 
 def telling(verdicts: Sequence[Verdict]) -> list[Verdict]:

@@ -89,15 +89,15 @@ def compared(
         lake: of the organization.
         base: the published directory; None: everybody is new.
         resolved: the day that is compared with it.
-        tables: where its tables lie, when that is not the lake.
+        tables: the folder of its tables; None: they are in the lake.
 
     Raises:
         NotResolved: the published directory's tables are lost.
     """
-    shelf = lake.resolved(resolved.day)
+    partition = lake.resolved(resolved.day)
     with engine.start(tables or lake.scratch) as connection:
         for table in COMPARED:
-            new = tables / f"{table}.parquet" if tables else shelf.table(resolved, table)
+            new = tables / f"{table}.parquet" if tables else partition.table(resolved, table)
             engine.view(connection, f"new_{table}", new)
             if base is None:
                 nothing = connection.read_parquet(str(new)).limit(0)
@@ -115,10 +115,11 @@ def _lost(lake: Lake, base: PublishedRef, day: date) -> NotResolved:
     return NotResolved(
         f"{lake.organization}: the tables of the published directory of {base.day}, with which {day} is to"
         f" be compared, are no longer in the lake. Put {lake.url(of_day.document(base.id))} back from"
-        f" a backup. As long as the snapshots that it was made of are stored, the job"
-        f" {lake.organization}__resolve for {base.day} makes it again, under the rules of then; start"
-        f" that for {day} after it. If nothing helps, move {lake.url(PUBLISHED)}, {lake.url(DATABASE)} and"
-        f" {lake.url(of_day.name)} away: then the day is compared with the publication before, or"
+        " a backup. As long as the snapshots that it was made of are stored, the job"
+        f" {lake.organization}__resolve for {base.day} makes it again, with the rules of that time; then"
+        f" start the job for {day}. If this does not help, move {lake.url(PUBLISHED)},"
+        f" {lake.url(DATABASE)} and {lake.url(of_day.name)} away: then the day is compared with the"
+        " publication before, or"
         " held back until a person approves it if there is none."
     )
 
@@ -139,25 +140,25 @@ def evaluate_day(
         resolved: the day.
         place: what it is compared with.
         known: the verdicts against some of these publications.
-        tables: where the day's tables lie, when that is not the lake.
+        tables: the folder of the day's tables; None: they are in the lake.
 
     Raises:
         NotResolved: a snapshot that the day was resolved from has been replaced since, or the tables of a
             publication are lost.
     """
 
-    def verdicts(target: PublishedRef | None) -> Sequence[Verdict]:
+    def verdicts_against(target: PublishedRef | None) -> Sequence[Verdict]:
         if target in known:
             return known[target]
         with compared(lake, target, resolved, tables) as (connection, _):
             return _evaluate(connection, organization, lake, resolved, place, target)
 
-    found = verdicts(place.replaces)
+    verdicts = verdicts_against(place.replaces)
     if place.accepted is not None:
         approved = "the approved publication of " if place.accepted.day == resolved.day else ""
         since = f"{approved}{place.accepted.day}"
-        found = larger_losses(found, verdicts(place.accepted), since)
-    return Findings(unproven=tuple(_unproven(lake, resolved)), verdicts=tuple(found))
+        verdicts = larger_losses(verdicts, verdicts_against(place.accepted), since)
+    return Findings(unproven=tuple(_unproven(lake, resolved)), verdicts=tuple(verdicts))
 
 
 def evaluate_compared(
@@ -185,18 +186,18 @@ def _evaluate(
     target: PublishedRef | None,
 ) -> Sequence[Verdict]:
     """The verdicts of the guards against one publication; None: only guards that compare nothing count."""
-    case = _circumstances(organization, lake, resolved, place, target)
-    verdicts = guards.evaluate_guards(connection, organization.guards, case)
-    found = with_fingerprints(connection, verdicts)
+    context = _guard_context(organization, lake, resolved, place, target)
+    evaluated = guards.evaluate_guards(connection, organization.guards, context)
+    verdicts = with_fingerprints(connection, evaluated)
     export = export_comparison(organization, lake, place)
     if export is not None and target == place.replaces:
-        found.append(
+        verdicts.append(
             of_export(connection, judge_export(connection, lake, organization.guards, export))
         )
-    return found
+    return verdicts
 
 
-def _circumstances(
+def _guard_context(
     organization: Organization,
     lake: Lake,
     resolved: ResolvedManifest,

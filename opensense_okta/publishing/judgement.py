@@ -167,7 +167,7 @@ def _judged(
         finally:
             unfinished.unlink(missing_ok=True)
         verdicts = evaluate_compared(connection, organization, lake, resolved, place, place.before)
-    found = evaluate_day(organization, lake, resolved, place, verdicts)
+    findings = evaluate_day(organization, lake, resolved, place, verdicts)
     return Judgement(
         day=resolved.day,
         resolved=resolved.id,
@@ -177,10 +177,10 @@ def _judged(
         newer=place.newer,
         export=export,
         inputs=inputs,
-        digest=_approved_by_digest(organization, resolved, place, found, export),
+        digest=_approved_by_digest(organization, resolved, place, findings, export),
         difference=difference,
-        unproven=found.unproven,
-        verdicts=found.verdicts,
+        unproven=findings.unproven,
+        verdicts=findings.verdicts,
     )
 
 
@@ -192,7 +192,7 @@ def _inputs(
 ) -> str:
     """A digest of all inputs of a judgement."""
     made_of = [
-        {name: (str(one.as_of), one.id) for name, one in resolved.sources.items()},
+        {name: (str(source.as_of), source.id) for name, source in resolved.sources.items()},
         *_terms(organization, resolved),
         place.replaces.model_dump(mode="json") if place.replaces else str(place.newer),
     ]

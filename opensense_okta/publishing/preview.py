@@ -192,7 +192,7 @@ def preview(
             describe, kinds = _people(sql, shown, everything=everything, limit=people)
             counted = _attributes(sql, shown, everything=everything)
             verdicts = evaluate_compared(connection, ruled, lake, resolved, place, base)
-        found = evaluate_day(ruled, lake, resolved, place, verdicts, folder)
+        findings = evaluate_day(ruled, lake, resolved, place, verdicts, folder)
     return Preview(
         day=day,
         compared_with=base.day if base else None,
@@ -204,7 +204,7 @@ def preview(
         kept_together=resolved.evidence["people_kept_together"],
         attributes=counted,
         replaces=replaces.day if replaces else None,
-        findings=found,
+        findings=findings,
         export=export,
     )
 

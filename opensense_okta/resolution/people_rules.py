@@ -49,10 +49,10 @@ def find_exported(connection: duckdb.DuckDBPyConnection, rules: ExportedPeople, 
     members = connection.table_function(
         "matching_members", [f"{which}_groups", f"{which}_memberships"]
     )
-    found = connection.table_function("matching_values", [values])
+    matching = connection.table_function("matching_values", [values])
     if rules.groups:
-        found = found.union(members)
-    _replace(connection, found, matches)
+        matching = matching.union(members)
+    _replace(connection, matching, matches)
     _replace(connection, connection.table_function("left_out_people", [people, matches]), left_out)
     connection.execute(
         f"create or replace temp view {which}_exported as"  # noqa: S608 - our names

@@ -4,7 +4,7 @@
 -- set variable scope_groups = ['Staff*'];          names with wildcards, or ids; NULL: all
 -- set variable store_groups = ['*'];               the same; NULL: the groups in scope
 
--- A wildcard stands for any characters; other signs mean themselves.
+-- A wildcard matches any characters; the others only themselves.
 create or replace temp macro matching_groups(patterns) as table
 select g.id
 from groups_listed g

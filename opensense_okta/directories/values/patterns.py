@@ -1,4 +1,4 @@
-"""Patterns of values in the organization file: `*` stands for any characters, other signs for themselves."""
+"""Patterns of values in the organization file: `*` matches any characters, the others only themselves."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -95,8 +95,8 @@ def view_rows(
     if addresses is not None:
         engine.view(connection, f"{which}_addresses", addresses)
     else:
-        found = connection.table_function("addresses", [f"{which}_people"])
-        found.create_view(f"{which}_addresses")
+        of_people = connection.table_function("addresses", [f"{which}_people"])
+        of_people.create_view(f"{which}_addresses")
     keyed = connection.table_function(
         "person_rows", [f"{which}_addresses", rows == "alias", known_by == "alias"]
     )

@@ -102,13 +102,13 @@ def preview_export(
     if settings is None:
         return None
     headers = headers_of(organization)
-    found = ExportPreview(path=public(settings.path), headers=tuple(headers.values()))
+    preview = ExportPreview(path=public(settings.path), headers=tuple(headers.values()))
     with TemporaryDirectory(prefix="opensense-preview-") as temporary:
         folder = Path(temporary)
         try:
             tables, warnings = _draft(organization, settings, folder, table)
         except ExportFailed as error:
-            return replace(found, failure=f"{error.message} What to do: {error.remedy}")
+            return replace(preview, failure=f"{error.message} What to do: {error.remedy}")
         last = last_export(lake)
         before = last.delivered if last and last.delivered.people(lake).exists() else None
         with making_files(folder), engine.start(folder) as connection:
@@ -116,7 +116,7 @@ def preview_export(
             view_tables(sql, lake, tables, {OLD: before, DELIVERED: before})
             view_people_texts(connection, headers, {OLD: before, DELIVERED: before})
             return replace(
-                found,
+                preview,
                 warnings=tuple(warnings.values()),
                 compared_with=before.day if before else None,
                 difference=sql.row("changed.sql", RowDifference, again=False),

@@ -28,9 +28,9 @@ def larger_losses(
 
 
 def _since(verdict: Verdict, since: str) -> Verdict:
-    found = f"{verdict.found} since {since}" if verdict.found else ""
-    message = verdict.message.replace(verdict.found, found, 1) if found else verdict.message
-    return verdict.model_copy(update={"found": found, "message": message, "against": "accepted"})
+    dated = f"{verdict.found} since {since}" if verdict.found else ""
+    message = verdict.message.replace(verdict.found, dated, 1) if dated else verdict.message
+    return verdict.model_copy(update={"found": dated, "message": message, "against": "accepted"})
 
 
 def _larger(group: Sequence[Verdict]) -> Iterator[Verdict]:

@@ -212,9 +212,9 @@ def _is_told(verdict: Verdict, tripped: Sequence[Verdict]) -> bool:
     return people is not None and (verdict.name != "removed" or people.count == verdict.count)
 
 
-def _same_loss(one: Verdict, other: Verdict) -> bool:
+def _same_loss(verdict: Verdict, other: Verdict) -> bool:
     """Whether both are about the same kind of loss."""
-    return (one.name, one.attribute) == (other.name, other.attribute)
+    return (verdict.name, verdict.attribute) == (other.name, other.attribute)
 
 
 def _sentence(losses: Sequence[_Loss]) -> str:

@@ -55,10 +55,10 @@ from own;
 
 -- The rows of the active people of a day, each with its key.
 --
--- found:          the day's addresses
--- with_aliases:   whether each address has a row, or only each person
--- by_address:     whether a row is known by its address, or by its person
-create macro person_rows(found, with_aliases, by_address) as table
+-- day_addresses    the table or view of the day's addresses
+-- with_aliases     whether each address has a row, or only each person
+-- by_address       whether a row is known by its address, or by its person
+create macro person_rows(day_addresses, with_aliases, by_address) as table
 select
     person_id, email,
     case
@@ -67,5 +67,5 @@ select
         when number > 1 then address || ' ' || number
         else address
     end as _key
-from query_table(found)
+from query_table(day_addresses)
 where if(with_aliases, address is not null and left_out is null, is_primary);

@@ -9,7 +9,7 @@ create macro letters(name) as strip_accents(replace(replace(replace(replace(tran
     lower(nfc_normalize(name)), 'øłđðıħ', 'oldDih'), 'ß', 'ss'), 'æ', 'ae'), 'œ', 'oe'), 'þ', 'th'));
 create macro opensense_name(name) as regexp_replace(lower(letters(name)), '[^a-z0-9]', '_', 'g');
 
--- A wildcard stands for any characters; other signs mean themselves.
+-- A wildcard matches any characters; the others only themselves.
 create table chosen_groups as
 select pattern, group_id
 from groups
