@@ -15,6 +15,7 @@ from opensense_okta.publishing.exports.comparison import export_comparison
 from opensense_okta.publishing.guards import evaluate as guards
 from opensense_okta.publishing.guards import explanation
 from opensense_okta.publishing.guards.combine import larger_losses, of_export, with_fingerprints
+from opensense_okta.publishing.guards.emptied_export import judge_emptied_export
 from opensense_okta.publishing.guards.evaluate import GuardContext, Verdict
 from opensense_okta.publishing.guards.evaluate import Source as GuardedSource
 from opensense_okta.publishing.guards.exported import judge_export
@@ -194,6 +195,8 @@ def _evaluate(
         verdicts.append(
             of_export(connection, judge_export(connection, lake, organization.guards, export))
         )
+    if target == place.replaces:
+        verdicts.extend(judge_emptied_export(connection, organization, lake, place))
     return verdicts
 
 

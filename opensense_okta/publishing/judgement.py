@@ -14,6 +14,7 @@ from pydantic import model_validator
 from opensense_okta.config.models import Organization
 from opensense_okta.publishing.evaluation import Findings, compared, evaluate_compared, evaluate_day
 from opensense_okta.publishing.exports.comparison import ExportComparison, export_comparison
+from opensense_okta.publishing.guards.emptied_export import emptied_export_terms
 from opensense_okta.publishing.guards.evaluate import Verdict
 from opensense_okta.publishing.published import (
     ComparisonTargets,
@@ -127,7 +128,7 @@ def judge_day(
             return stored
         place = ComparisonTargets(last.base, replaces=last.base)
     export = export_comparison(organization, lake, place)
-    inputs = _inputs(organization, resolved, place, export)
+    inputs = _inputs(organization, lake, resolved, place, export)
     if stored and (stored.resolved, stored.base, stored.inputs) == (
         resolved.id,
         place.before,
@@ -186,6 +187,7 @@ def _judged(
 
 def _inputs(
     organization: Organization,
+    lake: Lake,
     resolved: ResolvedManifest,
     place: ComparisonTargets,
     export: ExportComparison | None,
@@ -200,6 +202,7 @@ def _inputs(
         made_of.append(place.accepted.model_dump(mode="json"))
     if export is not None:
         made_of.append(export.model_dump(mode="json"))
+    made_of.extend(emptied_export_terms(organization, lake))
     if place.lost:
         made_of.append("nothing to compare with")
     return _digest(made_of)

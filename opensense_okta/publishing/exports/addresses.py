@@ -12,7 +12,7 @@ import duckdb
 from duckdb import StarExpression
 
 from opensense_okta.config.models import Organization
-from opensense_okta.publishing.exports.errors import making_files
+from opensense_okta.publishing.exports.errors import ExportFailed, making_files
 from opensense_okta.publishing.exports.state import (
     ADDRESSES,
     LeftOutAddresses,
@@ -70,6 +70,31 @@ def write_addresses(file: Path, people: Path, exported: Path) -> LeftOutAddresse
         addresses.create_view("day_addresses")
         engine.store(connection, "day_addresses", file)
         return sql.row("left_out_addresses.sql", LeftOutAddresses)
+
+
+def no_own_address() -> ExportFailed:
+    """The error if no exported person has an address of their own."""
+    return ExportFailed(
+        "No person to export has an e-mail address that is the person's own, so the file would be empty.",
+        remedy="look at the values of `email` and `aliases`, for example with `opensense-okta preview`;"
+        " the rules of the organization file choose their directories.",
+    )
+
+
+def anybody_has_a_row(connection: duckdb.DuckDBPyConnection, people: str, exported: str) -> bool:
+    """Whether an exported person has an address of their own.
+
+    Args:
+        connection: it has both views.
+        people: the view of the people of a day, whose addresses count.
+        exported: the view of those who are exported.
+    """
+    sql = Sql(connection, __package__)
+    sql.run("addresses.sql")
+    addresses = connection.table_function("addresses", [people])
+    addresses.create_view("day_addresses", replace=True)
+    connection.table(exported).create_view("exported_people", replace=True)
+    return bool(sql.rows("anybody_has_a_row.sql", int))
 
 
 def view_rows(

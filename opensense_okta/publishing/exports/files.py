@@ -12,9 +12,9 @@ from pathlib import Path
 
 import duckdb
 
-from opensense_okta.publishing.exports.addresses import view_rows
+from opensense_okta.publishing.exports.addresses import no_own_address, view_rows
 from opensense_okta.publishing.exports.columns import exported_rows, texts, values
-from opensense_okta.publishing.exports.errors import ExportFailed, making_files
+from opensense_okta.publishing.exports.errors import making_files
 from opensense_okta.publishing.exports.state import DeliveredExport, ExportTables, Rows
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake
@@ -113,11 +113,7 @@ def _refuse_emptied(connection: duckdb.DuckDBPyConnection) -> None:
         )
     )
     if has_people and had_rows and not has_rows:
-        raise ExportFailed(
-            "No person to export has an e-mail address that is the person's own, so the file would be empty.",
-            remedy="look at the values of `email` and `aliases`, for example with `opensense-okta preview`;"
-            " the rules of the organization file choose their directories.",
-        )
+        raise no_own_address()
 
 
 def view_tables(

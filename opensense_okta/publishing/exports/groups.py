@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import duckdb
+
 from opensense_okta.config.attributes import GROUPS, attributes
 from opensense_okta.config.models import CsvExport, Organization
 from opensense_okta.publishing.exports.errors import ExportFailed, making_files
@@ -91,13 +93,7 @@ def refuse_emptied_groups(
             for file in (now, before.memberships)
         )
     if had_rows and not has_rows:
-        raise ExportFailed(
-            "Each group to export is left out, because its name is empty, has a semicolon, or is another"
-            f" group's, too ({', '.join(kept.left_out.examples)}). An export would remove all groups and"
-            " memberships.",
-            remedy="give the groups different names in their directory, or choose one of them by its id in"
-            " publish.csv.groups.",
-        )
+        raise all_left_out(kept.left_out)
 
 
 def write_groups(folder: Path, settings: CsvExport, groups: Path, memberships: Path) -> KeptGroups:
@@ -106,23 +102,51 @@ def write_groups(folder: Path, settings: CsvExport, groups: Path, memberships: P
     Raises:
         ExportFailed: see `keep_groups`.
     """
-    patterns = [*(settings.groups or ("*",))]
-    chosen = json.dumps([settings.group_names, patterns])
+    chosen = json.dumps([settings.group_names, _patterns(settings)])
     kept = f"memberships-{hashlib.sha256(chosen.encode()).hexdigest()[:8]}.parquet"
     with making_files(folder), engine.start(folder) as connection:
         engine.view(connection, "groups", groups)
         engine.view(connection, "memberships", memberships)
-        left_out = Sql(connection, __package__).row(
-            "groups.sql",
-            LeftOutGroups,
-            opensense=settings.group_names == "opensense",
-            patterns=patterns,
-        )
-        if patterns != ["*"] and len(left_out.unmatched_patterns) == len(patterns):
-            raise _none_matches(patterns)
+        left_out = choose_groups(connection, settings)
         engine.store(connection, "exported_memberships", folder / kept)
         engine.store(connection, "exported_groups", folder / groups_beside(kept))
     return KeptGroups(kept, settings.groups is not None, left_out)
+
+
+def choose_groups(connection: duckdb.DuckDBPyConnection, settings: CsvExport) -> LeftOutGroups:
+    """Makes the views `exported_groups` and `exported_memberships`; returns the groups that are left out.
+
+    Args:
+        connection: it has the views `groups` and `memberships` of a day.
+        settings: choose the groups and their names.
+
+    Raises:
+        ExportFailed: no group has a chosen name or id.
+    """
+    patterns = _patterns(settings)
+    left_out = Sql(connection, __package__).row(
+        "groups.sql",
+        LeftOutGroups,
+        opensense=settings.group_names == "opensense",
+        patterns=patterns,
+    )
+    if patterns != ["*"] and len(left_out.unmatched_patterns) == len(patterns):
+        raise _none_matches(patterns)
+    return left_out
+
+
+def _patterns(settings: CsvExport) -> list[str]:
+    return [*(settings.groups or ("*",))]
+
+
+def all_left_out(groups: LeftOutGroups) -> ExportFailed:
+    """The error if no group is left to export, because each shares its name."""
+    return ExportFailed(
+        "Each group to export is left out, because its name is empty, has a semicolon, or is another"
+        f" group's, too ({', '.join(groups.examples)}). An export would remove all groups and memberships.",
+        remedy="give the groups different names in their directory, or choose one of them by its id in"
+        " publish.csv.groups.",
+    )
 
 
 def _none_matches(patterns: list[str]) -> ExportFailed:

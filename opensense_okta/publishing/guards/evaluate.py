@@ -87,6 +87,10 @@ def examples(
     """
     whose = "accounts" if verdict.directory else "people"
     match verdict.name:
+        case _ if (
+            verdict.of_export and not verdict.found
+        ):  # all rows of a file, see emptied_export.py
+            return []
         case "removed" if verdict.of_export:
             name = "removed_export_examples.sql"
         case "removed":

@@ -11,11 +11,15 @@ import duckdb
 import pytest
 
 from opensense_okta.config.models import Organization
+from opensense_okta.publishing.approval import numbers
 from opensense_okta.publishing.exports.dated import dated_exports
 from opensense_okta.publishing.exports.errors import ExportFailed
 from opensense_okta.publishing.exports.export import export_published
 from opensense_okta.publishing.exports.state import LeftOutGroups, last_export
 from opensense_okta.publishing.exports.warnings import last_warnings
+from opensense_okta.publishing.judgement import judge_day
+from opensense_okta.publishing.publish import Held, publish
+from opensense_okta.publishing.published import resolved_day
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
 from tests.support.approved import publish_approved
@@ -33,10 +37,10 @@ def exporting(**csv: object) -> Organization:
     return company({"okta": OKTA}, publish={"csv": {**CSV, **csv}})
 
 
-def published(
+def resolved(
     lake: Lake, groups: Mapping[str, str | None], members: Mapping[str, str], day: date = DAY
 ) -> None:
-    """Publishes a day with the users a and b, groups by id, and the members of each."""
+    """Resolves a day with the users a and b, groups by id, and the members of each."""
     store(
         lake,
         [
@@ -49,6 +53,13 @@ def published(
         evidence={"everyone": 2},
     )
     resolve(exporting(), day, lake)
+
+
+def published(
+    lake: Lake, groups: Mapping[str, str | None], members: Mapping[str, str], day: date = DAY
+) -> None:
+    """Publishes such a day; an export would have all groups."""
+    resolved(lake, groups, members, day)
     publish_approved(exporting(), lake, day)
 
 
@@ -221,6 +232,51 @@ def test_a_name_that_all_groups_share_never_delivers_empty_files(lake: Lake) -> 
     assert {path.name: path.read_bytes() for path in (lake.scratch / "out").iterdir()} == before
     chosen = exporting(groups=["okta/g1"], group_names="opensense")
     assert exported(lake, chosen, TOMORROW)["Ada"] == "sales"
+
+
+EMPTIED: Mapping[str, tuple[Mapping[str, str], Mapping[str, str], str]] = {
+    "renamed": ({**STAFF, "g1": "Commerce"}, ADA, "publish.csv.groups is Sales*, but no group of"),
+    "all share a name": (
+        {**STAFF, "g2": "Sales"},
+        ADA,
+        "Each group to export is left out, because",
+    ),
+    "without members": (STAFF, {**ADA, "g1": ""}, "No group to export has a member, so the export"),
+}
+
+
+@pytest.mark.parametrize(("groups", "members", "words"), EMPTIED.values(), ids=EMPTIED)
+def test_a_day_that_would_empty_the_groups_of_the_export_is_held_back_before_it_is_published(
+    lake: Lake, groups: Mapping[str, str], members: Mapping[str, str], words: str
+) -> None:
+    acme = exporting(groups=["Sales*"])
+    published(lake, STAFF, ADA)
+    exported(lake, acme)
+    resolved(lake, groups, members, TOMORROW)
+    with pytest.raises(Held) as held:
+        publish(acme, lake, TOMORROW)
+    judgement = held.value.judgement
+    (reason,) = (reason for reason in judgement.reasons if words in reason)
+    assert "What to do:" in reason
+    fails = "If the day is approved, it is published and its export fails; the files before stay."
+    assert (fails in reason) == (words[:8] != "No group")
+    assert numbers(judgement)["removed_memberships"] == 1
+    # Nobody is held back for groups that are not exported.
+    alone = exporting(columns=["given_name"])
+    judged = judge_day(alone, lake, resolved_day(lake, TOMORROW))
+    assert not any("export" in reason for reason in judged.reasons)
+
+
+def test_a_first_day_whose_export_would_fail_is_held_back_until_the_file_is_corrected(
+    lake: Lake,
+) -> None:
+    resolved(lake, STAFF, ADA)
+    with pytest.raises(Held) as held:
+        publish(exporting(groups=["Nowhere"]), lake, DAY)
+    assert "publish.csv.groups is Nowhere" in held.value.judgement.reasons[0]
+    assert numbers(held.value.judgement) == {"removed_memberships": 0}
+    publish(exporting(groups=["Sales"]), lake, DAY)
+    assert exported(lake, exporting(groups=["Sales"])) == {"Ada": "Sales", "Bob": ""}
 
 
 def test_a_pattern_that_matches_nothing_is_named_while_others_match(lake: Lake) -> None:

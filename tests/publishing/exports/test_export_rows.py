@@ -1,6 +1,7 @@
 """One row of the export for each e-mail address: `publish.csv.rows: alias`."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import NamedTuple
 
 import duckdb
@@ -8,10 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from opensense_okta.publishing.approval import numbers
 from opensense_okta.publishing.exports.errors import ExportFailed
 from opensense_okta.publishing.exports.export import export_published
 from opensense_okta.publishing.exports.state import LeftOutAddresses
 from opensense_okta.publishing.exports.warnings import last_warnings
+from opensense_okta.publishing.publish import Held, publish
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
 from opensense_okta.storage.sql import Sql
@@ -19,6 +22,8 @@ from tests.support.approved import publish_approved
 from tests.support.exporting import Exports, Person, Read, ada, bob, rows
 from tests.support.scratch import scratch
 from tests.support.stored import DAY, OKTA, company, group, store, user
+
+TOMORROW = DAY + timedelta(days=1)
 
 Addresses = tuple[str | None, Sequence[str]]
 """A person's e-mail and aliases."""
@@ -336,3 +341,19 @@ def test_people_without_addresses_never_empty_the_file(exports: Exports, read: R
     with pytest.raises(ExportFailed, match="No person to export has an e-mail address"):
         exports([ada(email=None)], before=[ADA], csv=alias_rows("alias"))
     assert read("people.csv") == delivered
+
+
+def test_a_day_without_any_address_is_held_back_before_the_file_would_be_empty(lake: Lake) -> None:
+    acme = company({"okta": OKTA}, publish={"csv": {"path": "people.csv", "rows": "alias"}})
+    for day, email in ((DAY, "ada@acme.com"), (TOMORROW, None)):
+        profile = {"firstName": "Ada", "employeeNumber": "1"} | ({"email": email} if email else {})
+        store(lake, [user("a", profile)], [group("g", "Everyone")], [("g", "a")], day=day)
+        resolve(acme, day, lake)
+        if day == DAY:
+            publish(acme, lake, day)
+            assert export_published(acme, lake, day)
+    with pytest.raises(Held) as held:
+        publish(acme, lake, TOMORROW)
+    (reason,) = (line for line in held.value.judgement.reasons if line.startswith("No person to"))
+    assert "If the day is approved, it is published and its export fails" in reason
+    assert numbers(held.value.judgement)["removed"] == 1

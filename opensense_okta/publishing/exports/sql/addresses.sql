@@ -9,11 +9,11 @@
 -- | cat    | cat@acme    | ada@acme, team@acme      | cat@acme                            |
 
 -- Graph's proxyAddresses have a scheme before each address: those of `smtp:` are e-mail addresses.
-create macro mail_address(text) as nullif(
+create or replace macro mail_address(text) as nullif(
     regexp_extract(text, '^\s*(?:smtp:)?([^\s:;@]+@[^\s:;@]+)\s*$', 1, 'i'), ''
 );
 -- A day that was resolved by an earlier version has no aliases, or has them as one text.
-create macro alias_list(aliases) as case
+create or replace macro alias_list(aliases) as case
     when aliases is null then []
     when json_type(to_json(aliases)) = 'ARRAY' then from_json(to_json(aliases), '["VARCHAR"]')
     else string_split(to_json(aliases) ->> '$', ';')
@@ -22,7 +22,7 @@ end;
 -- Each address of the active people once. `address` is in lower case; people without an e-mail have a row
 -- without address. `left_out` is the reason why the address gets no row. Some people share one e-mail: `number`
 -- distinguishes their rows.
-create macro addresses(people) as table
+create or replace macro addresses(people) as table
 with active_people as (
     select person_id, email, aliases
     from (select null as aliases where false union all by name from query_table(people))
@@ -58,7 +58,7 @@ from own;
 -- day_addresses    the table or view of the day's addresses
 -- with_aliases     whether each address has a row, or only each person
 -- by_address       whether a row is known by its address, or by its person
-create macro person_rows(day_addresses, with_aliases, by_address) as table
+create or replace macro person_rows(day_addresses, with_aliases, by_address) as table
 select
     person_id, email,
     case

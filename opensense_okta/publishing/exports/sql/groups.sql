@@ -5,12 +5,12 @@
 -- set variable patterns = ['Staff*'];                                names with wildcards, or ids
 
 -- Accents become letters, also of letters that Unicode does not compose of a letter and an accent.
-create macro letters(name) as strip_accents(replace(replace(replace(replace(translate(
+create or replace macro letters(name) as strip_accents(replace(replace(replace(replace(translate(
     lower(nfc_normalize(name)), 'øłđðıħ', 'oldDih'), 'ß', 'ss'), 'æ', 'ae'), 'œ', 'oe'), 'þ', 'th'));
-create macro opensense_name(name) as regexp_replace(lower(letters(name)), '[^a-z0-9]', '_', 'g');
+create or replace macro opensense_name(name) as regexp_replace(lower(letters(name)), '[^a-z0-9]', '_', 'g');
 
 -- A wildcard matches any characters; the others only themselves.
-create table chosen_groups as
+create or replace table chosen_groups as
 select pattern, group_id
 from groups
 join (select unnest(getvariable('patterns')) as pattern)
@@ -21,23 +21,23 @@ join (select unnest(getvariable('patterns')) as pattern)
         's'
     );
 
-create table named_groups as
+create or replace table named_groups as
 select
     group_id, directory, case when getvariable('opensense') then opensense_name(name) else name end as name
 from groups semi join chosen_groups using (group_id);
 
 -- A name without a letter or digit is empty in Opensense. A column separates names with semicolons.
-create table left_out_groups as
+create or replace table left_out_groups as
 select group_id
 from named_groups
 qualify trim(coalesce(name, ''), '_') = ''
 or contains(name, ';')
 or count(*) over (partition by name) > 1;
 
-create view exported_groups as
+create or replace view exported_groups as
 from named_groups anti join left_out_groups using (group_id);
 
-create view exported_memberships as
+create or replace view exported_memberships as
 select m.*, name from memberships m join exported_groups using (group_id);
 
 select
