@@ -1,10 +1,13 @@
 """How words and numbers are written for people: the same everywhere."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 LONGEST_WORD = 100
 """Characters. Comparing longer words takes quadratic time, and they are no typing mistakes."""
+
+MAX_EXAMPLES = 3
+"""Names or ids in a sentence. An id can have 36 characters, and a line is read at a glance."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
@@ -23,6 +26,18 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 def plural(count: int, singular: str, plural_form: str = "") -> str:
     """`1 day`, `2 days`, `1,204 people`; the plural adds an s unless it is given."""
     return f"{count:,} {singular if count == 1 else plural_form or f'{singular}s'}"
+
+
+def some_of(names: Sequence[str], total: int | None = None) -> str:
+    """The first few names, with `…` after them if there are more: `sales, staff, ops, …`.
+
+    Args:
+        names: all of them, or examples.
+        total: how many there are, if `names` are examples.
+    """
+    shown = names[:MAX_EXAMPLES]
+    more = ["…"] if len(shown) < (len(names) if total is None else total) else []
+    return ", ".join([*shown, *more])
 
 
 def duration(seconds: float) -> str:

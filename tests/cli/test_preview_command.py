@@ -222,13 +222,13 @@ def test_the_export_is_compared_with_the_last_one_that_was_delivered(desk: Desk)
         (None, "Dan", "Clerk", None),
     ]
     assert [row[0] is None for row in rows] == 5 * [False] + 2 * [True]
-    assert [words.partition(",")[0] for words in export["warnings"]] == [
-        "No group of the day has the name or id Nowhere"
+    assert [words.partition(". ")[0] for words in export["warnings"]] == [
+        "No group of the day matches these entries of publish.csv.groups: Nowhere"
     ]
     shown = desk.preview("--people", "2")
     assert (
         "The export to exports/people.csv: 5 rows; compared with the export of 2026-11-22, 1 added,"
-        " 2 changed, 2 removed. 1 group and 5 memberships beside them. Look at: No group of the day has"
+        " 2 changed, 2 removed. 1 group and 5 memberships beside them. Look at: No group of the day matches"
     ) in shown.words
     assert "2 of 7 rows, changed ones first: change row" in shown.words
     assert shown.words.count("name: ") == 2

@@ -191,7 +191,10 @@ def test_what_the_export_leaves_out_is_something_to_look_at(desk: Desk) -> None:
     write_organization(desk.home, desk.okta.url, more=export)
     ended = desk.sync()
     assert ended.status == 0
-    assert "Look at No group of the day has the name or id Board, which" in ended.line("Look at")
+    assert (
+        "Look at No group of the day matches these entries of publish.csv.groups: Board."
+        in ended.line("Look at")
+    )
     document = desk.sync(as_json=True).document
     assert [*document["export_warnings"]] == ["unmatched_patterns"]
 

@@ -219,7 +219,9 @@ def test_exports_show_which_groups_they_do_not_have(first_sync: Beginning, tmp_p
         (shown,) = run.metadata().values()
         left_out, unmatched = shown["groups_left_out"], shown["unmatched_patterns"]
         assert left_out.startswith(f"2 groups left out of the export ({', '.join(two)}): the name")
-        assert unmatched.startswith("No group of the day has the name or id Nowhere, which")
+        assert unmatched.startswith(
+            "No group of the day matches these entries of publish.csv.groups: Nowhere."
+        )
         levels = {entry.user_message: entry.level for entry in run.events}
         assert (levels[left_out], levels[unmatched]) == (logging.WARNING, logging.WARNING)
 

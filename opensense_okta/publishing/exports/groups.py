@@ -17,6 +17,7 @@ import duckdb
 
 from opensense_okta.config.attributes import GROUPS, attributes
 from opensense_okta.config.models import CsvExport, Organization
+from opensense_okta.config.text import plural, some_of
 from opensense_okta.publishing.exports.errors import ExportFailed, making_files
 from opensense_okta.publishing.exports.state import (
     DeliveredExport,
@@ -78,7 +79,7 @@ def keep_groups(organization: Organization, lake: Lake, publication: Published) 
 def refuse_emptied_groups(
     lake: Lake, publication: Published, kept: KeptGroups, last: DeliveredExport | None
 ) -> None:
-    """Refuses an export in which no group is left, because each shares its name, if the last one had groups.
+    """Refuses an export without groups, because their names identify none, if the last one had groups.
 
     Raises:
         ExportFailed: it would remove all groups and memberships.
@@ -140,10 +141,11 @@ def _patterns(settings: CsvExport) -> list[str]:
 
 
 def all_left_out(groups: LeftOutGroups) -> ExportFailed:
-    """The error if no group is left to export, because each shares its name."""
+    """The error if no group with members is left to export, because their names identify none."""
     return ExportFailed(
-        "Each group to export is left out, because its name is empty, has a semicolon, or is another"
-        f" group's, too ({', '.join(groups.examples)}). An export would remove all groups and memberships.",
+        "The export would remove all memberships, because each group with members is left out."
+        f" {plural(groups.count, 'group')} left out ({some_of(groups.examples, groups.count)}): the name is"
+        " empty, has a semicolon, or is that of another group.",
         remedy="give the groups different names in their directory, or choose one of them by its id in"
         " publish.csv.groups.",
     )
@@ -151,7 +153,7 @@ def all_left_out(groups: LeftOutGroups) -> ExportFailed:
 
 def _none_matches(patterns: list[str]) -> ExportFailed:
     return ExportFailed(
-        f"publish.csv.groups is {', '.join(patterns)}, but no group of the day has such a name or id. An"
+        f"publish.csv.groups is {some_of(patterns)}, but no group of the day has such a name or id. An"
         " export would remove all groups and memberships.",
         remedy="write the names as the directories have them now, or delete publish.csv.groups if no groups"
         " are to be exported.",

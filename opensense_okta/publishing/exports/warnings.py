@@ -3,7 +3,7 @@
 The words have ids of groups and patterns of the organization file, and no personal data: Dagster shows them.
 """
 
-from opensense_okta.config.text import plural
+from opensense_okta.config.text import plural, some_of
 from opensense_okta.publishing.exports.state import (
     LeftOutAddresses,
     LeftOutGroups,
@@ -34,10 +34,10 @@ def export_warnings(groups: LeftOutGroups, addresses: LeftOutAddresses) -> dict[
 def _left_out(groups: LeftOutGroups) -> str:
     if not groups.count:
         return ""
-    more = ", …" if groups.count > len(groups.examples) else ""
+    examples = some_of(groups.examples, groups.count)
     return (
-        f"{plural(groups.count, 'group')} left out of the export ({', '.join(groups.examples)}{more}): the"
-        " name is empty, has a semicolon, or is that of another group. Rename them in their directory, or set"
+        f"{plural(groups.count, 'group')} left out of the export ({examples}): the name is empty, has a"
+        " semicolon, or is that of another group. Rename them in their directory, or set"
         " resolution.groups.merge_by: name if groups with one name are one group."
     )
 
@@ -45,10 +45,11 @@ def _left_out(groups: LeftOutGroups) -> str:
 def _unmatched(groups: LeftOutGroups) -> str:
     if groups.unmatched_patterns in ((), ("*",)):
         return ""
+    patterns = some_of(groups.unmatched_patterns)
     return (
-        f"No group of the day has the name or id {' or '.join(groups.unmatched_patterns)}, which"
-        " publish.csv.groups names. If the group was renamed or deleted, its memberships are exported as"
-        " removed: write the name as the directory has it now, or delete it from publish.csv.groups."
+        f"No group of the day matches these entries of publish.csv.groups: {patterns}."
+        " If a group was renamed or deleted, its memberships are exported as removed: write the name as the"
+        " directory has it now, or delete the entry."
     )
 
 
@@ -59,17 +60,19 @@ def _without_row(addresses: LeftOutAddresses) -> str:
     }
     counts = [f"{count:,} because it is {reason}" for reason, count in reasons.items() if count]
     aliases = (
-        f"Aliases left out of the export: {', '.join(counts)}. An address has one signature."
+        f"Aliases left out of the export: {', '.join(counts)}. An address has one signature. If one"
+        " of these people should have it, delete it from the others in their directory."
         if counts
         else ""
     )
     people = plural(addresses.people_without_address, "person has", "people have")
-    nobody = (
-        f"{people} no address of their own, and no row in the export."
+    without_row = (
+        f"{people} no address of their own, and no row in the export: give them an address in their"
+        " directory if they need a signature."
         if addresses.people_without_address
         else ""
     )
-    return f"{aliases} {nobody}".strip()
+    return f"{aliases} {without_row}".strip()
 
 
 def people_words(lake: Lake) -> dict[str, str]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import duckdb
 
 from opensense_okta.config.models import Guards, Organization
+from opensense_okta.config.text import some_of
 from opensense_okta.publishing.exports.comparison import (
     ExportComparison,
     compare_exports,
@@ -23,7 +24,6 @@ from opensense_okta.storage.lake import Lake
 from opensense_okta.storage.sql import Sql
 
 TABLES = ("people", "groups", "memberships")
-MAX_NAMED = 3  # rules or groups in a sentence
 
 
 class ExportLoss(Loss):
@@ -120,14 +120,13 @@ def _cause(loss: ExportLoss, comparison: ExportComparison) -> LikelyCause:
         return LikelyCause(
             "left_out", f"{_groups(loss.emptied)} of publish.people {_matches(loss.emptied)}"
         )
-    counts = [f"{people:,} by publish.people.{rule}" for rule, people in loss.by_rule[:MAX_NAMED]]
-    return LikelyCause("left_out", f"left out now: {', '.join(counts)}.")
+    counts = [f"{people:,} by publish.people.{rule}" for rule, people in loss.by_rule]
+    return LikelyCause("left_out", f"left out now: {some_of(counts)}.")
 
 
 def _groups(patterns: Sequence[str]) -> str:
-    named = ", ".join(f'"{pattern}"' for pattern in patterns[:MAX_NAMED])
-    more = ", …" if len(patterns) > MAX_NAMED else ""
-    return f"the group{'s' if len(patterns) > 1 else ''} {named}{more}"
+    names = some_of([f'"{pattern}"' for pattern in patterns])
+    return f"the group{'s' if len(patterns) > 1 else ''} {names}"
 
 
 def _matches(patterns: Sequence[str]) -> str:

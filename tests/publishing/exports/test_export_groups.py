@@ -15,8 +15,8 @@ from opensense_okta.publishing.approval import numbers
 from opensense_okta.publishing.exports.dated import dated_exports
 from opensense_okta.publishing.exports.errors import ExportFailed
 from opensense_okta.publishing.exports.export import export_published
-from opensense_okta.publishing.exports.state import LeftOutGroups, last_export
-from opensense_okta.publishing.exports.warnings import last_warnings
+from opensense_okta.publishing.exports.state import LeftOutAddresses, LeftOutGroups, last_export
+from opensense_okta.publishing.exports.warnings import export_warnings, last_warnings
 from opensense_okta.publishing.judgement import judge_day
 from opensense_okta.publishing.publish import Held, publish
 from opensense_okta.publishing.published import resolved_day
@@ -226,9 +226,9 @@ def test_a_name_that_all_groups_share_never_delivers_empty_files(lake: Lake) -> 
     exported(lake, acme)
     before = {path.name: path.read_bytes() for path in (lake.scratch / "out").iterdir()}
     published(lake, {**STAFF, "g2": "Sales"}, ADA, TOMORROW)
-    with pytest.raises(ExportFailed, match="Each group to export is left out") as failed:
+    with pytest.raises(ExportFailed, match="each group with members is left out") as failed:
         export_published(acme, lake, TOMORROW)
-    assert "okta/g1, okta/g2" in failed.value.message
+    assert "2 groups left out (okta/g1, okta/g2): " in failed.value.message
     assert {path.name: path.read_bytes() for path in (lake.scratch / "out").iterdir()} == before
     chosen = exporting(groups=["okta/g1"], group_names="opensense")
     assert exported(lake, chosen, TOMORROW)["Ada"] == "sales"
@@ -239,7 +239,7 @@ EMPTIED: Mapping[str, tuple[Mapping[str, str], Mapping[str, str], str]] = {
     "all share a name": (
         {**STAFF, "g2": "Sales"},
         ADA,
-        "Each group to export is left out, because",
+        "because each group with members is left out. 2 groups left out (",
     ),
     "without members": (STAFF, {**ADA, "g1": ""}, "No group to export has a member, so the export"),
 }
@@ -288,7 +288,9 @@ def test_a_pattern_that_matches_nothing_is_named_while_others_match(lake: Lake) 
     # The groups that are still there go out: one group may be deleted for good.
     assert exported(lake, acme, TOMORROW) == {"Ada": "Größe & Ops", "Bob": ""}
     warning = last_warnings(lake)["unmatched_patterns"]
-    assert warning.startswith("No group of the day has the name or id Sales* or Board, which")
+    assert warning.startswith(
+        "No group of the day matches these entries of publish.csv.groups: Sales*, Board."
+    )
     assert exported(lake, exporting(groups=True), TOMORROW)["Bob"] == "Everyone"
     assert last_warnings(lake) == {}
 
@@ -360,3 +362,14 @@ def test_an_attribute_named_groups_is_exported_as_before(lake: Lake) -> None:
     resolve(acme, DAY, lake)
     publish_approved(acme, lake, DAY)
     assert exported(lake, acme) == {"Ada": "Blue"}
+
+
+def test_a_warning_names_three_groups_and_counts_all() -> None:
+    ids = tuple(f"okta/00g{number:033}" for number in range(10))
+    words = export_warnings(LeftOutGroups(count=12, examples=ids), LeftOutAddresses())
+    few = ", ".join(ids[:3])
+    assert words["groups_left_out"].startswith(
+        f"12 groups left out of the export ({few}, …): the name"
+    )
+    three = LeftOutGroups(count=3, examples=ids[:3])
+    assert f"({few}):" in export_warnings(three, LeftOutAddresses())["groups_left_out"]

@@ -257,7 +257,8 @@ def test_each_address_has_a_row_with_the_values_of_its_person(lake: Lake) -> Non
     ]
     assert last_warnings(lake)["addresses_left_out"] == (
         "Aliases left out of the export: 1 because it is the e-mail of another active person. An address"
-        " has one signature."
+        " has one signature. If one of these people should have it, delete it from the"
+        " others in their directory."
     )
 
 
