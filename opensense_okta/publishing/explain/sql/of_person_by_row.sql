@@ -12,17 +12,13 @@ select
     case when manager_id is not null then hash(manager_id) end as manager_key
 from people;
 
-create table accounts_rows as
-select hash(person_id) as key, list(file_row_number::uinteger) as rows from accounts group by key;
+create macro index_of(file) as table
+select hash(person_id) as key, list(file_row_number::uinteger) as rows from query_table(file) group by key;
 
-create table provenance_rows as
-select hash(person_id) as key, list(file_row_number::uinteger) as rows from provenance group by key;
-
-create table conflicts_rows as
-select hash(person_id) as key, list(file_row_number::uinteger) as rows from conflicts group by key;
-
-create table memberships_rows as
-select hash(person_id) as key, list(file_row_number::uinteger) as rows from memberships group by key;
+create table accounts_rows as from index_of('accounts');
+create table provenance_rows as from index_of('provenance');
+create table conflicts_rows as from index_of('conflicts');
+create table memberships_rows as from index_of('memberships');
 
 create view named_people as
 from people
@@ -43,35 +39,16 @@ where file_row_number in (
     where key in (select manager_key from people_rows where key = hash(getvariable('person_id')))
 );
 
-create view person_accounts as
+create macro rows_of_person(file, index) as table
 select * exclude (file_row_number)
-from accounts
+from query_table(file)
 where
     file_row_number in (
-        select unnest(rows) from accounts_rows where key = hash(getvariable('person_id'))
+        select unnest(rows) from query_table(index) where key = hash(getvariable('person_id'))
     )
     and person_id = getvariable('person_id');
 
-create view person_provenance as
-from provenance
-where
-    file_row_number in (
-        select unnest(rows) from provenance_rows where key = hash(getvariable('person_id'))
-    )
-    and person_id = getvariable('person_id');
-
-create view person_conflicts as
-from conflicts
-where
-    file_row_number in (
-        select unnest(rows) from conflicts_rows where key = hash(getvariable('person_id'))
-    )
-    and person_id = getvariable('person_id');
-
-create view person_memberships as
-from memberships
-where
-    file_row_number in (
-        select unnest(rows) from memberships_rows where key = hash(getvariable('person_id'))
-    )
-    and person_id = getvariable('person_id');
+create view person_accounts as from rows_of_person('accounts', 'accounts_rows');
+create view person_provenance as from rows_of_person('provenance', 'provenance_rows');
+create view person_conflicts as from rows_of_person('conflicts', 'conflicts_rows');
+create view person_memberships as from rows_of_person('memberships', 'memberships_rows');
