@@ -87,7 +87,7 @@ class Group(_Part):
         """How the person is in the group, in words: `through Staff > Engineering`; empty if directly."""
         if self.through:
             return f"through {' > '.join(self.through)}"
-        return "" if self.direct else "through a group in it"
+        return "" if self.direct else "through a group in it; which one is not known any more"
 
 
 class Change(_Part):

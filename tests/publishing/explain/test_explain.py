@@ -1,5 +1,6 @@
 """Why a person's values are what they are, from the stored tables alone."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
@@ -333,10 +334,14 @@ def test_a_group_in_a_group_is_named_as_the_way_to_the_person(lake: Lake) -> Non
     assert ways["Everyone"] == "through Engineering > Platform"
     assert ways["Staff"] == "through Engineering > Platform"
 
-    # A later read of the day replaces the snapshot.
+    # A later read of the day replaces the snapshot; the day was not resolved from that one.
+    read_from = on(lake, DAY).resolved.sources["hr"]
     store(lake, "hr", DAY, [account("1", ANA)], groups, [("g4", "1")])
+    assert {group.name: group.way for group in explained(lake, day=on(lake, DAY)).groups} == ways
+
+    shutil.rmtree(lake.snapshot("hr", DAY).folder / read_from.id)
     ways = {group.name: group.way for group in explained(lake, day=on(lake, DAY)).groups}
-    assert ways["Staff"] == "through a group in it"
+    assert ways["Staff"] == "through a group in it; which one is not known any more"
 
 
 def test_accounts_with_their_status(company: Lake) -> None:
