@@ -23,6 +23,9 @@ STANDARD_ATTRIBUTES = (
 # fmt: on
 """The attributes every organization has: SCIM's (RFC 7643), in snake_case."""
 
+PHONES = ("work_phone", "mobile_phone")
+"""The standard attributes that are phone numbers. An attribute of the organization's own may be one, too."""
+
 DATES = ("start_date", "end_date")
 """The attributes that are dates: the first and the last day on which somebody works for the company."""
 

@@ -10,12 +10,16 @@ from opensense_okta.config.attributes import (
     MAPPINGS,
     OF_MANAGER,
     OTHER_COLUMNS,
+    PHONES,
     STANDARD_ATTRIBUTES,
 )
 from opensense_okta.config.locations import url_mistake
 from opensense_okta.config.text import did_you_mean
 from opensense_okta.config.values import MY_CUSTOMER
 from opensense_okta.config.yaml_file import Finding, Location
+
+NOT_PHONES = {*STANDARD_ATTRIBUTES} - {*PHONES, *DATES, "active"}
+"""Standard attributes that no phone format fits, and that have no other message about it."""
 
 
 def contradictions(data: dict[str, object]) -> Iterator[Finding]:
@@ -66,6 +70,10 @@ def _people(data: dict[str, object]) -> Iterator[Finding]:
         if {"merge", "format"} <= _section(rules, name).keys():
             location = ("resolution", "attributes", name, "format")
             yield Finding(location, "is not possible with merge: a list is no phone number")
+        elif "format" in _section(rules, name) and name in NOT_PHONES:
+            location = ("resolution", "attributes", name, "format")
+            words = f"is only for phone numbers: {', '.join(PHONES)}, or an attribute of your own"
+            yield Finding(location, f"{words}; remove it")
     for together, apart in product(joined(_texts(data, "always_same")), _texts(data, "never_same")):
         both = [account for account in apart if account in together]
         if len(both) > 1:
@@ -219,6 +227,15 @@ def _export(data: dict[str, object], directories: dict[str, object]) -> Iterator
     if export.get("rows") == "alias" and "email" not in columns:
         words = "alias needs the column email, which has the address of each row"
         yield Finding((*at, "rows"), words)
+    has_groups = export.get("groups") is not None or (
+        GROUPS in columns and GROUPS not in attributes
+    )
+    if export.get("group_names") == "opensense" and not has_groups:
+        words = (
+            "has no effect, because no groups are exported; add groups: true or the column groups,"
+            " or remove it"
+        )
+        yield Finding((*at, "group_names"), words)
     yield from _headers(export, written)
     both = [name for name in _list(export.get("locked")) if name in _list(export.get("unlocked"))]
     if both:

@@ -567,6 +567,21 @@ def test_a_literal_where_a_secret_belongs_is_told_where_secrets_go(tmp_path: Pat
         ("publish.csv.groups", ["A", "A"], "must not name A twice"),
         ("publish.csv.group_names", "opensens", "did you mean opensense?"),
         (
+            "publish.csv.group_names",
+            "opensense",
+            "has no effect, because no groups are exported; add",
+        ),
+        (
+            "resolution.attributes.title.format",
+            "e164",
+            "is only for phone numbers: work_phone, mobile",
+        ),
+        (
+            "resolution.attributes.aliases",
+            {"format": "e164"},
+            "or an attribute of your own; remove it",
+        ),
+        (
             "publish.csv.columns",
             {"titel": "Role"},
             "titel is neither an attribute nor another column of the export",
@@ -637,6 +652,12 @@ def test_a_wrong_value_is_told_with_what_is_allowed(
         ("directories.hr.encoding", "windows-1252"),
         ("owners", ["team:directory", "ada@acme.com"]),
         ("resolution.match", ["desk"]),
+        (
+            "resolution.attributes",
+            {"desk": {"format": "e164"}, "work_phone": {"format": "national"}},
+        ),
+        ("publish.csv", {"path": "a.csv", "columns": ["groups"], "group_names": "opensense"}),
+        ("publish.csv", {"path": "a.csv", "groups": True, "group_names": "opensense"}),
         ("resolution.attributes", {"desk": {"blank": "wins"}, "active": {"precedence": ["hr"]}}),
         ("resolution.always_same", [["okta/1", "entra/a/b"]]),
         ("resolution.groups", {"merge_by": "name"}),
