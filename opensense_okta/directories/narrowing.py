@@ -9,7 +9,6 @@ from collections.abc import Collection, Mapping
 import duckdb
 
 from opensense_okta.config.directory_models import (
-    CsvDirectory,
     Directory,
     EntraDirectory,
     GoogleDirectory,
@@ -29,15 +28,16 @@ RULE_TABLES = """
 create or replace temp table scope_rules (
     rule varchar, attribute varchar, excludes boolean, position integer, like_pattern varchar
 );
-create or replace temp table group_rules (
-    rule varchar, position integer, pattern varchar, like_pattern varchar
-);
+create or replace temp table group_rules (position integer, pattern varchar, like_pattern varchar);
 """
 
 LEFT_OUT = "left_out."
 """The evidence `left_out.RULE` is the number of users whom a rule left out."""
 
 BEFORE = "_before"
+
+CHOOSING = ("groups", "apps", "org_units")
+"""Keys of `scope` that choose users. A user of any of them is in scope, so they are counted together."""
 
 MATCHED = "matched."
 """The evidence `matched.RULE.POSITION` is the number of users or groups that a pattern matches."""
@@ -71,6 +71,13 @@ def choose_groups(sql: Sql, directory: OktaDirectory | EntraDirectory | GoogleDi
         scope_groups=list(scope) if scope is not None else None,
         store_groups=list(stored) if stored is not None else None,
     )
+
+
+def count_chosen(sql: Sql, directory: OktaDirectory | EntraDirectory | GoogleDirectory) -> None:
+    """Adds to the table `evidence` how many users no key of scope chooses, and what each pattern matches."""
+    given = [key for key in CHOOSING if getattr(directory.scope, key, None) is not None]
+    chosen_by = " and ".join(f"scope.{key}" for key in given) or None
+    sql.run("scope_evidence.sql", chosen_by=chosen_by)
 
 
 def is_scoped(directory: Directory) -> bool:
@@ -176,12 +183,10 @@ def _find_kept(sql: Sql, directory: Directory, lists: Collection[str]) -> dict[s
             "insert into scope_rules values (?, ?, ?, ?, ?)",
             [rule.rule, rule.attribute, rule.excludes, rule.position, rule.like_pattern],
         )
-    for name, patterns in _group_patterns(directory).items():
-        for position, pattern in enumerate(patterns, start=1):
-            connection.execute(
-                "insert into group_rules values (?, ?, ?, ?)",
-                [name, position, pattern, like_pattern(pattern)],
-            )
+    for position, pattern in enumerate(directory.store_groups or (), start=1):
+        connection.execute(
+            "insert into group_rules values (?, ?, ?)", [position, pattern, like_pattern(pattern)]
+        )
     sql.run("nested_groups.sql")
     counted = sql.rows(
         "narrow.sql",
@@ -191,11 +196,6 @@ def _find_kept(sql: Sql, directory: Directory, lists: Collection[str]) -> dict[s
         nested=directory.nested,
     )
     return dict(counted)
-
-
-def _group_patterns(directory: Directory) -> Mapping[str, tuple[str, ...]]:
-    groups = None if isinstance(directory, CsvDirectory) else directory.scope.groups
-    return {"scope.groups": groups or (), "store_groups": directory.store_groups or ()}
 
 
 def _refuse_nothing(connection: duckdb.DuckDBPyConnection, directory: Directory) -> None:

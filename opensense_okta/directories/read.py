@@ -297,7 +297,8 @@ def _read(
         }
         if is_narrowed(settings):
             rows, counts = narrow(connection, settings, list_attributes(organization), staged)
-            evidence |= counts | left_out_before(counts, before)
+            evidence |= counts
+        evidence |= left_out_before(evidence, before)
         store_carry_over(connection, settings, kind.members_read, staged)
         set_aside, first_set_aside = _set_aside(checkpoint, kind.files)
     return SnapshotManifest(

@@ -42,8 +42,9 @@ def _of_snapshot(directory: str, evidence: Mapping[str, int]) -> Iterator[CheckR
     for name, count in evidence.items():
         if name.startswith(MATCHED) and not count:
             rule, _, position = name.removeprefix(MATCHED).rpartition(".")
+            entry = "Entry" if rule in ("scope.apps", "scope.org_units") else "Pattern"
             yield _matches_nobody(
-                f"directories.{directory}.{rule}", f"Pattern {position}", _of_groups(rule)
+                f"directories.{directory}.{rule}", f"{entry} {position}", _of_groups(rule)
             )
 
 
@@ -68,7 +69,7 @@ def _of_export(
 
 
 def _matches_nobody(where: str, pattern: str, of_groups: bool) -> CheckResult:
-    hint = "Correct the pattern, or remove it."
+    hint = f"Correct the {'entry' if pattern.startswith('Entry') else 'pattern'}, or remove it."
     if of_groups:
         hint += " The group may have been renamed in its directory."
     return CheckResult(

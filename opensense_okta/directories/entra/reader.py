@@ -32,7 +32,7 @@ from opensense_okta.directories.http.keys import read_certificate
 from opensense_okta.directories.http.oauth import ClientCredentials, client_secret, private_key_jwt
 from opensense_okta.directories.http.paging import Listing, Pages, cost_of, for_each_reached
 from opensense_okta.directories.http.rate_limit import Ceiling, RateLimiter
-from opensense_okta.directories.narrowing import choose_groups, scope_settings
+from opensense_okta.directories.narrowing import choose_groups, count_chosen, scope_settings
 from opensense_okta.directories.protocol import SHARED_SQL, Listener, PreviousSnapshot, Progress
 from opensense_okta.directories.snapshot import Cost
 from opensense_okta.directories.values.mapped_texts import map_texts
@@ -197,6 +197,7 @@ class Reader:
         map_texts(self._sql.connection, self._directory, names, "raw_users")
         # Rooms and shared mailboxes are disabled.
         self._shared_sql.run("evidence.sql", statuses_gone=["DISABLED"])
+        count_chosen(self._shared_sql, self._directory)
         evidence = self._sql.rows("evidence.sql", tuple[str, int], users_counted=self._counted)
         return dict(evidence)
 

@@ -33,7 +33,7 @@ from opensense_okta.directories.http.oauth import ClientCredentials, jwt_bearer
 from opensense_okta.directories.http.paging import Listing, Pages, cost_of, for_each_reached
 from opensense_okta.directories.http.rate_limit import Ceiling, RateLimiter
 from opensense_okta.directories.json_text import MALFORMED
-from opensense_okta.directories.narrowing import choose_groups, scope_settings
+from opensense_okta.directories.narrowing import choose_groups, count_chosen, scope_settings
 from opensense_okta.directories.protocol import SHARED_SQL, Listener, PreviousSnapshot, Progress
 from opensense_okta.directories.snapshot import Cost
 from opensense_okta.directories.values.mapped_texts import map_texts
@@ -236,6 +236,7 @@ class Reader:
         """Counts of the stored raw tables, by name, for the checks."""
         map_texts(self._sql.connection, self._directory, ("user_name", "email"), "raw_users")
         self._shared_sql.run("evidence.sql", statuses_gone=["suspended", "archived"])
+        count_chosen(self._shared_sql, self._directory)
         return dict(self._sql.rows("evidence.sql", tuple[str, int]))
 
     async def _read_users(self, pages: Pages, budget: RateLimiter) -> None:

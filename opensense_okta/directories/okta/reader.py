@@ -28,7 +28,7 @@ from opensense_okta.directories.http.keys import read_key
 from opensense_okta.directories.http.oauth import ClientCredentials, private_key_jwt
 from opensense_okta.directories.http.paging import Listing, Pages, cost_of, for_each
 from opensense_okta.directories.http.rate_limit import Ceiling, RateLimiter
-from opensense_okta.directories.narrowing import choose_groups, scope_settings
+from opensense_okta.directories.narrowing import choose_groups, count_chosen, scope_settings
 from opensense_okta.directories.okta import errors as okta_errors
 from opensense_okta.directories.okta import token_errors as okta_token_errors
 from opensense_okta.directories.protocol import SHARED_SQL, Listener, PreviousSnapshot, Progress
@@ -183,6 +183,7 @@ class Reader:
         """Counts of the stored raw tables, by name, for the checks."""
         map_texts(self._sql.connection, self._directory, ("user_name", "email"), "raw_users")
         self._shared_sql.run("evidence.sql", statuses_gone=["DEPROVISIONED"])
+        count_chosen(self._shared_sql, self._directory)
         return dict(self._sql.rows("evidence.sql", tuple[str, int]))
 
     async def _read_users(self, pages: Pages, bucket: RateLimiter) -> None:

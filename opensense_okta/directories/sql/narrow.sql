@@ -2,7 +2,7 @@
 --
 -- tables raw_users, raw_groups, memberships, nested_groups    as read
 -- table scope_rules (rule, attribute, excludes, position, like_pattern)
--- table group_rules (rule, position, pattern, like_pattern)   of scope.groups and store_groups
+-- table group_rules (position, pattern, like_pattern)    of store_groups
 -- view mapped_texts (id, texts)                    of the users, by the attributes of the rules
 -- set variable rule_attributes = ['email'];
 -- set variable rule_lists = ['aliases'];           those of them that are lists
@@ -36,12 +36,12 @@ left join (select distinct rule, id, true as is_matched from rule_matches) using
 where coalesce(is_matched, false) = excludes;
 
 create or replace temp table group_matches as
-select r.rule, r.position, g.id as group_id
+select r.position, g.id as group_id
 from group_rules r
 join raw_groups g on g.id = r.pattern or g.name like r.like_pattern escape '\';
 
 create or replace temp view groups_chosen as
-select group_id from group_matches where rule = 'store_groups';
+select distinct group_id from group_matches;
 
 create or replace temp table groups_kept as
 select distinct id
@@ -50,7 +50,7 @@ from (
     union all
     select group_id from groups_reached('groups_chosen', 'nested_groups') where getvariable('nested')
     union all
-    select id from raw_groups where not exists (from group_rules where rule = 'store_groups')
+    select id from raw_groups where not exists (from group_rules)
 );
 
 create or replace temp view kept_raw_users as from raw_users anti join users_left_out using (id);
@@ -74,8 +74,8 @@ from scope_rules
 left join rule_matches using (rule, position)
 group by rule, position
 union all
-select 'matched.' || rule || '.' || position, count(group_id)
+select 'matched.store_groups.' || position, count(group_id)
 from group_rules
-left join group_matches using (rule, position)
-group by rule, position
+left join group_matches using (position)
+group by position
 order by name;

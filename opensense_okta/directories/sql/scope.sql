@@ -6,24 +6,25 @@
 
 -- A wildcard matches any characters; the others only themselves.
 create or replace temp macro matching_groups(patterns) as table
-select g.id
-from groups_listed g
-where exists (
-    from (select unnest(patterns) as pattern)
-    where g.id = pattern
+select position, g.id
+from (select unnest(patterns) as pattern, generate_subscripts(patterns, 1) as position)
+join groups_listed g
+    on g.id = pattern
     or regexp_full_match(
         g.name, replace(regexp_replace(pattern, '([\\.^$|()\[\]{}+?])', '\\\1', 'g'), '*', '.*'), 's'
-    )
-);
+    );
+
+create or replace temp table scope_group_matches as
+from matching_groups(getvariable('scope_groups'));
 
 create or replace temp table groups_in_scope as
-from matching_groups(getvariable('scope_groups'))
+select distinct id from scope_group_matches
 union all
 select id from groups_listed where getvariable('scope_groups') is null;
 
 -- The members of other groups choose no users, but the groups are stored.
 create or replace temp table groups_to_read as
-from matching_groups(getvariable('store_groups'))
+select id from matching_groups(getvariable('store_groups'))
 union
 select id from groups_in_scope
 where getvariable('store_groups') is null or getvariable('scope_groups') is not null;

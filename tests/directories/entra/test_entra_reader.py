@@ -335,6 +335,7 @@ def test_only_matching_groups_the_groups_in_them_and_their_users_are_read(
     found = read(tenant, tmp_path, scope={"groups": groups})
     assert (found.user_ids, found.memberships) == (users, memberships)
     assert found.evidence["users_listed"] == 5
+    assert found.evidence["left_out.scope.groups"] == 5 - len(users)
     read_of = {target.split("/")[3] for target in tenant.asked if "/members" in target}
     assert read_of == {row["id"] for row in found.groups}
 

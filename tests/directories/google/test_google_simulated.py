@@ -229,6 +229,9 @@ def test_a_scope_of_units_reads_their_users_and_these_alone(
     found = read(google, tmp_path, scope={"org_units": units})
     chosen = {user["id"] for user in truth.users if expected(user["orgUnitPath"])}
     assert found.user_ids == sorted(chosen)
+    evidence = found.evidence
+    assert evidence["left_out.scope.org_units"] == len(truth.users) - len(chosen)
+    assert evidence["matched.scope.org_units.1"] > 0
     assert {user for _, user in found.memberships} <= chosen
     assert len(found.groups) == len(truth.groups)
 

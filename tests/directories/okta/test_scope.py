@@ -11,6 +11,7 @@ import pytest
 from opensense_okta.config.attributes import source_fields
 from opensense_okta.config.directory_models import OktaDirectory
 from opensense_okta.directories.errors import IncompleteListing
+from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.directories.snapshot_checks import check_snapshot
 from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.company.people import dice
@@ -107,7 +108,8 @@ def test_only_users_of_the_wanted_statuses_are_stored(
     acme: Company, statuses: list[str], groups: list[str] | None
 ) -> None:
     scope = {"statuses": statuses} | ({"groups": groups} if groups else {})
-    found, everybody = acme.tables(acme.take(scope=scope)), truth(acme.org)
+    snapshot = acme.take(scope=scope)
+    found, everybody = acme.tables(snapshot), truth(acme.org)
     in_groups = (
         {group["id"] for group in everybody.groups}
         if not groups
@@ -123,6 +125,11 @@ def test_only_users_of_the_wanted_statuses_are_stored(
     assert users
     assert found.users == users
     assert {group["id"] for group in found.groups} == in_groups
+    # Each rule counts those whom it leaves out, also those whom another leaves out, too.
+    counts = {"left_out.scope.statuses": sum(u["status"] not in statuses for u in everybody.users)}
+    if groups:
+        counts["left_out.scope.groups"] = len({u["id"] for u in everybody.users} - members)
+    assert left_out(snapshot) == counts
     assert found.memberships == [
         (group, user) for group, user in everybody.memberships if group in in_groups and user in ids
     ]
@@ -151,6 +158,28 @@ def test_nothing_out_of_scope_is_in_any_file(acme: Company, scope: dict[str, lis
             with scratch() as connection:
                 held = str(connection.read_parquet(str(path)).fetchall())
         assert not [one for one in out if one in held], path
+
+
+def test_what_a_scope_leaves_out_is_compared_and_what_matches_nothing_is_counted(
+    acme: Company,
+) -> None:
+    scope = {"groups": ["Staff*", "Stuff"], "statuses": ["ACTIVE"]}
+    first = left_out(acme.take(scope=scope))
+    (ann,) = [id_ for id_, user in acme.org.users.items() if user["profile"]["login"] == "ann"]
+    acme.org.set_status(ann, "SUSPENDED")
+    second = acme.take(TOMORROW, scope=scope)
+    statuses = "left_out.scope.statuses"
+    assert left_out(second) == {
+        **first,
+        statuses: first[statuses] + 1,
+        **{f"{name}_before": count for name, count in first.items()},
+    }
+    assert second.evidence["matched.scope.groups.1"] == 4
+    assert second.evidence["matched.scope.groups.2"] == 0
+
+
+def left_out(snapshot: SnapshotManifest) -> dict[str, int]:
+    return {n: count for n, count in snapshot.evidence.items() if n.startswith("left_out.")}
 
 
 def test_a_scope_that_matches_nothing_is_an_error_with_words(acme: Company) -> None:

@@ -46,6 +46,15 @@ def test_users_of_each_application_and_of_each_group_are_in_scope(acme: Company)
     assert stored(acme, 3, apps=[APP], statuses=["ACTIVE"]) == active
 
 
+def test_users_of_neither_an_application_nor_a_group_are_counted_together(acme: Company) -> None:
+    group = max(acme.org.group_ids[1:], key=lambda group: len(acme.org.members(group)))
+    scope = {"apps": [APP, UNUSED], "groups": [group]}
+    evidence = acme.take(DAY + timedelta(days=40), scope=scope).evidence
+    chosen = {*acme.org.members(group), *acme.org.user_ids[:5]}
+    assert evidence["left_out.scope.groups and scope.apps"] == len(acme.org.users) - len(chosen)
+    assert [evidence[f"matched.scope.apps.{position}"] for position in (1, 2)] == [5, 0]
+
+
 def test_groups_with_members_out_of_scope_are_not_read_again(acme: Company) -> None:
     day = DAY + timedelta(days=10)
     first = acme.take(day, scope={"apps": [APP]})

@@ -10,7 +10,7 @@ select distinct group_id, id as user_id
 from members_read
 where type = 'user' or id in (select id from users_youngest);
 
-create or replace temp table users_in_scope as
+create or replace temp table users_chosen as
 select id
 from users_youngest
 where getvariable('scope_groups') is null
@@ -20,7 +20,7 @@ or id in (select user_id from members_found where group_id in (select id from gr
 create or replace view memberships as
 select group_id, user_id
 from members_found
-where user_id in (select id from users_in_scope) or user_id not in (select id from users_youngest);
+where user_id in (select id from users_chosen) or user_id not in (select id from users_youngest);
 
 -- Without nesting, a group that is not in scope is not known by its group either.
 create or replace view nested_groups as
@@ -52,7 +52,7 @@ select
     captured_at
 from users_read
 semi join users_youngest using (id, page)
-semi join users_in_scope using (id);
+semi join users_chosen using (id);
 
 -- When the members of each group were read.
 create or replace view member_reads as

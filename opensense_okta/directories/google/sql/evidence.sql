@@ -4,7 +4,7 @@
 -- tables raw_users, raw_groups, memberships        as stored
 -- tables users_youngest, groups_youngest, groups_gone, members_read, members_found, groups_in_groups    of the read
 -- views before_groups, before_members, before_nested_groups    of the snapshot before
--- views user_pages_out_of_order, group_pages_out_of_order, groups_of_everybody         of the read
+-- views units_in_scope, unit_matches, user_pages_out_of_order, group_pages_out_of_order, groups_of_everybody         of the read
 -- set variable scope_groups = ['Staff*'];          NULL: all groups
 
 -- All listed users and groups, in scope or not.
@@ -26,6 +26,13 @@ and id in (
     select group_id from before_nested_groups where member_group_id in (select id from groups_youngest)
 );
 insert into evidence select 'scoped_to_groups', (getvariable('scope_groups') is not null)::bigint;
+
+insert into evidence
+select 'matched.scope.org_units.' || position, count(id)
+from units_in_scope
+left join unit_matches using (position)
+group by position
+order by position;
 
 insert into evidence
 select 'pages_out_of_order',

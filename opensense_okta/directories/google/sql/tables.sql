@@ -14,7 +14,7 @@ where type = 'user' and id in (select id from users_youngest);
 create or replace temp view groups_of_everybody as
 select distinct group_id from members_read where type = 'customer';
 
-create or replace temp table users_in_scope as
+create or replace temp table users_chosen as
 select id
 from users_youngest
 where getvariable('scope_groups') is null and getvariable('scope_units') is null
@@ -25,9 +25,9 @@ or getvariable('scope_groups') is not null and (
 );
 
 create or replace view memberships as
-select group_id, user_id from members_found where user_id in (from users_in_scope)
+select group_id, user_id from members_found where user_id in (from users_chosen)
 union
-select group_id, id from groups_of_everybody, users_in_scope;
+select group_id, id from groups_of_everybody, users_chosen;
 
 -- Groups of other organizations are not known here. Without nesting, a group that is not in scope is not either.
 create or replace view nested_groups as
@@ -65,7 +65,7 @@ select
     captured_at
 from users_read
 semi join users_youngest using (id, page)
-semi join users_in_scope using (id);
+semi join users_chosen using (id);
 
 -- When the members of each group were read.
 create or replace view member_reads as

@@ -43,15 +43,20 @@ create or replace temp table users_youngest as
 select id, max(page) as page, arg_max(unit, page) as unit from users_listed group by id;
 
 create or replace temp view units_in_scope as
-select lower(rtrim(unit, '/*')) as unit, ends_with(unit, '/*') as only_below
-from (select unnest(getvariable('scope_units')) as unit);
+select position, lower(rtrim(unit, '/*')) as unit, ends_with(unit, '/*') as only_below
+from (
+    select unnest(getvariable('scope_units')) as unit, generate_subscripts(getvariable('scope_units'), 1) as position
+);
 
-create or replace temp view users_in_units as
-select id
+create or replace temp view unit_matches as
+select s.position, u.id
 from users_youngest u
-semi join units_in_scope s
+join units_in_scope s
     on starts_with(u.unit, s.unit || '/') and u.unit <> s.unit || '/'
     or not only_below and u.unit in (s.unit, s.unit || '/');
+
+create or replace temp view users_in_units as
+select distinct id from unit_matches;
 
 -- Pages follow each other in the order of the addresses.
 create or replace temp view user_pages_out_of_order as

@@ -3,9 +3,11 @@
 -- table evidence                                   of evidence.sql
 -- tables raw_users, raw_groups, memberships        as stored
 -- tables users_youngest, plan, unchanged, groups_gone, before_members    of the read
--- tables members_found, groups_listed              of the read, in scope or not
+-- tables members_found, groups_listed, app_users, users_with_status    of the read, in scope or not
 -- set variable read_all = false;                   whether every group was read
 -- set variable scope_groups = ['Staff*'];          NULL: all groups
+-- set variable scope_apps = ['0oa1'];              NULL: none
+-- set variable scope_statuses = ['ACTIVE'];        NULL: all
 
 -- All listed users, in scope or not.
 insert into evidence select 'users_listed', count(*) from users_youngest;
@@ -19,6 +21,19 @@ from plan;
 insert into evidence select 'groups_gone', count(*) from groups_gone;
 insert into evidence select 'scoped_to_groups', (coalesce(getvariable('scope_groups'), getvariable('scope_apps')) is not null)::bigint;
 insert into evidence select 'everyone', count(*) from groups_listed where type = 'BUILT_IN' and name = 'Everyone';
+
+insert into evidence
+select 'left_out.scope.statuses', count(*)
+from users_youngest
+where id not in (select id from users_with_status)
+having getvariable('scope_statuses') is not null;
+
+insert into evidence
+select 'matched.scope.apps.' || position, count(user_id)
+from (select unnest(getvariable('scope_apps')) as app, generate_subscripts(getvariable('scope_apps'), 1) as position)
+left join app_users using (app)
+group by position
+order by position;
 
 insert into evidence
 select 'groups_miscounted', count(*)

@@ -41,7 +41,7 @@ join users_youngest on getvariable('everyone') = 'all' or status is distinct fro
 where how = 'everyone' and getvariable('everyone') is not null;
 
 create or replace temp table app_users as
-select distinct unnest(ids) as user_id
+select distinct listing as app, unnest(ids) as user_id
 from read_json(
     getvariable('assignments_records'),
     format = 'newline_delimited',
@@ -55,13 +55,16 @@ select id
 from users_youngest
 where getvariable('scope_statuses') is null or list_contains(getvariable('scope_statuses'), status);
 
-create or replace temp table users_in_scope as
+create or replace temp table users_chosen as
 select id
-from users_with_status
+from users_youngest
 where getvariable('scope_groups') is null and getvariable('scope_apps') is null
 or id in (select user_id from app_users)
 or getvariable('scope_groups') is not null
 and id in (select user_id from members_found where group_id in (select id from groups_in_scope));
+
+create or replace temp table users_in_scope as
+from users_chosen semi join users_with_status using (id);
 
 -- Members who were not listed are kept: a check counts them.
 create or replace view memberships as
