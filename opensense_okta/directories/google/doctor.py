@@ -57,7 +57,7 @@ async def examine(directory: GoogleDirectory, _stale_after_days: int) -> list[Ch
         findings.append(CheckResult.make("credentials", "error", missing.message, missing.remedy))
     except DirectoryError as error:
         missing_scopes = await _missing_scopes(directory, error)
-        findings.append(missing_scopes or result_of(error))
+        findings.append(missing_scopes or _result_of(error))
     return findings
 
 
@@ -114,6 +114,13 @@ def _sample(records: Records) -> CheckResult:
         " are guests."
     )
     return CheckResult.make("sample", "passed", says)
+
+
+def _result_of(error: DirectoryError) -> CheckResult:
+    result = result_of(error)
+    if isinstance(error, google_errors.UnknownCustomer):
+        return result.model_copy(update={"name": "customer"})
+    return result
 
 
 async def _missing_scopes(directory: GoogleDirectory, error: DirectoryError) -> CheckResult | None:

@@ -1,6 +1,7 @@
 """What the Directory API's answers mean, worded for the person who must act.
 
-The table is that of docs/google-api.md, "Errors". The status and the reason decide, never the message.
+The table is that of docs/google-api.md, "Errors". The status and the reason decide; the message only where
+one reason has several causes.
 """
 
 import re
@@ -36,6 +37,11 @@ SCOPES_NEEDED = "admin.directory.user.readonly and admin.directory.group.readonl
 WAIT = "If it continues for an hour, see https://www.google.com/appsstatus."
 TELL_US = "A retry does not help. Update opensense_okta; if it continues, report it with the date."
 
+
+class UnknownCustomer(errors.WrongAddress):
+    """The address is Google's; the account at it is not known, or not to the service account."""
+
+
 _TROUBLE = Meaning(errors.ServerTrouble, "Google has trouble of its own", WAIT)
 _REFUSED = Meaning(errors.RequestRefused, "Google refuses the request", CHECK_ATTRIBUTES)
 _LOST_CURSOR = Meaning(errors.CursorLost, "Google lost the place in a listing", WAIT)
@@ -48,7 +54,8 @@ _THROTTLED = Meaning(
     " > Quotas).",
 )
 _NO_ROLE = Meaning(errors.AccessDenied, "Google refuses access: a role is missing", ROLE)
-_NO_CUSTOMER = Meaning(errors.WrongAddress, "Google does not know the customer", CHECK_CUSTOMER)
+_NO_CUSTOMER = Meaning(UnknownCustomer, "Google does not know the customer", CHECK_CUSTOMER)
+_BAD_INPUT = Meaning(errors.RequestRefused, "Google refuses a key in the request", TELL_US)
 _NO_TOKEN = Meaning(
     errors.CredentialsRejected,
     "Google does not accept the access token",
@@ -109,7 +116,10 @@ _BY_STATUS: Mapping[int, Meaning] = {
     410: _NO_CUSTOMER,
     429: _THROTTLED,
 }
-_OF_CUSTOMER = frozenset({"invalid", "badRequest"})
+_OF_INPUT = frozenset({"invalid", "badRequest"})
+"""The message alone says what is invalid; without a word of it, it is the customer."""
+_OF_ATTRIBUTES = re.compile(r"custom_?(schema|field)", re.IGNORECASE)
+_OF_KEYS = re.compile(r"INVALID_OU_ID|(member|group|user)Key", re.IGNORECASE)
 _MISSING = frozenset({404, 410})
 _PASSING = frozenset({408, 429})
 """These pass, also if a gateway answers with a web page."""
@@ -146,7 +156,7 @@ def error(answer: Answer) -> errors.DirectoryError | None:
     evidence = f"{words}: {message}" if message else words
     detailed = (_BY_DETAIL[item.reason] for item in said.details if item.reason in _BY_DETAIL)
     meaning = next(detailed, None) if answer.status < 500 else None
-    meaning = meaning or _meaning(answer, reason, html=html)
+    meaning = meaning or _meaning(answer, reason, message, html=html)
     return meaning.because(evidence, retry_after(answer))
 
 
@@ -169,13 +179,13 @@ def unreadable_users(without_status: int, listed: int) -> errors.AccessDenied:
     )
 
 
-def _meaning(answer: Answer, reason: str, *, html: bool) -> Meaning:
+def _meaning(answer: Answer, reason: str, message: str, *, html: bool) -> Meaning:
     if answer.status >= 500:
         return _TROUBLE
     if answer.status in _PASSING:
         return _BY_STATUS[answer.status]
-    if answer.status == 400 and reason in _OF_CUSTOMER:
-        return _LOST_CURSOR if "pageToken=" in answer.url else _NO_CUSTOMER
+    if answer.status == 400 and reason in _OF_INPUT:
+        return _of_input(answer.url, message)
     of_group = answer.status in _MISSING and "/groups/" in answer.url
     if of_group and reason == "notFound" and not html:
         return _GONE
@@ -189,6 +199,16 @@ def _meaning(answer: Answer, reason: str, *, html: bool) -> Meaning:
     else:
         others = _BY_STATUS.get(answer.status, _REFUSED)
     return known or others
+
+
+def _of_input(url: str, message: str) -> Meaning:
+    if _OF_ATTRIBUTES.search(message):
+        return _REFUSED
+    if _OF_KEYS.search(message):
+        return _BAD_INPUT
+    if "pageToken=" in url:
+        return _LOST_CURSOR
+    return _NO_CUSTOMER if "customer=" in url else _BAD_INPUT
 
 
 def _body(answer: Answer) -> _Error:

@@ -26,19 +26,16 @@ class ServiceAccount:
 
     Attributes:
         email: its address, which is the issuer of its assertions.
-        client_id: the number that domain-wide delegation is granted to; empty if the key does not have it.
     """
 
     email: str
-    client_id: str
     key: SigningKey
 
 
 class _KeyFile(msgspec.Struct):
     client_email: str
     private_key: str
-    client_id: str = ""
-    private_key_id: str = ""
+    private_key_id: str | None = None
     token_uri: str = TOKEN_URL
     type: str = "service_account"
 
@@ -70,7 +67,7 @@ def read_service_account(text: str, endpoint: str | None) -> ServiceAccount:
     if not (file.client_email.strip() and file.client_email.isprintable()):
         raise _unusable("its `client_email` is empty")
     signing = replace(key, algorithm="RS256", kid=file.private_key_id or None)
-    return ServiceAccount(file.client_email, file.client_id, signing)
+    return ServiceAccount(file.client_email, signing)
 
 
 def _check_token_address(address: str, endpoint: str | None) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from opensense_okta.directories import errors
 from opensense_okta.directories.errors import SET_CLOCK, Meaning
-from opensense_okta.directories.google.errors import SCOPES_NEEDED, WAIT
+from opensense_okta.directories.google.errors import SCOPES_NEEDED, TELL_US, WAIT
 from opensense_okta.directories.google.service_account import MAKE_ANOTHER
 from opensense_okta.directories.http.client import Answer, retry_after
 
@@ -35,16 +35,33 @@ _ADMINISTRATOR = Meaning(
 _ACCOUNT = Meaning(
     errors.CredentialsRejected, "The service account was deleted or disabled", MAKE_ANOTHER
 )
+_AUDIENCE = Meaning(
+    errors.RequestRefused,
+    "Google finds the assertion made for another address than its token endpoint",
+    "Look for a proxy of this network that changes requests to oauth2.googleapis.com. " + TELL_US,
+    ("audience check",),
+)
 _BUSY = Meaning(errors.ServerTrouble, "Google's token endpoint is busy", WAIT)
 
 # `error`, with words of its description; the first that fits counts. The status is no help: it differs.
 _MEANINGS: Sequence[tuple[str, Meaning]] = (
+    *((code, _AUDIENCE) for code in ("access_denied", "invalid_grant", "invalid_request")),
     (
         "unauthorized_client",
         Meaning(
             NotDelegated,
             "The service account has no domain-wide delegation for any of the scopes",
             DELEGATE,
+        ),
+    ),
+    (
+        "access_denied",
+        Meaning(
+            _ACCOUNT.error,
+            "The service account is disabled or restricted",
+            "In the Google Cloud console (IAM & Admin > Service Accounts) enable the service account; if it"
+            " is enabled, ask Google's support why it is restricted. " + MAKE_ANOTHER,
+            ("account restricted",),
         ),
     ),
     (
@@ -75,6 +92,15 @@ _MEANINGS: Sequence[tuple[str, Meaning]] = (
     ),
     ("invalid_grant", Meaning(_ACCOUNT.error, _ACCOUNT.message, _ACCOUNT.remedy, ("account",))),
     ("invalid_grant", _ADMINISTRATOR),
+    (
+        "invalid_request",
+        Meaning(
+            errors.RequestRefused,
+            "Google misses a part of the request for a token",
+            TELL_US,
+            ("missing",),
+        ),
+    ),
     ("invalid_request", _ADMINISTRATOR),
     ("invalid_client", _ACCOUNT),
     ("deleted_client", _ACCOUNT),

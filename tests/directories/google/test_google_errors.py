@@ -11,14 +11,17 @@ import pytest
 from opensense_okta.directories import errors
 from opensense_okta.directories.errors import DirectoryError
 from opensense_okta.directories.google import errors as google_errors
+from opensense_okta.directories.google.errors import UnknownCustomer
 from opensense_okta.directories.google.records import (
     following,
     read_groups,
     read_members,
     read_users,
 )
+from opensense_okta.directories.google.service_account import read_service_account
 from opensense_okta.directories.google.token_errors import NotDelegated, token_error
 from opensense_okta.directories.http.client import Answer
+from opensense_okta.simulator.google.server import default_service_account
 from tests.support.reads import failure
 
 ROOT = "https://admin.googleapis.com/admin/directory/v1"
@@ -47,8 +50,12 @@ def given(shared: Path, name: str) -> Answer:
     return answer(response["status"], response["body"], exchange["request"]["url"])
 
 
-def refusal(status: int, reason: str) -> dict[str, Any]:
-    return {"error": {"code": status, "message": "Words.", "errors": [{"reason": reason}]}}
+def refusal(status: int, reason: str, message: str = "Words.") -> dict[str, Any]:
+    return {"error": {"code": status, "message": message, "errors": [{"reason": reason}]}}
+
+
+def invalid(what: str) -> dict[str, Any]:
+    return refusal(400, "invalid", f"Invalid Input: {what}")
 
 
 def detailed(reason: str) -> dict[str, Any]:
@@ -61,7 +68,7 @@ def detailed(reason: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("name", "kind", "transient", "what", "remedy"),
     [
-        ("error_400_invalid_input_no_subject", errors.WrongAddress, STAYS, "customer", "Profile"),
+        ("error_400_invalid_input_no_subject", UnknownCustomer, STAYS, "customer", "Profile"),
         ("error_401_invalid_credentials", errors.CredentialsRejected, STAYS, "token", "clock"),
         ("error_403_access_not_configured", errors.AccessDenied, STAYS, "project=123", "Enable"),
         ("error_403_forbidden", errors.AccessDenied, STAYS, "a role is missing", "Users > Read"),
@@ -89,18 +96,24 @@ def test_what_the_api_really_sends_is_understood(
     ("status", "body", "url", "content_type", "kind"),
     [
         (400, refusal(400, "invalid"), f"{USERS}&pageToken=x", JSON, errors.CursorLost),
-        (400, refusal(400, "badRequest"), USERS, JSON, errors.WrongAddress),
+        (400, refusal(400, "badRequest"), USERS, JSON, UnknownCustomer),
+        (400, refusal(400, "invalid", "Invalid Input"), USERS, JSON, UnknownCustomer),
+        (400, invalid("INVALID_OU_ID"), USERS, JSON, errors.RequestRefused),
+        (400, invalid("custom_schema"), USERS, JSON, errors.RequestRefused),
+        (400, invalid("groupKey"), MEMBERS, JSON, errors.RequestRefused),
+        (400, invalid("memberKey"), MEMBERS, JSON, errors.RequestRefused),
+        (400, refusal(400, "invalid"), MEMBERS, JSON, errors.RequestRefused),
         (400, refusal(400, "invalidParameter"), USERS, JSON, errors.RequestRefused),
         (400, refusal(400, "failedPrecondition"), USERS, JSON, errors.AccessDenied),
         (403, refusal(403, "domainCannotUseApis"), USERS, JSON, errors.AccessDenied),
         (403, refusal(403, "somethingNew"), USERS, JSON, errors.AccessDenied),
         (403, b"Request rate higher than configured.", USERS, "text/plain", errors.RateLimited),
         (403, b"<html>Invalid domain.</html>", USERS, HTML, errors.WrongAddress),
-        (404, refusal(404, "notFound"), USERS, JSON, errors.WrongAddress),
+        (404, refusal(404, "notFound"), USERS, JSON, UnknownCustomer),
         (404, b"<html>", MEMBERS, HTML, errors.WrongAddress),
         (404, b"Not Found", MEMBERS, "text/plain", errors.WrongAddress),
         (404, {"message": "no Route matched"}, MEMBERS, JSON, errors.WrongAddress),
-        (404, refusal(404, "customerNotFound"), MEMBERS, JSON, errors.WrongAddress),
+        (404, refusal(404, "customerNotFound"), MEMBERS, JSON, UnknownCustomer),
         (404, refusal(404, "notFound"), MEMBERS, JSON, errors.Gone),
         (408, b"<html>", USERS, HTML, errors.ServerTrouble),
         (429, b"<html>", USERS, HTML, errors.RateLimited),
@@ -110,7 +123,7 @@ def test_what_the_api_really_sends_is_understood(
         (410, b"", MEMBERS, JSON, errors.WrongAddress),
         (410, refusal(410, "deleted"), MEMBERS, JSON, errors.WrongAddress),
         (410, refusal(410, "notFound"), MEMBERS, JSON, errors.Gone),
-        (410, b"", USERS, JSON, errors.WrongAddress),
+        (410, b"", USERS, JSON, UnknownCustomer),
         (200, b"<html>", USERS, HTML, errors.WrongAddress),
         (500, refusal(500, "internalError"), USERS, JSON, errors.ServerTrouble),
         (502, b"<html>", USERS, HTML, errors.ServerTrouble),
@@ -162,6 +175,51 @@ def test_what_the_token_endpoint_really_sends_is_understood(
     assert (type(error), error.transient) == (kind, STAYS)
     assert what in error.message
     assert remedy in error.remedy
+
+
+@pytest.mark.parametrize(
+    ("code", "description", "kind", "what"),
+    [
+        ("access_denied", "Account restricted", errors.CredentialsRejected, "disabled"),
+        ("invalid_grant", "Failed audience check.", errors.RequestRefused, "another address"),
+        ("invalid_request", "Failed audience check", errors.RequestRefused, "another address"),
+        ("access_denied", "Failed audience check", errors.RequestRefused, "another address"),
+        (
+            "invalid_request",
+            "Missing parameter: assertion",
+            errors.RequestRefused,
+            "misses a part",
+        ),
+        (
+            "invalid_request",
+            'Invalid impersonation "sub" field.',
+            errors.CredentialsRejected,
+            "administrator",
+        ),
+    ],
+)
+def test_causes_of_one_code_are_distinguished_by_the_description(
+    code: str, description: str, kind: type, what: str
+) -> None:
+    error = token_error(answer(400, {}), code, description)
+    assert type(error) is kind
+    assert what in error.message
+    assert error.remedy
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"client_id": 108877665544332211009, "private_key_id": None},
+        {"client_id": None},
+        {"client_id": ""},
+    ],
+)
+def test_a_key_file_is_read_whatever_it_does_not_need(changes: dict[str, Any]) -> None:
+    written = json.loads(default_service_account().key_file("http://127.0.0.1:1")) | changes
+    account = read_service_account(json.dumps(written), "http://127.0.0.1:1")
+    assert account.email == written["client_email"]
+    assert account.key.kid == written["private_key_id"]
 
 
 @pytest.mark.parametrize(

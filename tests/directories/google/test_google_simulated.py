@@ -15,6 +15,7 @@ from opensense_okta.config.directory_models import GoogleDirectory
 from opensense_okta.directories import errors
 from opensense_okta.directories.checkpoint import ReadCheckpoint
 from opensense_okta.directories.google import reader as google_reader
+from opensense_okta.directories.google.errors import UnknownCustomer
 from opensense_okta.directories.google.token_errors import NotDelegated
 from opensense_okta.directories.http.client import connect
 from opensense_okta.directories.protocol import no_progress
@@ -471,7 +472,7 @@ def test_a_service_account_with_a_role_of_its_own_reads_by_the_customers_id(
         ({"delegated": frozenset({google_reader.SCOPES[0]})}, {}, NotDelegated),
         ({}, {"administrator": "nobody@acme.example"}, errors.CredentialsRejected),
         ({}, {"administrator": None, "customer": CUSTOMER}, errors.AccessDenied),
-        ({}, {"customer": "C0elsewhere"}, errors.WrongAddress),
+        ({}, {"customer": "C0elsewhere"}, UnknownCustomer),
     ],
     ids=str,
 )

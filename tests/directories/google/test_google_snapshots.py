@@ -343,6 +343,7 @@ def test_other_failures_are_named(google: Simulator, lake: Lake, tmp_path: Path)
     assert "signed in once" in refused.hint
     assert "not granted" not in refused.message
     google.account.update_user(administrator["id"], {"agreedToTerms": True})
+    assert bad(look(customer="C00000000")) == {"customer": "error", "last snapshot": "warning"}
     google.is_enabled = False
     (role,) = [result for result in look() if result.name == "role"]
     assert "not enabled" in role.message
