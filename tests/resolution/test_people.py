@@ -71,6 +71,8 @@ OTHERS: Mapping[str, Profile] = {
     # A person whose login and address are equal is one match.
     "00uCARL": {"login": "carl@acme.test", "email": "CARL@acme.test"},
     "00uDORA": {"login": " dora\u00a0"},
+    # An alias, and one that is the address of somebody else.
+    "00uEMMA": {"aliases": ["Admiral@acme.test", "carl@acme.test"]},
 }
 
 MANAGERS = [
@@ -83,6 +85,8 @@ MANAGERS = [
     Case("with white space around it", {"managerId": "\u2003E7\n"}, "00uGRACE"),
     Case("with white space around the login", {"managerId": "dora"}, "00uDORA"),
     Case("a person whose login and e-mail are equal", {"managerId": "carl@acme.test"}, "00uCARL"),
+    Case("by an alias", {"manager": "admiral@acme.test"}, "00uEMMA"),
+    Case("by the login, if it is also an alias of another", {"manager": "CARL@acme.test"}, "00uCARL"),
     Case("never by name", {"manager": "Grace Hopper"}, None),
     Case("never by first name", {"manager": "Bert"}, None),
     Case("nobody, when two share the address", {"manager": "reception@acme.test"}, None),
@@ -105,7 +109,7 @@ def managed(tmp_path_factory: pytest.TempPathFactory) -> dict[object, Row]:
         for case in MANAGERS
     ]
     store(lake, users)
-    resolve(organization(), DAY, lake)
+    resolve(organization(attributes={"aliases": "aliases"}), DAY, lake)
     return people(lake)
 
 

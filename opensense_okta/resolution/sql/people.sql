@@ -3,9 +3,9 @@
 -- tables accounts_read, account_person, person_ids, directories, attributes    see the files before
 -- tables value_order, account_combinations, people_values    see account_combinations.sql, with a worked example
 
--- Manager. An account refers to its manager by id, login, e-mail or employee number. The reference is resolved if
--- it fits exactly one person of the account's own directory, or, where it fits nobody there, exactly one person of
--- all directories. Names are never matched.
+-- Manager. An account refers to its manager by id, login, e-mail or employee number, or by an alias that is none of
+-- these. The reference is resolved if it fits exactly one person of the account's own directory, or, where it fits
+-- nobody there, exactly one person of all directories. Names are never matched.
 create table manager_references as
 select account, rank, texts[(select position from attributes where attribute = 'manager')] as value
 from accounts_read join account_person using (account);
@@ -16,31 +16,36 @@ from (select distinct rank, value from manager_references where value is not nul
 
 create table manager_keys as
 with key_attributes as (
-    select position, is_list from attributes where attribute in ('user_name', 'email', 'employee_number')
+    select position, is_list, attribute = 'aliases' as is_alias
+    from attributes where attribute in ('user_name', 'email', 'employee_number', 'aliases')
 ),
 all_keys as (
-    select person, rank, true as is_id, id as key from accounts_read join account_person using (account)
+    select person, rank, true as is_id, false as is_alias, id as key from accounts_read join account_person using (account)
     union all
     select
-        person, rank, false,
+        person, rank, false, is_alias,
         unnest(if(
             is_list, list_transform(as_list(texts[position]), lambda x: normalized(x)), [normalized(texts[position])]
         ))
     from accounts_read join account_person using (account) cross join key_attributes
     where texts[position] is not null
 )
-select person, rank, key
+select person, rank, is_alias, key
 from all_keys semi join manager_lookup_keys using (key)
 where is_id or not is_placeholder(key);
 
+-- An alias counts where nothing else fits.
+create macro people_of(person, is_alias) as list_distinct(coalesce(
+    list(person) filter (not is_alias), list(person)
+));
 create table managers as
 with same_directory as (
-    select rank, value, list_distinct(list(person)) as matching_people
+    select rank, value, people_of(person, is_alias) as matching_people
     from manager_lookup_keys join manager_keys using (rank, key)
     group by rank, value
 ),
 any_directory as (
-    select rank, value, list_distinct(list(person)) as matching_people
+    select rank, value, people_of(person, is_alias) as matching_people
     from manager_lookup_keys anti join same_directory using (rank, value) join manager_keys using (key)
     group by rank, value
 )

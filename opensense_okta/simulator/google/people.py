@@ -17,6 +17,9 @@ CUSTOMER = "C03az79cb"
 ADMINISTRATOR = f"directory-sync@{DOMAIN}"
 """The administrator that is there for the sync alone."""
 
+OWNER = f"owner@{DOMAIN}"
+"""An alias, by which a person names a manager."""
+
 TEST_DOMAIN = f"{DOMAIN}.test-google-a.com"
 NEVER = "1970-01-01T00:00:00.000Z"
 FOUNDED = "2021-11-19T04:50:39.000Z"
@@ -165,13 +168,18 @@ def only_in_google(org: State, size: int) -> Iterator[Json]:
         isMailboxSetup=False,
         orgUnitPath="/Partners",
     )
-    yield resource(
-        user_id(seed, "robot"), f"scanner@{DOMAIN}", ("Scanner", "Lobby"), isMailboxSetup=False
+    yield resource(  # with a manager who is no user any more
+        user_id(seed, "robot"),
+        f"scanner@{DOMAIN}",
+        ("Scanner", "Lobby"),
+        isMailboxSetup=False,
+        relations=[{"value": f"left.long.ago@{DOMAIN}", "type": "manager"}],
     )
     yield resource(
         user_id(seed, "archived"),
         f"former.owner@{DOMAIN}",
         ("Former", "Owner"),
+        aliases=[OWNER],
         archived=True,
         orgUnitPath="/Left",
     )
@@ -182,6 +190,7 @@ def only_in_google(org: State, size: int) -> Iterator[Json]:
         (str(profile["firstName"]), NO_NAME),
         orgUnitPath="/Staff",
         addresses=[{"type": "work", "formatted": "Pier 7\nNew York"}],
+        relations=[{"value": OWNER, "type": "manager"}],
     )
 
 
