@@ -26,6 +26,11 @@ from opensense_okta.publishing.explain.find_person import (
     stored_day,
     stored_days,
 )
+from opensense_okta.publishing.explain.left_out import (
+    not_exported_in_words,
+    rules_leaving_out,
+    scope_in_words,
+)
 from opensense_okta.publishing.explain.words import (
     BY_HAND_HELP,
     MATCH_KINDS,
@@ -61,16 +66,18 @@ def explain_now(name: str, who: str, day_given: str | None, *, as_json: bool) ->
     day = _day(organization, lake, day_given)
     people = find(lake, [day], who)
     if not people:
-        raise UsageError(_no_match(name, lake, day, who))
+        raise UsageError(_no_match(organization, lake, day, who))
     person = people[0] if len(people) == 1 else _choose(people, who, ask=not as_json)
     explanation = explain(lake, day, person.person_id)
+    left_out_by = rules_leaving_out(organization, lake, day, person.person_id)
     if as_json:
-        click.echo(json.dumps(as_document(explanation), indent=2, ensure_ascii=False))
+        document = as_document(explanation, left_out_by)
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
     else:
-        show(explanation)
+        show(explanation, left_out_by)
 
 
-def as_document(explanation: Explanation) -> dict[str, object]:
+def as_document(explanation: Explanation, left_out_by: Sequence[str]) -> dict[str, object]:
     """The JSON document."""
     return {
         "day": str(explanation.day),
@@ -82,13 +89,15 @@ def as_document(explanation: Explanation) -> dict[str, object]:
         "accounts": [account.model_dump(exclude={"active"}) for account in explanation.accounts],
         "groups": [group.model_dump() for group in explanation.groups],
         "changes": [change.model_dump(mode="json") for change in explanation.changes],
+        "unused_dates": [date.model_dump() for date in explanation.unused_dates],
+        "not_exported": list(left_out_by),
         "conflicts": [conflict.model_dump() for conflict in explanation.conflicts],
     }
 
 
-def show(explanation: Explanation) -> None:
+def show(explanation: Explanation, left_out_by: Sequence[str]) -> None:
     """Prints the person, a table of the values, and sections of lines."""
-    for line in _heading(explanation):
+    for line in _heading(explanation, left_out_by):
         click.echo(line)
     click.echo()
     values = map(astuple, shown_values(explanation))
@@ -128,7 +137,8 @@ def _count(days: Sequence[date]) -> str:
     return f"{len(days)} days are stored, from {days[0]} to {days[-1]}"
 
 
-def _no_match(name: str, lake: Lake, day: StoredDay, who: str) -> str:
+def _no_match(organization: Organization, lake: Lake, day: StoredDay, who: str) -> str:
+    name = organization.name
     lines = [f"Nobody in {name}'s directory of {day.day} matches “{printable(who)}”."]
     others = [stored_day(lake, other) for other in stored_days(lake) if other != day.day]
     elsewhere = find(lake, [other for other in others if other], who)
@@ -142,7 +152,8 @@ def _no_match(name: str, lake: Lake, day: StoredDay, who: str) -> str:
         lines.append(f"Did you mean {' or '.join(printable(text) for text in near)}?")
     if not near and not elsewhere:
         lines.append(f"Nobody on another stored day matches either. {WHO_HELP}")
-    return "\n".join(lines)
+    lines.append("" if elsewhere else scope_in_words(organization))
+    return "\n".join(filter(None, lines))
 
 
 def _choose(people: Sequence[Found], who: str, *, ask: bool) -> Found:
@@ -161,10 +172,12 @@ def _choose(people: Sequence[Found], who: str, *, ask: bool) -> Found:
     return listed[int(number) - 1]
 
 
-def _heading(explanation: Explanation) -> Iterator[str]:
+def _heading(explanation: Explanation, left_out_by: Sequence[str]) -> Iterator[str]:
     yield f"{shown_name(explanation.name)}: {shown_state(explanation)}"
     yield f"Person id  {explanation.person_id}"
     yield f"Manager    {shown_manager(explanation)}"
+    if left_out_by:
+        yield f"Export     {not_exported_in_words(left_out_by)}"
 
 
 def _sections(explanation: Explanation) -> Iterator[str]:

@@ -49,6 +49,9 @@ TABLES = ("accounts", "people", "provenance", "conflicts", "groups", "membership
 LINKS = "account_links"
 """The file beside the tables that only the identity ledger reads."""
 
+UNUSED_DATES = "unused_dates"
+"""The file beside the tables with the dates that count as none; it is stored where there are any."""
+
 
 class Source(BaseModel):
     """The snapshot of a directory that a day was resolved from.
@@ -285,4 +288,6 @@ def _store(sql: Sql, draft: StagedPartition) -> Mapping[str, int]:
         phones.store(connection, parsing.result())
     sql.run("conflicts.sql")
     engine.store(connection, LINKS, draft.table(LINKS))
+    if connection.table("dates_without_day").limit(1).fetchall():
+        engine.store(connection, UNUSED_DATES, draft.table(UNUSED_DATES))
     return {**rows, "conflicts": engine.store(connection, "conflicts", draft.table("conflicts"))}

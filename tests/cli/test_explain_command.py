@@ -50,7 +50,12 @@ ANA = {
     "manager": "bob@acme.test",
 }
 BOB = {"email": "bob@acme.test", "display_name": "Bob Ray"}
-CAT = {"email": "cat@acme.test", "display_name": "Cat Ray"}
+CAT = {
+    "email": "cat@acme.test",
+    "display_name": "Cat Ray",
+    "start_date": "soon",
+    "end_date": "9999-12-31",
+}
 DAN = {"email": "dan@acme.test", "display_name": "Dan \x1b[31mRed\x1b[0m"}
 HR: Accounts = {"1": ANA, "2": BOB, "3": CAT, "4": DAN}
 SHOP: Accounts = {
@@ -171,6 +176,49 @@ def test_a_match_that_was_not_made_says_why_with_the_evidence_and_what_to_do() -
         "  To decide which accounts are one person, use `resolution.always_same` and `resolution.never_same`"
         " in the organization's file.\n"
     ) in words
+
+
+def test_a_date_that_counts_as_none_is_shown_with_the_reason() -> None:
+    lines = [" ".join(line.split()) for line in run("acme", "hr/3").stdout.splitlines()]
+    assert "start_date not a date hr: soon" in lines
+    assert "end_date placeholder date hr: 9999-12-31" in lines
+    assert json.loads(run("acme", "hr/3", "--json").stdout)["unused_dates"] == [
+        {"attribute": "start_date", "directory": "hr", "text": "soon", "is_placeholder": False},
+        {
+            "attribute": "end_date",
+            "directory": "hr",
+            "text": "9999-12-31",
+            "is_placeholder": True,
+        },
+    ]
+    assert json.loads(run("acme", "E7", "--json").stdout)["unused_dates"] == []
+
+
+@pytest.fixture
+def narrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other rules of scope and export for the same days."""
+    excluded = ORGANIZATION.replace("hr.csv}", "hr.csv, scope: {exclude: {title: [Robot]}}}")
+    exported = "{groups: [Sales, S*f], exclude: {email: [ana@*]}, include: {title: [Poet]}}"
+    publish = f"publish: {{csv: {{path: people.csv}}, people: {exported}}}\n"
+    (tmp_path / "acme.yaml").write_text(excluded + publish)
+    monkeypatch.setenv("OPENSENSE_ORGANIZATIONS", str(tmp_path))
+
+
+@pytest.mark.usefixtures("narrow")
+def test_the_rules_that_leave_a_person_out_of_the_export_are_named() -> None:
+    ana = ["publish.people.exclude.email", "publish.people.include.title"]
+    assert f"\nExport     not exported: left out by {' and '.join(ana)}\n" in run("acme", "E7").stdout
+    assert json.loads(run("acme", "E7", "--json").stdout)["not_exported"] == ana
+    bob = json.loads(run("acme", "bob@acme.test", "--json").stdout)["not_exported"]
+    assert bob == ["publish.people.groups", "publish.people.include.title"]
+
+
+@pytest.mark.usefixtures("narrow")
+def test_a_rule_of_scope_is_named_where_nobody_is_found() -> None:
+    assert run("acme", "robot@acme.test").stderr.endswith(
+        "Users who are out of scope are not stored. Look at directories.hr.scope.exclude in the organization"
+        " file.\n"
+    )
 
 
 def test_a_past_day_is_explained_as_it_was() -> None:

@@ -15,7 +15,7 @@ from opensense_okta.publishing.explain.find_person import StoredDay, stored_day
 from opensense_okta.publishing.explain.nested_groups import load_nested_groups
 from opensense_okta.publishing.history import read_days
 from opensense_okta.publishing.published import published_days
-from opensense_okta.resolution.resolve import TABLES
+from opensense_okta.resolution.resolve import TABLES, UNUSED_DATES
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake
 from opensense_okta.storage.partition import is_stored
@@ -114,11 +114,21 @@ class Conflict(_Part):
     detail: Json[dict[str, object]]
 
 
+class UnusedDate(_Part):
+    """A date of an account that counts as none."""
+
+    attribute: str
+    directory: str
+    text: str
+    is_placeholder: bool
+
+
 class Explanation(_Part):
     """All that is known about one person on one day.
 
     Attributes:
         published: whether exactly these tables of the day have been published.
+        unused_dates: placeholders, and texts that cannot be read as a date.
         silent: attributes that a rule leaves empty although accounts have a value; with these values.
         changes: newest first.
         stale: the directories whose data was too old on that day.
@@ -133,6 +143,7 @@ class Explanation(_Part):
     manager_id: str | None
     values: tuple[Value, ...]
     silent: dict[str, tuple[Losing, ...]]
+    unused_dates: tuple[UnusedDate, ...]
     accounts: tuple[Account, ...]
     groups: tuple[Group, ...]
     changes: tuple[Change, ...]
@@ -221,6 +232,10 @@ def _view(
         of_people = numbered and table != "groups"
         engine.view(connection, table, day.table(lake, table), numbered=of_people)
     load_nested_groups(connection, lake, day)
+    unused = day.table(lake, UNUSED_DATES)
+    Sql(connection, __package__).run("no_unused_dates.sql")
+    if is_stored(unused):
+        engine.view(connection, UNUSED_DATES, unused)
     changes = _changes(lake, day)
     sql = Sql(connection, __package__)
     sql.run("macros.sql")
@@ -262,6 +277,7 @@ def _explain(connection: duckdb.DuckDBPyConnection, viewed: _Viewed, person_id: 
         manager_id=person.manager_id,
         values=tuple(_dated(values, changes, person_id, viewed.first_day)),
         silent=silent,
+        unused_dates=tuple(sql.rows("unused_dates.sql", UnusedDate, person_id=person_id)),
         accounts=accounts,
         groups=tuple(sql.rows("groups.sql", Group)),
         changes=tuple(_named(sql, changes)),

@@ -85,13 +85,25 @@ def shown_manager(explanation: Explanation) -> str:
 
 
 def shown_values(explanation: Explanation) -> list[ShownValue]:
-    """The person's values, and those that a rule set aside."""
+    """The person's values, those that a rule set aside, and dates that count as none."""
     selected = [_selected(value, explanation) for value in explanation.values]
     set_aside = [
         ShownValue(attribute, "", "", "set aside", "", "", _by_directory(losing))
         for attribute, losing in explanation.silent.items()
     ]
-    return [*selected, *set_aside]
+    unused = [
+        ShownValue(
+            attribute=date.attribute,
+            value="",
+            account="",
+            rule="placeholder date" if date.is_placeholder else "not a date",
+            since="",
+            as_of="",
+            other_values=printable(f"{date.directory}: {date.text}"),
+        )
+        for date in explanation.unused_dates
+    ]
+    return [*selected, *set_aside, *unused]
 
 
 def conflict_in_words(conflict: Conflict) -> str:

@@ -2,7 +2,7 @@
 -- its first day and after its last day.
 --
 -- tables accounts_read, attributes    see the files before
--- tables value_steps, date_counts     rows are added to them
+-- tables value_steps, date_counts, dates_without_day    rows are added to them
 -- set variable directory = 'okta';
 -- set variable date_format = '%d.%m.%Y';    NULL: ISO 8601
 -- set variable day = '2026-11-23';          that is resolved
@@ -39,6 +39,11 @@ select
     count(*) filter (where day is null) as unreadable,
     count(*) filter (where is_placeholder) as placeholders
 from written_dates join read_dates using (text);
+
+insert into dates_without_day
+select account, position, text, is_placeholder
+from written_dates join read_dates using (text)
+where day is null or is_placeholder;
 
 create or replace temp table account_dates as
 select account, position, text, if(is_placeholder, null, day::varchar) as day

@@ -61,6 +61,15 @@ from accounts_read
 join account_person using (account)
 join person_ids using (person);
 
+-- The dates that count as none, because they are placeholders or cannot be read.
+create view unused_dates as
+select person_id, directory, attribute, text, is_placeholder
+from dates_without_day
+join attributes using (position)
+join accounts_read using (account)
+join account_person using (account)
+join person_ids using (person);
+
 -- One row for each filled value of a person. The lists are those of value_order, and in the same order:
 --   texts            what each member supplies, NULL where it has no value
 --   winner           the index in these lists of the member whose value is selected

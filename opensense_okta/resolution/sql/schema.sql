@@ -89,6 +89,7 @@ create macro works_on(day, first_day, last_day) as
     coalesce(day >= first_day::date, true) and coalesce(day <= last_day::date, true);
 -- How many dates each directory has, and how many of them count as none.
 create table date_counts (dates bigint, unreadable bigint, placeholders bigint);
+create table dates_without_day (account integer, position integer, text varchar, is_placeholder boolean);
 
 -- The attributes whose phone numbers get a format, their texts, and those that could be formatted.
 create table phone_formats (position integer, format varchar);

@@ -17,6 +17,7 @@ from opensense_okta.publishing.explain.find_person import (
     stored_day,
     stored_days,
 )
+from opensense_okta.publishing.explain.left_out import scope_in_words
 from opensense_okta.publishing.explain.words import WHO_HELP, shown_name
 from opensense_okta.storage.lake import Lake
 from opensense_okta.web.audit import record_look
@@ -97,6 +98,7 @@ def show(request: Request) -> Response:
         count=len(people),
         near=near,
         who_help=WHO_HELP,
+        scope_help=scope_in_words(organization),
     )
 
 

@@ -12,6 +12,7 @@ from opensense_okta.publishing.explain.find_person import (
     stored_day,
     stored_days,
 )
+from opensense_okta.publishing.explain.left_out import not_exported_in_words, rules_leaving_out
 from opensense_okta.publishing.explain.words import (
     BY_HAND_HELP,
     MATCH_KINDS,
@@ -45,6 +46,7 @@ def show(request: Request) -> Response:
     days = stored_days(lake)
     try:
         explanation = site.read(lambda: _explain(site, lake, day, person_id, is_current=not given))
+        left_out_by = site.read(lambda: rules_leaving_out(organization, lake, day, person_id))
     except PersonMissing:
         return page(
             request,
@@ -65,6 +67,7 @@ def show(request: Request) -> Response:
         name=shown_name(explanation.name),
         state=shown_state(explanation),
         manager=shown_manager(explanation),
+        export=not_exported_in_words(left_out_by),
         values=shown_values(explanation),
         conflicts=[conflict_in_words(conflict) for conflict in explanation.conflicts],
         help=BY_HAND_HELP
