@@ -139,7 +139,7 @@ def examples_of(
         with compared(lake, target, resolved) as (connection, difference):
             differences.append(difference)
             if target == judgement.replaces and judgement.export is not None:
-                measure_export(connection, lake, judgement.export)
+                measure_export(connection, lake, judgement.export, judgement.day)
             for number, verdict in enumerate(verdicts):
                 if judgement.target_of(verdict) == target:
                     rows = examples(connection, verdict, limit)

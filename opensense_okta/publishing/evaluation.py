@@ -193,7 +193,10 @@ def _evaluate(
     export = export_comparison(organization, lake, place)
     if export is not None and target == place.replaces:
         verdicts.append(
-            of_export(connection, judge_export(connection, lake, organization.guards, export))
+            of_export(
+                connection,
+                judge_export(connection, lake, organization.guards, export, resolved.day),
+            )
         )
     if target == place.replaces:
         verdicts.extend(judge_emptied_export(connection, organization, lake, place))

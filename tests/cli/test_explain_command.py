@@ -207,7 +207,9 @@ def narrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("narrow")
 def test_the_rules_that_leave_a_person_out_of_the_export_are_named() -> None:
     ana = ["publish.people.exclude.email", "publish.people.include.title"]
-    assert f"\nExport     not exported: left out by {' and '.join(ana)}\n" in run("acme", "E7").stdout
+    assert (
+        f"\nExport     not exported: left out by {' and '.join(ana)}\n" in run("acme", "E7").stdout
+    )
     assert json.loads(run("acme", "E7", "--json").stdout)["not_exported"] == ana
     bob = json.loads(run("acme", "bob@acme.test", "--json").stdout)["not_exported"]
     assert bob == ["publish.people.groups", "publish.people.include.title"]

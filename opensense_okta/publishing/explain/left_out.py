@@ -14,7 +14,7 @@ from opensense_okta.storage.lake import Lake
 def rules_leaving_out(
     organization: Organization, lake: Lake, day: StoredDay, person_id: str
 ) -> tuple[str, ...]:
-    """The rules of `publish.people` that leave the person out of an export of the day; none of an inactive one."""
+    """The rules of `publish.people` that leave an active person out of an export of the day."""
     rules = organization.publish.people
     if organization.publish.csv is None or rules == EVERYONE:
         return ()
@@ -31,7 +31,7 @@ def rules_leaving_out(
 
 
 def narrowing_rules(organization: Organization) -> list[str]:
-    """The keys of `scope` that leave users out. Nothing of these users is stored, so nothing shows which rule it was."""
+    """The keys of `scope`. Nothing of users out of scope is stored, so nothing shows which key it was."""
     return [
         f"directories.{name}.scope.{key}"
         for name, directory in organization.directories.items()

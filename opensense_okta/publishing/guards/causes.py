@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from opensense_okta.publishing.guards.measures import Measure
 from opensense_okta.publishing.guards.model import BY_ATTRIBUTE, Cause, Guard, GuardContext
 
+ENDED = "ended by end_date: their last day is over."
 NEARLY_ALL = 0.9  # the share of a loss that a directory must explain to be named as its cause
 
 UNKNOWN: Mapping[Guard, str] = {
@@ -241,7 +242,7 @@ CAUSES: tuple[tuple[Cause, Finder, str], ...] = (
         "the scope or the address of {} was changed since {since}; people outside of it are gone.",
     ),
     ("left_out", CauseFinder.left_out_users, "{}."),
-    ("ended", CauseFinder.ended, "{} ended by end_date: their last day is over."),
+    ("ended", CauseFinder.ended, f"{{}} {ENDED}"),
     (
         "rules_changed",
         CauseFinder.removed_attribute,

@@ -1,6 +1,7 @@
 """The guard `removed` for the export: how many people of the last export are not in the new one."""
 
 from collections.abc import Sequence
+from datetime import date
 
 import duckdb
 
@@ -13,7 +14,7 @@ from opensense_okta.publishing.exports.comparison import (
 )
 from opensense_okta.publishing.exports.errors import ExportFailed
 from opensense_okta.publishing.exports.state import last_export
-from opensense_okta.publishing.guards.causes import LikelyCause
+from opensense_okta.publishing.guards.causes import ENDED, LikelyCause
 from opensense_okta.publishing.guards.measures import Loss, Measure
 from opensense_okta.publishing.guards.model import Verdict
 from opensense_okta.publishing.guards.verdicts import verdict_on
@@ -39,7 +40,7 @@ class ExportLoss(Loss):
 
 
 def measure_export(
-    connection: duckdb.DuckDBPyConnection, lake: Lake, comparison: ExportComparison
+    connection: duckdb.DuckDBPyConnection, lake: Lake, comparison: ExportComparison, day: date
 ) -> ExportLoss:
     """The loss of the export.
 
@@ -47,9 +48,10 @@ def measure_export(
         connection: it has the tables of the day and of the published one (`new_…`, `old_…`).
         lake: has the people of the last delivered export.
         comparison: what is compared.
+        day: that is evaluated.
     """
     compare_exports(connection, lake, comparison)
-    return Sql(connection, __package__).row("exported.sql", ExportLoss)
+    return Sql(connection, __package__).row("exported.sql", ExportLoss, day=str(day))
 
 
 def judge_export(
@@ -57,9 +59,10 @@ def judge_export(
     lake: Lake,
     guards: Guards,
     comparison: ExportComparison,
+    day: date,
 ) -> Verdict:
     """The verdict on the people of the export; see `measure_export` for the arguments."""
-    loss = measure_export(connection, lake, comparison)
+    loss = measure_export(connection, lake, comparison, day)
     held = limited(loss, guards)
     if not held.exceeds:
         return verdict_on(held, found=held.found, message=f"{held.found}. {held.held_beyond}")
@@ -90,7 +93,7 @@ def refuse_unjudged_loss(organization: Organization, lake: Lake, publication: Pu
             for which in ("old", "new"):
                 file = lake.resolved(publication.day).table(publication, table)
                 engine.view(connection, f"{which}_{table}", file)
-        verdict = judge_export(connection, lake, organization.guards, comparison)
+        verdict = judge_export(connection, lake, organization.guards, comparison, publication.day)
     if not verdict.passed:
         raise ExportFailed(
             verdict.message,
@@ -109,6 +112,8 @@ def limited(loss: Loss, guards: Guards) -> Measure:
 
 def _cause(loss: ExportLoss, comparison: ExportComparison) -> LikelyCause:
     left_out = loss.left_out or 0
+    if 2 * loss.ended >= loss.count:
+        return LikelyCause("ended", f"{loss.ended:,} {ENDED}")
     if 2 * left_out < loss.count:
         words = f"most of them are gone or inactive since the export of {comparison.day}."
         return LikelyCause("directory", words)

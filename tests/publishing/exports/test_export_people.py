@@ -35,7 +35,8 @@ MANAGERS = {"b": "a@acme.test", "a": "d@acme.test"}
 
 def acme(people: Mapping[str, object] | None = None, **csv: object) -> Organization:
     publish = {"csv": {**CSV, **csv}} | ({"people": people} if people else {})
-    return company({"okta": OKTA}, publish=publish)
+    okta = {**OKTA, "attributes": {"end_date": "lastDay"}}
+    return company({"okta": okta}, publish=publish)
 
 
 def resolved(
@@ -47,6 +48,7 @@ def resolved(
     name: str = "Staff",
     people: str = "abcd",
     guests: str = "",
+    ended: str = "",
 ) -> None:
     """Resolves a day with these people, of whom some are in the group `name`."""
     store(
@@ -59,6 +61,7 @@ def resolved(
                     "email": f"{who}@acme.test",
                     "login": f"{who[0]}@acme.test",
                     "managerId": MANAGERS.get(who[0]),
+                    "lastDay": str(DAY) if who[0] in ended else None,
                     "title": "guest" if who[0] in guests else "Clerk",
                 },
             )
@@ -148,6 +151,15 @@ def test_a_renamed_group_never_delivers_an_empty_file(lake: Lake) -> None:
         ("ada@acme.test", "publish.people.groups"),
         ("bob@acme.test", "publish.people.groups"),
     ]
+
+
+def test_a_last_day_that_is_over_is_named_as_the_cause(lake: Lake) -> None:
+    exported(lake, acme(STAFF), staff="a")
+    (reason,) = held(lake, acme(STAFF), staff="a", ended="a").reasons
+    assert reason == (
+        "1 of 1 people of the export (100.0 %) are gone (0), inactive (1) or left out by publish.people (0):"
+        " all of them. Likely cause: 1 ended by end_date: their last day is over."
+    )
 
 
 def test_a_held_export_is_delivered_when_a_person_approves_the_day(lake: Lake) -> None:

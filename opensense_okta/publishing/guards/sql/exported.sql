@@ -2,6 +2,7 @@
 --
 -- views export_before, new_exported         people of both exports, see exports/comparison.py
 -- table new_people                          of the day
+-- set variable day = '2026-11-23';          that is evaluated
 -- tables new_left_out (person_id, rule), old_matches, new_matches (rule, pattern, person_id)
 -- Result: table export_gone (before_id, person_id); `person_id` is who the person is now, if anybody.
 
@@ -23,9 +24,12 @@ where coalesce(n.person_id, b.new_id) is null
 or coalesce(n.person_id, b.new_id) not in (select person_id from new_exported);
 
 with gone as (
-    select g.*, coalesce(n.active, false) as is_active
+    select
+        g.*, coalesce(n.active, false) as is_active,
+        not n.active and try_cast(n.end_date as date) < getvariable('day')::date as has_ended
     from export_gone g
-    left join new_people n using (person_id)
+    -- Older versions stored no dates.
+    left join (from new_people union all by name (select null::date as end_date limit 0)) n using (person_id)
 ),
 by_rule as (
     select rule, count(*) as people
@@ -47,6 +51,7 @@ select
     (select count(*) from export_before) as "of",
     count(*) filter (where person_id is null) as gone,
     count(*) filter (where is_active) as left_out,
+    count(*) filter (where has_ended) as ended,
     0 as by_removed,
     0 as staying,
     true as known,
