@@ -32,7 +32,7 @@ OUTSIDE_STORAGE = [
 ]
 PATHS_IN_THE_LAKE = re.compile(r"scratch\s*/|(?:resolved|snapshot)\([^)]*\)\.folder")
 WRITES_FILES = {
-    "orchestration/lock.py": "the locks are files of this machine",
+    "orchestration/locks/files.py": "the locks are files of this machine",
     "publishing/exports/delivery.py": "exports may go into any folder",
     "web/audit.py": "the audit log is a file of this machine's home",
     "web/passwords.py": "the password file is the operator's",

@@ -14,9 +14,13 @@ from opensense_okta.cli.arguments import UsageError, day_of, organization_of, wr
 from opensense_okta.cli.exit_code import ExitCode
 from opensense_okta.cli.terminal import PlainWatcher, print_table, terminal
 from opensense_okta.config.models import Organization
-from opensense_okta.orchestration.in_process import JobRun, run_approval, send_notifications
+from opensense_okta.orchestration.in_process import (
+    JobRun,
+    run_approval,
+    send_notifications,
+    without_a_run,
+)
 from opensense_okta.orchestration.instance.home import prepared_home
-from opensense_okta.orchestration.lock import without_a_run
 from opensense_okta.publishing.approval import (
     NotApproved,
     NumbersMissing,
@@ -57,7 +61,7 @@ def approve_now(
     _refuse_older(organization, lake, day)
     try:
         # A day is judged by one process at a time: the judgement is stored.
-        with without_a_run(lake.locks, waiting=_waiting):
+        with without_a_run(lake, report=_waiting):
             outcome = review_day(organization, lake, day)
     except NotResolved as error:
         raise UsageError(str(error)) from None

@@ -81,15 +81,15 @@ def as_dagster_failure(
 def refusals_before_steps(
     instance: dg.DagsterInstance, run_id: str, organization: str
 ) -> Iterator[None]:
-    """Turns what the disk refuses before the first step into a failure in words, and tags the run.
+    """Turns expected errors before the first step into a failure in words, and tags the run.
 
     Raises:
-        Failure: the disk is full, or rights are missing.
+        Failure: the disk is full, rights are missing, or the run cannot have its locks.
     """
     try:
         yield
-    except OSError as error:
-        refused = storage_refusal(error)
+    except (OSError, UserError) as error:
+        refused = error if isinstance(error, UserError) else storage_refusal(error)
         if refused is None:
             raise
         refused.subject = organization

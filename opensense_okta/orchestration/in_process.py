@@ -1,6 +1,7 @@
 """One organization's daily job, run in this process on the instance that the UI shows."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
@@ -13,6 +14,7 @@ from opensense_okta.orchestration import names
 from opensense_okta.orchestration.approval import approval_config
 from opensense_okta.orchestration.definitions import build_definitions
 from opensense_okta.orchestration.failures import describe_failure, failure_before_steps
+from opensense_okta.orchestration.locks.of_instance import locks_of
 from opensense_okta.orchestration.notifications import notify_after_run
 from opensense_okta.orchestration.resources import LakeResource, Watcher
 from opensense_okta.storage.lake import Lake
@@ -108,6 +110,18 @@ def send_notifications(organization: Organization, lake: Lake) -> list[str]:
         return []
     with _instance() as instance:
         return notify_after_run(instance, organization, lake)
+
+
+@contextmanager
+def without_a_run(lake: Lake, *, report: Callable[[str], None]) -> Iterator[None]:
+    """Holds the lock of the lake's organization for work that is no run.
+
+    Args:
+        lake: of the organization.
+        report: called with the reason when the work must wait.
+    """
+    with _instance() as instance, locks_of(instance, lake).without_a_run(report=report):
+        yield
 
 
 def _lakes(lake: Lake) -> LakeResource:

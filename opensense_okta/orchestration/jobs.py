@@ -1,15 +1,15 @@
 """The jobs of an organization, and their schedules."""
 
-from collections.abc import Callable
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 import dagster as dg
 
 from opensense_okta.config.models import Organization
-from opensense_okta.orchestration import lock, names
+from opensense_okta.orchestration import names
 from opensense_okta.orchestration.assets.build import resolving
 from opensense_okta.orchestration.failures import as_dagster_failure
+from opensense_okta.orchestration.locks.orphans import end_orphaned_runs_when_idle
+from opensense_okta.orchestration.locks.protocol import LocksOf
 from opensense_okta.orchestration.resources import LakeResource
 from opensense_okta.orchestration.runs import runs_of, unfinished_runs
 from opensense_okta.publishing.doctor import examine_organization
@@ -39,14 +39,12 @@ def build_jobs(organization: Organization) -> dg.Definitions:
     return dg.Definitions(jobs=jobs)
 
 
-def build_schedule(
-    organization: Organization, locks: Callable[[str], Path]
-) -> dg.ScheduleDefinition:
+def build_schedule(organization: Organization, locks: LocksOf) -> dg.ScheduleDefinition:
     """A sync at each tick, in the organization's time zone.
 
     Args:
         organization: that is synced.
-        locks: returns the folder of an organization's locks.
+        locks: returns the locks of an organization.
     """
 
     @dg.schedule(
@@ -91,7 +89,7 @@ def work_in_progress(
     instance: dg.DagsterInstance,
     organization: Organization,
     day: date,
-    locks: Callable[[str], Path],
+    locks: LocksOf,
 ) -> str:
     """The work of an organization because of which a tick of today is skipped; empty: there is none.
 
@@ -102,11 +100,11 @@ def work_in_progress(
         instance: Dagster's instance.
         organization: the organization.
         day: today.
-        locks: returns the folder of an organization's locks.
+        locks: returns the locks of an organization.
     """
     name = organization.name
     runs = unfinished_runs(instance, organization)
-    if runs and lock.end_orphaned_runs_when_idle(instance, locks(name), name):
+    if runs and end_orphaned_runs_when_idle(instance, locks(instance, name), name).ended:
         runs = unfinished_runs(instance, organization)
     is_last = organization.today(organization.next_sync(datetime.now(UTC))) > day
     only_chance = is_last and not runs_of(instance, organization, day)
@@ -115,7 +113,7 @@ def work_in_progress(
     for run in (run for of_day in runs.values() for run in of_day):
         status = "queued" if run.status is dg.DagsterRunStatus.QUEUED else "at work"
         return f"Run {run.run_id} of {name} is {status}"
-    with lock.idle(locks(name)) as nobody_works:
+    with locks(instance, name).idle() as nobody_works:
         return "" if nobody_works else f"Another process is at work for {name}"
 
 

@@ -44,6 +44,9 @@ HELD: Final = "held"
 RETRY_AT: Final = "opensense/retry_at"
 """When the API accepts requests again (ISO 8601, UTC): an earlier retry is useless."""
 
+WORKER: Final = "opensense/worker"
+"""Where the run works, as host/process/run id; it has the tag once it holds its lock in PostgreSQL."""
+
 SCHEDULE: Final = "dagster/schedule_name"
 """The schedule that started the run; Dagster sets it."""
 

@@ -10,8 +10,11 @@ import dagster as dg
 from pydantic import Field
 
 from opensense_okta.directories.protocol import Listener, Progress, format_progress
-from opensense_okta.orchestration import lock, names
+from opensense_okta.orchestration import names
 from opensense_okta.orchestration.failures import failed_steps, refusals_before_steps
+from opensense_okta.orchestration.locks.of_instance import locks_of
+from opensense_okta.orchestration.locks.orphans import end_orphaned_runs
+from opensense_okta.orchestration.locks.protocol import Locks
 from opensense_okta.storage.lake import Lake
 
 LOG_INTERVAL = 10.0  # seconds between two lines of progress in a run's log
@@ -30,9 +33,9 @@ class LakeResource(dg.ConfigurableResource[None]):
         """The organization's lake."""
         return Lake(Path(self.root), organization)
 
-    def locks(self, organization: str) -> Path:
-        """The folder of the organization's locks, on this machine."""
-        return self.of(organization).locks
+    def locks(self, instance: dg.DagsterInstance, organization: str) -> Locks:
+        """The locks of the organization's runs."""
+        return locks_of(instance, self.of(organization))
 
 
 class Watcher(Protocol):
@@ -93,9 +96,9 @@ def build_lock(organization: str) -> dg.ResourceDefinition:
 
         with ExitStack() as held:
             with refusals_before_steps(instance, run.run_id, organization):
-                locks = lake.of(organization).locks
-                held.enter_context(lock.organization_lock(locks, run.run_id, waiting=report))
-                for ended in lock.end_orphaned_runs(instance, locks, organization):
+                locks = lake.locks(instance, organization)
+                held.enter_context(locks.of_run(run.run_id, report=report))
+                for ended in end_orphaned_runs(instance, locks, organization).ended:
                     report(f"The run {ended} was killed and has been ended.")
             yield None
             reasons = failed_steps(instance, run.run_id)

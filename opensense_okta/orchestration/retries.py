@@ -11,23 +11,25 @@ Dagster's own retries of steps and runs are off: they support neither a delay th
 processes nor the API's reset time, and each would multiply the number of retries.
 
 A run is retried whichever way it was started: by the schedule, a command, a job, *Materialize* or a
-backfill. The sensor is a state machine over run records, without state of its own and without a cursor:
-`attempts.decide` is a pure function of the runs of a day. If the sensor is evaluated twice before the first
-run is recorded, both requests have the same run key, and Dagster starts one run for it.
+backfill. The sensor is a state machine over run records: `attempts.decide` is a pure function of the runs of
+a day. Its cursor has the runs that seem to be killed: the next evaluations end them. If the sensor is
+evaluated twice before the first run is recorded, both requests have the same run key, and Dagster starts one
+run for it.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 import dagster as dg
+from pydantic import TypeAdapter, ValidationError
 
 from opensense_okta.config.models import Organization
 from opensense_okta.config.yaml_file import OrganizationFileError
-from opensense_okta.orchestration import lock, names
+from opensense_okta.orchestration import names
 from opensense_okta.orchestration.attempts import (
     NextTick,
     Nothing,
@@ -37,6 +39,8 @@ from opensense_okta.orchestration.attempts import (
     decide,
     decide_for_group,
 )
+from opensense_okta.orchestration.locks.orphans import Suspects, end_orphaned_runs_when_idle
+from opensense_okta.orchestration.locks.protocol import LocksOf
 from opensense_okta.orchestration.runs import (
     FAILURE,
     SUCCESS,
@@ -49,7 +53,7 @@ from opensense_okta.orchestration.runs import (
 LOOK_BACK: Final = timedelta(days=2)
 """Runs that ended longer ago are not retried any more. All attempts take less than a day."""
 
-INTERVAL: Final = 60
+INTERVAL: Final = 30
 """How often the sensor is evaluated, in seconds."""
 
 SENSOR_DAEMON: Final = "SENSOR"
@@ -61,7 +65,7 @@ DAEMON_SILENT: Final = 600.0
 
 def build_retry_sensor(
     organizations: Mapping[str, Organization],
-    locks: Callable[[str], Path],
+    locks: LocksOf,
     jobs: dg.Definitions,
     mistakes: Mapping[str, OrganizationFileError] = MappingProxyType({}),
 ) -> dg.SensorDefinition:
@@ -75,7 +79,7 @@ def build_retry_sensor(
         organizations: all organizations by name.
         mistakes: the organizations whose files have mistakes; those with a last valid file are in
             `organizations`, too.
-        locks: returns the folder of an organization's locks.
+        locks: returns the locks of an organization.
         jobs: definitions with the sync and the resolving job of every organization.
     """
 
@@ -88,21 +92,26 @@ def build_retry_sensor(
         default_status=dg.DefaultSensorStatus.RUNNING,
     )
     def retries(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        orphans = _end_orphans(context, organizations, locks)
         results = [
-            *_evaluate(context, organizations, locks),
+            *_evaluate(context, organizations, orphans.failed),
             *(
                 _file_result(error, is_synced=name in organizations)
                 for name, error in mistakes.items()
             ),
         ]
         if requests := [request for result in results for request in result.requests]:
-            return dg.SensorResult(run_requests=requests)
+            return dg.SensorResult(run_requests=requests, cursor=orphans.cursor)
         words = "\n".join(result.words for result in results) or "there is no organization yet"
-        if any(result.failed for result in results):
+        # An evaluation that fails has no cursor.
+        if any(result.failed for result in results) and orphans.cursor == (context.cursor or "{}"):
             raise RuntimeError(words)
-        return dg.SensorResult(skip_reason=words)
+        return dg.SensorResult(skip_reason=words, cursor=orphans.cursor)
 
     return retries
+
+
+_SUSPECTS: Final = TypeAdapter[Suspects](dict[str, datetime])
 
 
 @dataclass(frozen=True)
@@ -121,18 +130,45 @@ def _file_result(error: OrganizationFileError, *, is_synced: bool) -> _Result:
     return _Result(words, failed=not is_synced)
 
 
+@dataclass(frozen=True)
+class _Orphans:
+    """The killed runs of all organizations.
+
+    Attributes:
+        cursor: those that are ended later, as the sensor's cursor.
+        failed: the organizations whose runs could not be read, with the result.
+    """
+
+    cursor: str
+    failed: Mapping[str, _Result]
+
+
+def _end_orphans(
+    context: dg.SensorEvaluationContext, organizations: Iterable[str], locks: LocksOf
+) -> _Orphans:
+    """Ends the runs of killed processes; an error becomes the result of its organization."""
+    failed: dict[str, _Result] = {}
+    before: Suspects = {}
+    with suppress(ValidationError):  # an earlier version's cursor
+        before = _SUSPECTS.validate_json(context.cursor or "{}")
+    suspects: dict[str, datetime] = {}
+    for name in organizations:
+        try:
+            own = locks(context.instance, name)
+            observation = end_orphaned_runs_when_idle(context.instance, own, name, before)
+            suspects |= observation.suspects
+        except Exception as error:  # noqa: BLE001  # whatever it is, the others are evaluated
+            failed[name] = _failed(context, name, error)
+    return _Orphans(_SUSPECTS.dump_json(suspects).decode(), failed)
+
+
 def _evaluate(
     context: dg.SensorEvaluationContext,
     organizations: Mapping[str, Organization],
-    locks: Callable[[str], Path],
+    failed: Mapping[str, _Result],
 ) -> Iterator[_Result]:
     """Decides for each organization; an error becomes a result, so that the others are evaluated."""
-    now, failed = datetime.now(UTC), {}
-    for name in organizations:
-        try:
-            lock.end_orphaned_runs_when_idle(context.instance, locks(name), name)
-        except Exception as error:  # noqa: BLE001  # whatever it is, the others are evaluated
-            failed[name] = _failed(context, name, error)
+    now = datetime.now(UTC)
     records, switched = recent_runs(context.instance, now - LOOK_BACK), switches(context.instance)
     for name, organization in organizations.items():
         try:

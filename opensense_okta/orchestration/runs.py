@@ -15,7 +15,7 @@ from opensense_okta.config.models import Organization
 from opensense_okta.directories.checks import TABLES
 from opensense_okta.directories.read import Run
 from opensense_okta.orchestration import names
-from opensense_okta.orchestration.lock import IN_PROGRESS
+from opensense_okta.orchestration.locks.orphans import IN_PROGRESS
 from opensense_okta.resolution.resolve import TABLES as RESOLVED_TABLES
 
 SUCCESS: Final = dg.DagsterRunStatus.SUCCESS

@@ -8,7 +8,7 @@ import pytest
 
 from opensense_okta.cli import approve, doctor
 from opensense_okta.config.models import Organization
-from opensense_okta.orchestration.lock import idle
+from opensense_okta.orchestration.locks.files import FileLocks
 from opensense_okta.publishing.approval import Outcome, review_day
 from opensense_okta.storage.lake import Lake
 from opensense_okta.storage.store import Changed
@@ -23,7 +23,7 @@ def test_approve_judges_under_the_organizations_lock(
     worked_alone = []
 
     def review(organization: Organization, lake: Lake, day: date) -> Outcome:
-        with idle(lake.locks) as nobody_works:
+        with FileLocks(lake.locks).idle() as nobody_works:
             worked_alone.append(not nobody_works)
         return review_day(organization, lake, day)
 

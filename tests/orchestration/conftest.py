@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.company import DAY, Beginning, Company, Run, a_company
+from tests.support.postgres import Postgres, postgres_server
 
 YESTERDAY = DAY - timedelta(days=1)
 
@@ -44,3 +45,9 @@ def acme_of_yesterday(small_yesterday: Beginning, tmp_path: Path) -> Iterator[Co
     """acme, whose published directory is yesterday's and has one person."""
     with small_yesterday.copy(tmp_path / "data") as company:
         yield company
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    with postgres_server() as server:
+        yield server

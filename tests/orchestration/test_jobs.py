@@ -19,7 +19,7 @@ from opensense_okta.directories.protocol import Listener, no_progress
 from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.orchestration import names
 from opensense_okta.orchestration.jobs import build_schedule, work_in_progress
-from opensense_okta.orchestration.lock import organization_lock, without_a_run
+from opensense_okta.orchestration.locks.files import FileLocks
 from opensense_okta.publishing.published import published
 from opensense_okta.simulator.okta.faults import make_fault
 from opensense_okta.storage.lake import Lake
@@ -69,7 +69,7 @@ def test_a_day_is_there_from_its_first_moment_in_the_organizations_time_zone(
 
 def ticks(organization: Organization, since: datetime) -> Iterator[datetime]:
     """When Dagster's daemon evaluates the schedule, from a moment on."""
-    crons = build_schedule(organization, lambda _: Path()).cron_schedule
+    crons = build_schedule(organization, lambda *_: FileLocks(Path())).cron_schedule
     return schedule_execution_time_iterator(
         since.timestamp(), crons, organization.timezone, ascending=True
     )
@@ -222,9 +222,9 @@ def test_a_tick_is_skipped_while_a_run_of_the_organization_is_queued_or_at_work(
         organization_name, job = case.job.split("__")
         run = record_run(instance, organization_name, job=job, status=case.status, day=case.day)
         if case.locked:
-            held.enter_context(without_a_run(lake.locks, waiting=pytest.fail))
+            held.enter_context(FileLocks(lake.locks).without_a_run(report=pytest.fail))
         held.enter_context(time_machine.travel(datetime(2026, 11, 23, case.hour, tzinfo=UTC)))
-        found = work_in_progress(instance, organization, DAY, lambda _: lake.locks)
+        found = work_in_progress(instance, organization, DAY, lambda *_: FileLocks(lake.locks))
     assert found == case.words.format(run.run_id)
 
 
@@ -246,7 +246,9 @@ def test_a_run_whose_process_was_killed_does_not_skip_the_next_tick(tmp_path: Pa
         (lake.locks / f"{run.run_id}.lock").write_text(run.run_id)
         organization = an_organization(schedule="0 2,10 * * *")
         with time_machine.travel(datetime(2026, 11, 23, 2, tzinfo=UTC)):
-            assert not work_in_progress(instance, organization, DAY, lambda _: lake.locks)
+            assert not work_in_progress(
+                instance, organization, DAY, lambda *_: FileLocks(lake.locks)
+            )
 
 
 def test_a_tick_before_the_first_day_is_skipped() -> None:
@@ -263,7 +265,7 @@ def test_the_schedule_is_on_unless_the_organization_is_not_enabled(
     enabled: bool, status: dg.DefaultScheduleStatus
 ) -> None:
     schedule = build_schedule(
-        an_organization(enabled=enabled, timezone="Asia/Tokyo"), lambda _: Path()
+        an_organization(enabled=enabled, timezone="Asia/Tokyo"), lambda *_: FileLocks(Path())
     )
     assert schedule.default_status is status
     assert schedule.execution_timezone == "Asia/Tokyo"
@@ -420,7 +422,7 @@ def test_a_run_waits_for_the_one_at_work_and_another_organizations_does_not(
     ):
         acme.watcher = watcher
         second = threading.Thread(target=lambda: runs.append(acme.run(only=READ)))
-        with organization_lock(acme.lake.locks, "the first", waiting=lambda _: None):
+        with FileLocks(acme.lake.locks).of_run("the first", report=lambda _: None):
             second.start()
             assert watcher.heard.wait(timeout=30)
             assert globex.run(only=[name.replace("acme", "globex") for name in READ]).succeeded

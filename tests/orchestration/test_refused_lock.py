@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from opensense_okta.orchestration import in_process, lock, names
+from opensense_okta.orchestration import in_process, names
+from opensense_okta.orchestration.locks import files
 from opensense_okta.orchestration.run_status import status_of
 from tests.support.company import DAY, QUIET, a_company
 
@@ -20,7 +21,7 @@ def test_the_run_and_the_notification_say_whose_file_it_is(
             13, "Permission denied", str(tmp_path / "acme/locks/organization.lock")
         )
 
-    monkeypatch.setattr(lock, "_acquired", denied)
+    monkeypatch.setattr(files, "_acquired", denied)
     with a_company(tmp_path) as acme:
         acme.keep(DAY)
         job = acme.definitions.resolve_job_def("acme__sync")

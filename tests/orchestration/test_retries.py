@@ -11,6 +11,7 @@ import pytest
 import time_machine
 
 from opensense_okta.config.models import Organization
+from opensense_okta.config.yaml_file import OrganizationFileError
 from opensense_okta.orchestration import names
 from opensense_okta.orchestration.attempts import (
     DELAYS,
@@ -22,7 +23,7 @@ from opensense_okta.orchestration.attempts import (
     Wait,
     decide,
 )
-from opensense_okta.orchestration.lock import organization_lock
+from opensense_okta.orchestration.locks.files import FileLocks
 from opensense_okta.orchestration.retries import build_retry_sensor
 from opensense_okta.orchestration.runs import Asset, RunFacts
 from tests.support.run_records import (
@@ -377,18 +378,21 @@ class Daemon:
     def __init__(self, instance: dg.DagsterInstance, locks: Callable[[str], Path]) -> None:
         self.instance = instance
         self.locks = locks
+        self.patience = timedelta(0)
 
     def evaluate(self, *organizations: str, cursor: str | None = None) -> dg.SensorResult:
         """What a daemon that has just started requests."""
         sensor = build_retry_sensor(
             {name: company(name, enabled=name != "disabled") for name in organizations},
-            self.locks,
+            lambda _, name: FileLocks(self.locks(name), self.patience),
             jobs(*organizations),
         )
         with dg.build_sensor_context(instance=self.instance, cursor=cursor) as context:
             execution = sensor.evaluate_tick(context)
         return dg.SensorResult(
-            run_requests=execution.run_requests, skip_reason=execution.skip_message
+            run_requests=execution.run_requests,
+            skip_reason=execution.skip_message,
+            cursor=execution.cursor,
         )
 
     def requests(self, *organizations: str, cursor: str | None = None) -> list[dg.RunRequest]:
@@ -501,10 +505,60 @@ def test_a_killed_worker_is_ended_and_then_tried_again(
     assert request.tags[names.ATTEMPT_GROUP] == killed.run_id
 
 
+def test_where_locks_can_be_lost_a_run_is_ended_when_it_was_seen_without_for_a_while(
+    daemon: Daemon, instance: dg.DagsterInstance, clock: time_machine.Traveller
+) -> None:
+    daemon.patience = timedelta(seconds=30)
+    killed = record_run(instance, "acme", status=STARTED)
+    daemon.locks("acme").mkdir(parents=True)
+    (daemon.locks("acme") / f"{killed.run_id}.lock").write_text(killed.run_id)
+    first = daemon.evaluate("acme")
+    assert killed.run_id in (first.cursor or "")
+    clock.shift(29)
+    second = daemon.evaluate("acme", cursor=first.cursor)
+    assert second.cursor == first.cursor
+    for seen in (first, second):
+        assert seen.skip_reason
+        assert (
+            seen.skip_reason.skip_message == f"acme: run {killed.run_id} for 2026-11-23 is started"
+        )
+    clock.shift(1)
+    third = daemon.evaluate("acme", cursor=second.cursor)
+    assert third.cursor == "{}"
+    record = instance.get_run_by_id(killed.run_id)
+    assert record
+    assert record.status is FAILURE
+
+
+def test_a_file_with_mistakes_does_not_keep_a_killed_run_from_being_ended(
+    daemon: Daemon, instance: dg.DagsterInstance, clock: time_machine.Traveller
+) -> None:
+    killed = record_run(instance, "acme", status=STARTED)
+    (daemon.locks("acme")).mkdir(parents=True)
+    (daemon.locks("acme") / f"{killed.run_id}.lock").write_text(killed.run_id)
+    broken = OrganizationFileError(Path("globex.yaml"), [])
+    sensor = build_retry_sensor(
+        {"acme": company("acme")},
+        lambda _, name: FileLocks(daemon.locks(name), timedelta(seconds=30)),
+        jobs("acme"),
+        {"globex": broken},
+    )
+
+    def evaluate(cursor: str | None) -> str | None:
+        with dg.build_sensor_context(instance=instance, cursor=cursor) as context:
+            return sensor.evaluate_tick(context).cursor
+
+    suspects = evaluate(None)
+    with pytest.raises(RuntimeError, match="has mistakes"):
+        evaluate(suspects)  # nothing new: the tick fails because of the file
+    clock.shift(30)
+    assert evaluate(suspects) == "{}"
+
+
 def test_a_living_run_is_waited_for(daemon: Daemon, instance: dg.DagsterInstance) -> None:
     with time_machine.travel(TWO, tick=True):
         living = record_run(instance, "acme", status=STARTED)
-        with organization_lock(daemon.locks("acme"), living.run_id, waiting=pytest.fail):
+        with FileLocks(daemon.locks("acme")).of_run(living.run_id, report=pytest.fail):
             assert daemon.words("acme") == (f"acme: run {living.run_id} for 2026-11-23 is started")
 
 
@@ -703,10 +757,12 @@ class TestYesterday:
 
 
 def test_the_sensor_runs_without_being_switched_on(daemon: Daemon) -> None:
-    sensor = build_retry_sensor({"acme": company("acme")}, daemon.locks, jobs("acme"))
+    sensor = build_retry_sensor(
+        {"acme": company("acme")}, lambda _, name: FileLocks(daemon.locks(name)), jobs("acme")
+    )
     assert sensor.name == "retries"
     assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
-    assert sensor.minimum_interval_seconds == 60
+    assert sensor.minimum_interval_seconds == 30
 
 
 def test_tags_that_version_0_1_wrote_are_understood(

@@ -8,7 +8,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from opensense_okta.orchestration.lock import end_orphaned_runs, orphaned_runs
+from opensense_okta.orchestration.locks.files import FileLocks
+from opensense_okta.orchestration.locks.orphans import end_orphaned_runs, orphaned_runs
 from opensense_okta.publishing.doctor import examine_state_files
 from opensense_okta.publishing.publish import publish, restore_ledger
 from opensense_okta.publishing.retention import delete_expired
@@ -101,9 +102,10 @@ def test_the_lock_of_a_killed_run_of_another_user_stops_nobody(lake: Lake) -> No
             file.chmod(0o600)
             os.chown(file, owner, owner)
         os.chown(lake.locks, NOBODY, NOBODY)
+        locks = FileLocks(lake.locks)
         found = forked_as_nobody(
-            lambda: [run.run_id for run in orphaned_runs(instance, lake.locks, "acme")]
+            lambda: [run.run_id for run in orphaned_runs(instance, locks, "acme")]
         )
         assert found == str([runs[1].run_id])
-        ended = forked_as_nobody(lambda: end_orphaned_runs(instance, lake.locks, "acme"))
+        ended = forked_as_nobody(lambda: end_orphaned_runs(instance, locks, "acme").ended)
         assert ended == str([runs[1].run_id])

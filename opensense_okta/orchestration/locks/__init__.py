@@ -1,0 +1,1 @@
+"""One organization never runs twice at once: the locks of runs, in files or in PostgreSQL."""
