@@ -179,6 +179,18 @@ def preview(
 
 
 @main.command()
+def init() -> None:
+    """Make the marker of a lake in an object store; a folder needs none.
+
+    A lake in an object store is used only if it has the marker lake.json, so that a mistyped URL is never
+    taken for a new lake. The bucket must exist, and honour conditional writes.
+    """
+    from opensense_okta.cli.init import init_now  # noqa: PLC0415 - slow to import
+
+    init_now()
+
+
+@main.command()
 @click.option(
     "--host",
     default="127.0.0.1",

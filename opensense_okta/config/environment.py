@@ -69,21 +69,26 @@ def dagster_home() -> Path:
     return home
 
 
-def data_root() -> Path:
+def data_root() -> Path | str:
     """The root of the lake: `OPENSENSE_DATA`, or `data` beside `DAGSTER_HOME`.
 
-    Raises:
-        EnvironmentMistake: it is not a folder's path.
+    A folder, or the URL of a folder in an object store.
     """
     given = os.environ.get("OPENSENSE_DATA")
     if not given:
         return dagster_home().parent / "data"
-    if "://" in given:
-        raise EnvironmentMistake(
-            f"OPENSENSE_DATA={given}: object stores are not yet supported.",
-            remedy="name a folder.",
-        )
-    return Path(given).absolute()
+    return given if is_store(given) else Path(given).absolute()
+
+
+def is_store(root: Path | str) -> bool:
+    """Whether the root of a lake is the URL of an object store."""
+    return "://" in str(root)
+
+
+def scratch_root() -> Path | None:
+    """Where files of a step are, if the lake is in an object store: `OPENSENSE_SCRATCH`; None: as usual."""
+    given = os.environ.get("OPENSENSE_SCRATCH")
+    return Path(given).absolute() if given else None
 
 
 def organizations_folder() -> Path:

@@ -1,6 +1,6 @@
 """The resources of every run: the lake, the organization's lock, and a watcher of its progress."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from time import monotonic
@@ -9,6 +9,7 @@ from typing import Protocol
 import dagster as dg
 from pydantic import Field
 
+from opensense_okta.config.environment import is_store
 from opensense_okta.directories.protocol import Listener, Progress, format_progress
 from opensense_okta.orchestration import names
 from opensense_okta.orchestration.failures import failed_steps, refusals_before_steps
@@ -23,15 +24,20 @@ LOG_INTERVAL = 10.0  # seconds between two lines of progress in a run's log
 class LakeResource(dg.ConfigurableResource[None]):
     """Where the data of all organizations is stored."""
 
-    root: str = Field(description="The folder with a folder for each organization.")
+    root: str = Field(
+        description="The folder with a folder for each organization, or its URL in an object store."
+    )
 
-    def folder(self, organization: str) -> Path:
-        """The organization's folder; it need not exist."""
-        return Path(self.root).absolute() / organization
+    def uris(self, organization: str) -> Callable[[str], str]:
+        """Makes the URI of a name in the organization's lake; nothing need be stored there."""
+        if is_store(self.root):
+            return lambda name: f"{self.root.rstrip('/')}/{organization}/{name}"
+        folder = Path(self.root).absolute() / organization
+        return lambda name: (folder / name).as_uri()
 
     def of(self, organization: str) -> Lake:
         """The organization's lake."""
-        return Lake(Path(self.root), organization)
+        return Lake(self.root, organization)
 
     def locks(self, instance: dg.DagsterInstance, organization: str) -> Locks:
         """The locks of the organization's runs."""

@@ -67,8 +67,8 @@ def build_run_logs(lakes: LakeResource) -> dg.Definitions:
             kept = timedelta(days=run_days())
         except EnvironmentMistake as error:
             raise dg.Failure(str(error), allow_retries=False) from error
-        _refuse_without_lakes(context.instance, Path(lakes.root))
-        deleted = delete_run_logs(context.instance, Path(lakes.root), datetime.now(UTC), kept)
+        _refuse_without_lakes(context.instance, lakes.root)
+        deleted = delete_run_logs(context.instance, lakes.root, datetime.now(UTC), kept)
         context.log.info(
             f"Deleted {deleted.runs} runs that are older than {kept.days} days, and {deleted.tick_logs}"
             f" logs of ticks. {deleted.kept} older runs stay: they made days that are stored."
@@ -101,7 +101,7 @@ def build_run_logs(lakes: LakeResource) -> dg.Definitions:
 
 
 def delete_run_logs(
-    instance: dg.DagsterInstance, lakes: Path, now: datetime, kept: timedelta
+    instance: dg.DagsterInstance, lakes: Path | str, now: datetime, kept: timedelta
 ) -> DeletedLogs:
     """Deletes the runs that ended and are old, with their events, logs and files.
 
@@ -109,7 +109,7 @@ def delete_run_logs(
 
     Args:
         instance: Dagster's instance with the runs.
-        lakes: the folder with the lake of each organization.
+        lakes: the root of the lakes of all organizations.
         now: the time, with its time zone.
         kept: how long a run stays.
     """
@@ -124,7 +124,7 @@ def delete_run_logs(
     return DeletedLogs(len(deleted), len(needed), _delete_tick_logs(instance, before, now))
 
 
-def _refuse_without_lakes(instance: dg.DagsterInstance, lakes: Path) -> None:
+def _refuse_without_lakes(instance: dg.DagsterInstance, lakes: Path | str) -> None:
     """Refuses a folder without a stored day of any organization: all days would count as deleted.
 
     Raises:
@@ -139,7 +139,7 @@ def _refuse_without_lakes(instance: dg.DagsterInstance, lakes: Path) -> None:
         )
 
 
-def runs_of_stored_days(instance: dg.DagsterInstance, lakes: Path) -> set[str]:
+def runs_of_stored_days(instance: dg.DagsterInstance, lakes: Path | str) -> set[str]:
     """The ids of the runs with the newest materialization of an asset on a day that is stored."""
     assets: dict[str, list[str]] = {}
     for key in instance.get_asset_keys():

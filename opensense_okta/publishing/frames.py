@@ -191,13 +191,13 @@ def read(organization: str, *, data: Path | str | None = None) -> PublishedDirec
 
     Args:
         organization: its name, which is the name of its file without `.yaml`.
-        data: the lake's folder; without it `OPENSENSE_DATA`, or `data` beside `DAGSTER_HOME`.
+        data: the lake's folder or URL; without it `OPENSENSE_DATA`, or `data` beside `DAGSTER_HOME`.
 
     Raises:
         UserError: there is no such organization, or nothing is published yet.
         EnvironmentMistake: it is not known where the lake is.
     """
-    root = Path(data) if data is not None else data_root()
+    root = data if data is not None else data_root()
     lake = _lake(root, organization)
     publication = published(lake)
     if publication is None:
@@ -209,7 +209,7 @@ def read(organization: str, *, data: Path | str | None = None) -> PublishedDirec
     return PublishedDirectory(organization, publication.day, lake, publication)
 
 
-def _lake(root: Path, organization: str) -> Lake:
+def _lake(root: Path | str, organization: str) -> Lake:
     names = organizations(root)
     if organization not in names:
         raise UserError(

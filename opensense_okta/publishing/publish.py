@@ -137,7 +137,7 @@ def publish(
         _restore_mark(lake, last, seen)
     since = record.since or datetime.now(UTC)
     with _built(lake, resolved, since) as unfinished:
-        now = record.model_copy(update={"file": str(unfinished.stat().st_ino)})
+        now = record.model_copy(update={"file": lake.store.mark_of(unfinished)})
         either = Publications(newest_first=(now, last) if last else (now,))
         write_state(lake.store, PUBLISHED, either, seen[PUBLISHED])
         # After `published.json`: a ledger without it means that a publication is not known any more.

@@ -5,14 +5,17 @@ from shlex import quote
 from opensense_okta.config.environment import (
     EnvironmentMistake,
     dagster_home,
+    is_store,
     run_days,
 )
+from opensense_okta.config.errors import UserError
 from opensense_okta.config.models import Organization
 from opensense_okta.config.text import plural
 from opensense_okta.directories import doctor
 from opensense_okta.directories.checks import CheckResult
 from opensense_okta.resolution.rule_advice import examine_rules
 from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.opening import refuse_unsafe
 from opensense_okta.storage.private_files import (
     INSTANCE_FILE,
     OWN,
@@ -29,6 +32,7 @@ def examine_organization(organization: Organization, lake: Lake) -> list[tuple[s
         *examine_rules(organization, lake),
         *_exposed_files(lake),
         *_environment(),
+        *_object_store(lake),
     ]
     return [(name, result) for name, checks in results.items() for result in checks]
 
@@ -41,6 +45,19 @@ def _environment() -> list[CheckResult]:
         says = f"{mistake.message} {mistake.impact}"
         return [CheckResult.make("environment", "warning", says, f"What to do: {mistake.remedy}")]
     return []
+
+
+def _object_store(lake: Lake) -> list[CheckResult]:
+    """Whether the object store of the lake honours conditional writes; nothing for a folder."""
+    if not is_store(lake.root):
+        return []
+    try:
+        refuse_unsafe(lake.store)
+    except UserError as error:
+        says = f"{error.message} {error.impact}"
+        return [CheckResult.make("object store", "error", says, f"What to do: {error.remedy}")]
+    says = f"{lake.url()} creates each object once, and replaces only what was read."
+    return [CheckResult.make("object store", "passed", says)]
 
 
 def _exposed_files(lake: Lake) -> list[CheckResult]:

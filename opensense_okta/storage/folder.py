@@ -100,6 +100,10 @@ class Folder:
         status = self._status(name)
         return str(status.st_ino) if status else None
 
+    def mark_of(self, file: Path) -> str:
+        """The inode, which stays when the file is renamed."""
+        return str(file.stat().st_ino)
+
     def children(self, folder: str) -> list[str]:
         """The names of files and folders directly in a folder, sorted."""
         try:

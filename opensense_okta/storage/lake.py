@@ -20,8 +20,9 @@ from contextlib import suppress
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+from opensense_okta.config.environment import is_store
 from opensense_okta.storage.files import make_private_dir
-from opensense_okta.storage.folder import Folder
+from opensense_okta.storage.opening import open_store
 from opensense_okta.storage.partition import (
     MANIFEST,
     PAGES,
@@ -58,15 +59,15 @@ class Lake:
     """Everything stored for one organization. Its folder is made when something is written.
 
     Attributes:
-        root: the folder with the lake of each organization.
+        root: the folder with the lake of each organization, or its URL in an object store.
         organization: its name.
         store: all files of the lake, by name.
     """
 
-    def __init__(self, root: Path, organization: str) -> None:
+    def __init__(self, root: Path | str, organization: str) -> None:
         self.root = root
         self.organization = organization
-        self.store: Store = Folder(root / organization)
+        self.store: Store = open_store(root, organization)
 
     def create(self) -> None:
         """Makes the folder of the lake, if it is missing."""
@@ -239,16 +240,18 @@ def report_name(day: date) -> str:
     return f"{REPORTS}/date={day}.html"
 
 
-def organizations(root: Path) -> list[str]:
+def organizations(root: Path | str) -> list[str]:
     """The organizations that have a lake, sorted."""
-    return (
-        sorted(folder.name for folder in root.iterdir() if folder.is_dir()) if root.is_dir() else []
-    )
+    if not is_store(root):
+        folders = Path(root).iterdir() if Path(root).is_dir() else iter(())
+        return sorted(folder.name for folder in folders if folder.is_dir())
+    store = open_store(root, "")
+    return [name for name in store.children("") if store.children(name)]
 
 
-def stored_days(root: Path, organization: str) -> set[date]:
+def stored_days(root: Path | str, organization: str) -> set[date]:
     """The days of which a lake has a snapshot or resolved tables; empty if there is no such lake."""
-    store = Folder(root / organization)
+    store = open_store(root, organization)
     folders = [RESOLVED, *map(snapshots_of, _directories(store))]
     return {day for folder in folders for day in _days(store, folder)}
 

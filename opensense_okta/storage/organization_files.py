@@ -6,14 +6,18 @@ has no mistakes: its organization is gone, and its copy does not count.
 """
 
 import logging
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from opensense_okta.config.errors import UserError
 from opensense_okta.config.load import load_organization, load_organizations
 from opensense_okta.config.models import Organization
 from opensense_okta.config.yaml_file import OrganizationFileError
 from opensense_okta.storage.files import atomic_write, make_private_dir
+from opensense_okta.storage.opening import open_store
+from opensense_okta.storage.store import ABSENT, Store
 
 COPIES = ".organization_files"
 
@@ -54,7 +58,7 @@ class Organizations:
         )
 
 
-def read_organizations(folder: Path, root: Path) -> Organizations:
+def read_organizations(folder: Path, root: Path | str) -> Organizations:
     """Loads the organizations; writes nothing.
 
     Args:
@@ -69,7 +73,9 @@ def read_organizations(folder: Path, root: Path) -> Organizations:
 
 
 def keep_valid_files(
-    organizations: Mapping[str, Organization | OrganizationFileError], folder: Path, root: Path
+    organizations: Mapping[str, Organization | OrganizationFileError],
+    folder: Path,
+    root: Path | str,
 ) -> None:
     """Copies the files of valid organizations, unless their copies are current.
 
@@ -80,22 +86,25 @@ def keep_valid_files(
         folder: of the organization files.
         root: of the lake.
     """
+    store = open_store(root, "")
     for name, organization in organizations.items():
         if isinstance(organization, Organization):
             try:
-                _keep(organization, folder, root / COPIES)
-            except OSError as error:
+                _keep(organization, folder, store)
+            except (OSError, UserError) as error:
                 _log.warning(
                     "%s: its valid file cannot be copied to %s (%s). If the file has a mistake later,"
                     " nothing is synced until it is corrected.",
                     name,
-                    root / COPIES,
-                    error.strerror,
+                    store.url(COPIES),
+                    error.message if isinstance(error, UserError) else error.strerror,
                 )
 
 
 def last_valid_files(
-    organizations: Mapping[str, Organization | OrganizationFileError], folder: Path, root: Path
+    organizations: Mapping[str, Organization | OrganizationFileError],
+    folder: Path,
+    root: Path | str,
 ) -> dict[str, Organization]:
     """The organizations whose files have mistakes now, as their last valid files describe them.
 
@@ -105,9 +114,13 @@ def last_valid_files(
         root: of the lake.
     """
     found = {}
-    for name, organization in organizations.items():
-        copy = root / COPIES / f"{name}.yaml"
-        if isinstance(organization, OrganizationFileError) and copy.is_file():
+    mistaken = [
+        name for name, loaded in organizations.items() if isinstance(loaded, OrganizationFileError)
+    ]
+    store = open_store(root, "") if mistaken else None
+    for name in mistaken:
+        copy = store.fetch(f"{COPIES}/{name}.yaml") if store else None
+        if copy is not None:
             try:
                 found[name] = load_organization(copy, name=name, folder=folder)
             except OrganizationFileError:  # valid for an earlier version of this program only
@@ -115,17 +128,20 @@ def last_valid_files(
     return found
 
 
-def _keep(organization: Organization, folder: Path, copies: Path) -> None:
+def _keep(organization: Organization, folder: Path, store: Store) -> None:
     files = [folder / f"{organization.name}{suffix}" for suffix in (".yaml", ".yml")]
     file = next(file for file in files if file.is_file())
-    text, copy = file.read_text(encoding="utf-8-sig"), copies / f"{organization.name}.yaml"
-    if copy.is_file() and copy.read_text(encoding="utf-8") == text:
+    text, name = file.read_text(encoding="utf-8-sig").encode(), f"{COPIES}/{organization.name}.yaml"
+    kept = store.read(name)
+    if kept is not None and kept.data == text:
         return
-    new = make_private_dir(copies) / f".{copy.name}"
-    atomic_write(new, text.encode())
+    copies = make_private_dir(store.scratch / COPIES)
+    new = copies / f".{organization.name}.yaml.{secrets.token_hex(4)}"
+    atomic_write(new, text)
     try:  # the file may have been edited since it was loaded
         load_organization(new, name=organization.name, folder=folder)
+        store.keep(new, name, kept.version if kept else ABSENT)
     except OrganizationFileError:
-        new.unlink()
-    else:
-        new.replace(copy)
+        return
+    finally:
+        new.unlink(missing_ok=True)

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Collection, Container, Iterator, Sequence
 from pathlib import Path
 
-from opensense_okta.config.environment import EnvironmentMistake, dagster_home
+from opensense_okta.config.environment import EnvironmentMistake, dagster_home, is_store
 
 MAX_EXAMINED = 20_000
 """Entries. Dagster keeps a few files of each run; examining this many takes a quarter of a second."""
@@ -107,18 +107,21 @@ def repair_home() -> None:
     _repair(home, OWN)
 
 
-def repair_lakes(root: Path, organizations: Collection[str]) -> None:
+def repair_lakes(root: Path | str, organizations: Collection[str]) -> None:
     """Makes the files of ours in the lakes of these organizations private; warns like `repair_home`.
 
-    Exports and files of other programs are left as they are. Of many or large lakes only the upper levels
+    In an object store the bucket's owner decides who may read. Exports and files of other programs are left
+    as they are. Of many or large lakes only the upper levels
     are examined: nobody reaches the files of a day in a folder that is private.
 
     Args:
-        root: the folder with the lake of each organization.
+        root: the folder with the lake of each organization, or the URL of an object store.
         organizations: their names.
     """
+    if is_store(root):
+        return
     for name in organizations:
-        _repair(root / name, OWN_OF_A_LAKE, MAX_EXAMINED // len(organizations))
+        _repair(Path(root) / name, OWN_OF_A_LAKE, MAX_EXAMINED // len(organizations))
 
 
 def _repair(home: Path, own: Collection[str], most: int | None = None) -> None:

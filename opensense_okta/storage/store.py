@@ -125,6 +125,9 @@ class Store(Protocol):
     def mark(self, name: str) -> str | None:
         """What identifies a file and stays when it is renamed; None: there is no such file."""
 
+    def mark_of(self, file: Path) -> str:
+        """What `mark` returns once a finished file of `scratch` is stored."""
+
     def children(self, folder: str) -> list[str]:
         """The names of files and folders directly in a folder, sorted; none if there is no such folder."""
 

@@ -48,7 +48,7 @@ def test_help_lists_every_command_with_what_it_does() -> None:
     commands = shown.output.partition("Commands:\n")[2]
     listed = dict(re.findall(r"^  ([\w-]+)  +(\S.*)$", commands, re.MULTILINE))
     assert " ".join(sorted(listed)) == (
-        "approve doctor explain preview simulate sync ui ui-password"
+        "approve doctor explain init preview simulate sync ui ui-password"
     )
     assert listed["sync"] == "Read, resolve, check and publish ORGANIZATION's day, now."
     assert listed["simulate"].startswith("Run a local Okta org")
@@ -114,10 +114,13 @@ WRONG = {
         " What to do: make it, or name another folder in OPENSENSE_ORGANIZATIONS.\n",
         (("OPENSENSE_ORGANIZATIONS", "{home}/nowhere"),),
     ),
-    "a lake in an object store": Wrong(
+    "a lake where no object store is": Wrong(
         ("sync", "acme"),
-        "OPENSENSE_DATA=s3://bucket: object stores are not yet supported. What to do: name a folder.\n",
-        (("OPENSENSE_DATA", "s3://bucket"),),
+        "OPENSENSE_DATA=ftp://…: there can be no lake at this URL. Nothing was read or written. What to do:"
+        " name a folder, or a URL such as s3://bucket/folder, gs://bucket/folder or"
+        " abfss://container@account.dfs.core.windows.net/folder. Credentials come from the environment,"
+        " never from the URL.\n",
+        (("OPENSENSE_DATA", "ftp://bucket"),),
     ),
     "a lake where none can be": Wrong(
         ("sync", "acme"),

@@ -627,7 +627,7 @@ def test_a_company_that_really_shrinks_is_held_and_let_through_by_command(
         settings = {name: value for name, value in company.settings.items() if name != "name"}
         file = place.home / "organizations" / "acme.yaml"
         file.write_text(json.dumps(settings))  # which is YAML, too
-        copied(Lake(monday.root / "monday", "acme"), place.lake.root)
+        copied(Lake(monday.root / "monday", "acme"), place.lake.scratch.parent)
         before = digest(place.lake)
         leaving(30)(company)
         company.org.advance(TUESDAY)

@@ -182,7 +182,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         ):
             site = Site(place, org, ui, instance, valid)
             site.run("acme", "sync", FIRST)
-            shutil.copytree(place.lake.scratch, place.lake.root / "beta")
+            shutil.copytree(place.lake.scratch, place.lake.scratch.with_name("beta"))
             yield site
 
 

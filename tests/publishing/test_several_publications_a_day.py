@@ -45,7 +45,7 @@ def of_yesterday(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     add_day(lake, (__name__, YESTERDAY), made)
     publish(ACME, lake, YESTERDAY)
-    return lake.root
+    return lake.scratch.parent
 
 
 @pytest.fixture

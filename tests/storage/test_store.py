@@ -1,23 +1,75 @@
-"""The contract of a store: files by name, whole or not at all, and replaced only over the version seen."""
+"""The contract of a store: files by name, whole or not at all, and replaced only over the version seen.
+
+It is the same for a folder, an object store in memory, and a server that speaks S3's protocol.
+"""
 
 import os
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
+from opensense_okta.storage import bucket
+from opensense_okta.storage.bucket import Bucket
 from opensense_okta.storage.folder import Folder
 from opensense_okta.storage.store import ABSENT, Changed, Store, Version
+from tests.support.object_stores import BUCKET, in_memory, objects_at, s3_server
 
 NAME = "resolved/date=2026-11-23/manifest.json"
 TABLE = "resolved/date=2026-11-23/a1/people.parquet"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def small_files_are_mapped() -> Iterator[None]:
+    """As large ones are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bucket, "MAPPED", 3)
+        yield
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with s3_server() as address:
+        yield address
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
+def folder(tmp_path: Path) -> Store:
     (tmp_path / "lake").mkdir(mode=0o700)
     return Folder(tmp_path / "lake")
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Store:
+    (tmp_path / "lake").mkdir(mode=0o700)
+    return in_memory(tmp_path / "lake")
+
+
+@pytest.fixture
+def s3(tmp_path: Path, server: str) -> Store:
+    assert server
+    (tmp_path / "lake").mkdir(mode=0o700)
+    root = f"s3://{BUCKET}/{uuid4()}"
+    return Bucket(f"{root}/acme", objects_at(root), "acme/", tmp_path / "lake")
+
+
+@pytest.fixture(params=["folder", "memory", "s3"])
+def store(request: pytest.FixtureRequest) -> Store:
+    store: Store = request.getfixturevalue(request.param)
+    return store
+
+
+def on_another_machine(store: Store, scratch: Path) -> Store:
+    """The same store, with nothing in its scratch folder."""
+    if isinstance(store, Folder):
+        return store
+    assert isinstance(store, Bucket)
+    scratch.mkdir()
+    return Bucket(store.address, store.objects, store.folder, scratch)
 
 
 def made(store: Store, text: str, name: str = ".unfinished") -> Path:
@@ -68,15 +120,45 @@ def test_a_document_is_read_with_the_version_over_which_it_is_written(store: Sto
     assert content(store, NAME) == "second"
 
 
-@pytest.mark.parametrize("same", [True, False], ids=["the same content", "another content"])
-def test_a_document_that_another_process_replaced_is_not_overwritten(
-    store: Store, same: bool
-) -> None:
+def test_a_document_that_another_process_replaced_is_not_overwritten(store: Store) -> None:
     seen = store.write(NAME, b"seen", ABSENT)
-    store.write(NAME, b"seen" if same else b"of the other process", seen)
+    store.write(NAME, b"of the other process", seen)
     with changed(NAME):
         store.write(NAME, b"late", seen)
-    assert content(store, NAME) == ("seen" if same else "of the other process")
+    assert content(store, NAME) == "of the other process"
+
+
+@pytest.mark.parametrize("kind", ["folder", "memory"])  # S3's versions are digests of the content
+def test_a_document_that_another_process_replaced_by_the_same_is_not_overwritten(
+    request: pytest.FixtureRequest, kind: str
+) -> None:
+    store: Store = request.getfixturevalue(kind)
+    seen = store.write(NAME, b"seen", ABSENT)
+    store.write(NAME, b"seen", seen)
+    with changed(NAME):
+        store.write(NAME, b"late", seen)
+    assert content(store, NAME) == "seen"
+
+
+@pytest.mark.parametrize("over", ["absent", "seen"])
+def test_of_sixteen_threads_one_writes_a_document(store: Store, over: str) -> None:
+    seen = store.write(NAME, b"seen", ABSENT) if over == "seen" else ABSENT
+    if isinstance(store, Folder):
+        pytest.skip("in a folder the organization's lock keeps all others out")
+    begin = threading.Barrier(16)
+
+    def write(number: int) -> bool:
+        begin.wait()
+        try:
+            store.write(NAME, f"{number}".encode(), seen)
+        except Changed:
+            return False
+        return True
+
+    with ThreadPoolExecutor(16) as threads:
+        written = list(threads.map(write, range(16)))
+    assert written.count(True) == 1
+    assert content(store, NAME) == str(written.index(True))
 
 
 def test_a_document_that_another_process_created_or_removed_is_not_overwritten(
@@ -91,7 +173,8 @@ def test_a_document_that_another_process_created_or_removed_is_not_overwritten(
     assert store.read(NAME) is None
 
 
-def test_a_document_that_was_edited_in_its_place_has_another_version(store: Store) -> None:
+def test_a_document_that_was_edited_in_its_place_has_another_version(folder: Store) -> None:
+    store = folder
     seen = store.write(NAME, b"seen", ABSENT)
     Path(store.url(NAME)).write_bytes(b"edited by hand")
     os.utime(store.url(NAME), ns=(1, 1))
@@ -101,8 +184,9 @@ def test_a_document_that_was_edited_in_its_place_has_another_version(store: Stor
 
 
 def test_a_write_that_fails_leaves_the_document_and_nothing_else(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    folder: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    store = folder
     seen = store.write(NAME, b"first", ABSENT)
 
     def full(_descriptor: int) -> None:
@@ -129,6 +213,41 @@ def test_a_finished_file_is_stored_under_its_name(store: Store) -> None:
     assert store.version(TABLE) == version
 
 
+def test_a_file_is_fetched_on_another_machine(store: Store, tmp_path: Path) -> None:
+    other = on_another_machine(store, tmp_path / "other")
+    assert other.fetch(TABLE) is None
+    for name in (TABLE, "directory.duckdb"):
+        store.keep(made(store, "people"), name, ABSENT)
+        fetched = other.fetch(name)
+        assert fetched is not None
+        assert fetched.read_text() == "people"
+        assert fetched.as_posix().endswith(name)
+        assert fetched.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_that_was_replaced_or_removed_elsewhere_is_not_fetched_from_the_copy(
+    store: Store, tmp_path: Path
+) -> None:
+    other = on_another_machine(store, tmp_path / "other")
+    seen = store.keep(made(store, "first"), "directory.duckdb", ABSENT)
+    for _ in range(2):
+        fetched = other.fetch("directory.duckdb")
+        assert fetched is not None
+        assert fetched.read_text() == "first"
+    store.keep(made(store, "second"), "directory.duckdb", seen)
+    fetched = other.fetch("directory.duckdb")
+    assert fetched is not None
+    assert fetched.read_text() == "second"
+    store.remove(["directory.duckdb"])
+    assert other.fetch("directory.duckdb") is None
+    assert not fetched.exists()
+
+
+def test_an_empty_file_is_stored(store: Store) -> None:
+    store.keep(made(store, ""), TABLE, ABSENT)
+    assert content(store, TABLE) == ""
+
+
 def test_a_file_that_was_made_in_its_place_is_stored(store: Store) -> None:
     store.keep(made(store, "people", TABLE), TABLE, ABSENT)
     assert content(store, TABLE) == "people"
@@ -147,11 +266,13 @@ def test_a_mark_stays_when_a_file_is_renamed_and_differs_from_that_of_another_fi
     store: Store,
 ) -> None:
     unfinished = made(store, "people")
-    mark = store.mark(unfinished.name)
+    mark = store.mark_of(unfinished)
     other = made(store, "people", "other")
     store.keep(unfinished, TABLE, ABSENT)
     assert store.mark(TABLE) == mark
-    assert store.mark(other.name) != mark
+    assert store.mark_of(other) != mark
+    store.write("published.json", b"", ABSENT)
+    assert store.mark("published.json") not in (None, mark)
 
 
 def test_a_copy_is_a_file_of_its_own(store: Store) -> None:
@@ -161,7 +282,7 @@ def test_a_copy_is_a_file_of_its_own(store: Store) -> None:
     assert content(store, "exported/a1/people.parquet") == "people"
     assert store.version("exported/a1/people.parquet") == version
     with changed("exported/a1/people.parquet"):
-        store.copy("exported/a1/people.parquet", "exported/a1/people.parquet", Version("another"))
+        store.copy("exported/a1/people.parquet", "exported/a1/people.parquet", Version('"another"'))
     assert names(store) == ["exported/a1/people.parquet"]
 
 
@@ -171,11 +292,10 @@ def test_a_copy_is_a_file_of_its_own(store: Store) -> None:
 def test_files_are_listed_by_folder_or_with_all_below(store: Store) -> None:
     for name in (NAME, TABLE, "published.json"):
         store.write(name, name.encode(), ABSENT)
-    made(store, "", "reports/empty").unlink()
-    assert store.children("") == ["published.json", "reports", "resolved"]
+    assert store.children("") == ["published.json", "resolved"]
     assert store.children("resolved/date=2026-11-23") == ["a1", "manifest.json"]
-    assert store.children(NAME) == []
-    assert names(store) == sorted([NAME, TABLE, "published.json", "reports/"])
+    assert store.children("resol") == store.children(NAME) == []
+    assert names(store) == sorted([NAME, TABLE, "published.json"])
     assert names(store, "resolved/date=2026-11-23/a1") == names(store, TABLE) == [TABLE]
     assert {entry.bytes for entry in store.entries(TABLE)} == {len(TABLE)}
 
@@ -190,6 +310,14 @@ def test_files_are_removed_in_order_and_empty_folders_with_them(store: Store) ->
     store.remove(entry.name for entry in store.entries(""))
     assert store.children("") == []
     assert store.scratch.is_dir()
+
+
+def test_an_empty_folder_is_listed_and_removed(folder: Store) -> None:
+    made(folder, "", "reports/empty").unlink()
+    assert folder.children("") == ["reports"]
+    assert names(folder) == ["reports/"]
+    folder.remove(["reports/"])
+    assert folder.children("") == []
 
 
 @pytest.mark.parametrize("mask", [0o000, 0o022, 0o077], ids=oct)

@@ -59,6 +59,9 @@ class Elsewhere:
     def mark(self, name: str) -> str | None:
         return self.files[name][2] if name in self.files else None
 
+    def mark_of(self, file: Path) -> str:
+        return str(file.stat().st_ino)
+
     def children(self, folder: str) -> list[str]:
         prefix = f"{folder.rstrip('/')}/" if folder else ""
         below = [name.removeprefix(prefix) for name in self.files if name.startswith(prefix)]

@@ -93,7 +93,7 @@ def _directory(
         organization,
         names.read_op(organization.name, directory),
         f"Reads {directory} once and commits its three tables together.",
-        raw_specs(organization, directory, lakes.folder(organization.name)),
+        raw_specs(organization, directory, lakes.uris(organization.name)),
         [
             check_spec(
                 organization,
@@ -148,7 +148,7 @@ def _resolved(organization: Organization, lakes: LakeResource) -> dg.AssetsDefin
         organization,
         names.resolve_op(organization.name),
         "Resolves the newest snapshots up to the day into people, by the organization's rules.",
-        resolved_specs(organization, lakes.folder(organization.name)),
+        resolved_specs(organization, lakes.uris(organization.name)),
         [*_resolution_checks(organization)],
     )
     def resolved(context: dg.AssetExecutionContext) -> Results:
@@ -214,7 +214,7 @@ def _changes(organization: Organization, lakes: LakeResource) -> dg.AssetsDefini
         organization,
         names.judge_op(organization.name),
         "Compares the day with the published directory, and evaluates the guards.",
-        [changes_spec(organization, lakes.folder(organization.name))],
+        [changes_spec(organization, lakes.uris(organization.name))],
         [
             check_spec(
                 organization, guard, key, GUARD_QUESTIONS[guard], blocks=guard not in WARNING
@@ -244,7 +244,7 @@ def _published(organization: Organization, lakes: LakeResource) -> dg.AssetsDefi
         organization,
         names.publish_op(organization.name),
         "Publishes the day, unless guards or data checks hold it back.",
-        [published_spec(organization, lakes.folder(organization.name))],
+        [published_spec(organization, lakes.uris(organization.name))],
         [
             check_spec(
                 organization,

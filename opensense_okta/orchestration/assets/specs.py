@@ -1,13 +1,12 @@
 """What Dagster shows of each asset before it is materialized: key, description, lineage and columns.
 
-The argument `folder` is the organization's folder of the lake.
+The argument `uri` makes the URI of a name in the organization's lake.
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from importlib.metadata import version
-from pathlib import Path
 from typing import Final
 
 import dagster as dg
@@ -20,6 +19,8 @@ from opensense_okta.orchestration.assets.columns import raw_types, resolved_type
 from opensense_okta.resolution.resolve import TABLES as RESOLVED_TABLES
 from opensense_okta.resolution.rules import digest
 from opensense_okta.storage.lake import DATABASE, RESOLVED, snapshots_of
+
+Uri = Callable[[str], str]
 
 CODE_VERSION: Final = version("opensense-okta")
 
@@ -157,7 +158,7 @@ def check_spec(
         )
 
 
-def raw_specs(organization: Organization, directory: str, folder: Path) -> list[dg.AssetSpec]:
+def raw_specs(organization: Organization, directory: str, uri: Uri) -> list[dg.AssetSpec]:
     """The three tables that are read from a directory."""
     stale, gap = timedelta(days=organization.resolution.stale_after_days), organization.largest_gap
     return [
@@ -173,7 +174,7 @@ def raw_specs(organization: Organization, directory: str, folder: Path) -> list[
             metadata={
                 "dagster/column_schema": schema(raw_types(table)),
                 "dagster/table_name": f"{directory}.{table}",
-                "dagster/uri": (folder / snapshots_of(directory)).as_uri(),
+                "dagster/uri": uri(snapshots_of(directory)),
             },
             freshness_policy=dg.FreshnessPolicy.time_window(
                 fail_window=max(stale, gap + LATE), warn_window=gap + OVERDUE
@@ -183,7 +184,7 @@ def raw_specs(organization: Organization, directory: str, folder: Path) -> list[
     ]
 
 
-def resolved_specs(organization: Organization, folder: Path) -> list[dg.AssetSpec]:
+def resolved_specs(organization: Organization, uri: Uri) -> list[dg.AssetSpec]:
     """The tables of a resolved day."""
     specs = []
     for table in RESOLVED_TABLES:
@@ -197,7 +198,7 @@ def resolved_specs(organization: Organization, folder: Path) -> list[dg.AssetSpe
         specs.append(
             _table_spec(
                 organization,
-                folder,
+                uri,
                 table,
                 RESOLVED_DESCRIPTIONS[table].format(organization=organization.name),
                 deps=[*raw, *resolved],
@@ -206,13 +207,13 @@ def resolved_specs(organization: Organization, folder: Path) -> list[dg.AssetSpe
     return specs
 
 
-def changes_spec(organization: Organization, folder: Path) -> dg.AssetSpec:
+def changes_spec(organization: Organization, uri: Uri) -> dg.AssetSpec:
     """The changes of a day."""
     deps = [asset_key(organization.name, table) for table in RESOLVED_TABLES]
-    return _table_spec(organization, folder, "changes", CHANGES, deps=deps)
+    return _table_spec(organization, uri, "changes", CHANGES, deps=deps)
 
 
-def published_spec(organization: Organization, folder: Path) -> dg.AssetSpec:
+def published_spec(organization: Organization, uri: Uri) -> dg.AssetSpec:
     """The published directory. It is skippable: a day that is not published does not materialize it."""
     return dg.AssetSpec(
         asset_key(organization.name, "resolved_directory"),
@@ -224,7 +225,7 @@ def published_spec(organization: Organization, folder: Path) -> dg.AssetSpec:
         owners=organization.owners,
         tags={PERSONAL_DATA: "yes"},
         code_version=CODE_VERSION,
-        metadata={"dagster/uri": (folder / DATABASE).as_uri()},
+        metadata={"dagster/uri": uri(DATABASE)},
         freshness_policy=dg.FreshnessPolicy.time_window(
             fail_window=organization.largest_gap + LATE,
             warn_window=organization.largest_gap + OVERDUE,
@@ -260,7 +261,7 @@ def _follower_spec(
 
 
 def _table_spec(
-    organization: Organization, folder: Path, table: str, description: str, deps: list[dg.AssetKey]
+    organization: Organization, uri: Uri, table: str, description: str, deps: list[dg.AssetKey]
 ) -> dg.AssetSpec:
     """A table of a resolved day; its code version also changes with the organization's rules."""
     return dg.AssetSpec(
@@ -275,7 +276,7 @@ def _table_spec(
         metadata={
             "dagster/column_schema": schema(resolved_types(organization, table)),
             "dagster/table_name": table,
-            "dagster/uri": (folder / RESOLVED).as_uri(),
+            "dagster/uri": uri(RESOLVED),
         },
     )
 

@@ -47,7 +47,7 @@ class Indexes(Generic[Index]):
 
     make: Callable[[Lake, StoredDay], Index]
     most_people: int = MOST_PEOPLE
-    _kept: OrderedDict[tuple[Path, str], _Kept[Index]] = field(default_factory=OrderedDict)
+    _kept: OrderedDict[tuple[Path | str, str], _Kept[Index]] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def use(
