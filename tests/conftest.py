@@ -45,6 +45,7 @@ SLOW_MODULES = frozenset(
         "directories/test_doctor.py",
         "directories/test_read.py",
         "directories/test_resume.py",
+        "directories/test_segments.py",
         "orchestration/test_approve_job.py",
         "orchestration/test_assets.py",
         "orchestration/test_jobs.py",

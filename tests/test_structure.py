@@ -36,6 +36,7 @@ WRITES_FILES = {
     "publishing/exports/delivery.py": "exports may go into any folder",
     "web/audit.py": "the audit log is a file of this machine's home",
     "web/passwords.py": "the password file is the operator's",
+    "directories/segments.py": "the pages of a read are joined in a folder of this machine",
     "directories/read.py": "the pages of an open read are files of this machine",
 }
 

@@ -18,7 +18,10 @@ from typing import BinaryIO, Self
 
 import msgspec
 
+from opensense_okta.config.errors import UserError
 from opensense_okta.directories.records import Records
+from opensense_okta.directories.segments import Segments
+from opensense_okta.storage.store import Changed
 
 IDS_PER_LINE = 200  # so that a batch of lines that DuckDB works on stays small
 JOURNAL = "journal.jsonl"
@@ -69,10 +72,15 @@ class ListingProgress:
 
 
 class ReadCheckpoint:
-    """The folder of one read; only its owner may read it."""
+    """The folder of one read; only its owner may read it.
 
-    def __init__(self, folder: Path, files: Iterable[str]) -> None:
-        self.folder = folder
+    With segments, another machine can go on with the read.
+    """
+
+    def __init__(
+        self, folder: Path, files: Iterable[str], segments: Segments | None = None
+    ) -> None:
+        self.folder, self._segments = folder, segments
         self._places: dict[str, ListingProgress] = {}
         sizes = dict.fromkeys(files, 0)
         written = {name: _size(self.path(name)) for name in sizes}
@@ -90,6 +98,8 @@ class ReadCheckpoint:
         self.resumed_pages = sum(len(place.pages) for place in self._places.values())
         self._journal = _open(folder / JOURNAL, kept)
         self._files = {name: _open(self.path(name), size) for name, size in sizes.items()}
+        self._sizes = {self.path(name).name: size for name, size in sizes.items()}
+        self._sizes[JOURNAL] = kept
 
     def __enter__(self) -> Self:
         return self
@@ -102,6 +112,21 @@ class ReadCheckpoint:
     ) -> None:
         for file in (self._journal, *self._files.values()):
             file.close()
+        if self._segments is not None:
+            with suppress(UserError):  # the error of the read is the one to report
+                if error is not None and not isinstance(error, Changed):
+                    self._segments.save(self._sizes)
+            self._segments.close()
+
+    def save(self) -> None:
+        """Makes sure that another machine could go on here.
+
+        Raises:
+            Changed: another process goes on with the same read.
+            StoreTrouble: the store did not answer.
+        """
+        if self._segments is not None:
+            self._segments.save(self._sizes)
 
     def path(self, file: str) -> Path:
         """The path of a file of records."""
@@ -185,6 +210,10 @@ class ReadCheckpoint:
         self._journal.write(msgspec.json.encode(page) + b"\n")
         self._journal.flush()
         self._note(page)
+        self._sizes[self.path(page.file).name] = page.size
+        self._sizes[JOURNAL] = self._journal.tell()
+        if self._segments is not None:
+            self._segments.note(self._sizes)
         return page
 
     def _note(self, page: Page) -> None:

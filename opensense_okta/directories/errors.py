@@ -11,7 +11,10 @@ Retries, in order:
 from dataclasses import dataclass
 from datetime import datetime
 
+import duckdb
+
 from opensense_okta.config.errors import UserError
+from opensense_okta.storage.file_errors import storage_refusal
 
 NOTHING_LOST = (
     "Nothing of this read is used; what is stored and published of this directory stays as it was."
@@ -140,3 +143,14 @@ def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
+
+
+def storage_trouble(error: OSError | duckdb.IOException) -> StorageTrouble:
+    """The error of records that could not be written."""
+    refused = storage_refusal(error)
+    if refused is None:
+        return StorageTrouble(
+            f"The records could not be written: {error}.",
+            remedy="Look at the disk of OPENSENSE_DATA, then start the sync again.",
+        )
+    return StorageTrouble(refused.message, remedy=refused.remedy, transient=refused.transient)

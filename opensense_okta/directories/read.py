@@ -20,10 +20,16 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from opensense_okta.config.attributes import list_attributes
 from opensense_okta.config.directory_models import Directory
+from opensense_okta.config.errors import UserError
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.checkpoint import ReadCheckpoint, last_page_at
 from opensense_okta.directories.checks import TABLES, Table
-from opensense_okta.directories.errors import DirectoryError, PastDay, StorageTrouble
+from opensense_okta.directories.errors import (
+    DirectoryError,
+    PastDay,
+    StorageTrouble,
+    storage_trouble,
+)
 from opensense_okta.directories.kinds import kind_of
 from opensense_okta.directories.narrowing import (
     CARRY_OVER,
@@ -34,10 +40,10 @@ from opensense_okta.directories.narrowing import (
     store_carry_over,
 )
 from opensense_okta.directories.protocol import SHARED_SQL, Listener, PreviousSnapshot, Progress
+from opensense_okta.directories.segments import Segments
 from opensense_okta.directories.snapshot import NESTED_GROUPS, SnapshotManifest
 from opensense_okta.directories.snapshot_checks import base_snapshot
 from opensense_okta.storage import engine
-from opensense_okta.storage.file_errors import storage_refusal
 from opensense_okta.storage.files import make_private_dir
 from opensense_okta.storage.lake import OLDEST_PAGE, PAGES_KEPT, Lake
 from opensense_okta.storage.partition import Partition, StagedPartition, is_stored
@@ -85,6 +91,9 @@ class OpenSnapshot(BaseModel):
     full_read: date
 
 
+OpenDraft = tuple[StagedPartition, OpenSnapshot, Segments | None]
+
+
 def take_snapshot(
     organization: Organization, directory: str, day: date, lake: Lake, run: Run, listener: Listener
 ) -> SnapshotManifest:
@@ -107,14 +116,14 @@ def take_snapshot(
         settings = organization.directories[directory]
         before = base_snapshot(lake, directory, day)
         wanted = _wanted(settings, before, day, run, now)
-        found = _open_snapshot(partition, wanted, now, listener)
-        staged, opened = found or (_begin(partition, wanted), wanted)
+        found = _open_snapshot(partition, wanted, stored, now, listener)
+        draft = found or _begin(partition, wanted)
         try:
-            manifest = _read(organization, directory, lake, day, run, staged, opened, listener)
-            partition.commit(staged, manifest)
+            manifest = _read(organization, directory, lake, day, run, draft, listener)
+            partition.commit(draft[0], manifest)
         except Exception as error:
-            if not (isinstance(error, DirectoryError) and error.transient):
-                partition.discard(staged)
+            if not (isinstance(error, UserError) and error.transient):
+                partition.discard(draft[0])
             raise
         return manifest
 
@@ -153,7 +162,7 @@ def _with_subject(directory: str) -> Iterator[None]:
         error.subject = directory
         raise
     except (OSError, duckdb.IOException) as error:
-        trouble = _storage_trouble(error)
+        trouble = storage_trouble(error)
         trouble.subject = directory
         raise trouble from error
     except duckdb.Error as error:  # its text may quote a record
@@ -185,27 +194,35 @@ def _wanted(
 
 
 def _open_snapshot(
-    partition: Partition, wanted: OpenSnapshot, now: datetime, listener: Listener
-) -> tuple[StagedPartition, OpenSnapshot] | None:
-    """The newest open snapshot with the wanted plan, or with a full read of the same source."""
-    found = []
+    partition: Partition,
+    wanted: OpenSnapshot,
+    stored: SnapshotManifest | None,
+    now: datetime,
+    listener: Listener,
+) -> OpenDraft | None:
+    """The newest open snapshot with the wanted plan, or with a full read of the same source.
+
+    Not that of the stored one, which a process that was killed after its commit left in an object store.
+    """
+    found, done = [], stored.started if stored and not partition.store.is_local else None
     for staged in partition.open_drafts():
         try:
             opened = read_state(partition.store, staged.page_document(OPEN), OpenSnapshot)
         except StateFileDamaged:  # a killed process wrote it; its pages are not used
             continue
-        if opened is None:
+        if opened is None or opened.started == done:
             continue
         same = (opened.settings, opened.before) == (wanted.settings, wanted.before)
         enough = opened.full or not wanted.full
         if not (same and enough):
             continue
+        pages = _segments(partition, staged)
         last = last_page_at(staged.pages) or opened.started
         if now - last <= PAGES_KEPT and now - opened.started <= OLDEST_PAGE:
-            found.append((staged, opened))
+            found.append((staged, opened, pages))
         else:
             listener(Progress("pages", 0, note=_too_old(opened.started, last)))
-    youngest = max(found, key=lambda pair: pair[1].started, default=None)
+    youngest = max(found, key=lambda draft: draft[1].started, default=None)
     if youngest is not None:
         youngest[0].forget_all_but_pages()
     return youngest
@@ -218,11 +235,18 @@ def _too_old(first: datetime, last: datetime) -> str:
     )
 
 
-def _begin(partition: Partition, wanted: OpenSnapshot) -> StagedPartition:
+def _segments(partition: Partition, staged: StagedPartition) -> Segments | None:
+    """The pages of a read as they are stored; None where the files of this machine are what is stored."""
+    if partition.store.is_local:
+        return None
+    return Segments(partition.store, staged.pages_name, staged.pages)
+
+
+def _begin(partition: Partition, wanted: OpenSnapshot) -> OpenDraft:
     staged = partition.draft()
     make_private_dir(staged.pages)
     write_state(partition.store, staged.page_document(OPEN), wanted, ABSENT)
-    return staged
+    return staged, wanted, _segments(partition, staged)
 
 
 def _may_read(organization: Organization, day: date, begun: datetime, now: datetime) -> bool:
@@ -268,23 +292,24 @@ def _read(
     lake: Lake,
     day: date,
     run: Run,
-    staged: StagedPartition,
-    opened: OpenSnapshot,
+    draft: OpenDraft,
     listener: Listener,
 ) -> SnapshotManifest:
+    staged, opened, pages = draft
     carried, begun = _previous_snapshot(lake, directory, opened), process_time()
     # From an earlier day, so that a second read of a day is compared like the first one.
     before = base_snapshot(lake, directory, day - timedelta(days=1))
     settings = organization.directories[directory]
     kind = kind_of(settings)
     with (
-        ReadCheckpoint(staged.pages, kind.files) as checkpoint,
+        ReadCheckpoint(staged.pages, kind.files, pages) as checkpoint,
         engine.start(staged.folder) as connection,
     ):
         shared_sql = Sql(connection, SHARED_SQL)
         shared_sql.run("no_nested_groups.sql")
         reader = kind.reader(settings, checkpoint, connection, carried, opened.full, listener)
         cost = asyncio.run(reader.run())
+        checkpoint.save()
         rows = {table: engine.store(connection, table, staged.table(table)) for table in TABLES}
         engine.store(connection, "member_reads", staged.table("member_reads"))
         for table in TABLES:
@@ -372,13 +397,3 @@ def _compared(
         "users_before": known.get("users", before.rows["raw_users"]) if before else 0,
         "scope_changed": int(before is not None and before.settings != opened.settings),
     }
-
-
-def _storage_trouble(error: OSError | duckdb.IOException) -> StorageTrouble:
-    refused = storage_refusal(error)
-    if refused is None:
-        return StorageTrouble(
-            f"The records could not be written: {error}.",
-            remedy="Look at the disk of OPENSENSE_DATA, then start the sync again.",
-        )
-    return StorageTrouble(refused.message, remedy=refused.remedy, transient=refused.transient)

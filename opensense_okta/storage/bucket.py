@@ -29,9 +29,16 @@ from obstore.exceptions import (
 from obstore.store import from_url
 
 from opensense_okta.config.environment import EnvironmentMistake
-from opensense_okta.config.errors import UserError
 from opensense_okta.storage.files import make_private_dir
-from opensense_okta.storage.store import ABSENT, Changed, Document, Entry, Version
+from opensense_okta.storage.store import (
+    ABSENT,
+    Changed,
+    Document,
+    Entry,
+    StoreDenied,
+    StoreTrouble,
+    Version,
+)
 
 if TYPE_CHECKING:
     from obstore import GetOptions, ObjectMeta, PutMode, PutResult
@@ -65,16 +72,6 @@ TABLE: Final = re.compile(r"(?:snapshots|resolved)/.*/[0-9a-f]{16}/(?!changes\.)
 """Names under which never another content is stored, so that a copy stays current."""
 
 
-class StoreTrouble(UserError):
-    """The object store did not do what was asked. Time, or the store's operator, resolves it."""
-
-    TRANSIENT = True
-
-
-class StoreDenied(StoreTrouble):
-    """The object store refused the credentials, or they do not allow what was asked."""
-
-
 @dataclass(frozen=True)
 class Bucket:
     """A `Store` in an object store.
@@ -92,6 +89,11 @@ class Bucket:
     scratch: Path
     _copies: dict[str, Version] = field(default_factory=dict)
     """The versions of the local copies."""
+
+    @property
+    def is_local(self) -> bool:
+        """Nothing is stored on this machine."""
+        return False
 
     def url(self, name: str = "") -> str:
         """The URL of an object."""

@@ -42,6 +42,11 @@ class Folder:
         """The folder itself: files are made on the disk on which they are stored."""
         return self.root
 
+    @property
+    def is_local(self) -> bool:
+        """A file in the folder is stored."""
+        return True
+
     def url(self, name: str = "") -> str:
         """The path of a file."""
         return str(self.root / name)

@@ -25,7 +25,7 @@ from opensense_okta.config.errors import UserError
 from opensense_okta.storage.files import make_private_dir
 from opensense_okta.storage.folder import Folder
 from opensense_okta.storage.state_files import IfDamaged, read_state, write_state
-from opensense_okta.storage.store import ABSENT, Changed, Store, Version
+from opensense_okta.storage.store import ABSENT, Changed, Store, StoreDenied, Version
 
 if TYPE_CHECKING:
     from opensense_okta.storage.bucket import Bucket
@@ -110,8 +110,6 @@ def refuse_unsafe(store: Store) -> None:
 @cache
 def _require_lake(root: str) -> None:
     """Raises an error if there is no lake, or the store does not honour conditions; once for a process."""
-    from opensense_okta.storage.bucket import StoreDenied  # noqa: PLC0415  # only for object stores
-
     store = _bucket(root, "")
     marker = store.read(MARKER)
     if marker is None:

@@ -46,27 +46,24 @@ class StagedPartition:
     Attributes:
         id: of the tables.
         folder: of this machine, in which they are written.
-        name: of the folder in the lake.
         over: the version of the day's manifest when the work began.
+        pages: the folder of this machine with the pages that were read, kept until the tables are made.
+        pages_name: of the folder with the pages in the lake.
     """
 
     id: str
     folder: Path
-    name: str = ""
     over: Version = ABSENT
+    pages: Path = Path()
+    pages_name: str = ""
 
     def table(self, name: str) -> Path:
         """The file to which the table is written."""
         return self.folder / f"{name}.parquet"
 
-    @property
-    def pages(self) -> Path:
-        """The folder of the pages that were read, kept until the tables are made."""
-        return self.folder / PAGES
-
     def page_document(self, file: str) -> str:
         """The name of a document beside the pages."""
-        return f"{self.name}/{PAGES}/{file}"
+        return f"{self.pages_name}/{file}"
 
     def forget_all_but_pages(self) -> None:
         """Removes unfinished tables that a killed process left behind."""
@@ -98,14 +95,16 @@ class Partition:
 
     def draft(self) -> StagedPartition:
         """A new folder for tables, with a unique id."""
-        return self._staged(secrets.token_hex(8))
+        draft_id = secrets.token_hex(8)
+        return self._staged(draft_id, pages_of=draft_id)
 
-    def _staged(self, draft_id: str) -> StagedPartition:
+    def _staged(self, draft_id: str, pages_of: str) -> StagedPartition:
         return StagedPartition(
             draft_id,
             make_private_dir(self.folder / draft_id),
-            self.document(draft_id),
             self.store.version(self.document(MANIFEST)),
+            self.folder / pages_of / PAGES,
+            self.document(f"{pages_of}/{PAGES}"),
         )
 
     def commit(self, draft: StagedPartition, manifest: Manifest) -> None:
@@ -118,25 +117,34 @@ class Partition:
             raise ValueError(f"the manifest names {manifest.id}, the draft is {draft.id}")
         for file in draft.folder.iterdir():
             if file != draft.pages:
-                self.store.keep(file, f"{draft.name}/{file.name}", ABSENT)
+                self.store.keep(file, self.document(f"{draft.id}/{file.name}"), ABSENT)
         sync_to_disk(draft.folder)
-        unfinished = [other for other in self.open_drafts() if other.id != draft.id]
+        with_pages, before = self._ids_with_pages(), self._committed()
         write_state(self.store, self.document(MANIFEST), manifest, draft.over)
-        for folder in self._folders_of_pages():  # the day is complete: no read of it is resumed
-            shutil.rmtree(folder / PAGES)
-        for other in unfinished:
-            self.discard(other)
+        for draft_id in with_pages:  # the day is complete: no read of it is resumed
+            self._remove(f"{draft_id}/{PAGES}")
+            if draft_id not in {draft.id, *before}:
+                self._remove(draft_id)
 
     def discard(self, draft: StagedPartition) -> None:
-        """Removes a draft's tables, unless they have been committed."""
+        """Removes a draft's tables and pages, unless they have been committed."""
         if draft.id not in self._committed():
-            shutil.rmtree(draft.folder, ignore_errors=True)
+            self._remove(draft.id)
+            self._remove(draft.pages.parent.name)
 
     def open_drafts(self) -> list[StagedPartition]:
         """The drafts that still have pages: unfinished reads."""
         committed = self._committed()  # a process may be killed just after its commit
-        folders = [folder for folder in self._folders_of_pages() if folder.name not in committed]
-        return [self._staged(folder.name) for folder in folders]
+        return [self._resumed(of) for of in self._ids_with_pages() if of not in committed]
+
+    def _resumed(self, draft_id: str) -> StagedPartition:
+        """A draft with the pages of an unfinished read.
+
+        In an object store its tables get an id of their own: a process that lost its lock, and does not know
+        it, may still store tables under the id of the read.
+        """
+        own_id = draft_id if self.store.is_local else secrets.token_hex(8)
+        return self._staged(own_id, pages_of=draft_id)
 
     def manifest(self, kind: type[M]) -> M | None:
         """The manifest of the day; None: nothing was committed, or the manifest is damaged.
@@ -184,8 +192,15 @@ class Partition:
         except StateFileDamaged:
             return set()
 
-    def _folders_of_pages(self) -> list[Path]:
-        return [pages.parent for pages in self.folder.glob(f"*/{PAGES}")]
+    def _ids_with_pages(self) -> list[str]:
+        names = self.store.children(self.name)
+        return [name for name in names if PAGES in self.store.children(self.document(name))]
+
+    def _remove(self, folder: str) -> None:
+        shutil.rmtree(self.folder / folder, ignore_errors=True)
+        if not self.store.is_local:
+            name = self.document(folder)
+            self.store.remove([entry.name for entry in self.store.entries(name)])
 
 
 def local_file(store: Store, name: str) -> Path:

@@ -50,6 +50,16 @@ class Changed(UserError):
         )
 
 
+class StoreTrouble(UserError):
+    """The object store did not do what was asked. Time, or the store's operator, resolves it."""
+
+    TRANSIENT = True
+
+
+class StoreDenied(StoreTrouble):
+    """The object store refused the credentials, or they do not allow what was asked."""
+
+
 class FolderInPlaceOfFile(UserError):
     """A folder has the name of a file that is to be stored."""
 
@@ -67,6 +77,10 @@ class Store(Protocol):
     @property
     def scratch(self) -> Path:
         """A folder of this machine for the files that a step writes and reads."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the files of `scratch` are those that are stored."""
 
     def url(self, name: str = "") -> str:
         """Where the file is, in words for people: a path or a URL without credentials."""

@@ -17,8 +17,8 @@ from obstore.exceptions import GenericError, PermissionDeniedError, Unauthentica
 from obstore.store import MemoryStore
 
 from opensense_okta.storage import bucket
-from opensense_okta.storage.bucket import Bucket, StoreTrouble, trouble
-from opensense_okta.storage.store import ABSENT, Version
+from opensense_okta.storage.bucket import Bucket, trouble
+from opensense_okta.storage.store import ABSENT, StoreTrouble, Version
 from tests.support.object_stores import (
     BUCKET,
     forget_connections,

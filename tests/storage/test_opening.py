@@ -13,7 +13,7 @@ from obstore.store import MemoryStore, ObjectStore
 
 from opensense_okta.config.environment import EnvironmentMistake
 from opensense_okta.storage import bucket, opening
-from opensense_okta.storage.bucket import Bucket, StoreDenied
+from opensense_okta.storage.bucket import Bucket
 from opensense_okta.storage.folder import Folder
 from opensense_okta.storage.lake import Lake, organizations, stored_days
 from opensense_okta.storage.opening import (
@@ -24,7 +24,7 @@ from opensense_okta.storage.opening import (
     process_scratch,
     refuse_unsafe,
 )
-from opensense_okta.storage.store import ABSENT
+from opensense_okta.storage.store import ABSENT, StoreDenied
 from tests.support.object_stores import forget_connections
 
 if TYPE_CHECKING:

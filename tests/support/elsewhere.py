@@ -23,6 +23,10 @@ class Elsewhere:
     files: dict[str, tuple[bytes, Version, str, datetime]] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
+    @property
+    def is_local(self) -> bool:
+        return False
+
     def url(self, name: str = "") -> str:
         return f"memory://lake/{name}"
 
