@@ -204,12 +204,11 @@ def test_a_read_whose_machine_is_lost_is_continued_after_its_last_segment(
 def test_a_read_that_another_process_goes_on_with_ends_and_takes_nothing_from_it(
     acme: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(segments, "INTERVAL", 0)
+    monkeypatch.setattr(Segments, "note", Segments.save)  # at once, and after each page
     other = Company(acme.okta, acme.lake)
     snapshots = []
 
     def overtaken() -> None:
-        monkeypatch.undo()
         there = Company(acme.okta, type(acme.lake)(acme.lake.root, "acme"), acme.settings)
         assert isinstance(acme.lake.store, Bucket)
         there.lake.store = replace(acme.lake.store, scratch=tmp_path / "machine-2", _copies={})
