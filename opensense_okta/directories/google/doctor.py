@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from urllib.parse import quote
 
 from opensense_okta.config.directory_models import GoogleDirectory
 from opensense_okta.config.secret import SecretMissing
@@ -14,6 +13,7 @@ from opensense_okta.directories.diagnosis import (
     without_waiting,
 )
 from opensense_okta.directories.errors import AccessDenied, DirectoryError, Gone
+from opensense_okta.directories.google import addresses
 from opensense_okta.directories.google import errors as google_errors
 from opensense_okta.directories.google import reader as google
 from opensense_okta.directories.google.records import (
@@ -42,15 +42,15 @@ Parse = Callable[[Answer], Records]
 async def examine(directory: GoogleDirectory, _stale_after_days: int) -> list[CheckResult]:
     """Checks addresses, clock, credentials, scopes, role, rate limit and a sample of users."""
     findings: list[CheckResult] = []
-    addresses = (google.token_url(directory).rpartition("/")[0], google.api_root(directory))
-    for origin in dict.fromkeys(addresses):
+    token_origin = addresses.token_url(directory).rpartition("/")[0]
+    for origin in dict.fromkeys((token_origin, addresses.api_root(directory))):
         found = await examine_address(origin, google_errors.SETTING)
         findings += found
         if found[-1].outcome == "error":
             return findings
     try:
         auth = google.authorization(directory)
-        async with connect(google.api_root(directory), auth, PROTOCOL) as api:
+        async with connect(addresses.api_root(directory), auth, PROTOCOL) as api:
             async for finding in _read(api, directory):
                 findings.append(finding)
     except SecretMissing as missing:
@@ -63,16 +63,16 @@ async def examine(directory: GoogleDirectory, _stale_after_days: int) -> list[Ch
 
 async def _read(api: Api, directory: GoogleDirectory) -> AsyncIterator[CheckResult]:
     """Checks of the first pages of users, groups and members."""
-    answer, users = await _page(api, google.users_url(directory), read_users)
+    answer, users = await _page(api, addresses.users_url(directory), read_users)
     yield examine_clock(answer, "Google")
     yield _credentials(directory)
     yield _sample(users)
     if not sample(users).super_administrators:
         await _require_super_administrator(api, directory)
-    _, groups = await _page(api, google.groups_url(directory), read_groups)
+    _, groups = await _page(api, addresses.groups_url(directory), read_groups)
     for group in groups.ids[:1]:
         with suppress(Gone):  # it was deleted since it was listed
-            await _page(api, google.members_url(group), read_members)
+            await _page(api, addresses.members_url(group), read_members)
     yield CheckResult.make("scopes", "passed", f"{google_errors.SCOPES_NEEDED} are granted.")
     yield CheckResult.make("role", "passed", "users, groups and members can be read.")
     yield CheckResult.make(
@@ -90,9 +90,8 @@ async def _require_super_administrator(api: Api, directory: GoogleDirectory) -> 
     Raises:
         AccessDenied: none is listed.
     """
-    users = f"{google.ROOT}/users?customer={quote(directory.customer)}"
-    url = f"{users}&query=isAdmin%3Dtrue&maxResults=1&prettyPrint=false&fields=users(id)"
-    if not await api.get(url, RateLimiter(1.0, api.clock), lists_users, google.HEADERS, tries=2):
+    url = addresses.super_administrators_url(directory)
+    if not await api.get(url, RateLimiter(1.0, api.clock), lists_users, addresses.HEADERS, tries=2):
         raise AccessDenied(
             "Google lists no super administrator among the users.", remedy=google_errors.PARTIAL
         )
@@ -131,7 +130,7 @@ async def _missing_scopes(directory: GoogleDirectory, error: DirectoryError) -> 
     for scope in google.SCOPES:
         try:
             auth = google.authorization(directory, (scope,))
-            async with connect(google.api_root(directory), auth, PROTOCOL) as api:
+            async with connect(addresses.api_root(directory), auth, PROTOCOL) as api:
                 await _page(api, _cheapest(directory, scope), lambda _answer: Records((), ()))
         except NotDelegated:
             missing.append(scope)
@@ -149,11 +148,11 @@ async def _missing_scopes(directory: GoogleDirectory, error: DirectoryError) -> 
 
 def _cheapest(directory: GoogleDirectory, scope: str) -> str:
     """An address that the scope is enough for."""
-    return google.users_url(directory) if ".user." in scope else google.groups_url(directory)
+    return addresses.users_url(directory) if ".user." in scope else addresses.groups_url(directory)
 
 
 async def _page(api: Api, url: str, parse: Parse) -> tuple[Answer, Records]:
     def parse_both(answer: Answer) -> tuple[Answer, Records]:
         return answer, parse(answer)
 
-    return await api.get(url, RateLimiter(1.0, api.clock), parse_both, google.HEADERS, tries=2)
+    return await api.get(url, RateLimiter(1.0, api.clock), parse_both, addresses.HEADERS, tries=2)

@@ -8,26 +8,25 @@ at most four run at once, and a refusal halves their number (docs/google-api.md,
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from urllib.parse import quote
 
 import duckdb
 import msgspec
 
-from opensense_okta.config.attributes import source_fields
 from opensense_okta.config.directory_models import GoogleDirectory
 from opensense_okta.directories.checkpoint import ListingProgress, Page, ReadCheckpoint
 from opensense_okta.directories.errors import Gone, IncompleteListing, first_of
+from opensense_okta.directories.google import addresses, token_errors
 from opensense_okta.directories.google import errors as google_errors
-from opensense_okta.directories.google import token_errors
 from opensense_okta.directories.google.records import (
     following,
     read_groups,
     read_members,
     read_users,
 )
-from opensense_okta.directories.google.service_account import TOKEN_URL, read_service_account
+from opensense_okta.directories.google.service_account import read_service_account
 from opensense_okta.directories.http.client import Answer, Api, Auth, Protocol, connect
 from opensense_okta.directories.http.oauth import ClientCredentials, jwt_bearer
 from opensense_okta.directories.http.paging import Listing, Pages, cost_of, for_each_reached
@@ -52,37 +51,10 @@ PROTOCOL = Protocol(
 FILES = ("users", "groups", "members")
 COMPARED = ("groups_listed",)
 
-API = "https://admin.googleapis.com"
-ROOT = "/admin/directory/v1"
 SCOPES = tuple(
     f"https://www.googleapis.com/auth/admin.directory.{name}.readonly" for name in ("user", "group")
 )
-HEADERS = {"User-Agent": "opensense_okta (gzip)"}
-"""Google compresses only for a client that says so here, too (docs/google-api.md, "Paging")."""
-
-USERS_PER_PAGE, GROUPS_PER_PAGE = 500, 200  # the most (docs/google-api.md, "Paging")
 LISTING_LIFE = timedelta(minutes=55)  # after 60 minutes Google answers with 503 (the same section)
-
-USER_FIELDS = (
-    "id",
-    "primaryEmail",
-    "name",
-    "aliases",
-    "nonEditableAliases",
-    "suspended",
-    "archived",
-    "isAdmin",
-    "isGuestUser",
-    "isMailboxSetup",
-    "customerId",
-    "orgUnitPath",
-    "creationTime",
-    "lastLoginTime",
-)
-"""Fields of users that are always requested."""
-
-GROUPS_FIELDS = "nextPageToken,groups(id,email,name,description,aliases,directMembersCount)"
-MEMBERS_FIELDS = "nextPageToken,members(id,type)"
 
 
 @dataclass(frozen=True)
@@ -112,22 +84,12 @@ class _Counted(msgspec.Struct):
     count: int = msgspec.field(name="directMembersCount", default=0)
 
 
-def api_root(directory: GoogleDirectory) -> str:
-    """The origin of the API."""
-    return directory.endpoint or API
-
-
-def token_url(directory: GoogleDirectory) -> str:
-    """The address of the token endpoint."""
-    return f"{directory.endpoint}/token" if directory.endpoint else TOKEN_URL
-
-
 def source_scope(directory: GoogleDirectory) -> dict[str, object]:
     """What decides what is read: the account, whom the service account acts as, and the scope."""
     return {
         "customer": directory.customer,
         "administrator": directory.administrator,
-        "api": api_root(directory),
+        "api": addresses.api_root(directory),
         **scope_settings(directory),
         **({} if directory.nested else {"nested": False}),
     }
@@ -141,39 +103,13 @@ def authorization(directory: GoogleDirectory, scopes: tuple[str, ...] = SCOPES) 
         CredentialsRejected: it is not the key of a service account, or belongs to another token endpoint.
     """
     account = read_service_account(directory.service_account.reveal(), directory.endpoint)
-    address = token_url(directory)
+    address = addresses.token_url(directory)
     return ClientCredentials(
         address,
         "",
         jwt_bearer(account.key, account.email, address, " ".join(scopes), directory.administrator),
         token_errors.token_error,
         token_errors.token_lost,
-    )
-
-
-def users_url(directory: GoogleDirectory) -> str:
-    """The address of the first page of users, with the fields that the mapping needs."""
-    roots = (field.partition(".")[0] for field in source_fields(directory))
-    names = ",".join(quote(name) for name in dict.fromkeys([*USER_FIELDS, *roots]))
-    return (
-        f"{ROOT}/users?customer={quote(directory.customer)}&projection=full&orderBy=email"
-        f"&maxResults={USERS_PER_PAGE}&prettyPrint=false&fields=nextPageToken,users({names})"
-    )
-
-
-def groups_url(directory: GoogleDirectory) -> str:
-    """The address of the first page of groups."""
-    return (
-        f"{ROOT}/groups?customer={quote(directory.customer)}&orderBy=email"
-        f"&maxResults={GROUPS_PER_PAGE}&prettyPrint=false&fields={GROUPS_FIELDS}"
-    )
-
-
-def members_url(group: str) -> str:
-    """The address of the first page of a group's direct members, with their types."""
-    return (
-        f"{ROOT}/groups/{quote(group, safe='')}/members"
-        f"?maxResults={GROUPS_PER_PAGE}&prettyPrint=false&fields={MEMBERS_FIELDS}"
     )
 
 
@@ -204,7 +140,6 @@ class Reader:
         self._shared_sql = Sql(connection, SHARED_SQL)
         self._listener = listener
         self._before = before
-        self._empty_before: frozenset[str] = frozenset()
 
     async def run(self) -> Cost:
         """Connects to the API and reads what is not in the checkpoint.
@@ -213,7 +148,7 @@ class Reader:
             DirectoryError: the pages read so far stay in the checkpoint.
         """
         auth = authorization(self._directory)
-        async with connect(api_root(self._directory), auth, PROTOCOL) as api:
+        async with connect(addresses.api_root(self._directory), auth, PROTOCOL) as api:
             return await self.read(api)
 
     async def read(self, api: Api) -> Cost:
@@ -222,7 +157,7 @@ class Reader:
         budget = RateLimiter(1.0, api.clock, self._wait, ceiling)
         self._shared_sql.run("journal.sql", journal=str(self._checkpoint.journal))
         self._view_before()
-        pages = Pages(api, self._checkpoint, following, HEADERS, self._report_page)
+        pages = Pages(api, self._checkpoint, following, addresses.HEADERS, self._report_page)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._read_users(pages, budget))
@@ -240,7 +175,7 @@ class Reader:
         return dict(self._sql.rows("evidence.sql", tuple[str, int]))
 
     async def _read_users(self, pages: Pages, budget: RateLimiter) -> None:
-        url = users_url(self._directory)
+        url = addresses.users_url(self._directory)
         # Named by its address: a listing with other fields must not be resumed.
         listing = Listing(url, "users", url, budget, read_users)
         progress = await self._complete(pages, listing)
@@ -279,7 +214,7 @@ class Reader:
             )
 
     async def _read_groups_and_members(self, pages: Pages, budget: RateLimiter) -> None:
-        url = groups_url(self._directory)
+        url = addresses.groups_url(self._directory)
         listing = Listing("groups", "groups", url, budget, read_groups)
         progress = await self._complete(pages, listing)
         scope = self._directory.scope.groups
@@ -289,7 +224,6 @@ class Reader:
             await pages.restart(listing)
             self._sql.run("groups.sql", groups_records=records)
         choose_groups(self._shared_sql, self._directory)
-        counts = dict(self._sql.rows("counts.sql", tuple[str, int]))
         in_scope = self._shared_sql.rows("groups_to_read.sql", str)
         if scope is not None and not in_scope:
             raise IncompleteListing(
@@ -297,19 +231,64 @@ class Reader:
                 remedy="Correct `scope.groups` in the organization file: names, with * for any"
                 " characters, or ids.",
             )
+        await self._read_members_of(pages, budget, in_scope)
+        await self._read_doubtful_groups(pages, budget)
+
+    async def _read_members_of(
+        self, pages: Pages, budget: RateLimiter, groups: Sequence[str], *, again: bool = False
+    ) -> None:
+        """Reads the members of groups, and of the groups that these bring into scope.
+
+        Args:
+            pages: reads the pages.
+            budget: the rate limiter.
+            groups: their ids.
+            again: whether these were read before.
+        """
+        doubtful = frozenset(groups if again else ())
+
+        async def read_group(group: str) -> None:
+            listing = Listing(group, "members", addresses.members_url(group), budget, read_members)
+            try:
+                await self._complete(pages, listing, again=group in doubtful)
+            except Gone:
+                self._checkpoint.add_gone("members", group)
+
         await for_each_reached(
-            in_scope,
+            groups,
             AT_ONCE,
-            lambda group: self._read_members(pages, budget, group, counts[group]),
+            read_group,
             self._nested_groups_to_read,
             lambda done, total: self._listener(Progress("groups' members", done, total)),
         )
+
+    async def _read_doubtful_groups(self, pages: Pages, budget: RateLimiter) -> None:
+        """Reads once more the groups of which perhaps not all members were listed.
+
+        Raises:
+            IncompleteListing: a group has no members again, but Google counts some.
+        """
+        read_again: set[str] = set()
+        while doubtful := self._doubtful_groups() - read_again:
+            read_again |= doubtful
+            await self._read_members_of(pages, budget, sorted(doubtful), again=True)
+        for group in self._sql.rows("counted_without_members.sql", str):
+            counted = await self._count(pages.api, budget, group)
+            if counted:
+                raise IncompleteListing(
+                    f"Google lists no members of the group {group}, but counts {counted:,}.",
+                    remedy="Google sometimes answers with an empty listing. If it continues, look at the"
+                    " group in the Admin console.",
+                    transient=True,
+                )
+
+    def _doubtful_groups(self) -> set[str]:
+        return set(self._sql.rows("doubtful_groups.sql", str))
 
     def _view_before(self) -> None:
         self._shared_sql.run("nothing_before.sql")
         if self._before is not None:
             self._before.view(self._sql.connection)
-        self._empty_before = frozenset(self._sql.rows("empty_before.sql", str))
 
     def _nested_groups_to_read(self) -> list[str]:
         """The groups that the members read so far bring into scope."""
@@ -320,37 +299,6 @@ class Reader:
             nested=self._directory.nested,
         )
 
-    async def _read_members(
-        self, pages: Pages, budget: RateLimiter, group: str, counted: int
-    ) -> None:
-        try:
-            await self._read_group(pages, budget, group, counted)
-        except Gone:
-            self._checkpoint.add_gone("members", group)
-
-    async def _read_group(
-        self, pages: Pages, budget: RateLimiter, group: str, counted: int
-    ) -> None:
-        """Reads the members of a group; if there are none, or fewer than Google counts, once more.
-
-        Google counts only users, so a count of 0 decides nothing if the group had members before.
-        """
-        listing = Listing(group, "members", members_url(group), budget, read_members)
-        progress = await self._complete(pages, listing)
-        read = _members(progress)
-        if read is None:
-            return
-        expected = counted or int(group not in self._empty_before)
-        if read < expected and (progress.last.attempt == 1 or (counted and not read)):
-            progress = await pages.restart(listing)
-        if counted and _members(progress) == 0 and await self._count(pages.api, budget, group):
-            raise IncompleteListing(
-                f"Google lists no members of the group {group}, but counts {counted:,}.",
-                remedy="Google sometimes answers with an empty listing. If it continues, look at the group in"
-                " the Admin console.",
-                transient=True,
-            )
-
     async def _count(self, api: Api, budget: RateLimiter, group: str) -> int:
         """The number of users that are direct members of a group, as Google counts them now."""
 
@@ -360,13 +308,17 @@ class Reader:
             except MALFORMED:
                 return 0
 
-        url = f"{ROOT}/groups/{quote(group, safe='')}?prettyPrint=false&fields=directMembersCount"
-        return await api.get(url, budget, parse, HEADERS)
+        url = addresses.count_url(group)
+        return await api.get(url, budget, parse, addresses.HEADERS)
 
-    async def _complete(self, pages: Pages, listing: Listing) -> ListingProgress:
-        """Reads the missing pages of a listing, or all of them if Google would not continue it."""
+    async def _complete(
+        self, pages: Pages, listing: Listing, *, again: bool = False
+    ) -> ListingProgress:
+        """Reads the missing pages of a listing; all of them if asked, or if Google would not continue it."""
         progress = self._checkpoint.progress(listing.name)
-        if progress is not None and not progress.done and _begun(progress) < _now() - LISTING_LIFE:
+        if progress is not None and progress.done:
+            return await (pages.restart(listing) if again else pages.complete(listing))
+        if progress is not None and _begun(progress) < _now() - LISTING_LIFE:
             return await pages.restart(listing)
         return await pages.complete(listing)
 
@@ -380,13 +332,6 @@ class Reader:
 
 def _partial(what: str) -> IncompleteListing:
     return IncompleteListing(f"Google {what}.", remedy=google_errors.PARTIAL)
-
-
-def _members(progress: ListingProgress) -> int | None:
-    """The number of records that were read of a group; None: the group is gone."""
-    if progress.last.gone:
-        return None
-    return sum(page.rows + page.set_aside for page in progress.pages)
 
 
 def _begun(progress: ListingProgress) -> datetime:

@@ -14,6 +14,7 @@ import pytest
 from opensense_okta.config.directory_models import GoogleDirectory
 from opensense_okta.directories import errors
 from opensense_okta.directories.checkpoint import ReadCheckpoint
+from opensense_okta.directories.google import addresses
 from opensense_okta.directories.google import reader as google_reader
 from opensense_okta.directories.google.errors import UnknownCustomer
 from opensense_okta.directories.google.token_errors import NotDelegated
@@ -25,6 +26,7 @@ from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.faults import ODD_RECORDS, Fault, OddRecord
 from opensense_okta.simulator.google.account import Account
 from opensense_okta.simulator.google.faults import make_fault
+from opensense_okta.simulator.google.groups import EXTERNAL
 from opensense_okta.simulator.google.limits import Limits, Quota
 from opensense_okta.simulator.google.login import ServiceAccount
 from opensense_okta.simulator.google.people import CUSTOMER
@@ -120,7 +122,7 @@ async def _read(
     reader: google_reader.Reader, settings: GoogleDirectory, impatience: Impatience
 ) -> Cost:
     auth = google_reader.authorization(settings)
-    async with connect(google_reader.api_root(settings), auth, google_reader.PROTOCOL) as api:
+    async with connect(addresses.api_root(settings), auth, google_reader.PROTOCOL) as api:
         api.clock = impatience.clock
         return await reader.read(api)
 
@@ -373,11 +375,16 @@ def test_members_that_google_counts_but_does_not_list_are_read_again_and_then_an
     assert "lists no members" in error.message
 
 
-def test_a_group_with_fewer_members_than_google_counts_is_read_once_more(tmp_path: Path) -> None:
-    account = Account(Org.create(users=220, groups=2, memberships=2))
+@pytest.mark.parametrize("outsiders", [0, 120])
+def test_a_group_with_fewer_users_than_google_counts_is_read_once_more(
+    tmp_path: Path, outsiders: int
+) -> None:
+    account = Account(Org.create(users=220 - outsiders // 2, groups=2, memberships=2))
     group = account.groups[0]["id"]
     for user in account.users:
         account.add_member(group, user["id"])
+    for number in range(outsiders):  # not counted by Google; first in the listing
+        account.add_member(group, f"9{number:020}", EXTERNAL)
     with running(Simulator(account, limits=UNHURRIED)) as simulator:
         simulator.faults.append(make_fault("lost-token", match=f"{group}/members"))
         found = read(simulator, tmp_path)
@@ -539,7 +546,7 @@ def test_a_key_of_google_is_sent_to_google_alone(
             google, tmp_path, endpoint=None, service_account={"env": "ACME_GOOGLE_KEY"}
         )
         assert google_reader.authorization(given)
-        assert google_reader.token_url(given) == "https://oauth2.googleapis.com/token"
+        assert addresses.token_url(given) == "https://oauth2.googleapis.com/token"
 
 
 # -- going on where it stopped ----------------------------------------------------------------
