@@ -106,8 +106,8 @@ _PRIMARY = (  # of type home are private
 )
 
 
-def _address(part: str) -> tuple[Item, Item]:
-    return Item("addresses", _WORK, part), Item("addresses", _PRIMARY, part)
+def _address(part: str, addition: str = "") -> tuple[Item, ...]:
+    return tuple(Item("addresses", choices, part, addition) for choices in (_WORK, _PRIMARY))
 
 
 GOOGLE: Mapping[str, tuple[Source, ...]] = {
@@ -135,7 +135,10 @@ GOOGLE: Mapping[str, tuple[Source, ...]] = {
         Item("phones", (("type=mobile", "primary=true"), ("type=mobile",)), "value"),
         Item("phones", (("type=work_mobile",),), "value"),
     ),
-    "street_address": (*_address("streetAddress"), Item("addresses", _WORK, "formatted")),
+    "street_address": (
+        *_address("streetAddress", "extendedAddress"),
+        Item("addresses", _WORK, "formatted"),
+    ),
     "locality": _address("locality"),
     "region": _address("region"),
     "postal_code": _address("postalCode"),

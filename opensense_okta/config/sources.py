@@ -84,11 +84,13 @@ class Item:
         choices: which object, first choice first. A choice is conditions such as `type=work`, which must all
             hold; a key that is missing equals an empty text. Of several such objects the first one counts.
         part: the object's key.
+        addition: a key whose text follows after a comma; empty: none.
     """
 
     array: str
     choices: tuple[tuple[str, ...], ...]
     part: str
+    addition: str = ""
 
 
 @dataclass(frozen=True)

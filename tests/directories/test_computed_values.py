@@ -139,6 +139,25 @@ ARRAYS: Mapping[str, tuple[Source, Profile, str | None]] = MappingProxyType(
             {"organizations": [{"title": "Clerk"}, {"name": "ACME", "primary": "true"}]},
             None,
         ),
+        "a part with an addition": (
+            Item("addresses", (("type=work",),), "streetAddress", "extendedAddress"),
+            {
+                "addresses": [
+                    {"type": "work", "streetAddress": "1 Pier", "extendedAddress": " Deck 2"}
+                ]
+            },
+            "1 Pier, Deck 2",
+        ),
+        "a part whose addition is missing": (
+            Item("addresses", (("type=work",),), "streetAddress", "extendedAddress"),
+            {"addresses": [{"type": "work", "streetAddress": "1 Pier ", "extendedAddress": " "}]},
+            "1 Pier ",
+        ),
+        "an addition to nothing": (
+            Item("addresses", (("type=work",),), "streetAddress", "extendedAddress"),
+            {"addresses": [{"type": "work", "streetAddress": " ", "extendedAddress": "Deck 2"}]},
+            None,
+        ),
         "a key that is missing equals an empty text": (
             Item("addresses", (("primary=true", "type="),), "region"),
             {

@@ -26,7 +26,7 @@ TABLES = """
 create or replace temp table mapped_attributes (position integer, is_list boolean);
 create or replace temp table mapping (
     position integer, choice integer, form varchar, pointers varchar[], text varchar, part varchar,
-    origin varchar
+    addition varchar, origin varchar
 );
 create or replace temp table lookup_rows (lookup integer, key varchar, value varchar);
 """
@@ -105,8 +105,10 @@ def _store_mapping(
     return mapped
 
 
-def _source(directory: Directory, mapped: Mapped) -> tuple[str, list[str], str | None, str | None]:
-    """The columns `form`, `pointers`, `text` and `part` of table `mapping`."""
+def _source(
+    directory: Directory, mapped: Mapped
+) -> tuple[str, list[str], str | None, str | None, str | None]:
+    """The columns `form`, `pointers`, `text`, `part` and `addition` of table `mapping`."""
     source = mapped.source
     pointers = [pointer(directory, field) for field in fields_of(source)]
     row: tuple[str, str | None, str | None]
@@ -126,7 +128,8 @@ def _source(directory: Directory, mapped: Mapped) -> tuple[str, list[str], str |
         case Prefixed():
             row = "prefixed", source.prefix, None
     form, text, part = row
-    return form, pointers, text, part
+    addition = f"/{source.addition}" if isinstance(source, Item) and source.addition else None
+    return form, pointers, text, part, addition
 
 
 def _origin(directory: Directory, mapped: Mapped) -> str | None:

@@ -182,6 +182,7 @@ def only_in_google(org: State, size: int) -> Iterator[Json]:
         aliases=[OWNER],
         archived=True,
         orgUnitPath="/Left",
+        addresses=[{"type": "work", "streetAddress": "Pier 7", "extendedAddress": "Deck 2"}],
     )
     profile = People().profile(dice(seed, "one name"), 0)
     yield resource(

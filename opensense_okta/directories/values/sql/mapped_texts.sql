@@ -19,6 +19,14 @@ create or replace temp macro objects_of(text) as case
     when json_type(text) = 'OBJECT' then [text::json]
 end;
 
+-- The text of a key of an object, and after a comma that of another one.
+create or replace temp macro item_text(object, part, addition) as case
+    when addition is null then json_extract_string(object, part)
+    when is_filled(json_extract_string(object, part)) then
+        json_extract_string(object, part)
+        || coalesce(', ' || stripped(json_extract_string(object, addition)), '')
+end;
+
 create or replace temp macro values_of(text) as if(
     starts_with(text, '[{') and json_valid(text),
     to_json(list_filter(
@@ -68,7 +76,7 @@ with_sources as (
         with_objects.* exclude (objects),
         raw_texts
         || list_transform(
-            getvariable('items'), lambda item: json_extract_string(objects[item.object_number], item.part)
+            getvariable('items'), lambda item: item_text(objects[item.object_number], item.part, item.addition)
         )
         || list_transform(getvariable('prefixed'), lambda source: to_json(list_transform(
             list_filter(as_list(raw_texts[source.place]), lambda x: starts_with(x, source.prefix)),

@@ -55,7 +55,7 @@ set variable objects = (
     from item_objects
 );
 set variable items = (
-    select coalesce(list(struct_pack(object_number, part) order by number), [])
+    select coalesce(list(struct_pack(object_number, part, addition) order by number), [])
     from mapped_sources m
     join item_objects o on o.place = m.places[1] and o.text = m.text
     where form = 'item'
