@@ -6,12 +6,16 @@ file. Without the entry, as in a `DAGSTER_HOME` of version 0.1, these processes 
 read until the definitions are loaded again.
 """
 
+import json
 from collections.abc import Mapping
 
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef
+from dagster._serdes import ConfigurableClassData
 
 from opensense_okta.config.environment import set_private_umask, switch_off_telemetry
+
+STORAGE = "opensense_okta.orchestration.instance.sqlite"
 
 # A process imports the module before it opens Dagster's storage; the instance is made after that.
 set_private_umask()
@@ -28,5 +32,6 @@ class PrivateInstance(dg.DagsterInstance):
 
     @classmethod
     def config_defaults(cls, base_dir: str) -> Mapping[str, object]:
-        """Dagster's own defaults."""
-        return InstanceRef.config_defaults(base_dir)
+        """Dagster's own defaults, with another class for its storage in SQLite."""
+        storage = ConfigurableClassData(STORAGE, "KeptStorage", json.dumps({"base_dir": base_dir}))
+        return {**InstanceRef.config_defaults(base_dir), "storage": storage}
