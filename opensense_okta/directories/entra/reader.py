@@ -8,7 +8,6 @@ Graph does not report how much of its rate limit is left. Requests are spread ev
 `requests_per_second`, and a 429 halves the number of concurrent requests (docs/entra-api.md, "Throttling").
 """
 
-import asyncio
 from collections.abc import Callable, Mapping
 from urllib.parse import quote
 
@@ -25,12 +24,17 @@ from opensense_okta.directories.errors import (
     DirectoryError,
     Gone,
     IncompleteListing,
-    first_of,
 )
 from opensense_okta.directories.http.client import Api, Auth, Protocol, connect
 from opensense_okta.directories.http.keys import read_certificate
 from opensense_okta.directories.http.oauth import ClientCredentials, client_secret, private_key_jwt
-from opensense_okta.directories.http.paging import Listing, Pages, cost_of, for_each_reached
+from opensense_okta.directories.http.paging import (
+    Listing,
+    Pages,
+    cost_of,
+    for_each_reached,
+    together,
+)
 from opensense_okta.directories.http.rate_limit import Ceiling, RateLimiter
 from opensense_okta.directories.narrowing import choose_groups, count_chosen, scope_settings
 from opensense_okta.directories.protocol import SHARED_SQL, Listener, PreviousSnapshot, Progress
@@ -182,12 +186,9 @@ class Reader:
         budget = RateLimiter(1.0, api.clock, self._wait, ceiling)
         self._shared_sql.run("journal.sql", journal=str(self._checkpoint.journal))
         pages = Pages(api, self._checkpoint, following, HEADERS, self._report_page)
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._read_users(pages, budget))
-                tasks.create_task(self._read_groups_and_members(pages, budget))
-        except* Exception as failed:  # noqa: BLE001 - only the first error is reported
-            raise first_of(failed) from None
+        await together(
+            self._read_users(pages, budget), self._read_groups_and_members(pages, budget)
+        )
         self._sql.run("tables.sql", nested=self._directory.nested)
         return cost_of(pages, (budget,))
 

@@ -7,7 +7,6 @@ Google does not report how much of its quota is left. Requests are spread evenly
 at most four run at once, and a refusal halves their number (docs/google-api.md, "Limits").
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,7 +16,7 @@ import msgspec
 
 from opensense_okta.config.directory_models import GoogleDirectory
 from opensense_okta.directories.checkpoint import ListingProgress, Page, ReadCheckpoint
-from opensense_okta.directories.errors import Gone, IncompleteListing, first_of
+from opensense_okta.directories.errors import Gone, IncompleteListing
 from opensense_okta.directories.google import addresses, token_errors
 from opensense_okta.directories.google import errors as google_errors
 from opensense_okta.directories.google.records import (
@@ -29,7 +28,13 @@ from opensense_okta.directories.google.records import (
 from opensense_okta.directories.google.service_account import read_service_account
 from opensense_okta.directories.http.client import Answer, Api, Auth, Protocol, connect
 from opensense_okta.directories.http.oauth import ClientCredentials, jwt_bearer
-from opensense_okta.directories.http.paging import Listing, Pages, cost_of, for_each_reached
+from opensense_okta.directories.http.paging import (
+    Listing,
+    Pages,
+    cost_of,
+    for_each_reached,
+    together,
+)
 from opensense_okta.directories.http.rate_limit import Ceiling, RateLimiter
 from opensense_okta.directories.json_text import MALFORMED
 from opensense_okta.directories.narrowing import choose_groups, count_chosen, scope_settings
@@ -158,12 +163,9 @@ class Reader:
         self._shared_sql.run("journal.sql", journal=str(self._checkpoint.journal))
         self._view_before()
         pages = Pages(api, self._checkpoint, following, addresses.HEADERS, self._report_page)
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._read_users(pages, budget))
-                tasks.create_task(self._read_groups_and_members(pages, budget))
-        except* Exception as failed:  # noqa: BLE001 - only the first error is reported
-            raise first_of(failed) from None
+        await together(
+            self._read_users(pages, budget), self._read_groups_and_members(pages, budget)
+        )
         self._sql.run("tables.sql", nested=self._directory.nested)
         return cost_of(pages, (budget,))
 

@@ -5,13 +5,14 @@ restarts once if the API no longer accepts the cursor, and resumes where an earl
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import urljoin
 
 from opensense_okta.directories.checkpoint import ListingProgress, Page, ReadCheckpoint
-from opensense_okta.directories.errors import CursorLost, IncompleteListing
+from opensense_okta.directories.errors import CursorLost, IncompleteListing, first_of
 from opensense_okta.directories.http.client import Answer, Api
 from opensense_okta.directories.http.headers import http_date
 from opensense_okta.directories.http.rate_limit import RateLimiter
@@ -116,6 +117,20 @@ class Pages:
             return records, self.following(answer, records), at
 
         return parse
+
+
+async def together(*reads: Coroutine[Any, Any, None]) -> None:
+    """Runs reads at once; the first error ends all of them.
+
+    Raises:
+        DirectoryError: a read failed.
+    """
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for read in reads:
+                tasks.create_task(read)
+    except* Exception as failed:  # noqa: BLE001 - whatever it is, only the first one is raised
+        raise first_of(failed) from None
 
 
 async def for_each(

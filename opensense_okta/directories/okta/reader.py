@@ -7,7 +7,6 @@ Reading members costs most ("Rate limits"): at least one call per group. `plan.s
 read; the members of the others are carried over from the last snapshot, or the group is empty.
 """
 
-import asyncio
 from urllib.parse import quote, urlencode
 
 import duckdb
@@ -21,12 +20,11 @@ from opensense_okta.directories.errors import (
     IncompleteListing,
     ServerTrouble,
     Unreachable,
-    first_of,
 )
 from opensense_okta.directories.http.client import Answer, Api, Auth, HeaderAuth, Protocol, connect
 from opensense_okta.directories.http.keys import read_key
 from opensense_okta.directories.http.oauth import ClientCredentials, private_key_jwt
-from opensense_okta.directories.http.paging import Listing, Pages, cost_of, for_each
+from opensense_okta.directories.http.paging import Listing, Pages, cost_of, for_each, together
 from opensense_okta.directories.http.rate_limit import Ceiling, RateLimiter
 from opensense_okta.directories.narrowing import choose_groups, count_chosen, scope_settings
 from opensense_okta.directories.okta import errors as okta_errors
@@ -159,14 +157,12 @@ class Reader:
         )
         self._shared_sql.run("journal.sql", journal=str(self._checkpoint.journal))
         pages = Pages(api, self._checkpoint, _following, LEAN, self._report_page)
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._read_users(pages, users))
-                tasks.create_task(self._read_groups_and_members(pages, groups))
-                tasks.create_task(self._read_app_users(pages, apps))
-            await self._find_everyone(pages, groups)
-        except* Exception as failed:  # noqa: BLE001 - only the first error is reported
-            raise first_of(failed) from None
+        await together(
+            self._read_users(pages, users),
+            self._read_groups_and_members(pages, groups),
+            self._read_app_users(pages, apps),
+        )
+        await self._find_everyone(pages, groups)
         statuses, chosen = self._directory.scope.statuses, self._directory.scope.apps
         self._sql.run(
             "tables.sql",
