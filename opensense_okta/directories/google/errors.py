@@ -120,6 +120,7 @@ _OF_INPUT = frozenset({"invalid", "badRequest"})
 """The message alone says what is invalid; without a word of it, it is the customer."""
 _OF_ATTRIBUTES = re.compile(r"custom_?(schema|field)", re.IGNORECASE)
 _OF_KEYS = re.compile(r"INVALID_OU_ID|(member|group|user)Key", re.IGNORECASE)
+_SCOPE = re.compile(r'error="?insufficient_scope\b.*?scope="([ -!#-~]{1,500})"')
 _MISSING = frozenset({404, 410})
 _PASSING = frozenset({408, 429})
 """These pass, also if a gateway answers with a web page."""
@@ -157,6 +158,8 @@ def error(answer: Answer) -> errors.DirectoryError | None:
     detailed = (_BY_DETAIL[item.reason] for item in said.details if item.reason in _BY_DETAIL)
     meaning = next(detailed, None) if answer.status < 500 else None
     meaning = meaning or _meaning(answer, reason, message, html=html)
+    if meaning is _NO_SCOPE and (scope := _SCOPE.search(answer.header("www-authenticate"))):
+        evidence = f"{evidence}; needed: {scope[1]}"
     return meaning.because(evidence, retry_after(answer))
 
 

@@ -1,5 +1,6 @@
 """The key of a service account, as the Cloud console makes it (docs/google-api.md, "Token")."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
@@ -11,6 +12,10 @@ from opensense_okta.directories.http.keys import SigningKey, read_key
 from opensense_okta.directories.json_text import MALFORMED
 
 TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
+SERVICE_ACCOUNT = "service_account"
+OAUTH_CLIENTS = frozenset({"installed", "web"})
+"""What the console writes for programs that people sign in to."""
+NEEDED = ("client_email", "private_key")
 KNOWN_HOSTS = ("oauth2.googleapis.com", "accounts.google.com", "www.googleapis.com")
 """The hosts of the token addresses that Google has written into keys; the first one is always used."""
 
@@ -32,14 +37,6 @@ class ServiceAccount:
     key: SigningKey
 
 
-class _KeyFile(msgspec.Struct):
-    client_email: str
-    private_key: str
-    private_key_id: str | None = None
-    token_uri: str = TOKEN_URL
-    type: str = "service_account"
-
-
 def read_service_account(text: str, endpoint: str | None) -> ServiceAccount:
     """Reads the key in the JSON of a service account.
 
@@ -51,23 +48,37 @@ def read_service_account(text: str, endpoint: str | None) -> ServiceAccount:
         CredentialsRejected: it is no usable key, or its tokens come from another host. The message never
             quotes the key.
     """
-    try:
-        file = msgspec.json.decode(text, type=_KeyFile)
-    except MALFORMED:
-        raise _unusable("it is no JSON with `client_email` and `private_key`") from None
-    if file.type != "service_account":
-        raise _unusable("it is the key of something else than a service account")
-    _check_token_address(file.token_uri, endpoint)
-    try:
-        key = read_key(file.private_key)
+    file = _key_file(text)
+    _check_token_address(file.get("token_uri", TOKEN_URL), endpoint)
+    try:  # some tools escape the line breaks twice; no key in PEM form has a backslash
+        key = read_key(file["private_key"].replace("\\n", "\n"))
     except CredentialsRejected:
         raise _unusable("its `private_key` is no private key, or is too short") from None
     if not isinstance(key.key, RSAKey):
         raise _unusable("its `private_key` is no RSA key")
-    if not (file.client_email.strip() and file.client_email.isprintable()):
-        raise _unusable("its `client_email` is empty")
-    signing = replace(key, algorithm="RS256", kid=file.private_key_id or None)
-    return ServiceAccount(file.client_email, signing)
+    signing = replace(key, algorithm="RS256", kid=file.get("private_key_id") or None)
+    return ServiceAccount(file["client_email"], signing)
+
+
+def _key_file(text: str) -> Mapping[str, str]:
+    """The texts in the JSON of a service account; those that are needed are there."""
+    try:
+        content = msgspec.json.decode(text, type=dict[str, object])
+    except MALFORMED:
+        raise _unusable(
+            "it is no JSON object, or a line break in it is not written as \\n"
+        ) from None
+    if content.get("type", SERVICE_ACCOUNT) != SERVICE_ACCOUNT:
+        raise _unusable("it is the key of something else than a service account")
+    if OAUTH_CLIENTS & content.keys():
+        raise _unusable("it is an OAuth client, which is something else than a service account")
+    texts = {name: value for name, value in content.items() if isinstance(value, str)}
+    missing = [name for name in NEEDED if not texts.get(name, "").strip()]
+    if missing:
+        raise _unusable(f"it has no {' and no '.join(f'`{name}`' for name in missing)}")
+    if not texts["client_email"].isprintable():
+        raise _unusable("its `client_email` is no address")
+    return texts
 
 
 def _check_token_address(address: str, endpoint: str | None) -> None:

@@ -109,10 +109,9 @@ _MEANINGS: Sequence[tuple[str, Meaning]] = (
         "invalid_scope",
         Meaning(errors.RequestRefused, "Google does not know a scope", "Update opensense_okta."),
     ),
-    ("internal_failure", _BUSY),
-    ("server_error", _BUSY),
-    ("temporarily_unavailable", _BUSY),
 )
+_PASSING = frozenset({"internal_failure", "server_error", "temporarily_unavailable"})
+"""These pass, as `error` and as `error_description`."""
 _LAST = Meaning(
     errors.CredentialsRejected, "Google does not accept the service account", CHECK_ADMINISTRATOR
 )
@@ -143,7 +142,7 @@ def token_lost(answer: Answer) -> bool:
 
 
 def _meaning(answer: Answer, code: str, words: str) -> Meaning:
-    if answer.status >= 500:
+    if answer.status >= 500 or answer.status == 408 or not _PASSING.isdisjoint((code, words)):
         return _BUSY
     if not code:  # no OAuth answer at all: a page for people, or a broken token
         what = "What answers as Google's token endpoint is something else"

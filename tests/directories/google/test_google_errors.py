@@ -24,6 +24,7 @@ from opensense_okta.directories.http.client import Answer
 from opensense_okta.simulator.google.server import default_service_account
 from tests.support.reads import failure
 
+AT_HOME = "http://127.0.0.1:1"
 ROOT = "https://admin.googleapis.com/admin/directory/v1"
 USERS = f"{ROOT}/users?customer=my_customer"
 MEMBERS = f"{ROOT}/groups/01abc/members?maxResults=200"
@@ -153,6 +154,17 @@ def test_the_reason_in_the_details_decides(reason: str, what: str) -> None:
     assert what in error.message
 
 
+def test_the_scope_that_is_needed_is_named() -> None:
+    challenge = (
+        'Bearer realm="https://x/", error=insufficient_scope, scope="https://x/auth/a.readonly"'
+    )
+    headers = httpx.Headers({"content-type": JSON, "www-authenticate": challenge})
+    body = json.dumps(refusal(403, "insufficientPermissions")).encode()
+    error = google_errors.error(Answer(USERS, 403, headers, body, {}))
+    assert type(error) is errors.AccessDenied
+    assert "needed: https://x/auth/a.readonly" in error.message
+
+
 def refused(shared: Path, name: str) -> DirectoryError:
     body = fixture(shared, name)["response"]["body"]
     return token_error(given(shared, name), body["error"], body["error_description"])
@@ -211,15 +223,23 @@ def test_causes_of_one_code_are_distinguished_by_the_description(
     "changes",
     [
         {"client_id": 108877665544332211009, "private_key_id": None},
-        {"client_id": None},
+        {"client_id": None, "universe_domain": ["googleapis.com"]},
         {"client_id": ""},
     ],
 )
 def test_a_key_file_is_read_whatever_it_does_not_need(changes: dict[str, Any]) -> None:
-    written = json.loads(default_service_account().key_file("http://127.0.0.1:1")) | changes
-    account = read_service_account(json.dumps(written), "http://127.0.0.1:1")
+    written = json.loads(default_service_account().key_file(AT_HOME)) | changes
+    account = read_service_account(json.dumps(written), AT_HOME)
     assert account.email == written["client_email"]
     assert account.key.kid == written["private_key_id"]
+
+
+def test_line_breaks_of_a_key_may_be_escaped_twice() -> None:
+    plain = default_service_account().key_file(AT_HOME)
+    twice = plain.replace("\\n", "\\\\n")
+    assert twice != plain
+    keys = [read_service_account(text, AT_HOME).key.public() for text in (plain, twice)]
+    assert keys[0] == keys[1]
 
 
 @pytest.mark.parametrize(
@@ -231,6 +251,8 @@ def test_a_key_file_is_read_whatever_it_does_not_need(changes: dict[str, Any]) -
         (400, "invalid_scope", "Invalid OAuth scope", errors.RequestRefused),
         (400, "something_new", "", errors.CredentialsRejected),
         (400, "internal_failure", "Backend Error", errors.ServerTrouble),
+        (400, "invalid_grant", "server_error", errors.ServerTrouble),
+        (408, "", "", errors.ServerTrouble),
         (502, "", "", errors.ServerTrouble),
         (429, "", "", errors.RateLimited),
         (404, "", "", errors.WrongAddress),

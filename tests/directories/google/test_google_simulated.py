@@ -10,6 +10,7 @@ from tempfile import mkdtemp
 from typing import Any
 
 import pytest
+from joserfc.jwk import ECKey
 
 from opensense_okta.config.directory_models import GoogleDirectory
 from opensense_okta.directories import errors
@@ -42,6 +43,9 @@ from tests.support.reads import Row, failure, rows
 from tests.support.virtual_time import Impatience
 
 UNHURRIED = Limits(per_minute=1_000_000)  # the reader's clock does not wait, the simulator's would
+
+
+EC_KEY = ECKey.generate_key("P-256").as_pem(private=True).decode()
 
 
 @dataclass(frozen=True)
@@ -502,11 +506,15 @@ def test_missing_rights_are_reported(
     [
         ({"private_key": None}, "private_key"),
         ({"private_key": "-----BEGIN PRIVATE KEY-----\nno key"}, "no private key"),
+        ({"private_key": EC_KEY}, "no RSA key"),
+        ({"private_key": 7, "client_email": None}, "no `client_email` and no `private_key`"),
         ({"type": "authorized_user"}, "something else"),
+        ({"installed": {"client_secret": "recognizable"}}, "an OAuth client"),
         ({"token_uri": "https://elsewhere.example/token"}, "https://elsewhere.example"),
         ({"token_uri": "https://recognizable:secret@elsewhere.example/t"}, "elsewhere.example"),
         ({"token_uri": "https://oauth2.googleapis.com/token"}, "not at `endpoint`"),
-        ({"client_email": " "}, "client_email"),
+        ({"client_email": " "}, "no `client_email`"),
+        ({"client_email": "a@b\nrecognizable"}, "`client_email` is no address"),
         (None, "no JSON"),
     ],
     ids=str,
@@ -515,7 +523,7 @@ def test_a_key_that_cannot_be_used_is_reported_and_not_shown(
     google: Simulator,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    changes: dict[str, str | None] | None,
+    changes: dict[str, Any] | None,
     words: str,
 ) -> None:
     content = {**json.loads(google.key), **(changes or {})}
