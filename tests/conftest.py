@@ -19,6 +19,7 @@ SLOW_MODULES = frozenset(
     {
         "cli/test_approve.py",
         "cli/test_explain_command.py",
+        "cli/test_forget_command.py",
         "cli/test_identities_in_words.py",
         "cli/test_preview_command.py",
         "cli/test_sync_command.py",
@@ -61,6 +62,7 @@ SLOW_MODULES = frozenset(
         "publishing/guards/test_guards.py",
         "publishing/report/test_report.py",
         "publishing/explain/test_explain.py",
+        "publishing/forget/test_forget.py",
         "publishing/test_frames.py",
         "publishing/test_history.py",
         "publishing/test_judgement.py",

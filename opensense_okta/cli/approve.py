@@ -10,7 +10,13 @@ from shlex import quote
 
 import click
 
-from opensense_okta.cli.arguments import UsageError, day_of, organization_of, writable_lake_of
+from opensense_okta.cli.arguments import (
+    UsageError,
+    day_of,
+    named,
+    organization_of,
+    writable_lake_of,
+)
 from opensense_okta.cli.exit_code import ExitCode
 from opensense_okta.cli.terminal import PlainWatcher, print_table, terminal
 from opensense_okta.config.models import Organization
@@ -57,7 +63,7 @@ def approve_now(
     os.environ["DAGSTER_HOME"] = str(prepared_home())
     organization = organization_of(name)
     day, lake = day_of(organization, day_given), writable_lake_of(organization)
-    who = _who(by)
+    who = named(by)
     _refuse_older(organization, lake, day)
     try:
         # A day is judged by one process at a time: the judgement is stored.
@@ -93,15 +99,6 @@ def _waiting(words: str) -> None:
 def _not_approved(reason: str) -> ExitCode:
     click.echo(f"\n{reason}", err=True)
     return ExitCode.HELD_BACK
-
-
-def _who(by: str) -> str:
-    who = by.strip()
-    if not who:
-        raise UsageError("--by is empty: name the person who approves.")
-    if len(who) > 200:
-        raise UsageError("--by is longer than 200 characters: name the person who approves.")
-    return who
 
 
 def _refuse_older(organization: Organization, lake: Lake, day: date) -> None:

@@ -91,6 +91,20 @@ def day_of(organization: Organization, given: str | None) -> date:
     return day
 
 
+def named(by: str) -> str:
+    """The name of the person who decides, which is recorded.
+
+    Raises:
+        UsageError: It is empty or too long.
+    """
+    name = by.strip()
+    if not name:
+        raise UsageError("--by is empty: name the person who decides.")
+    if len(name) > 200:
+        raise UsageError("--by is longer than 200 characters: name the person who decides.")
+    return name
+
+
 def refuse_missing_secrets(organization: Organization) -> None:
     """Checks that each secret is where the organization file says.
 

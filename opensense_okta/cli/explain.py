@@ -61,13 +61,13 @@ def explain_now(name: str, who: str, day_given: str | None, *, as_json: bool) ->
     Raises:
         UsageError: No person matches, or several do and the command cannot ask; or the day is not stored.
     """
-    organization, who = organization_of(name), _searched(who)
+    organization, who = organization_of(name), searched(who)
     lake = lake_of(organization)
     day = _day(organization, lake, day_given)
     people = find(lake, [day], who)
     if not people:
         raise UsageError(_no_match(organization, lake, day, who))
-    person = people[0] if len(people) == 1 else _choose(people, who, ask=not as_json)
+    person = people[0] if len(people) == 1 else choose_person(people, who, ask=not as_json)
     explanation = explain(lake, day, person.person_id)
     left_out_by = rules_leaving_out(organization, lake, day, person.person_id)
     if as_json:
@@ -106,11 +106,16 @@ def show(explanation: Explanation, left_out_by: Sequence[str]) -> None:
         click.echo(line)
 
 
-def _searched(who: str) -> str:
-    searched = searched_text(who)
-    if not searched:
+def searched(who: str) -> str:
+    """The text to search for.
+
+    Raises:
+        UsageError: It names nobody.
+    """
+    text = searched_text(who)
+    if not text:
         raise UsageError(f"WHO is “{printable(who)}”, which names nobody. {WHO_HELP}")
-    return searched
+    return text
 
 
 def _day(organization: Organization, lake: Lake, given: str | None) -> StoredDay:
@@ -156,7 +161,12 @@ def _no_match(organization: Organization, lake: Lake, day: StoredDay, who: str) 
     return "\n".join(filter(None, lines))
 
 
-def _choose(people: Sequence[Found], who: str, *, ask: bool) -> Found:
+def choose_person(people: Sequence[Found], who: str, *, ask: bool) -> Found:
+    """The person of several who match, by the answer of the user.
+
+    Raises:
+        UsageError: Nobody can be asked.
+    """
     listed = people[:MAX_LISTED]
     lines = [f"{len(people)} people match “{printable(who)}”:"]
     lines += [

@@ -150,6 +150,22 @@ def approve(organization: str, day: str, by: str, yes: bool, **seen: int | None)
 
 @main.command()
 @click.argument("organization")
+@click.argument("who")
+@click.option("--by", metavar="NAME", required=True, help="Who does it. The name is recorded.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def forget(organization: str, who: str, by: str, yes: bool) -> None:
+    """Remove WHO from every stored day, the identity ledger, the exports and the published database.
+
+    WHO is found as by `explain`. Delete the accounts in the directories first, and sync. Shows what goes and
+    what is out of reach, and asks. Exit status: 0 removed, 1 not removed, 2 a directory still has WHO.
+    """
+    from opensense_okta.cli.forget import forget_now  # noqa: PLC0415 - slow to import
+
+    sys.exit(forget_now(organization, who, by, yes=yes))
+
+
+@main.command()
+@click.argument("organization")
 @click.option("--date", "day", metavar="D", help="A stored day. Default: today.")
 @click.option("--rules", metavar="FILE", help="An organization file whose rules are tried.")
 @click.option(

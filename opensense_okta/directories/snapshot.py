@@ -55,6 +55,7 @@ class SnapshotManifest(Manifest):
         set_aside: records of each listing that could not be parsed.
         first_set_aside: the page, and the record of it, of the first of them, where that is known.
         evidence: counts for the checks.
+        forgotten: how many users were removed from the tables since; `rows` and `evidence` still count them.
     """
 
     IF_DAMAGED: ClassVar = IfDamaged(
@@ -80,6 +81,7 @@ class SnapshotManifest(Manifest):
     set_aside: Mapping[Table, int]
     first_set_aside: Mapping[Table, tuple[int, int]] = {}
     evidence: Mapping[str, int]
+    forgotten: int = 0
 
     @property
     def tables(self) -> tuple[str, ...]:

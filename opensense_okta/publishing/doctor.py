@@ -11,6 +11,7 @@ from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.publishing.approval import APPROVAL, Approvals
 from opensense_okta.publishing.database import publication_row
 from opensense_okta.publishing.exports import state as exports
+from opensense_okta.publishing.forget import records as forgetting
 from opensense_okta.publishing.judgement import JUDGEMENT, Judgement
 from opensense_okta.publishing.notifications import state as notifications
 from opensense_okta.publishing.published import (
@@ -26,6 +27,7 @@ from opensense_okta.storage import engine
 from opensense_okta.storage.lake import DATABASE, Lake
 from opensense_okta.storage.partition import MANIFEST, PUBLISHED, is_stored
 from opensense_okta.storage.state_files import StateFileDamaged, read_state
+from opensense_okta.storage.store import ABSENT
 
 STATE_FILES = "state files"
 OF_A_DAY = (
@@ -44,7 +46,7 @@ def examine_organization(organization: Organization, lake: Lake) -> list[tuple[s
 
 def examine_state_files(lake: Lake) -> list[CheckResult]:
     """A result for each document of the lake that cannot be read; one if all can."""
-    problems = [*damaged_documents(lake), *_damaged_tables(lake)]
+    problems = [*damaged_documents(lake), *_damaged_tables(lake), *_interrupted_forgetting(lake)]
     if not problems:
         return [CheckResult.make(STATE_FILES, "passed", "every document of the lake can be read.")]
     results = []
@@ -96,6 +98,16 @@ def _damaged_tables(lake: Lake) -> Iterator[UserError]:
                 yield engine.TableDamaged(file)
 
 
+def _interrupted_forgetting(lake: Lake) -> Iterator[UserError]:
+    if lake.store.version(forgetting.BEGUN) != ABSENT:
+        yield UserError(
+            f"{lake.url(forgetting.BEGUN)}: a `forget` was interrupted.",
+            impact="Data of the person may still be stored.",
+            remedy=f"start `opensense-okta forget {lake.organization}` again, for any person: it completes"
+            " that work first.",
+        )
+
+
 def _documents(lake: Lake) -> Iterator[tuple[str, type[BaseModel]]]:
     for directory in lake.directories():
         for day in lake.snapshot_days(directory, complete=False):
@@ -106,3 +118,5 @@ def _documents(lake: Lake) -> Iterator[tuple[str, type[BaseModel]]]:
     yield PUBLISHED, Publications
     yield exports.STATE, exports.ExportState
     yield notifications.STATE, notifications.NotificationState
+    yield forgetting.BEGUN, forgetting.Begun
+    yield forgetting.RECORD, forgetting.Record

@@ -80,6 +80,7 @@ class ResolvedManifest(Manifest):
         ledger: the newest published day in the identity ledger.
         rows: the number of rows of each table.
         evidence: the counts that the checks of the day are evaluated on, by name.
+        forgotten: how many people were removed from the tables since; `rows` and `evidence` still count them.
     """
 
     IF_DAMAGED: ClassVar = IfDamaged(
@@ -94,6 +95,7 @@ class ResolvedManifest(Manifest):
     ledger: date | None
     rows: Mapping[str, int]
     evidence: Mapping[str, int]
+    forgotten: int = 0
 
 
 def resolve(organization: Organization, day: date, lake: Lake) -> ResolvedManifest:

@@ -11,6 +11,7 @@ published.json              which day it has
 exported.json, exported/    the last export, and the people in it
 notices.json                the notifications that were sent
 reports/date=2026-11-23.html
+forgotten.json              when people were forgotten, without who they were
 """
 
 import re

@@ -1,7 +1,7 @@
 """Indexes of the people of published days, kept in memory from request to request.
 
-An index counts as long as its day is published: the next publication has other tables, and the first
-request after it makes an index of them.
+An index counts as long as its day is published and nobody is forgotten: then the tables are other ones, and
+the first request makes an index of them.
 """
 
 import threading
@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Final, Generic, TypeVar
 
 from opensense_okta.publishing.explain.find_person import StoredDay
+from opensense_okta.publishing.forget.records import RECORD
 from opensense_okta.storage.engine import MemoryTooSmall, TableDamaged
 from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.store import Version
 
 Index = TypeVar("Index")
 Result = TypeVar("Result")
@@ -27,10 +29,10 @@ class _Kept(Generic[Index]):
     """An index; None: there is not enough memory for it.
 
     Attributes:
-        id: of the tables that it is of.
+        tables: the id of the tables that it is of, and the version of the record of forgotten people.
     """
 
-    id: str
+    tables: tuple[str, Version]
     people: int
     index: Index | None
 
@@ -77,11 +79,12 @@ class Indexes(Generic[Index]):
         if not day.published or people is None or people > self.most_people:
             return None
         place = (lake.root, lake.organization)
+        tables = (day.resolved.id, lake.store.version(RECORD))
         with self._lock:
             kept = self._kept.pop(place, None)
-            if kept is None or kept.id != day.resolved.id:
+            if kept is None or kept.tables != tables:
                 kept = None  # frees its memory before the next one is made
-                kept = _Kept(day.resolved.id, people, self._made(lake, day))
+                kept = _Kept(tables, people, self._made(lake, day))
             self._kept[place] = kept
             while sum(other.people for other in self._kept.values()) > self.most_people:
                 self._kept.popitem(last=False)

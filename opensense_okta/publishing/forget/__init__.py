@@ -1,0 +1,1 @@
+"""Removes a person from everything that the lake stores: the only operation that changes stored tables."""

@@ -1,0 +1,138 @@
+"""The files of exports in the lake without a forgotten person. Those elsewhere are out of reach."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+import duckdb
+
+from opensense_okta.config.locations import DAY
+from opensense_okta.config.models import Organization
+from opensense_okta.publishing.exports.columns import headers_of
+from opensense_okta.publishing.exports.dated import dated_exports
+from opensense_okta.publishing.exports.files import file_names, sha256
+from opensense_okta.publishing.forget.stored_tables import count_forgotten
+from opensense_okta.storage import engine
+from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.partition import local_file
+from opensense_okta.storage.sql import Sql
+
+IDENTIFYING: Final = ("email", "user_name", "employee_number")
+"""The attributes by which a row is known to be of the person."""
+
+OF_PEOPLE: Final = ("people", "changes", "parquet", "memberships", "membership_changes")
+"""The kinds of files that have rows of people."""
+
+CHECKSUMS: Final = "checksums"
+
+
+def is_in_lake(organization: Organization) -> bool:
+    """Whether the organization's exports are written into the lake."""
+    settings = organization.publish.csv
+    return (
+        settings is not None
+        and "://" not in settings.path
+        and not PurePosixPath(settings.path).is_absolute()
+    )
+
+
+def stored_exports(organization: Organization, lake: Lake) -> Iterator[Mapping[str, str]]:
+    """The names of the stored files of each export in the lake, by kind."""
+    settings = organization.publish.csv
+    if settings is None or not is_in_lake(organization):
+        return
+    dated = [files[-1] for files in dated_exports(organization, lake).values()]
+    for full in dated if DAY in settings.path else [settings.path]:
+        files = {kind: file.as_posix() for kind, file in file_names(Path(full)).items()}
+        yield {kind: name for kind, name in files.items() if lake.store.fetch(name)}
+
+
+def count_in_export(
+    sql: Sql, organization: Organization, lake: Lake, files: Mapping[str, str], texts: Sequence[str]
+) -> dict[str, int]:
+    """The number of rows that go from each file of an export, by its name, without those of which none goes.
+
+    Args:
+        sql: a connection.
+        organization: whose.
+        lake: of the organization.
+        files: of the export, by kind.
+        texts: by which the person's rows are found; see `texts_of_person.sql`.
+    """
+    counted = {
+        files[kind]: _mark(sql, organization, local_file(lake.store, files[kind]), texts)
+        for kind in OF_PEOPLE
+        if kind in files
+    }
+    return {name: rows for name, rows in counted.items() if rows}
+
+
+def remove_from_export(
+    sql: Sql,
+    organization: Organization,
+    lake: Lake,
+    files: Mapping[str, str],
+    texts: Sequence[str],
+    *,
+    again: bool,
+) -> None:
+    """Replaces the files that have rows of the person, then the file of the checksums.
+
+    Args:
+        sql: a connection.
+        organization: whose.
+        lake: of the organization.
+        files: of the export, by kind.
+        texts: by which the person's rows are found; see `texts_of_person.sql`.
+        again: whether an interrupted process may have replaced files, and not the checksums.
+    """
+    changed = count_in_export(sql, organization, lake, files, texts)
+    for name in changed:
+        over = lake.store.version(name)
+        _mark(sql, organization, local_file(lake.store, name), texts)
+        sql.run("kept.sql", marked="marked_exported")
+        unfinished = lake.unfinished(name.replace("/", "-"))
+        if name.endswith(".parquet"):
+            engine.store(sql.connection, "kept", unfinished)
+        else:
+            sql.run("csv_of_exported.sql", path=str(unfinished))
+        lake.store.keep(unfinished, name, over)
+    if (changed or again) and CHECKSUMS in files:
+        _write_checksums(lake, files[CHECKSUMS])
+
+
+def _mark(sql: Sql, organization: Organization, file: Path, texts: Sequence[str]) -> int:
+    """Makes the view `marked_exported` of a file; returns the number of rows that go."""
+    rows = _read(sql.connection, file)
+    rows.create_view("exported", replace=True)
+    headers = headers_of(organization)
+    known = {*IDENTIFYING, *(headers[name] for name in IDENTIFYING if name in headers)}
+    identifying = [
+        column
+        for column in rows.columns
+        if column in known or column.partition("-")[0] in IDENTIFYING
+    ]
+    sql.run("marked_exported.sql", identifying=identifying, texts=list(texts))
+    return count_forgotten(sql, "marked_exported")
+
+
+def _read(connection: duckdb.DuckDBPyConnection, file: Path) -> duckdb.DuckDBPyRelation:
+    if file.suffix == ".parquet":
+        return connection.read_parquet(str(file))
+    return connection.read_csv(
+        str(file), header=True, sep=",", quotechar='"', escapechar='"', all_varchar=True
+    )
+
+
+def _write_checksums(lake: Lake, name: str) -> None:
+    """Writes the checksums of the same files again."""
+    document = lake.store.read(name)
+    if document is None:
+        return
+    listed = [line.split("  ", 1)[1] for line in document.data.decode().splitlines()]
+    folder = name.rpartition("/")[0]
+    lines = [
+        f"{sha256(local_file(lake.store, f'{folder}/{file}'.lstrip('/')))}  {file}\n"
+        for file in listed
+    ]
+    lake.store.write(name, "".join(lines).encode(), document.version)

@@ -1,0 +1,356 @@
+"""A person is forgotten: nothing that is stored says anything of the person, and all else is as it was."""
+
+import csv
+import io
+import shutil
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from opensense_okta.config.models import Organization, Retention
+from opensense_okta.directories.snapshot import SnapshotManifest
+from opensense_okta.publishing.exports.export import export_published
+from opensense_okta.publishing.exports.files import sha256
+from opensense_okta.publishing.forget.find_stored import find_stored, with_accounts
+from opensense_okta.publishing.forget.forget import forget
+from opensense_okta.publishing.forget.plan import StillThere, plan_forgetting
+from opensense_okta.publishing.forget.records import RECORD, Forgotten, Record, begun
+from opensense_okta.publishing.judgement import stored_judgement
+from opensense_okta.publishing.publish import publish
+from opensense_okta.publishing.published import published
+from opensense_okta.publishing.report.report import write_report
+from opensense_okta.publishing.retention import delete_expired
+from opensense_okta.resolution.resolve import ResolvedManifest, resolve
+from opensense_okta.storage.engine import TableDamaged
+from opensense_okta.storage.folder import Folder
+from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.state_files import read_state
+from opensense_okta.storage.store import Version
+from tests.support.stored import OKTA, company, group, store, user
+
+MONDAY = date(2026, 11, 23)
+DAYS = [MONDAY + timedelta(days=number) for number in range(4)]
+NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)  # later than any file of a test was written
+
+ADA = {
+    "login": "ada@acme.test",
+    "email": "Ada@acme.test",
+    "firstName": "Ada",
+    "lastName": "Lovelace",
+    "displayName": "Ada Lovelace",
+    "employeeNumber": "E-1815",
+    "title": "Countess",
+}
+BOB = {"login": "bob@acme.test", "email": "bob@acme.test", "displayName": "Bob", "title": "Clerk"}
+OTHERS = [
+    {"login": f"{name}@acme.test", "email": f"{name}@acme.test", "displayName": name.title()}
+    for name in ("cy", "dan", "eve", "fay")
+]
+
+TRACES = ("ada@", "lovelace", "e-1815", "countess", "00uada")
+"""What nothing that is stored may contain after Ada is forgotten, in lower case."""
+
+
+def acme(**settings: Any) -> Organization:  # noqa: ANN401 - as the file has them
+    """acme with Okta and HR, whose exports of each day are in the lake."""
+    hr = {"kind": "csv", "users": "hr.csv", "id": "id", "attributes": {}}
+    return company(
+        {"okta": OKTA, "hr": hr},
+        publish={"csv": {"path": "exports/{date}/people.csv", "groups": True}},
+        **settings,
+    )
+
+
+def sync(lake: Lake, day: date, *, with_ada: bool, manager: str | None = None) -> None:
+    """A day of the company: HR has Ada with another title than Okta."""
+    ada = [user("00uADA", ADA)] if with_ada else []
+    bob = user("00uBOB", {**BOB, "title": f"Clerk of {day}", "managerId": manager})
+    others = [user(f"00u{number}", profile) for number, profile in enumerate(OTHERS)]
+    users = [*ada, bob, *others]
+    members = [("g1", str(row["id"])) for row in users]
+    store(lake, users, [group("g1", "Everyone")], members, day=day)
+    in_hr = [user("17", {**ADA, "title": "Lady"})] if with_ada else []
+    store(lake, [*in_hr, user("18", BOB), *others], day=day, directory="hr")
+    resolve(acme(), day, lake)
+    publish(acme(), lake, day)
+    export_published(acme(), lake, day)
+    write_report(acme(), lake, day)
+
+
+def read_without_ada(lake: Lake, day: date) -> None:
+    """Both directories are read, and nothing else is done."""
+    others = [user(f"00u{number}", profile) for number, profile in enumerate(OTHERS)]
+    users = [user("00uBOB", BOB), *others]
+    members = [("g1", str(row["id"])) for row in users]
+    store(lake, users, [group("g1", "Everyone")], members, day=day)
+    store(lake, [user("18", BOB), *others], day=day, directory="hr")
+
+
+@pytest.fixture(scope="module")
+def four_days(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ada works here on two days, has left on the third, and everything goes on on the fourth."""
+    root = tmp_path_factory.mktemp("four days")
+    for day in DAYS:
+        sync(Lake(root, "acme"), day, with_ada=day < DAYS[2])
+    return root
+
+
+@pytest.fixture
+def left(four_days: Path, tmp_path: Path) -> Lake:
+    """The lake after Ada has left."""
+    shutil.copytree(four_days, tmp_path / "left")
+    return Lake(tmp_path / "left", "acme")
+
+
+def forget_ada(lake: Lake) -> Forgotten:
+    (found,) = find_stored(lake, "ada lovelace")
+    return forget(acme(), lake, with_accounts(lake, found.person_id), "Grace", NOW)
+
+
+def contents(lake: Lake) -> dict[str, str]:
+    """All that is stored, as text, by file; of tables and of the database each row is a line."""
+    texts = {}
+    for path in sorted(path for path in lake.scratch.rglob("*") if path.is_file()):
+        name = str(path.relative_to(lake.scratch))
+        if path.suffix == ".parquet":
+            with duckdb.connect() as connection:
+                rows = connection.read_parquet(str(path), hive_partitioning=False).fetchall()
+            texts[name] = "\n".join(map(repr, rows))
+        elif path.suffix == ".duckdb":
+            with duckdb.connect(str(path), read_only=True) as connection:
+                tables = connection.execute(
+                    "select schema_name, table_name from duckdb_tables() order by all"
+                ).fetchall()
+                for schema, table in tables:
+                    rows = connection.table(f'"{schema}"."{table}"').fetchall()
+                    texts[f"{name}/{schema}.{table}"] = "\n".join(map(repr, rows))
+            texts[name] = path.read_bytes().decode("latin-1")
+        else:
+            texts[name] = path.read_text()
+    return texts
+
+
+def with_traces(lake: Lake) -> set[str]:
+    """The files that have a trace of Ada."""
+    return {
+        name
+        for name, text in contents(lake).items()
+        if any(trace in text.lower() for trace in TRACES)
+    }
+
+
+def test_nothing_that_is_stored_says_anything_of_the_person(left: Lake) -> None:
+    assert with_traces(left), "Ada was never stored"
+    forget_ada(left)
+    assert with_traces(left) == set()
+
+
+def test_every_other_row_stays_as_it_was_and_in_its_place(left: Lake) -> None:
+    before, (ada,) = contents(left), find_stored(left, "ada lovelace")
+    forget_ada(left)
+    for name, text in contents(left).items():
+        if name.endswith((".parquet", ".csv")) or ".duckdb/" in name:
+            others = [
+                line
+                for line in before[name].splitlines()
+                if not any(
+                    trace in line.lower() for trace in (*TRACES, "'hr', '17'", ada.person_id)
+                )
+            ]
+            assert text.splitlines() == others, name
+
+
+def test_digests_approvals_and_what_guards_compare_with_stay_valid(left: Lake) -> None:
+    judged, last = stored_judgement(left, DAYS[3]), published(left)
+    forget_ada(left)
+    assert stored_judgement(left, DAYS[3]) == judged
+    now = published(left)
+    assert now is not None
+    assert last is not None
+    assert (now.id, now.day, now.resolved, now.base) == (
+        last.id,
+        last.day,
+        last.resolved,
+        last.base,
+    )
+    sync(left, DAYS[3] + timedelta(days=1), with_ada=False)
+    after = published(left)
+    assert after is not None
+    assert after.difference is not None
+    assert (after.difference.added, after.difference.removed) == (0, 0)
+
+
+def test_the_manifests_say_how_many_were_forgotten(left: Lake) -> None:
+    forget_ada(left)
+    for day, count in zip(DAYS, [1, 1, 0, 0], strict=True):
+        resolved = left.resolved(day).manifest(ResolvedManifest)
+        snapshot = left.snapshot("okta", day).manifest(SnapshotManifest)
+        assert resolved is not None
+        assert snapshot is not None
+        assert (resolved.forgotten, snapshot.forgotten) == (count, count)
+
+
+def test_the_record_says_when_and_by_whom_and_not_who(left: Lake) -> None:
+    done = forget_ada(left)
+    assert read_state(left.store, RECORD, Record) == Record(forgotten=(done,))
+    assert (done.at, done.by) == (NOW, "Grace")
+    assert done.rows > done.files > 10
+
+
+def test_checksums_of_exports_fit_the_files_that_stay(left: Lake) -> None:
+    forget_ada(left)
+    for listed in left.scratch.glob("exports/*/*.sha256"):
+        for line in listed.read_text().splitlines():
+            digest, _, name = line.partition("  ")
+            assert sha256(listed.parent / name) == digest, name
+    first = (left.scratch / f"exports/{MONDAY}/people.csv").read_text()
+    assert sorted(row["display_name"] for row in csv.DictReader(io.StringIO(first))) == [
+        "Bob",
+        "Cy",
+        "Dan",
+        "Eve",
+        "Fay",
+    ]
+
+
+class Killed(BaseException):
+    """The process is killed."""
+
+
+@dataclass(frozen=True)
+class Dying(Folder):
+    """A store that kills its process before a file is stored for the n-th time."""
+
+    left: list[int] = field(default_factory=list)
+
+    def keep(self, file: Path, name: str, over: Version) -> Version:
+        self._count()
+        return super().keep(file, name, over)
+
+    def write(self, name: str, data: bytes, over: Version) -> Version:
+        self._count()
+        return super().write(name, data, over)
+
+    def _count(self) -> None:
+        self.left[0] -= 1
+        if not self.left[0]:
+            raise Killed
+
+
+def test_killed_at_any_moment_it_is_completed_by_the_next(lake: Lake, tmp_path: Path) -> None:
+    sync(lake, DAYS[0], with_ada=True)
+    sync(lake, DAYS[1], with_ada=False)
+    (found,) = find_stored(lake, "ada lovelace")
+    ada = with_accounts(lake, found.person_id)
+    whole = Lake(shutil.copytree(lake.root, tmp_path / "whole"), "acme")
+    moments = [0]
+    whole.store = Dying(Path(whole.url()), moments)
+    forget(acme(), whole, ada, "Grace", NOW)
+    assert with_traces(whole) == set()
+    expected, stored = tables_of(contents(whole)), -moments[0]
+    assert stored > 20
+    # The work that is recorded, an export, tables, the database, a manifest, the record.
+    for moment in (1, 3, 9, stored - 5, stored - 2, stored):
+        killed = Lake(shutil.copytree(lake.root, tmp_path / f"killed {moment}"), "acme")
+        alive, killed.store = killed.store, Dying(Path(killed.url()), [moment])
+        with pytest.raises(Killed):
+            forget(acme(), killed, ada, "Grace", NOW)
+        killed.store = alive
+        forget(acme(), killed, ada, "Grace", NOW)
+        assert tables_of(contents(killed)) == expected, moment
+        assert begun(killed) is None
+
+
+def tables_of(texts: dict[str, str]) -> dict[str, str]:
+    """All but the record, which counts what the last process removed, and the bytes of the database."""
+    return {
+        name: text
+        for name, text in texts.items()
+        if name not in (RECORD, "directory.duckdb", "published.json")
+    }
+
+
+def test_it_is_harmless_to_repeat(left: Lake) -> None:
+    (found,) = find_stored(left, "ada lovelace")
+    person = with_accounts(left, found.person_id)
+    forget(acme(), left, person, "Grace", NOW)
+    before = tables_of(contents(left))
+    again = forget(acme(), left, person, "Grace", NOW)
+    assert (again.files, again.rows) == (0, 0)
+    assert tables_of(contents(left)) == before
+
+
+def test_it_refuses_while_a_directory_still_has_an_account(left: Lake) -> None:
+    store(left, [user("17", ADA), user("18", BOB)], day=DAYS[3], directory="hr")
+    before = contents(left)
+    with pytest.raises(StillThere, match=r"directory hr still had an account .* on 2026-11-26"):
+        forget_ada(left)
+    assert contents(left) == before
+
+
+def test_it_refuses_while_the_published_day_has_the_person(lake: Lake) -> None:
+    sync(lake, DAYS[0], with_ada=True)
+    read_without_ada(lake, DAYS[1])
+    with pytest.raises(StillThere, match="the published directory of 2026-11-23 still has"):
+        forget_ada(lake)
+
+
+def test_it_refuses_while_no_export_was_delivered_without_the_person(lake: Lake) -> None:
+    sync(lake, DAYS[0], with_ada=True)
+    read_without_ada(lake, DAYS[1])
+    resolve(acme(), DAYS[1], lake)
+    publish(acme(), lake, DAYS[1])
+    with pytest.raises(StillThere, match="the export of 2026-11-23 has this person"):
+        forget_ada(lake)
+    export_published(acme(), lake, DAYS[1])
+    forget_ada(lake)
+    assert with_traces(lake) == set()
+
+
+def test_a_damaged_table_stops_it_before_anything_is_removed(left: Lake) -> None:
+    (table,) = left.scratch.glob(f"resolved/date={DAYS[0]}/*/provenance.parquet")
+    table.write_bytes(b"damaged")
+    with pytest.raises(TableDamaged):
+        forget_ada(left)
+    assert begun(left) is None
+    assert (left.scratch / f"exports/{MONDAY}/people.csv").read_text().count("Lovelace") == 2
+
+
+def test_who_is_named_as_manager_by_others_is_said_and_stays(lake: Lake) -> None:
+    sync(lake, DAYS[0], with_ada=True, manager="ada@acme.test")
+    sync(lake, DAYS[1], with_ada=False, manager="ada@acme.test")
+    (found,) = find_stored(lake, "ada lovelace")
+    plan = plan_forgetting(acme(), lake, with_accounts(lake, found.person_id), DAYS[1])
+    assert plan.managers_of == ["okta/00uBOB"]
+
+
+def test_an_account_that_is_somebody_elses_now_keeps_its_owner(lake: Lake) -> None:
+    """Ada's Okta account was once joined with Bob's in HR: what both had on that day goes."""
+    always = {"resolution": {"always_same": [["okta/00uADA", "hr/18"]]}}
+    store(lake, [user("00uADA", ADA)])
+    store(lake, [user("18", BOB)], directory="hr")
+    resolve(acme(**always), DAYS[0], lake)
+    publish(acme(**always), lake, DAYS[0])
+    export_published(acme(**always), lake, DAYS[0])
+    sync(lake, DAYS[1], with_ada=True)
+    sync(lake, DAYS[2], with_ada=False)
+    forget_ada(lake)
+    assert with_traces(lake) == set()
+    assert [found.name for found in find_stored(lake, "bob")] == ["Bob"]
+    last = published(lake)
+    assert last is not None
+    assert last.resolved.rows["people"] == 5
+
+
+def test_a_person_of_whom_only_the_ledger_is_left_is_found_there(left: Lake) -> None:
+    kept = acme().model_copy(update={"retention": Retention(days=1, snapshots=1)})
+    sync(left, DAYS[3] + timedelta(days=1), with_ada=False)
+    delete_expired(kept, left, NOW)
+    (found,) = find_stored(left, "Ada Lovelace")
+    assert with_accounts(left, found.person_id).accounts == ("hr/17", "okta/00uADA")
+    forget_ada(left)
+    assert with_traces(left) == set()
