@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from opensense_okta.storage import engine
 from opensense_okta.storage.state_files import StateFileDamaged
+from opensense_okta.storage.store import address
 
 IN_USE = ("Conflicting lock", "already attached")
 """Parts of DuckDB's messages where another program has the file open for writing."""
@@ -70,7 +71,7 @@ def _row(database: Path, *_version: int) -> PublicationRow | None:
 
 def _damaged(database: Path) -> StateFileDamaged:
     return StateFileDamaged(
-        f"{database} is damaged: it is not a database that DuckDB can read.",
+        f"{address(database)} is damaged: it is not a database that DuckDB can read.",
         impact="Programs that read the published directory fail. Checks go on: the tables of the"
         " published day are stored elsewhere, too.",
         remedy="start the sync again; it writes the file.",

@@ -26,6 +26,7 @@ from obstore.exceptions import (
     PreconditionError,
     UnauthenticatedError,
 )
+from obstore.fsspec import FsspecStore
 from obstore.store import from_url
 
 from opensense_okta.config.environment import EnvironmentMistake
@@ -38,6 +39,7 @@ from opensense_okta.storage.store import (
     StoreDenied,
     StoreTrouble,
     Version,
+    note_copies,
 )
 
 if TYPE_CHECKING:
@@ -94,6 +96,9 @@ class Bucket:
     def is_local(self) -> bool:
         """Nothing is stored on this machine."""
         return False
+
+    def __post_init__(self) -> None:
+        note_copies(self.scratch, self.address)
 
     def url(self, name: str = "") -> str:
         """The URL of an object."""
@@ -276,6 +281,35 @@ def trouble(url: str, error: Exception) -> StoreTrouble:
     )
 
 
+class ObjectFiles(FsspecStore):
+    """Objects as files of fsspec: CSV files of a directory, and exports."""
+
+    cachable = False  # the credentials in the environment may be others at the next read
+
+    def __init__(self, *_: object, **_ways_to_cache: object) -> None:
+        super().__init__(  # type: ignore[call-overload]  # the protocol is the class's
+            client_options=_client(), retry_config=RETRIES
+        )
+
+
+class S3Files(ObjectFiles):
+    """Objects of Amazon S3, and of stores that speak its protocol."""
+
+    protocol = "s3"
+
+
+class GoogleFiles(ObjectFiles):
+    """Objects of Google Cloud Storage."""
+
+    protocol = "gs"
+
+
+class AzureFiles(ObjectFiles):
+    """Objects of Azure's storage."""
+
+    protocol = "abfss"
+
+
 @cache
 def connect(root: str) -> "ObjectStore":
     """All objects of the lake at a URL. Credentials come from the environment.
@@ -284,15 +318,19 @@ def connect(root: str) -> "ObjectStore":
         EnvironmentMistake: obstore cannot use the URL, or the settings in the environment.
     """
     try:
-        # obstore reads the rest of the environment itself, but not what is among the options of a client.
-        http = any(os.environ.get(name, "").lower() == "true" for name in ALLOW_HTTP)
-        return from_url(root, client_options={**CLIENT, "allow_http": http}, retry_config=RETRIES)
+        return from_url(root, client_options=_client(), retry_config=RETRIES)
     except (BaseError, ValueError) as error:
         raise EnvironmentMistake(
             f"OPENSENSE_DATA={root}: the object store cannot be opened ({type(error).__name__}).",
             impact="Nothing was read or written.",
             remedy="correct the URL, or the settings of the store in the environment.",
         ) from None
+
+
+def _client() -> "ClientConfig":
+    """The options of a client. The rest of the environment is read by obstore, but not these."""
+    http = any(os.environ.get(name, "").lower() == "true" for name in ALLOW_HTTP)
+    return {**CLIENT, "allow_http": http}
 
 
 def _over(version: Version) -> "PutMode":

@@ -12,6 +12,7 @@ import duckdb
 
 from opensense_okta.config.environment import EnvironmentMistake, memory_limit
 from opensense_okta.config.errors import UserError
+from opensense_okta.storage.store import address
 
 BYTES_PER_THREAD = 100_000_000  # memory for each thread
 COMPRESSION = "compression zstd, compression_level 1"  # higher levels cost time and save nothing
@@ -65,7 +66,7 @@ class TableDamaged(UserError):
     def __init__(self, file: Path) -> None:
         self.file = file
         super().__init__(
-            f"{file} cannot be read: the table is damaged, missing, or another user's file.",
+            f"{address(file)} cannot be read: the table is damaged, missing, or another user's file.",
             impact="Nothing was published by this; the published directory stays.",
             remedy=_table_remedy(file),
         )
@@ -80,12 +81,12 @@ def _table_remedy(file: Path) -> str:
     day = file.parent.parent
     if "resolved" in day.parts:
         return (
-            f"restore the file from a backup of the lake; else delete {file.parent} and start the job"
-            " ORG__resolve for that day, which makes the tables again."
+            f"restore the file from a backup of the lake; else delete {address(file.parent)} and start the"
+            " job ORG__resolve for that day, which makes the tables again."
         )
     return (
         "start the sync again if the day is today, which reads it again. Else restore the file from a backup"
-        f" of the lake, or delete {day}: then the snapshot before is used."
+        f" of the lake, or delete {address(day)}: then the snapshot before is used."
     )
 
 

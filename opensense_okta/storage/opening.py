@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 MARKER: Final = "lake.json"
 SCHEMES: Final = ("s3", "gs", "abfss")
+NEEDS_EXTRA: Final = "install the package with its extra: opensense-okta[store]"
 SCRATCH: Final = "opensense-scratch-"
 
 
@@ -107,6 +108,17 @@ def refuse_unsafe(store: Store) -> None:
         store.remove([name])
 
 
+def register_stores() -> None:
+    """Makes fsspec use obstore for the URLs of object stores. obstore is imported when one is opened."""
+    import fsspec  # type: ignore[import-untyped]  # noqa: PLC0415  # slow import; it ships no types
+
+    classes = {"s3": "S3Files", "gs": "GoogleFiles", "abfss": "AzureFiles"}
+    for scheme, name in classes.items():
+        fsspec.register_implementation(
+            scheme, f"{__package__}.bucket.{name}", clobber=True, errtxt=NEEDS_EXTRA
+        )
+
+
 @cache
 def _require_lake(root: str) -> None:
     """Raises an error if there is no lake, or the store does not honour conditions; once for a process."""
@@ -164,7 +176,7 @@ def _bucket(root: str, organization: str) -> "Bucket":
         raise EnvironmentMistake(
             f"OPENSENSE_DATA={root}: a lake in an object store needs obstore, which is not installed.",
             impact="Nothing was read or written.",
-            remedy="install the package with its extra: opensense-okta[store].",
+            remedy=f"{NEEDS_EXTRA}.",
         ) from None
     folder = f"{organization}/" if organization else ""
     address = f"{root.rstrip('/')}/{organization}".rstrip("/")

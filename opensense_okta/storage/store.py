@@ -150,3 +150,20 @@ class Store(Protocol):
 
     def remove(self, names: Iterable[str]) -> None:
         """Removes files in this order, and folders that become empty. Missing files are ignored."""
+
+
+_copied: dict[Path, str] = {}
+"""The folders of this process with copies of stored files, and the URL of each."""
+
+
+def note_copies(folder: Path, url: str) -> None:
+    """Notes that the files in a folder are copies of those at a URL."""
+    _copied[folder] = url
+
+
+def address(path: Path) -> str:
+    """Where a file is stored, for people: its path, or the URL of which it is a copy."""
+    for folder in path.parents:
+        if folder in _copied:
+            return f"{_copied[folder]}/{path.relative_to(folder).as_posix()}"
+    return str(path)

@@ -1,6 +1,7 @@
-"""Every file of the lake is reached by its name: in a store that is no folder, everything works alike."""
+"""Every file of the lake is reached by its name: in an object store, everything works as in a folder."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
 from tests.support.company import an_org
 from tests.support.days import Company, a_company
-from tests.support.elsewhere import Elsewhere
+from tests.support.object_stores import in_memory
 from tests.support.stored import DAY, OKTA, company
 
 pytestmark = pytest.mark.slow
@@ -37,26 +38,41 @@ def okta(tmp_path: Path) -> Iterator[Company]:
         yield okta
 
 
-def live(okta: Company, lake: Lake, exports: Path) -> dict[str, Any]:
+def nothing() -> None:
+    pass
+
+
+def live(
+    okta: Company, lake: Lake, exports: Path, before_each_step: Callable[[], object] = nothing
+) -> dict[str, Any]:
     """Three days: a first one, one on which people leave and a person approves it, one of retention."""
     okta.lake = lake
+    move = before_each_step
     others = company({"okta": OKTA}, publish={"csv": {"path": f"{exports}/{{date}}.csv"}})
     acme = okta.organization().model_copy(update={"publish": others.publish})
     for day in DAYS:
+        move()
         okta.take(day)
+        move()
         resolve(acme, day, lake)
+        move()
         try:
             publish(acme, lake, day)
         except Held as held:
+            move()
             seen = numbers(held.judgement)
             approve_day(acme, lake, day, by="Ada", numbers_seen=seen)
+            move()
             publish(acme, lake, day)
+        move()
         export_published(acme, lake, day)
+        move()
         _, over = stored_state(lake)
         save(lake, [], datetime.now(UTC), over)
         if day == DAYS[0]:
             for user_id in okta.org.user_ids[:10]:
                 okta.org.remove_user(user_id)
+    move()
     return outcome(acme, lake, exports)
 
 
@@ -96,13 +112,19 @@ def outcome(acme: Organization, lake: Lake, exports: Path) -> dict[str, Any]:
     }
 
 
-def test_everything_works_alike_in_a_store_that_is_no_folder(okta: Company, tmp_path: Path) -> None:
+def test_everything_works_alike_in_an_object_store_and_each_step_on_another_machine(
+    okta: Company, tmp_path: Path
+) -> None:
     in_folder = live(okta, okta.lake, tmp_path / "exports")
     with a_company(tmp_path / "other", an_org()) as other:
-        elsewhere = Elsewhere(other.lake.scratch)
-        other.lake.store = elsewhere
-        found = live(other, other.lake, tmp_path / "other-exports")
-    assert found == in_folder
-    # What is fetched is a copy, and locks are local; everything else is in the store.
-    made = [path.relative_to(elsewhere.scratch) for path in elsewhere.scratch.rglob("*.*")]
-    assert {path.parts[0] for path in made if (elsewhere.scratch / path).is_file()} == {"fetched"}
+        first, scratches = in_memory(tmp_path / "scratch"), list[Path]()
+
+        def move() -> None:
+            scratches.append(tmp_path / f"scratch-{len(scratches)}" / "acme")
+            other.lake.store = replace(first, scratch=scratches[-1], _copies={})
+            other.lake.create()
+
+        found = live(other, other.lake, tmp_path / "other-exports", move)
+        assert found == in_folder
+        assert len(scratches) > len(DAYS) * 5
+        assert list((tmp_path / "other").rglob("*.parquet")) == []

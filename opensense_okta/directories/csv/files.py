@@ -12,6 +12,7 @@ from opensense_okta.config.errors import UserError
 from opensense_okta.directories.csv import errors as csv_errors
 from opensense_okta.directories.errors import DirectoryError, Unreachable
 from opensense_okta.directories.http.transport import LARGEST_ANSWER
+from opensense_okta.storage.opening import register_stores
 
 CHUNK = 1 << 20  # bytes read at once
 LARGEST_FILE = LARGEST_ANSWER  # bytes, unpacked; a million people with 25 columns have about 250 MB
@@ -123,7 +124,8 @@ def without_secrets(location: str) -> str:
     """A location without user, password and signature, so that it may be shown."""
     if "://" not in location:
         return location
-    return re.sub(r"(?<=://)[^/@]*@", "", re.sub(r"(https?://[^?#]*)[?#].*", r"\1", location))
+    shown = re.sub(r"(https?://[^?#]*)[?#].*", r"\1", location)
+    return re.sub(r"(?<=://)(?<!abfss://)[^/@]*@", "", shown)  # of Azure it is the container
 
 
 def _found(system: Any, path: str, *, pattern: bool) -> dict[str, str]:  # noqa: ANN401 - fsspec has no types
@@ -191,10 +193,11 @@ def _unreachable(name: str, error: Exception, system: object = None) -> Director
 
 
 def register() -> None:
-    """Makes fsspec use `KnownServer` for `sftp:` and `ssh:` addresses, and `WebFiles` for the web's.
+    """Makes fsspec use `KnownServer` for `sftp:` and `ssh:`, `WebFiles` for the web, and obstore for stores.
 
     fsspec imports the classes when it needs them: the libraries behind them take half a second.
     """
+    register_stores()
     for protocol in ("sftp", "ssh"):
         fsspec.register_implementation(protocol, f"{__package__}.ssh.KnownServer", clobber=True)
     for protocol in ("http", "https"):

@@ -27,6 +27,7 @@ from opensense_okta.publishing.publish import (
 from opensense_okta.publishing.published import UNKNOWN_RULES, describe, published
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage.lake import DATABASE, Lake
+from opensense_okta.storage.store import address
 
 SEVERITY = {"warning": dg.AssetCheckSeverity.WARN, "error": dg.AssetCheckSeverity.ERROR}
 RULES_EFFECTIVE = "rules_effective"  # the check of the rules
@@ -102,7 +103,7 @@ def resolved_metadata(
 
 def report_metadata(lake: Lake, path: Path) -> dict[str, dg.MetadataValue]:
     """The file of the report, and its headline numbers."""
-    shown: dict[str, dg.MetadataValue] = {"report": dg.MetadataValue.path(path)}
+    shown: dict[str, dg.MetadataValue] = {"report": dg.MetadataValue.path(address(path))}
     last = published(lake)
     if last is not None:
         page = names.report_page(lake.organization, last.day)

@@ -38,4 +38,6 @@ def dated_exports(organization: Organization, lake: Lake) -> dict[date, list[str
 
 def _is_in_lake(lake: Lake, name: str) -> bool:
     """Whether no symbolic link leads out of the lake."""
-    return Path(lake.url(name)).resolve().is_relative_to(Path(lake.url()).resolve())
+    return not lake.store.is_local or Path(lake.url(name)).resolve().is_relative_to(
+        Path(lake.url()).resolve()
+    )

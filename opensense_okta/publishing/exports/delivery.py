@@ -12,6 +12,8 @@ import fsspec  # type: ignore[import-untyped]  # comes without types
 from opensense_okta.config.locations import LOCAL, SSH
 from opensense_okta.publishing.exports.errors import ExportFailed
 from opensense_okta.storage.files import atomic_replace, make_private_dir
+from opensense_okta.storage.opening import register_stores
+from opensense_okta.storage.store import Store
 
 OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "r2"}
 """An object becomes visible when its upload is complete; a rename would only copy it again."""
@@ -46,12 +48,31 @@ def deliver(files: Sequence[Path], folder: str) -> None:
         _into_store(files, folder)
 
 
+def deliver_into_lake(files: Sequence[Path], store: Store, folder: str) -> None:
+    """Stores local files in the lake, in the given order; each replaces an old file in one step.
+
+    Args:
+        files: the finished files, which are gone afterwards.
+        store: of the lake.
+        folder: the name of their folder in the lake.
+
+    Raises:
+        Changed: another process replaced a file meanwhile.
+    """
+    names = {file: f"{folder}/{file.name}".lstrip("/") for file in files}
+    seen = {name: store.version(name) for name in names.values()}
+    for file, name in names.items():
+        store.keep(file, name, seen[name])
+
+
 def public(url: str) -> str:
     """A path or URL without user, password and query, so that it may be shown."""
     if "://" not in url:
         return url
     parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    # Of Azure, the container is before the @.
+    host = parts.netloc if parts.scheme == "abfss" else parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
 
 def _into_folder(files: Sequence[Path], folder: Path) -> None:
@@ -82,13 +103,15 @@ def _copy_private(file: Path, copy: Path) -> None:
 
 def _into_store(files: Sequence[Path], url: str) -> None:
     scheme = urlsplit(url).scheme
+    register_stores()
     try:
         # A new instance: the connection of a cached one may be closed.
         store, folder = fsspec.url_to_fs(url, skip_instance_cache=True)
     except (ImportError, ValueError) as error:
         raise ExportFailed(
             f"Nothing installed here can write to {scheme}: URLs ({error}).",
-            remedy="correct the export's path, or install fsspec's package for it, such as s3fs or gcsfs.",
+            remedy="correct the export's path, or install what it needs: the extra `store` for s3:, gs: and"
+            " abfss:.",
         ) from error
     try:
         for file in files:

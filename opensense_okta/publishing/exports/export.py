@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
 from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urlsplit
 
@@ -10,7 +10,7 @@ from opensense_okta.config.locations import DAY, LAKES_OWN, LOCAL, SSH
 from opensense_okta.config.models import CsvExport, Organization
 from opensense_okta.publishing.exports.addresses import keep_addresses
 from opensense_okta.publishing.exports.columns import headers_of
-from opensense_okta.publishing.exports.delivery import deliver, public
+from opensense_okta.publishing.exports.delivery import deliver, deliver_into_lake, public
 from opensense_okta.publishing.exports.errors import ExportFailed, failure_of
 from opensense_okta.publishing.exports.files import sha256, write_files
 from opensense_okta.publishing.exports.groups import keep_groups, refuse_emptied_groups
@@ -27,6 +27,9 @@ from opensense_okta.publishing.guards.exported import refuse_unjudged_loss
 from opensense_okta.publishing.published import published
 from opensense_okta.resolution.people_rules import people_file
 from opensense_okta.storage.lake import Lake
+
+ALIASES = {"s3a": "s3", "gcs": "gs", "abfs": "abfss"}
+"""Other schemes of the URLs of the same stores."""
 
 
 @dataclass(frozen=True)
@@ -134,8 +137,7 @@ def export(
                 before=_if_stored(lake, before),
                 again=_if_stored(lake, again),
             )
-            deliver([file for file, _ in files.values()], folder)
-            return [
+            results = [
                 ExportResult(
                     what=what,
                     url=f"{public(folder)}/{file.name}",
@@ -145,6 +147,13 @@ def export(
                 )
                 for what, (file, rows) in files.items()
             ]
+            made = [file for file, _ in files.values()]
+            if lake.store.is_local or not folder.startswith(lake.url()):
+                deliver(made, folder)
+            else:
+                name_in_lake = folder.removeprefix(lake.url()).lstrip("/")
+                deliver_into_lake(made, lake.store, name_in_lake)
+            return results
 
 
 def _if_stored(lake: Lake, delivered: DeliveredExport | None) -> DeliveredExport | None:
@@ -156,26 +165,37 @@ def _place(settings: CsvExport, lake: Lake, day: date) -> tuple[str, str]:
     folder, _, name = settings.path.replace(DAY, day.isoformat()).rpartition("/")
     if "://" not in folder and not Path(folder).is_absolute():
         folder = lake.url(folder)
+    _refuse_the_lakes_own(folder, lake)
     if "://" not in folder:
-        _refuse_the_lakes_own(Path(folder), lake)
         return folder, name
     url = urlsplit(folder)
-    if url.scheme in LOCAL:
-        _refuse_the_lakes_own(Path(unquote(url.path)), lake)
     # The URL of an object store is used as it is, without percent-decoding.
     return folder, unquote(name) if url.scheme in (*LOCAL, *SSH) else name
 
 
-def _refuse_the_lakes_own(folder: Path, lake: Lake) -> None:
-    """Refuses folders of the lake; an absolute path or a symbolic link may lead there."""
-    place, home = folder.resolve(), Path(lake.url()).resolve()
+def _refuse_the_lakes_own(folder: str, lake: Lake) -> None:
+    """Refuses folders of the lake; an absolute path, a symbolic link or a URL may lead there."""
+    place, home = _real_place(folder), _real_place(lake.url())
     within = (
         place.relative_to(home.parent).parts if place.is_relative_to(home.parent) else (home.name,)
     )
     if within[:1] != (home.name,) or within[1:2] in {(own,) for own in LAKES_OWN}:
+        url = urlsplit(folder)
+        shown = unquote(url.path) if url.scheme in LOCAL else public(folder)
         raise ExportFailed(
-            f"The export's path leads to {folder}, where the lake keeps its own files or another"
+            f"The export's path leads to {shown}, where the lake keeps its own files or another"
             " organization's.",
             remedy="name a folder of this organization in publish.csv.path, such as exports/people.csv,"
             " or one outside of OPENSENSE_DATA.",
         )
+
+
+def _real_place(folder: str) -> PurePath:
+    """A folder of this machine without links, or `/s3/bucket/folder` of an object store."""
+    url = urlsplit(folder)
+    if "://" not in folder:
+        return Path(folder).resolve()
+    if url.scheme in LOCAL:
+        return Path(unquote(url.path)).resolve()
+    scheme = ALIASES.get(url.scheme, url.scheme)
+    return PurePosixPath("/", scheme, url.netloc, url.path.lstrip("/"))

@@ -42,6 +42,7 @@ from opensense_okta.resolution.checks import check_resolved_day
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake, report_name
+from opensense_okta.storage.partition import local_file
 from opensense_okta.storage.sql import Sql
 
 DAYS = 90  # of history, at most
@@ -77,7 +78,7 @@ class DirectoryOfDay:
 
 
 def write_report(organization: Organization, lake: Lake, day: date) -> Path:
-    """Writes the report of a published day and returns its path.
+    """Writes the report of a published day and returns its local file.
 
     Raises:
         NoReport: the day has not been published, or its tables are no longer stored.
@@ -97,7 +98,7 @@ def write_report(organization: Organization, lake: Lake, day: date) -> Path:
     over = lake.store.version(name)
     page = _template().render(_content(organization, lake, publication))
     lake.store.write(name, page.encode(), over)
-    return Path(lake.url(name))
+    return local_file(lake.store, name)
 
 
 def _content(organization: Organization, lake: Lake, publication: Published) -> dict[str, object]:
