@@ -2,8 +2,7 @@
 -- the columns of the users and `texts`. A blank text is NULL. `choices` has the number of the choice that gave
 -- the text of each attribute in `explained`.
 --
--- view mapped_users         id, profile and other columns
--- table looked_up           see lookups.sql
+-- view users_looked_up      id, profile, raw_texts, lookup_values and other columns; see mapping.sql and lookups.sql
 -- variables of mapping.sql
 
 -- The texts that are filled, as one.
@@ -47,66 +46,58 @@ create or replace temp macro chosen_object(objects, choices) as list_filter(
     lambda x: x is not null
 )[1];
 
-create or replace temp view mapped_texts as
-with extracted as (
-    select
-        *,
-        -- A value is used as it was written.
-        list_transform(
-            json_extract_string(coalesce(profile, '{}'), getvariable('pointers')),
-            lambda text: if(is_filled(text), text, null)
-        ) as raw_texts
-    from mapped_users
-),
-with_arrays as (
+-- A text by its index: the raw texts come first, then the texts that are made of them. They are two lists, because
+-- it takes long to make one of them for each user.
+create or replace temp macro source_text(raw_texts, made_texts, index) as if(
+    index <= len(getvariable('pointers')), raw_texts[index], made_texts[index - len(getvariable('pointers'))]
+);
+
+create or replace temp view users_with_objects as
+select
+    *,
+    list_transform(
+        getvariable('objects'), lambda object: chosen_object(arrays[object.array_number], object.choices)
+    ) as objects
+from (
     select
         *, list_transform(getvariable('array_places'), lambda place: objects_of(raw_texts[place])) as arrays
-    from extracted
-),
-with_objects as (
+    from users_looked_up
+);
+
+create or replace temp view mapped_texts as
+with with_made_texts as (
     select
-        * exclude (arrays),
-        list_transform(
-            getvariable('objects'), lambda object: chosen_object(arrays[object.array_number], object.choices)
-        ) as objects
-    from with_arrays
-),
-with_sources as (
-    select
-        with_objects.* exclude (objects),
-        raw_texts
-        || list_transform(
-            getvariable('items'), lambda item: item_text(objects[item.object_number], item.part, item.addition)
-        )
-        || list_transform(getvariable('prefixed'), lambda source: to_json(list_transform(
-            list_filter(as_list(raw_texts[source.place]), lambda x: starts_with(x, source.prefix)),
-            lambda x: substr(x, len(source.prefix) + 1)
-        ))::varchar)
-        || list_transform(getvariable('value_places'), lambda place: values_of(raw_texts[place]))
-        || coalesce(lookup_values, [])
-        || getvariable('constants')
-        || [id] as source_texts
-    from with_objects
-    left join looked_up on lookup_keys = list_transform(
-        list_select(raw_texts, getvariable('lookup_places')), lambda text: coalesce(text, '')
-    )
+        * exclude (arrays, objects, lookup_values),
+        flatten([
+            list_transform(
+                getvariable('items'), lambda item: item_text(objects[item.object_number], item.part, item.addition)
+            ),
+            list_transform(getvariable('prefixed'), lambda source: to_json(list_transform(
+                list_filter(as_list(raw_texts[source.place]), lambda x: starts_with(x, source.prefix)),
+                lambda x: substr(x, len(source.prefix) + 1)
+            ))::varchar),
+            list_transform(getvariable('value_places'), lambda place: values_of(raw_texts[place])),
+            coalesce(lookup_values, []),
+            getvariable('constants'),
+            list_transform(
+                getvariable('joins'), lambda source: joined(list_select(raw_texts, source.places), source.between)
+            ),
+            [id]
+        ]) as made_texts
+    from users_with_objects
 ),
 with_computed as (
     -- For each computed attribute, the texts of its choices that are a value.
     select
-        *,
+        * exclude (made_texts),
         list_transform(getvariable('computed_attributes'), lambda attribute: list_transform(
-            list_transform(attribute.choices, lambda choice: if(
-                len(choice.indexes) = 1,
-                source_texts[choice.indexes[1]],
-                joined(list_select(source_texts, choice.indexes), choice.between)
-            )),
+            list_transform(attribute.choices, lambda index: source_text(raw_texts, made_texts, index)),
             lambda text: if(if(attribute.is_list, len(as_list(text)) > 0, is_filled(text)), text, null)
         )) as computed_texts
-    from with_sources
+    from with_made_texts
 )
 select
-    * exclude (profile, raw_texts, source_texts, computed_texts),
+    * exclude (profile, raw_texts, computed_texts),
     list_select(
         raw_texts || list_transform(
             computed_texts, lambda texts: list_filter(texts, lambda text: text is not null)[1]

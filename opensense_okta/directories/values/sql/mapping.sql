@@ -2,15 +2,15 @@
 --
 -- table mapped_attributes    position, is_list: the attributes whose texts are computed
 -- table mapping              the sources of each attribute
--- table looked_up            is made, empty; see lookups.sql
+-- view mapped_users          id, profile and other columns
 --
 -- All JSON pointers of the directory are extracted at once: `raw_texts`. Then each attribute takes its text from
 -- an index of that list. Attributes that need more than one raw text are computed for each user and follow
 -- after the raw texts in the list.
 --
--- A computed attribute has choices, the first choice first. A choice is a list of indexes of these texts:
--- the raw texts, the texts of array items, the prefixed texts, the values, the texts looked up, the constants, the
--- record's own id. The texts of a choice are joined.
+-- A computed attribute has choices, the first choice first. A choice is an index of these texts: the raw texts, the
+-- texts of array items, the prefixed texts, the values, the texts looked up, the constants, the joined texts, the
+-- record's own id.
 
 set variable pointers = (
     select coalesce(list(distinct pointer order by pointer), [])
@@ -22,12 +22,13 @@ with numbered as (
         *,
         list_transform(pointers, lambda x: list_position(getvariable('pointers'), x)) as places,
         row_number() over (
-            partition by form in ('field', 'join')
-            order by list_position(['item', 'prefixed', 'values', 'lookup', 'constant'], form), position, choice
+            partition by form = 'field'
+            order by
+                list_position(['item', 'prefixed', 'values', 'lookup', 'constant', 'join'], form), position, choice
         ) as number
     from mapping
 )
-select *, if(form in ('field', 'join'), places, [len(getvariable('pointers')) + number]) as indexes
+select *, if(form = 'field', places[1], len(getvariable('pointers')) + number) as index
 from numbered;
 
 -- The arrays that items are in, each once; the objects that they are parts of, each once, with the conditions
@@ -74,19 +75,23 @@ set variable lookup_pointers = list_select(getvariable('pointers'), getvariable(
 set variable constants = (
     select coalesce(list(text order by number), []) from mapped_sources where form = 'constant'
 );
+set variable joins = (
+    select coalesce(list(struct_pack(places, between := text) order by number), [])
+    from mapped_sources where form = 'join'
+);
 
 -- Values that are not simply one field are computed. So are lists, because an empty list counts as no value.
 create or replace temp table attribute_choices as
 with own_id as (
     select
-        len(getvariable('pointers')) + count(*) filter (form not in ('field', 'join')) + 1 as index
+        len(getvariable('pointers')) + count(*) filter (form <> 'field') + 1 as index
     from mapped_sources
 ),
 -- A profile field can be named `id`; if it is blank, the record's own id counts.
 each_choice as (
-    select position, choice, 1 as part, indexes, text as between, origin from mapped_sources
+    select position, choice, 1 as part, index, origin from mapped_sources
     union all
-    select position, choice, 2, [index], null, null
+    select position, choice, 2, own_id.index, null
     from mapped_sources cross join own_id where form = 'field' and pointers = ['/id']
 ),
 choices_of_attributes as (
@@ -95,15 +100,14 @@ choices_of_attributes as (
     left join (
         select
             position,
-            list(struct_pack(indexes, between) order by choice, part) as choices,
+            list(index order by choice, part) as choices,
             list(origin order by choice, part) as origins
         from each_choice group by position
     ) using (position)
 )
 select
     *,
-    is_list or len(choices) <> 1 or len(choices[1].indexes) <> 1
-    or choices[1].indexes[1] > len(getvariable('pointers')) as is_computed
+    is_list or len(choices) <> 1 or choices[1] > len(getvariable('pointers')) as is_computed
 from choices_of_attributes;
 
 set variable computed_attributes = (
@@ -127,10 +131,22 @@ set variable text_indexes = (
             if(
                 is_computed,
                 len(getvariable('pointers')) + count(*) filter (is_computed) over (order by position),
-                choices[1].indexes[1]
+                choices[1]
             ) as text_index
         from attribute_choices
     )
 );
 
-create or replace temp table looked_up (lookup_keys varchar[], lookup_values varchar[]);
+create or replace temp view users_with_texts as
+select
+    *,
+    -- A value is used as it was written.
+    list_transform(
+        json_extract_string(coalesce(profile, '{}'), getvariable('pointers')),
+        lambda text: if(is_filled(text), text, null)
+    ) as raw_texts
+from mapped_users;
+
+-- Without lookups; else see lookups.sql.
+create or replace temp view users_looked_up as
+select *, []::varchar[] as lookup_values from users_with_texts;
