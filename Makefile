@@ -58,9 +58,10 @@ test: lint ## lint, and all tests
 pages: .venv/ready ## write the generated pages of docs/
 	$(BIN)/python -m docs.generate
 
-bench: .venv/ready ## what syncing, resolving and the pages cost, beside the floor; writes benchmarks/*.md
+bench: .venv/ready ## what syncing, resolving, pages and many organizations cost, beside the floor; writes benchmarks/*.md
 	$(BIN)/python -m benchmarks.resolution
 	$(BIN)/python -m benchmarks.pages
+	$(BIN)/python -m benchmarks.organizations
 	$(BIN)/python benchmarks/bench.py
 
 lock: .venv/ready ## choose newer versions of the dependencies

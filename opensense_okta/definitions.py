@@ -13,6 +13,7 @@ from opensense_okta.config.environment import (
 from opensense_okta.config.load import load_organizations
 from opensense_okta.config.models import Organization
 from opensense_okta.orchestration.definitions import build_definitions
+from opensense_okta.orchestration.instance.run_process import organizations_of_run
 from opensense_okta.orchestration.resources import LakeResource
 from opensense_okta.storage.organization_files import keep_valid_files, last_valid_files
 from opensense_okta.storage.private_files import repair_home, repair_lakes
@@ -22,13 +23,14 @@ from opensense_okta.storage.private_files import repair_home, repair_lakes
 def defs() -> dg.Definitions:
     """Reads the organization files and builds the definitions; the files it writes are private.
 
-    While a file has mistakes, its last valid version counts.
+    A process that executes a run builds those of the run's organizations. While a file has mistakes, its last
+    valid version counts.
     """
     set_private_umask()
     switch_off_telemetry()
     repair_home()
     folder, root = organizations_folder(), data_root()
-    organizations = load_organizations(folder)
+    organizations = load_organizations(folder, organizations_of_run())
     for name, organization in organizations.items():
         if isinstance(organization, Organization) and organization.schedule_warning:
             logging.getLogger(__name__).warning("%s: %s", name, organization.schedule_warning)

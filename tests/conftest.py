@@ -55,6 +55,7 @@ SLOW_MODULES = frozenset(
         "orchestration/test_midnight_runs.py",
         "orchestration/test_notifications.py",
         "orchestration/test_run_logs.py",
+        "orchestration/test_run_process.py",
         "orchestration/test_selections.py",
         "orchestration/test_step_errors.py",
         "publishing/exports/test_export_sftp.py",

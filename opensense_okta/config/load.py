@@ -1,5 +1,6 @@
 """Loads the organization files: every mistake of a file is reported at once."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -19,8 +20,14 @@ from opensense_okta.config.yaml_file import (
 )
 
 
-def load_organizations(folder: Path) -> dict[str, Organization | OrganizationFileError]:
+def load_organizations(
+    folder: Path, only: Collection[str] | None = None
+) -> dict[str, Organization | OrganizationFileError]:
     """Every organization of a folder by name, sorted; for a file with mistakes, the mistakes.
+
+    Args:
+        folder: The folder of organization files.
+        only: The names of those that are loaded; None: all.
 
     Raises:
         EnvironmentMistake: There is no such folder.
@@ -33,6 +40,8 @@ def load_organizations(folder: Path) -> dict[str, Organization | OrganizationFil
     organizations: dict[str, Organization | OrganizationFileError] = {}
     # Hidden files are an editor's, not an operator's.
     files = [path for path in folder.glob("[!.]*") if path.suffix in {".yaml", ".yml"}]
+    if only is not None:
+        files = [path for path in files if path.stem in only]
     for path in sorted(files, key=lambda path: (path.stem, path.suffix)):
         if path.stem in organizations:
             twice = f"the organization has two files, {path.stem}.yaml and {path.name}; keep one"

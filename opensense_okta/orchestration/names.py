@@ -89,6 +89,11 @@ ASSET_JOB: Final = "__ASSET_JOB"
 """Dagster's own job: what *Materialize* and a backfill of assets start."""
 
 
+def organization_of_job(job: str) -> str | None:
+    """The organization whose job it is; None: it is a job of all organizations, or Dagster's own."""
+    return job.rpartition("__")[0] or None
+
+
 def sync_job(organization: str) -> str:
     """The job that reads all directories, resolves and publishes."""
     return f"{organization}__sync"

@@ -1,4 +1,4 @@
-"""The benchmarks of resolving and of the pages run, in their smallest size."""
+"""The benchmarks of resolving, of the pages and of many organizations run, in their smallest size."""
 
 import subprocess
 import sys
@@ -29,3 +29,11 @@ def test_the_benchmark_of_the_pages_writes_its_results(tmp_path: Path) -> None:
         assert f"| {request} |" in results
     assert "| the new day is shown after its publication |" in results
     assert "| 20 |" in results
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_many_organizations_writes_its_results(tmp_path: Path) -> None:
+    options = ["--count", "2", "--output", str(tmp_path)]
+    command = [sys.executable, "-m", "benchmarks.organizations", *options]
+    subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, timeout=100)
+    assert "\n| 2 | " in (tmp_path / "organizations.md").read_text(encoding="utf-8")
