@@ -21,12 +21,12 @@ from opensense_okta.cli.exit_code import ExitCode
 from opensense_okta.cli.terminal import PlainWatcher, print_table, terminal
 from opensense_okta.config.models import Organization
 from opensense_okta.orchestration.in_process import (
-    JobRun,
     run_approval,
     send_notifications,
     without_a_run,
 )
 from opensense_okta.orchestration.instance.home import prepared_home
+from opensense_okta.orchestration.runs import JobRun
 from opensense_okta.publishing.approval import (
     NotApproved,
     NumbersMissing,

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 import click
 
 from opensense_okta.cli.arguments import (
+    UsageError,
     day_of,
     organization_of,
     refuse_missing_secrets,
@@ -20,9 +21,10 @@ from opensense_okta.config.text import as_words
 from opensense_okta.directories.checks import CheckResult, Table
 from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.directories.snapshot_checks import check_snapshot
-from opensense_okta.orchestration.in_process import JobRun, run_sync, send_notifications
+from opensense_okta.orchestration.in_process import run_sync, runs_elsewhere, send_notifications
 from opensense_okta.orchestration.instance.home import prepared_home
 from opensense_okta.orchestration.notifications import notify_of_refusal
+from opensense_okta.orchestration.runs import JobRun
 from opensense_okta.publishing.exports.warnings import last_warnings
 from opensense_okta.publishing.judgement import stored_judgement
 from opensense_okta.publishing.published import Published, comparison_targets, published
@@ -103,8 +105,12 @@ def sync_now(name: str, day_given: str | None, *, as_json: bool, full: bool = Fa
     organization = organization_of(name)
     day = day_of(organization, day_given)
     lake = writable_lake_of(organization)
-    if day == organization.today(datetime.now(UTC)):
-        refuse_missing_secrets(organization)  # a past day is only resolved, nothing is read
+    if day == organization.today(datetime.now(UTC)):  # a past day is only resolved, nothing is read
+        try:
+            refuse_missing_secrets(organization)
+        except UsageError:
+            if not runs_elsewhere():
+                raise
     with terminal() as console, watching(console) as watcher:
         console.print(f"{name}: syncing {day}", markup=False, highlight=False)
 

@@ -1,6 +1,6 @@
 """Passes expected errors to people, as a failure's text, and to the retry sensor, as tags of the run."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 
@@ -124,6 +124,17 @@ def describe_failure(event: dg.DagsterEvent) -> str:
         error = error.cause
     why = error.message.strip() if error else "for no known reason"
     return f"{event.step_key}: {why} This error was not expected: the run in Dagster's UI has all of it."
+
+
+def describe_failures(events: Iterable[dg.DagsterEvent]) -> list[str]:
+    """Says why each step of a run failed, or why the run failed before its first step."""
+    words = []
+    for event in events:
+        if event.is_step_failure:
+            words.append(describe_failure(event))
+        elif event.is_job_failure and not words:
+            words.append(failure_before_steps(event) or event.message or "the run failed")
+    return words
 
 
 def failed_steps(instance: dg.DagsterInstance, run_id: str) -> list[str]:

@@ -1,22 +1,28 @@
-"""One organization's daily job, run in this process on the instance that the UI shows."""
+"""One organization's daily job, run in this process on the instance that the UI shows.
+
+An instance with a remote launcher runs it elsewhere.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from types import MappingProxyType
 
 import dagster as dg
+from dagster._core.launcher import DefaultRunLauncher
 
 from opensense_okta.config.environment import EnvironmentMistake, dagster_home
 from opensense_okta.config.models import Organization
 from opensense_okta.orchestration import names
 from opensense_okta.orchestration.approval import approval_config
 from opensense_okta.orchestration.definitions import build_definitions
-from opensense_okta.orchestration.failures import describe_failure, failure_before_steps
+from opensense_okta.orchestration.failures import describe_failures
 from opensense_okta.orchestration.locks.of_instance import locks_of
 from opensense_okta.orchestration.notifications import notify_after_run
 from opensense_okta.orchestration.resources import LakeResource, Watcher
+from opensense_okta.orchestration.runs import JobRun
 from opensense_okta.storage.lake import Lake
 
 INTERRUPTED = (
@@ -26,23 +32,6 @@ INTERRUPTED = (
 
 # The command prints the failures; everything else is in the UI.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-
-
-@dataclass(frozen=True)
-class JobRun:
-    """How a run of a job ended.
-
-    Attributes:
-        run_id: its id in the UI.
-        failures: one text for each failed step; empty if the run succeeded.
-        held: whether publishing was held back.
-        interrupted: whether a person ended it; it is not retried.
-    """
-
-    run_id: str
-    failures: tuple[str, ...]
-    held: bool = False
-    interrupted: bool = False
 
 
 def run_sync(
@@ -67,19 +56,19 @@ def run_sync(
     Returns:
         The run of the whole job, and the resolving run that followed, if one did.
     """
-    defs = build_definitions({organization.name: organization}, _lakes(lake), watcher)
     with _instance() as instance:
+        runs = _Runs(instance, organization, lake, watcher, day)
         config = {
             names.read_op(organization.name, directory): {"config": {"full": full}}
             for directory in organization.directories
         }
-        sync = _run(defs, names.sync_job(organization.name), instance, day, {}, {"ops": config})
+        sync = runs.run(names.sync_job(organization.name), config={"ops": config})
         ended = not sync.failures or sync.held or sync.interrupted
         if ended or not _anything_stored(organization, day, lake):
             return sync, None
         on_failure()
         chained = {names.ATTEMPT_GROUP: sync.run_id}
-        return sync, _run(defs, names.resolve_job(organization.name), instance, day, chained)
+        return sync, runs.run(names.resolve_job(organization.name), tags=chained)
 
 
 def run_approval(
@@ -98,10 +87,10 @@ def run_approval(
         watcher: receives what the run waits for.
         approval: who approves and the numbers that were seen: the fields of `approval.Publishing`.
     """
-    defs = build_definitions({organization.name: organization}, _lakes(lake), watcher)
     with _instance() as instance:
+        runs = _Runs(instance, organization, lake, watcher, day)
         config = approval_config(organization.name, approval)
-        return _run(defs, names.approve_job(organization.name), instance, day, {}, config)
+        return runs.run(names.approve_job(organization.name), config=config)
 
 
 def send_notifications(organization: Organization, lake: Lake) -> list[str]:
@@ -124,8 +113,49 @@ def without_a_run(lake: Lake, *, report: Callable[[str], None]) -> Iterator[None
         yield
 
 
-def _lakes(lake: Lake) -> LakeResource:
-    return LakeResource(root=str(lake.root))
+def runs_elsewhere() -> bool:
+    """Whether runs are executed on other machines, which have the secrets of the directories."""
+    with _instance() as instance:
+        return _launches_elsewhere(instance)
+
+
+def _launches_elsewhere(instance: dg.DagsterInstance) -> bool:
+    """Whether the instance starts runs on other machines or in containers."""
+    return not isinstance(instance.run_launcher, DefaultRunLauncher)
+
+
+@dataclass(frozen=True)
+class _Runs:
+    """The runs of an organization's jobs for a day."""
+
+    instance: dg.DagsterInstance
+    organization: Organization
+    lake: Lake
+    watcher: Watcher
+    day: date
+
+    def run(
+        self,
+        job: str,
+        *,
+        tags: Mapping[str, str] = MappingProxyType({}),
+        config: Mapping[str, object] = MappingProxyType({}),
+    ) -> JobRun:
+        """Runs a job in this process, or launches it."""
+        if _launches_elsewhere(self.instance):
+            # Nothing else needs a workspace of Dagster; importing it takes a quarter of a second.
+            from opensense_okta.orchestration.launching import launch_and_follow  # noqa: PLC0415 - as above
+
+            name, show = self.organization.name, self.watcher.show
+            return launch_and_follow(
+                self.instance, name, job, self.day, tags=tags, config=config, show=show
+            )
+        return _run(self._definitions, job, self.instance, self.day, tags, config)
+
+    @cached_property
+    def _definitions(self) -> dg.Definitions:
+        lakes = LakeResource(root=str(self.lake.root))
+        return build_definitions({self.organization.name: self.organization}, lakes, self.watcher)
 
 
 def _instance() -> dg.DagsterInstance:
@@ -143,7 +173,7 @@ def _run(
     instance: dg.DagsterInstance,
     day: date,
     run_tags: Mapping[str, str],
-    config: Mapping[str, object] = MappingProxyType({}),
+    config: Mapping[str, object],
 ) -> JobRun:
     result = defs.resolve_job_def(job).execute_in_process(
         instance=instance,
@@ -160,7 +190,7 @@ def _run(
         instance.report_run_canceled(run, INTERRUPTED)
         return JobRun(result.run_id, (INTERRUPTED,), interrupted=True)
     held = run is not None and run.tags.get(names.FAILURE) == names.HELD
-    return JobRun(result.run_id, tuple(_failures(result)), held)
+    return JobRun(result.run_id, tuple(describe_failures(result.all_events)), held)
 
 
 def _interrupted(result: dg.ExecuteInProcessResult) -> bool:
@@ -171,16 +201,6 @@ def _interrupted(result: dg.ExecuteInProcessResult) -> bool:
     ]
     interrupts = {KeyboardInterrupt.__name__, dg.DagsterExecutionInterruptedError.__name__}
     return any(error.cls_name in interrupts for error in errors if error)
-
-
-def _failures(result: dg.ExecuteInProcessResult) -> list[str]:
-    words = []
-    for event in result.all_events:
-        if event.is_step_failure:
-            words.append(describe_failure(event))
-        elif event.is_job_failure and not words:
-            words.append(failure_before_steps(event) or event.message or "the run failed")
-    return words
 
 
 def _anything_stored(organization: Organization, day: date, lake: Lake) -> bool:

@@ -246,10 +246,11 @@ def _check_keys(selection: Selection) -> list[dg.AssetCheckKey] | None:
 
 def retries_are_on(instance: dg.DagsterInstance, now: datetime) -> bool:
     """Whether a daemon runs on the instance that evaluates the retry sensor."""
-    return _daemon_runs(instance, now) and switches(instance).get(names.RETRIES, True)
+    return daemon_runs(instance, now) and switches(instance).get(names.RETRIES, True)
 
 
-def _daemon_runs(instance: dg.DagsterInstance, now: datetime) -> bool:
+def daemon_runs(instance: dg.DagsterInstance, now: datetime) -> bool:
+    """Whether a daemon runs on the instance that evaluates sensors."""
     heartbeat = instance.get_daemon_heartbeats().get(SENSOR_DAEMON)
     return heartbeat is not None and now.timestamp() - heartbeat.timestamp < DAEMON_SILENT
 
@@ -321,7 +322,7 @@ def describe_next(
         run_id: the run, which has not ended.
     """
     now = datetime.now(UTC)
-    if not _daemon_runs(instance, now):
+    if not daemon_runs(instance, now):
         return (
             "Dagster's daemon does not run, so no sync starts by itself; to start one:"
             f" opensense-okta sync {organization.name}"

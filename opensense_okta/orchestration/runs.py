@@ -327,3 +327,20 @@ def _succeeded(instance: dg.DagsterInstance, run_id: str, steps: Collection[Step
     stats = instance.get_run_step_stats(run_id, [step.op for step in steps])
     succeeded = {step.step_key for step in stats if step.status and step.status.value == "SUCCESS"}
     return succeeded >= {step.op for step in steps}
+
+
+@dataclass(frozen=True)
+class JobRun:
+    """How a run of a job ended.
+
+    Attributes:
+        run_id: its id in the UI.
+        failures: one text for each failed step; empty if the run succeeded.
+        held: whether publishing was held back.
+        interrupted: whether a person ended it; it is not retried.
+    """
+
+    run_id: str
+    failures: tuple[str, ...]
+    held: bool = False
+    interrupted: bool = False

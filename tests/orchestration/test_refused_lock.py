@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from opensense_okta.orchestration import in_process, names
+from opensense_okta.orchestration import names
+from opensense_okta.orchestration.failures import describe_failures
 from opensense_okta.orchestration.locks import files
 from opensense_okta.orchestration.run_status import status_of
 from tests.support.company import DAY, QUIET, a_company
@@ -34,7 +35,7 @@ def test_the_run_and_the_notification_say_whose_file_it_is(
         run = acme.instance.get_run_by_id(result.run_id)
         assert run is not None
         assert run.tags[names.FAILURE] == names.PERMANENT
-        (words,) = in_process._failures(result)  # noqa: SLF001 - what the command prints
+        (words,) = describe_failures(result.all_events)  # what the command prints
         noon = datetime.combine(DAY, time(12), UTC)
         status = status_of(
             acme.instance, acme.organization, acme.lake, noon, watched=False, retried=True
