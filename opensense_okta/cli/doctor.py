@@ -5,6 +5,7 @@ import json
 import click
 
 from opensense_okta.cli.exit_code import ExitCode
+from opensense_okta.config.environment import is_store
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.checks import CheckResult
 from opensense_okta.publishing.doctor import examine_organization
@@ -17,6 +18,10 @@ MARKS = {"passed": "ok  ", "warning": "warn", "error": "FAIL"}
 def doctor_now(organization: Organization, lake: Lake, *, as_json: bool) -> ExitCode:
     """Prints the results of all checks by directory; failed: the next sync would fail."""
     results = examine_organization(organization, lake)
+    if is_store(lake.root):
+        from opensense_okta.orchestration.in_process import examine_instance  # noqa: PLC0415 - slow to import
+
+        results += [(organization.name, result) for result in examine_instance(lake)]
     if as_json:
         document: dict[str, list[dict[str, str]]] = {}
         for name, result in results:

@@ -15,11 +15,12 @@ from dagster._core.launcher import DefaultRunLauncher
 
 from opensense_okta.config.environment import EnvironmentMistake, dagster_home
 from opensense_okta.config.models import Organization
+from opensense_okta.directories.checks import CheckResult
 from opensense_okta.orchestration import names
 from opensense_okta.orchestration.approval import approval_config
 from opensense_okta.orchestration.definitions import build_definitions
 from opensense_okta.orchestration.failures import describe_failures
-from opensense_okta.orchestration.locks.of_instance import locks_of
+from opensense_okta.orchestration.locks.of_instance import examine_locks, locks_of
 from opensense_okta.orchestration.notifications import notify_after_run
 from opensense_okta.orchestration.resources import LakeResource, Watcher
 from opensense_okta.orchestration.runs import JobRun
@@ -111,6 +112,12 @@ def without_a_run(lake: Lake, *, report: Callable[[str], None]) -> Iterator[None
     """
     with _instance() as instance, locks_of(instance, lake).without_a_run(report=report):
         yield
+
+
+def examine_instance(lake: Lake) -> list[CheckResult]:
+    """What `doctor` finds of Dagster's instance."""
+    with _instance() as instance:
+        return list(examine_locks(instance, lake))
 
 
 def runs_elsewhere() -> bool:

@@ -8,6 +8,7 @@ from opensense_okta.config.models import Organization
 from opensense_okta.orchestration import names
 from opensense_okta.orchestration.assets.build import resolving
 from opensense_okta.orchestration.failures import as_dagster_failure
+from opensense_okta.orchestration.locks.of_instance import examine_locks
 from opensense_okta.orchestration.locks.orphans import end_orphaned_runs_when_idle
 from opensense_okta.orchestration.locks.protocol import LocksOf
 from opensense_okta.orchestration.resources import LakeResource
@@ -124,7 +125,9 @@ def build_doctor(organization: Organization) -> dg.JobDefinition:
     def check(context: dg.OpExecutionContext, lake: LakeResource) -> None:
         log = {"passed": context.log.info, "warning": context.log.warning}
         errors = []
-        for name, result in examine_organization(organization, lake.of(organization.name)):
+        own = lake.of(organization.name)
+        of_locks = [(organization.name, result) for result in examine_locks(context.instance, own)]
+        for name, result in [*examine_organization(organization, own), *of_locks]:
             line = f"{name}: {result.name}: {result.text}"
             log.get(result.outcome, context.log.error)(line)
             if result.outcome == "error":

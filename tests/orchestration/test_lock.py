@@ -12,7 +12,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import ClassVar
+from types import SimpleNamespace
+from typing import ClassVar, cast
 
 import dagster as dg
 import pytest
@@ -22,7 +23,11 @@ from opensense_okta.orchestration import names
 from opensense_okta.orchestration.locks import machine, orphans
 from opensense_okta.orchestration.locks.files import FileLocks
 from opensense_okta.orchestration.locks.machine import AnotherMachinesFolder, Machine
-from opensense_okta.orchestration.locks.of_instance import locks_of
+from opensense_okta.orchestration.locks.of_instance import (
+    InstanceOnOneMachine,
+    examine_locks,
+    locks_of,
+)
 from opensense_okta.orchestration.locks.orphans import (
     Observation,
     end_orphaned_runs_when_idle,
@@ -578,3 +583,37 @@ def test_the_instance_decides_where_locks_are(postgres: Postgres, tmp_path: Path
         assert locks.patience == timedelta(seconds=30)
     with dg.DagsterInstance.local_temp() as own:
         assert locks_of(own, lake) == FileLocks(lake.locks)
+
+
+@pytest.fixture
+def stored_lake(tmp_path: Path) -> Lake:
+    """A lake in an object store."""
+    lake = Lake(tmp_path, "acme")
+    lake.root = "s3://acme-lake"
+    return lake
+
+
+def test_a_lake_in_an_object_store_demands_an_instance_in_postgresql(
+    instance: dg.DagsterInstance, stored_lake: Lake
+) -> None:
+    with pytest.raises(InstanceOnOneMachine) as refused:
+        locks_of(instance, stored_lake)
+    assert "Dagster's instance is in SQLite files" in str(refused.value)
+    (found,) = examine_locks(instance, stored_lake)
+    assert found.outcome == "error"
+    assert refused.value.message in found.text
+    assert "storage: postgres" in found.text
+
+
+def test_doctor_says_where_the_locks_are_and_if_they_cannot_be_reached(
+    instance: dg.DagsterInstance, stored_lake: Lake, postgres: Postgres
+) -> None:
+    shared = SimpleNamespace(run_storage=SimpleNamespace(postgres_url=postgres.url()))
+    (found,) = examine_locks(cast("dg.DagsterInstance", shared), stored_lake)
+    assert found.outcome == "passed"
+    assert "PostgreSQL" in found.text
+    shared.run_storage.postgres_url = "postgresql+psycopg2://somebody@127.0.0.1:1/dagster"
+    (found,) = examine_locks(cast("dg.DagsterInstance", shared), stored_lake)
+    assert found.outcome == "error"
+    assert "cannot be used" in found.text
+    assert list(examine_locks(instance, Lake(stored_lake.scratch.parent, "acme"))) == []

@@ -72,7 +72,7 @@ class FileLocks:
 
     def abandoned(self, in_progress: Callable[[], Sequence[dg.DagsterRun]]) -> list[str]:  # noqa: ARG002 - the files are asked
         """The ids of the runs whose file exists but is not held."""
-        run_files = (path for path in self.folder.glob("*.lock") if path != self._organization_file)
+        run_files = (path for path in self.folder.glob("*.lock") if path != self.organization_file)
         return [path.stem for path in run_files if _is_abandoned(path)]
 
     def forget(self, run_ids: Sequence[str]) -> None:
@@ -82,11 +82,12 @@ class FileLocks:
 
     def _organization_lock(self, holder: str) -> BaseFileLock:
         make_private_dir(self.folder)
-        refuse_another_machine(self._organization_file)
-        return _lock(self._organization_file, f"{holder}\n{record()}")
+        refuse_another_machine(self.organization_file)
+        return _lock(self.organization_file, f"{holder}\n{record()}")
 
     @property
-    def _organization_file(self) -> Path:
+    def organization_file(self) -> Path:
+        """The file of the organization's lock."""
         return self.folder / "organization.lock"
 
     def _run_file(self, run_id: str) -> Path:
