@@ -67,5 +67,8 @@ bench: .venv/ready ## what syncing, resolving, pages and many organizations cost
 lock: .venv/ready ## choose newer versions of the dependencies
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --upgrade \
 		--python-version 3.11 --extra dev pyproject.toml --output-file requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+		--python-version 3.11 --extra cluster --extra kubernetes --extra store --constraints requirements.lock \
+		pyproject.toml --output-file deploy/requirements.lock
 
 .PHONY: help demo ui lint check test pages bench lock
