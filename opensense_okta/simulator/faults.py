@@ -183,11 +183,13 @@ class Catalogue:
         match: The calls to which the common kinds apply by default.
         kinds: All kinds of this API, the common ones included.
         presets: Kinds with their options, under a name of their own.
+        listings: The calls to which the other kinds apply that say nothing of it themselves.
     """
 
     match: str
     kinds: Mapping[str, type[Fault]]
     presets: Mapping[str, tuple[str, Mapping[str, Any]]]
+    listings: str = ""
 
     def make(self, name: str, **options: Any) -> Fault:  # noqa: ANN401 - the kind's fields
         """The fault of a kind or preset; the options are the fields of the kind.
@@ -200,7 +202,8 @@ class Catalogue:
         if not kind:
             names = ", ".join(sorted({*self.kinds, *self.presets}))
             raise ValueError(f"no fault {name!r}; there are {names}")
-        defaults = {"match": self.match} if kind_name in COMMON else {}
+        usual = self.match if kind_name in COMMON else self.listings
+        defaults = {} if kind.__dataclass_fields__["match"].default else {"match": usual}
         try:
             return kind(**{**defaults, **preset, **options})
         except TypeError:

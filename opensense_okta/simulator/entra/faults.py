@@ -1,17 +1,17 @@
 """Faults of Graph and of Entra's login endpoint, beside those that any API can have."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import msgspec
-
+from opensense_okta.simulator import page_faults
 from opensense_okta.simulator.entra.access import Access
 from opensense_okta.simulator.entra.limits import refusal_headers
 from opensense_okta.simulator.entra.messages import NOT_FOUND, graph_error
 from opensense_okta.simulator.entra.tenant import Tenant
 from opensense_okta.simulator.faults import COMMON, Answer, Catalogue, Fault
 from opensense_okta.simulator.messages import Call, Headers, Reply
+from opensense_okta.simulator.page_faults import OF_PAGES
 
 GRAPH = r" /v1\.0/"
 USERS = r"GET /v1\.0/users(\?|$)"
@@ -78,21 +78,10 @@ class Throttled(Fault):
 
 
 @dataclass(kw_only=True)
-class ChangedPage(Fault):
+class ChangedPage(page_faults.ChangedPage):
     """The page of a listing is changed; each kind says how."""
 
     match: str = LISTINGS
-
-    def change_reply(self, call: Call, reply: Reply) -> Reply:
-        """Change the page; an error stays as it is."""
-        if reply.status != 200 or not reply.body.startswith(b"{"):
-            return reply
-        page = msgspec.json.decode(reply.body)
-        self.change_page(call, page)
-        return replace(reply, body=msgspec.json.encode(page))
-
-    def change_page(self, call: Call, page: dict[str, Any]) -> None:
-        """Change the page in place."""
 
 
 @dataclass(kw_only=True)
@@ -204,36 +193,6 @@ class LostMembers(ChangedPage):
 
 
 @dataclass(kw_only=True)
-class StrangeRecords(ChangedPage):
-    """A listing has records that are not objects, or without a usable id."""
-
-    records: list[Any] = field(
-        default_factory=lambda: [None, "x", 42, [], {}, {"id": None}, {"id": 7}, {"id": ""}]
-    )
-
-    def change_page(self, call: Call, page: dict[str, Any]) -> None:
-        """Add the records before the rows."""
-        del call
-        page["value"] = [*self.records, *page["value"]]
-
-
-@dataclass(kw_only=True)
-class RowMoves(ChangedPage):
-    """The last row of a page is also on the next page."""
-
-    times: int | None = None
-    _last: dict[str, Any] = field(default_factory=dict, init=False)
-
-    def change_page(self, call: Call, page: dict[str, Any]) -> None:
-        """Repeat the last row of the page before."""
-        rows = page["value"]
-        before = self._last.get(call.path) if "$skiptoken" in call.query else None
-        if rows:
-            self._last[call.path] = rows[-1]
-        page["value"] = [before, *rows] if before else rows
-
-
-@dataclass(kw_only=True)
 class GroupVanishes(Fault):
     """A group is deleted after it was listed, before its members are read."""
 
@@ -267,6 +226,7 @@ def _of_type(page: dict[str, Any], of_type: str) -> Iterator[dict[str, Any]]:
 
 KINDS: Mapping[str, type[Fault]] = {
     **COMMON,
+    **OF_PAGES,
     "failure": Failure,
     "throttled": Throttled,
     "foreign-next": ForeignNext,
@@ -278,8 +238,6 @@ KINDS: Mapping[str, type[Fault]] = {
     "unreadable-users": UnreadableUsers,
     "unreadable-members": UnreadableMembers,
     "lost-members": LostMembers,
-    "strange-records": StrangeRecords,
-    "row-moves": RowMoves,
     "group-vanishes": GroupVanishes,
     "tokens-expire": TokensExpire,
 }
@@ -336,5 +294,5 @@ PRESETS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 """Kinds with their options, under a name of their own."""
 
 
-CATALOGUE = Catalogue(GRAPH, KINDS, PRESETS)
+CATALOGUE = Catalogue(GRAPH, KINDS, PRESETS, LISTINGS)
 make_fault = CATALOGUE.make

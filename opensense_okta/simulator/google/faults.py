@@ -1,16 +1,16 @@
 """Faults of the Directory API and of the token endpoint, beside those that any API can have."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import msgspec
-
+from opensense_okta.simulator import page_faults
 from opensense_okta.simulator.faults import COMMON, Answer, Catalogue, Fault
 from opensense_okta.simulator.google.account import Account
 from opensense_okta.simulator.google.login import Login
 from opensense_okta.simulator.google.messages import api_error
 from opensense_okta.simulator.messages import Call, Reply
+from opensense_okta.simulator.page_faults import OF_PAGES, rows_of
 
 API = r" /admin/directory/v1/"
 USERS = r"GET /admin/directory/v1/users(\?|$)"
@@ -56,21 +56,10 @@ class Failure(Fault):
 
 
 @dataclass(kw_only=True)
-class ChangedPage(Fault):
+class ChangedPage(page_faults.ChangedPage):
     """The page of a listing is changed; each kind says how."""
 
     match: str = LISTINGS
-
-    def change_reply(self, call: Call, reply: Reply) -> Reply:
-        """Change the page; an error stays as it is."""
-        if reply.status != 200 or not reply.body.startswith(b"{"):
-            return reply
-        page = msgspec.json.decode(reply.body)
-        self.change_page(call, page)
-        return replace(reply, body=msgspec.json.encode(page))
-
-    def change_page(self, call: Call, page: dict[str, Any]) -> None:
-        """Change the page in place."""
 
 
 @dataclass(kw_only=True)
@@ -144,38 +133,6 @@ class WithoutFields(ChangedPage):
 
 
 @dataclass(kw_only=True)
-class StrangeRecords(ChangedPage):
-    """A listing has records that are not objects, or without a usable id."""
-
-    records: list[Any] = field(
-        default_factory=lambda: [None, "x", 42, [], {}, {"id": None}, {"id": 7}, {"id": ""}]
-    )
-
-    def change_page(self, call: Call, page: dict[str, Any]) -> None:
-        """Add the records before the rows."""
-        del call
-        if key := rows_of(page):
-            page[key] = [*self.records, *page[key]]
-
-
-@dataclass(kw_only=True)
-class RowMoves(ChangedPage):
-    """The last row of a page is also on the next page: the directory changed between them."""
-
-    times: int | None = None
-    _last: dict[str, Any] = field(default_factory=dict, init=False)
-
-    def change_page(self, call: Call, page: dict[str, Any]) -> None:
-        """Repeat the last row of the page before."""
-        rows = page.get(rows_of(page), [])
-        before = self._last.get(call.path) if "pageToken" in call.query else None
-        if rows:
-            self._last[call.path] = rows[-1]
-        if before:
-            page[rows_of(page)] = [before, *rows]
-
-
-@dataclass(kw_only=True)
 class GroupVanishes(Fault):
     """A group is deleted after it was listed, before its members are read."""
 
@@ -199,13 +156,9 @@ class TokensExpire(Fault):
         return await answer(call)
 
 
-def rows_of(page: Mapping[str, Any]) -> str:
-    """The key of the rows of a page; empty if it has none."""
-    return next((name for name in ("users", "groups", "members") if name in page), "")
-
-
 KINDS: Mapping[str, type[Fault]] = {
     **COMMON,
+    **OF_PAGES,
     "failure": Failure,
     "repeated-token": RepeatedToken,
     "lost-token": LostToken,
@@ -213,8 +166,6 @@ KINDS: Mapping[str, type[Fault]] = {
     "lost-rows": LostRows,
     "empty": Empty,
     "without-fields": WithoutFields,
-    "strange-records": StrangeRecords,
-    "row-moves": RowMoves,
     "group-vanishes": GroupVanishes,
     "tokens-expire": TokensExpire,
 }
@@ -254,5 +205,5 @@ PRESETS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 }
 """Kinds with their options, under a name of their own."""
 
-CATALOGUE = Catalogue(API, KINDS, PRESETS)
+CATALOGUE = Catalogue(API, KINDS, PRESETS, LISTINGS)
 make_fault = CATALOGUE.make
