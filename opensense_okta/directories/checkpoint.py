@@ -39,6 +39,7 @@ class Page(msgspec.Struct, frozen=True):
         read_at: when the page was read, by the server's clock if the answer has a date.
         gone: whether the group no longer exists.
         first_set_aside: which record of the page is the first that could not be parsed, from 1; 0: none.
+        others: of members, the number of those that are no users, if the kind counts them.
     """
 
     listing: str
@@ -52,6 +53,7 @@ class Page(msgspec.Struct, frozen=True):
     read_at: str
     gone: bool = False
     first_set_aside: int = 0
+    others: int = 0
 
 
 @dataclass(frozen=True)
@@ -197,6 +199,7 @@ class ReadCheckpoint:
             size=self._files[file].tell(),
             read_at=at.isoformat(),
             first_set_aside=records.first_set_aside,
+            others=records.others,
         )
         return self._enter(page)
 

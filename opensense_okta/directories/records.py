@@ -43,12 +43,14 @@ class Records:
         ids: the ids, in the same order.
         set_aside: the number of rows that cannot be used.
         first_set_aside: which row of the page the first of them is, from 1; 0: there is none.
+        others: of members, the number of those that are no users, if the kind counts them.
     """
 
     rows: Sequence[bytes | msgspec.Raw]
     ids: Sequence[str]
     set_aside: int = 0
     first_set_aside: int = 0
+    others: int = 0
 
 
 def read_records(body: bytes) -> Records:

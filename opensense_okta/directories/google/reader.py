@@ -7,7 +7,6 @@ Google does not report how much of its quota is left. Requests are spread evenly
 at most four run at once, and a refusal halves their number (docs/google-api.md, "Limits").
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -145,6 +144,7 @@ class Reader:
         self._shared_sql = Sql(connection, SHARED_SQL)
         self._listener = listener
         self._before = before
+        self._empty_before: frozenset[str] = frozenset()
 
     async def run(self) -> Cost:
         """Connects to the API and reads what is not in the checkpoint.
@@ -226,6 +226,7 @@ class Reader:
             await pages.restart(listing)
             self._sql.run("groups.sql", groups_records=records)
         choose_groups(self._shared_sql, self._directory)
+        counts = dict(self._sql.rows("counts.sql", tuple[str, int]))
         in_scope = self._shared_sql.rows("groups_to_read.sql", str)
         if scope is not None and not in_scope:
             raise IncompleteListing(
@@ -233,64 +234,19 @@ class Reader:
                 remedy="Correct `scope.groups` in the organization file: names, with * for any"
                 " characters, or ids.",
             )
-        await self._read_members_of(pages, budget, in_scope)
-        await self._read_doubtful_groups(pages, budget)
-
-    async def _read_members_of(
-        self, pages: Pages, budget: RateLimiter, groups: Sequence[str], *, again: bool = False
-    ) -> None:
-        """Reads the members of groups, and of the groups that these bring into scope.
-
-        Args:
-            pages: reads the pages.
-            budget: the rate limiter.
-            groups: their ids.
-            again: whether these were read before.
-        """
-        doubtful = frozenset(groups if again else ())
-
-        async def read_group(group: str) -> None:
-            listing = Listing(group, "members", addresses.members_url(group), budget, read_members)
-            try:
-                await self._complete(pages, listing, again=group in doubtful)
-            except Gone:
-                self._checkpoint.add_gone("members", group)
-
         await for_each_reached(
-            groups,
+            in_scope,
             AT_ONCE,
-            read_group,
+            lambda group: self._read_members(pages, budget, group, counts[group]),
             self._nested_groups_to_read,
             lambda done, total: self._listener(Progress("groups' members", done, total)),
         )
-
-    async def _read_doubtful_groups(self, pages: Pages, budget: RateLimiter) -> None:
-        """Reads once more the groups of which perhaps not all members were listed.
-
-        Raises:
-            IncompleteListing: a group has no members again, but Google counts some.
-        """
-        read_again: set[str] = set()
-        while doubtful := self._doubtful_groups() - read_again:
-            read_again |= doubtful
-            await self._read_members_of(pages, budget, sorted(doubtful), again=True)
-        for group in self._sql.rows("counted_without_members.sql", str):
-            counted = await self._count(pages.api, budget, group)
-            if counted:
-                raise IncompleteListing(
-                    f"Google lists no members of the group {group}, but counts {counted:,}.",
-                    remedy="Google sometimes answers with an empty listing. If it continues, look at the"
-                    " group in the Admin console.",
-                    transient=True,
-                )
-
-    def _doubtful_groups(self) -> set[str]:
-        return set(self._sql.rows("doubtful_groups.sql", str))
 
     def _view_before(self) -> None:
         self._shared_sql.run("nothing_before.sql")
         if self._before is not None:
             self._before.view(self._sql.connection)
+        self._empty_before = frozenset(self._sql.rows("empty_before.sql", str))
 
     def _nested_groups_to_read(self) -> list[str]:
         """The groups that the members read so far bring into scope."""
@@ -300,6 +256,37 @@ class Reader:
             members_records=str(self._checkpoint.path("members")),
             nested=self._directory.nested,
         )
+
+    async def _read_members(
+        self, pages: Pages, budget: RateLimiter, group: str, counted: int
+    ) -> None:
+        try:
+            await self._read_group(pages, budget, group, counted)
+        except Gone:
+            self._checkpoint.add_gone("members", group)
+
+    async def _read_group(
+        self, pages: Pages, budget: RateLimiter, group: str, counted: int
+    ) -> None:
+        """Reads the members of a group; if there are none, or fewer users than Google counts, once more.
+
+        Google counts only users, so a count of 0 decides nothing if the group had members before.
+        """
+        listing = Listing(group, "members", addresses.members_url(group), budget, read_members)
+        progress = await self._complete(pages, listing)
+        if progress.last.gone:
+            return
+        users, members = _counts(progress)
+        doubtful = users < counted or (not members and group not in self._empty_before)
+        if doubtful and (progress.last.attempt == 1 or (counted and not members)):
+            progress = await pages.restart(listing)
+        if counted and not any(_counts(progress)) and await self._count(pages.api, budget, group):
+            raise IncompleteListing(
+                f"Google lists no members of the group {group}, but counts {counted:,}.",
+                remedy="Google sometimes answers with an empty listing. If it continues, look at the group in"
+                " the Admin console.",
+                transient=True,
+            )
 
     async def _count(self, api: Api, budget: RateLimiter, group: str) -> int:
         """The number of users that are direct members of a group, as Google counts them now."""
@@ -313,14 +300,10 @@ class Reader:
         url = addresses.count_url(group)
         return await api.get(url, budget, parse, addresses.HEADERS)
 
-    async def _complete(
-        self, pages: Pages, listing: Listing, *, again: bool = False
-    ) -> ListingProgress:
-        """Reads the missing pages of a listing; all of them if asked, or if Google would not continue it."""
+    async def _complete(self, pages: Pages, listing: Listing) -> ListingProgress:
+        """Reads the missing pages of a listing, or all of them if Google would not continue it."""
         progress = self._checkpoint.progress(listing.name)
-        if progress is not None and progress.done:
-            return await (pages.restart(listing) if again else pages.complete(listing))
-        if progress is not None and _begun(progress) < _now() - LISTING_LIFE:
+        if progress is not None and not progress.done and _begun(progress) < _now() - LISTING_LIFE:
             return await pages.restart(listing)
         return await pages.complete(listing)
 
@@ -334,6 +317,12 @@ class Reader:
 
 def _partial(what: str) -> IncompleteListing:
     return IncompleteListing(f"Google {what}.", remedy=google_errors.PARTIAL)
+
+
+def _counts(progress: ListingProgress) -> tuple[int, int]:
+    """The number of users among the members that were read of a group, and of all members."""
+    members = sum(page.rows + page.set_aside for page in progress.pages)
+    return members - sum(page.others for page in progress.pages), members
 
 
 def _begun(progress: ListingProgress) -> datetime:

@@ -1,6 +1,6 @@
 """Pages of the Directory API as records (docs/google-api.md, "Paging" and "Members")."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 import msgspec
@@ -107,7 +107,8 @@ def read_members(answer: Answer) -> Records:
     Raises:
         ServerTrouble: it is no page, or has no members although the one before led to it.
     """
-    return read_named(_rows(answer, "members"), _MEMBERS, _named)
+    members = read_named(_rows(answer, "members"), _MEMBERS, _named)
+    return replace(members, others=sum("/" in name for name in members.ids))
 
 
 def following(answer: Answer, _records: Records) -> str | None:
