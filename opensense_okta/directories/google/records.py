@@ -19,6 +19,7 @@ from opensense_okta.directories.records import Records, read_records
 
 GOOGLE = "Google's Directory API"
 USER = "user"
+NEXT = b"nextPageToken"
 PAGE_TOKEN = "pageToken="  # noqa: S105 - a parameter
 
 
@@ -113,6 +114,8 @@ def read_members(answer: Answer) -> Records:
 
 def following(answer: Answer, _records: Records) -> str | None:
     """Where the next page is: the same request with the page's token; None at the end."""
+    if NEXT not in answer.body:  # the only page of most groups; it was parsed before
+        return None
     token = _page(answer, "").following
     if not token:  # some clients met an empty one at the end
         return None
@@ -134,7 +137,7 @@ def _rows(answer: Answer, key: str) -> bytes:
 
 
 def _page(answer: Answer, key: str) -> JsonPage:
-    return parse_page(answer, key, "nextPageToken", GOOGLE)
+    return parse_page(answer, key, NEXT.decode(), GOOGLE)
 
 
 def _named(member: _Member) -> str:
