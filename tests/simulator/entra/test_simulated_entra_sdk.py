@@ -10,7 +10,7 @@ import pytest
 
 from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.entra.server import CLIENT_ID, CLIENT_SECRET, TENANT_ID, Simulator
-from opensense_okta.simulator.entra.tenant import Tenant
+from opensense_okta.simulator.entra.tenant import Tenant, Truth
 from opensense_okta.simulator.serving import running
 
 pytestmark = [
@@ -44,29 +44,18 @@ async def all_pages(
     return rows, pages
 
 
-def test_the_official_client_lists_users_groups_and_members_completely() -> None:
+def client_of(url: str, connections: httpx.AsyncClient) -> Any:  # noqa: ANN401 - importing its type takes seconds
+    """Microsoft's client of a simulator."""
     from kiota_abstractions.authentication import (  # noqa: PLC0415 - takes seconds
         AccessTokenProvider,
         AllowedHostsValidator,
         BaseBearerTokenAuthenticationProvider,
     )
-    from kiota_abstractions.base_request_configuration import (  # noqa: PLC0415 - as above
-        RequestConfiguration,
-    )
-    from msgraph.generated.groups.groups_request_builder import (  # noqa: PLC0415 - as above
-        GroupsRequestBuilder,
-    )
-    from msgraph.generated.groups.item.members.members_request_builder import (  # noqa: PLC0415 - as above
-        MembersRequestBuilder,
-    )
-    from msgraph.generated.users.users_request_builder import (  # noqa: PLC0415 - as above
-        UsersRequestBuilder,
-    )
     from msgraph.graph_request_adapter import GraphRequestAdapter  # noqa: PLC0415 - as above
     from msgraph.graph_service_client import GraphServiceClient  # noqa: PLC0415 - as above
 
     class Token(AccessTokenProvider):
-        def __init__(self, url: str) -> None:
+        def __init__(self) -> None:
             self._token = token_of(url)
 
         async def get_authorization_token(
@@ -78,54 +67,58 @@ def test_the_official_client_lists_users_groups_and_members_completely() -> None
         def get_allowed_hosts_validator(self) -> AllowedHostsValidator:
             return AllowedHostsValidator(["127.0.0.1"])
 
-    tenant = Tenant(Org.create(users=24, groups=12, memberships=60, day=date(2026, 11, 23)))
-    truth = tenant.truth()
+    adapter = GraphRequestAdapter(BaseBearerTokenAuthenticationProvider(Token()), connections)
+    adapter.base_url = f"{url}/v1.0"
+    return GraphServiceClient(request_adapter=adapter)
 
-    user_options = UsersRequestBuilder.UsersRequestBuilderGetQueryParameters(
-        select=["id", "displayName", "accountEnabled"], top=2
+
+async def listed(
+    builder: Any,  # noqa: ANN401 - the client's classes have no common type
+    with_url: Callable[[str], Any],
+    **parameters: object,
+) -> tuple[list[Any], int]:
+    """All rows that the client lists, and the number of their pages."""
+    from kiota_abstractions.base_request_configuration import (  # noqa: PLC0415 - takes seconds
+        RequestConfiguration,
     )
-    group_options = GroupsRequestBuilder.GroupsRequestBuilderGetQueryParameters(top=2)
-    member_options = MembersRequestBuilder.MembersRequestBuilderGetQueryParameters(top=5)
 
-    async def read(url: str, connections: httpx.AsyncClient) -> None:
-        provider = BaseBearerTokenAuthenticationProvider(Token(url))
-        adapter = GraphRequestAdapter(provider, connections)
-        adapter.base_url = f"{url}/v1.0"
-        client = GraphServiceClient(request_adapter=adapter)
-        users, pages = await all_pages(
-            client.users.get(RequestConfiguration(query_parameters=user_options)),
-            lambda link: client.users.with_url(link).get(),
-        )
-        assert pages > 10
-        assert [user.id for user in users] == [user["id"] for user in truth.users]
-        assert [user.display_name for user in users] == [
-            user["displayName"] for user in truth.users
-        ]
-        groups, pages = await all_pages(
-            client.groups.get(RequestConfiguration(query_parameters=group_options)),
-            lambda link: client.groups.with_url(link).get(),
-        )
-        assert pages > 5
-        assert [group.id for group in groups] == [group["id"] for group in truth.groups]
-        memberships, others = [], []
-        for group in groups:
-            listing = client.groups.by_group_id(group.id).members
-            members, _ = await all_pages(
-                listing.get(RequestConfiguration(query_parameters=member_options)),
-                lambda link: client.groups.by_group_id("any").members.with_url(link).get(),
-            )
-            for member in members:
-                kind = member.odata_type.removeprefix("#microsoft.graph.")
-                if kind == "user":
-                    memberships.append((group.id, member.id))
-                else:
-                    others.append((group.id, kind, member.id))
-        assert memberships == truth.memberships
-        assert others == truth.others
+    (kind,) = (
+        value for name, value in vars(type(builder)).items() if name.endswith("GetQueryParameters")
+    )
+    options = RequestConfiguration(query_parameters=kind(**parameters))
+    return await all_pages(builder.get(options), lambda link: with_url(link).get())
 
-    async def read_all(url: str) -> None:
+
+async def assert_lists(client: Any, truth: Truth) -> None:  # noqa: ANN401 - as above
+    """That the client lists everything that the tenant has."""
+    select = ["id", "displayName", "accountEnabled"]
+    users, pages = await listed(client.users, client.users.with_url, select=select, top=2)
+    assert pages > 10
+    assert [user.id for user in users] == [user["id"] for user in truth.users]
+    assert [user.display_name for user in users] == [user["displayName"] for user in truth.users]
+    groups, pages = await listed(client.groups, client.groups.with_url, top=2)
+    assert pages > 5
+    assert [group.id for group in groups] == [group["id"] for group in truth.groups]
+    memberships, others = [], []
+    for group in groups:
+        builder = client.groups.by_group_id(group.id).members
+        members, _ = await listed(builder, builder.with_url, top=5)
+        for member in members:
+            kind = member.odata_type.removeprefix("#microsoft.graph.")
+            if kind == "user":
+                memberships.append((group.id, member.id))
+            else:
+                others.append((group.id, kind, member.id))
+    assert memberships == truth.memberships
+    assert others == truth.others
+
+
+def test_the_official_client_lists_users_groups_and_members_completely() -> None:
+    tenant = Tenant(Org.create(users=24, groups=12, memberships=60, day=date(2026, 11, 23)))
+
+    async def read(url: str) -> None:
         async with httpx.AsyncClient() as connections:
-            await read(url, connections)
+            await assert_lists(client_of(url, connections), tenant.truth())
 
     with running(Simulator(tenant)) as entra:
-        asyncio.run(read_all(entra.url))
+        asyncio.run(read(entra.url))
