@@ -66,6 +66,7 @@ SLOW_MODULES = frozenset(
         "publishing/report/test_report.py",
         "publishing/explain/test_explain.py",
         "publishing/forget/test_forget.py",
+        "publishing/test_copy_lake.py",
         "publishing/test_frames.py",
         "publishing/test_history.py",
         "publishing/test_judgement.py",

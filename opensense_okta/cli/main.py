@@ -149,6 +149,19 @@ def approve(organization: str, day: str, by: str, yes: bool, **seen: int | None)
 
 
 @main.command()
+@click.argument("url")
+def copy_lake(url: str) -> None:
+    """Copy everything that is stored to URL: another folder, or an object store.
+
+    URL is a folder, or such as s3://bucket/folder. It must be empty; an interrupted copy is continued. Syncs
+    wait meanwhile.
+    """
+    from opensense_okta.cli.copy_lake import copy_lake_now  # noqa: PLC0415 - slow to import
+
+    sys.exit(copy_lake_now(url))
+
+
+@main.command()
 @click.argument("organization")
 @click.argument("who")
 @click.option("--by", metavar="NAME", required=True, help="Who does it. The name is recorded.")

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from opensense_okta.storage.bucket import Bucket
 
 MARKER: Final = "lake.json"
+COPYING: Final = "copying.json"
 SCHEMES: Final = ("s3", "gs", "abfss")
 NEEDS_EXTRA: Final = "install the package with its extra: opensense-okta[store]"
 SCRATCH: Final = "opensense-scratch-"
@@ -55,6 +56,34 @@ class LakeMarker(BaseModel):
     created: AwareDatetime
 
 
+class Copying(BaseModel):
+    """Shows that the copy of a lake is not complete.
+
+    Attributes:
+        source: the root of the lakes that are copied.
+        started: when the copy began.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    IF_DAMAGED: ClassVar = IfDamaged(
+        "Nothing was read or written.", "empty the place, and copy the lake again."
+    )
+
+    source: str
+    started: AwareDatetime
+
+
+def open_unfinished(root: Path | str, organization: str) -> Store:
+    """The place of a lake that is being made; arguments as for `open_store`.
+
+    Raises:
+        EnvironmentMistake: there can be no lake at the URL, or obstore is not installed.
+    """
+    if is_store(root):
+        return _bucket(str(root), organization)
+    return Folder(make_private_dir(Path(root) / organization))
+
+
 def open_store(root: Path | str, organization: str) -> Store:
     """The files of an organization's lake.
 
@@ -64,11 +93,13 @@ def open_store(root: Path | str, organization: str) -> Store:
 
     Raises:
         EnvironmentMistake: there can be no lake at the URL, or obstore is not installed.
-        LakeMissing: there is no lake at the URL.
+        LakeMissing: there is no lake at the URL, or the copy of one is not complete.
         UnsafeStore: two processes could overwrite each other's files there.
         StoreTrouble: the object store did not answer.
     """
     if not is_store(root):
+        if Path(root, COPYING).is_file():
+            raise _incomplete(root)
         return Folder(Path(root) / organization)
     _require_lake(str(root))
     return _bucket(str(root), organization)
@@ -87,6 +118,24 @@ def create_lake(root: str) -> bool:
     with suppress(Changed):  # somebody else has just made it
         write_state(store, MARKER, LakeMarker(created=datetime.now(UTC)), ABSENT)
     return True
+
+
+def copy_between(name: str, source: Store, target: Store) -> None:
+    """Copies a file of one store into another.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        Changed: another process stored a file of that name in the target.
+    """
+    file = source.fetch(name)
+    if file is None:
+        raise FileNotFoundError(source.url(name))
+    unfinished = target.scratch / f".copy.{secrets.token_hex(4)}"
+    shutil.copyfile(file, unfinished)
+    target.keep(unfinished, name, target.version(name))
+    for store in (source, target):
+        if not store.is_local:  # the scratch folder need not have room for a whole lake
+            (store.scratch / name).unlink(missing_ok=True)
 
 
 def refuse_unsafe(store: Store) -> None:
@@ -117,6 +166,15 @@ def register_stores() -> None:
         fsspec.register_implementation(
             scheme, f"{__package__}.bucket.{name}", clobber=True, errtxt=NEEDS_EXTRA
         )
+
+
+def _incomplete(root: Path | str) -> LakeMissing:
+    return LakeMissing(
+        f"The lake in {root} is an incomplete copy.",
+        impact="Nothing was read or written; the lake that was copied is as it was.",
+        remedy="set OPENSENSE_DATA to the lake that was copied, and complete the copy:"
+        f" `opensense-okta copy-lake {root}`.",
+    )
 
 
 @cache
