@@ -57,3 +57,13 @@ def forget_connections() -> None:
 
 def objects_at(url: str) -> ObjectStore:
     return bucket.connect(url)
+
+
+def copied(store: Bucket, scratch: Path) -> Bucket:
+    """A store in memory with the same objects, on another machine."""
+    objects = MemoryStore()
+    for page in store.objects.list():
+        for meta in page:
+            found = store.objects.get(meta["path"])
+            objects.put(meta["path"], bytes(found.bytes()), attributes=dict(found.attributes))
+    return Bucket(store.address, objects, store.folder, scratch)
