@@ -11,6 +11,7 @@ from opensense_okta.config.load import load_organization
 from opensense_okta.config.models import Organization
 from opensense_okta.simulator.okta.server import TOKEN
 from opensense_okta.storage.lake import Lake
+from tests.support.memory import lakes_in_memory
 
 Write = Callable[..., Organization]
 
@@ -117,6 +118,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # Long modules first, so that no worker begins one when the others are done.
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: (item.path not in slow, item.path.parent.name != "e2e"))
+
+
+@pytest.fixture(scope="module", params=["folder", "memory"])
+def lakes(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Lakes are in folders, and again in object stores in memory."""
+    if request.param == "folder":
+        yield
+        return
+    with lakes_in_memory():
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

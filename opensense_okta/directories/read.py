@@ -116,7 +116,7 @@ def take_snapshot(
         settings = organization.directories[directory]
         before = base_snapshot(lake, directory, day)
         wanted = _wanted(settings, before, day, run, now)
-        found = _open_snapshot(partition, wanted, stored, now, listener)
+        found = _open_snapshot(partition, wanted, now, listener)
         draft = found or _begin(partition, wanted)
         try:
             manifest = _read(organization, directory, lake, day, run, draft, listener)
@@ -194,23 +194,16 @@ def _wanted(
 
 
 def _open_snapshot(
-    partition: Partition,
-    wanted: OpenSnapshot,
-    stored: SnapshotManifest | None,
-    now: datetime,
-    listener: Listener,
+    partition: Partition, wanted: OpenSnapshot, now: datetime, listener: Listener
 ) -> OpenDraft | None:
-    """The newest open snapshot with the wanted plan, or with a full read of the same source.
-
-    Not that of the stored one, which a process that was killed after its commit left in an object store.
-    """
-    found, done = [], stored.started if stored and not partition.store.is_local else None
+    """The newest open snapshot with the wanted plan, or with a full read of the same source."""
+    found = []
     for staged in partition.open_drafts():
         try:
             opened = read_state(partition.store, staged.page_document(OPEN), OpenSnapshot)
         except StateFileDamaged:  # a killed process wrote it; its pages are not used
             continue
-        if opened is None or opened.started == done:
+        if opened is None:
             continue
         same = (opened.settings, opened.before) == (wanted.settings, wanted.before)
         enough = opened.full or not wanted.full

@@ -24,7 +24,10 @@ from opensense_okta.simulator.faults import Fault
 from opensense_okta.simulator.okta.faults import Failure, make_fault
 from tests.support.days import DAY, Company, a_company, truth
 from tests.support.killed_reads import start_read
+from tests.support.memory import in_folder
 from tests.support.reads import failure
+
+pytestmark = pytest.mark.usefixtures("lakes")
 
 IN_FLIGHT = 10
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -97,6 +100,7 @@ def killed(acme: Company, day: date, requests: int, rng: Random) -> None:
 
 
 @pytest.mark.slow
+@in_folder
 def test_killed_at_any_moments_it_reads_no_page_twice_but_those_in_flight(tmp_path: Path) -> None:
     org, rng, now = an_org(), dice("kill"), datetime.now(UTC)
     with a_company(tmp_path / "undisturbed", org) as acme:
@@ -122,6 +126,7 @@ def test_killed_at_any_moments_it_reads_no_page_twice_but_those_in_flight(tmp_pa
 
 @pytest.mark.slow
 @pytest.mark.parametrize("moment", ["tables", "commit"])
+@in_folder
 def test_killed_after_the_last_page_it_reads_nothing_again(tmp_path: Path, moment: str) -> None:
     org, now = an_org(), datetime.now(UTC)
     with a_company(tmp_path, org) as acme:
@@ -140,6 +145,7 @@ def test_killed_after_the_last_page_it_reads_nothing_again(tmp_path: Path, momen
 # -- what is kept ----------------------------------------------------------------------------------
 
 
+@in_folder
 def test_what_is_kept_for_going_on_is_private_whatever_the_umask(tmp_path: Path) -> None:
     now = datetime.now(UTC)
     with a_company(tmp_path, an_org(), latency=0.01) as acme:
@@ -166,6 +172,7 @@ def test_a_read_whose_last_page_is_too_old_is_read_again(
     assert folder.name == snapshot.id
 
 
+@in_folder
 def test_a_read_whose_first_page_is_too_old_is_read_again(acme: Company) -> None:
     for attempt in range(6):  # each within 75 minutes after the one before
         interrupted(acme, 1, at=NOON + timedelta(minutes=70 * attempt))
@@ -180,6 +187,7 @@ def test_a_read_is_continued_as_long_as_its_last_page_is_young(acme: Company) ->
     assert acme.tables(snapshot) == truth(acme.org)
 
 
+@in_folder
 def test_a_read_that_is_gone_on_with_counts_from_when_it_was_begun(acme: Company) -> None:
     interrupted(acme)
     snapshot = acme.take(at=NOON + timedelta(minutes=30))
@@ -198,6 +206,7 @@ def test_a_read_that_is_gone_on_with_counts_from_when_it_was_begun(acme: Company
     ],
     ids=str,
 )
+@in_folder
 def test_only_a_read_of_the_same_part_is_gone_on_with(
     acme: Company, first: dict[str, Any], then: dict[str, Any], *, resumed: bool
 ) -> None:
@@ -211,6 +220,7 @@ def test_only_a_read_of_the_same_part_is_gone_on_with(
     ("first", "then", "resumed"),
     [(False, False, True), (True, False, True), (True, True, True), (False, True, False)],
 )
+@in_folder
 def test_a_read_of_everything_does_not_go_on_with_one_that_carries_over(
     acme: Company, *, first: bool, then: bool, resumed: bool
 ) -> None:
@@ -222,6 +232,7 @@ def test_a_read_of_everything_does_not_go_on_with_one_that_carries_over(
     assert acme.tables(snapshot) == truth(acme.org)
 
 
+@in_folder
 def test_a_read_is_not_gone_on_with_when_another_snapshot_came_between(acme: Company) -> None:
     acme.take()
     interrupted(acme, 3, everything=True)
@@ -245,6 +256,7 @@ def test_an_open_snapshot_is_finished_after_midnight_by_the_sync_that_began_it(
     assert isinstance(failure(lambda: acme.take(yesterday, at=NOON)), PastDay)
 
 
+@in_folder
 def test_an_open_snapshot_is_left_alone_after_midnight_by_another_sync(acme: Company) -> None:
     late = datetime(2026, 11, 23, 23, 50, tzinfo=UTC)
     interrupted(acme, at=late)
@@ -252,6 +264,7 @@ def test_an_open_snapshot_is_left_alone_after_midnight_by_another_sync(acme: Com
     assert acme.okta.requests == []
 
 
+@in_folder
 def test_an_open_snapshot_too_old_is_read_again_after_midnight_by_the_sync_that_began_it(
     acme: Company,
 ) -> None:
@@ -306,6 +319,7 @@ def test_a_cursor_that_died_meanwhile_restarts_its_listing_once(acme: Company, c
     assert acme.tables(snapshot) == truth(acme.org)
 
 
+@in_folder
 def test_a_cursor_that_dies_twice_is_an_error_that_time_heals(acme: Company) -> None:
     acme.okta.faults.append(SMALL_PAGES)
     interrupted(acme, 4)
@@ -344,6 +358,7 @@ def pages_of(folder: Path) -> int:
         return spool.resumed_pages
 
 
+@in_folder
 def test_a_journal_cut_off_anywhere_is_gone_on_with_from_its_last_whole_line(
     tmp_path: Path,
 ) -> None:
@@ -359,6 +374,7 @@ def test_a_journal_cut_off_anywhere_is_gone_on_with_from_its_last_whole_line(
         assert (folder / "users.jsonl").stat().st_size == records[whole]
 
 
+@in_folder
 def test_records_cut_off_anywhere_are_gone_on_with_from_the_last_whole_page(tmp_path: Path) -> None:
     sizes = fill(made(tmp_path / "whole"))
     records = [0, *(size for _, size in sizes)]
@@ -371,6 +387,7 @@ def test_records_cut_off_anywhere_are_gone_on_with_from_the_last_whole_page(tmp_
 
 
 @pytest.mark.parametrize("line", [b"\x00" * 40 + b"\n", b'{"listing":"users"}\n', b"[]\n", b"\n"])
+@in_folder
 def test_a_line_of_the_journal_that_is_none_ends_what_counts(tmp_path: Path, line: bytes) -> None:
     fill(tmp_path)
     with (tmp_path / JOURNAL).open("ab") as journal:
@@ -378,6 +395,7 @@ def test_a_line_of_the_journal_that_is_none_ends_what_counts(tmp_path: Path, lin
     assert pages_of(tmp_path) == 3
 
 
+@in_folder
 def test_what_is_written_on_after_a_cut_is_whole(tmp_path: Path) -> None:
     fill(tmp_path)
     with (tmp_path / "users.jsonl").open("ab") as records:

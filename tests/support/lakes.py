@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple, TypeVar
 
 from opensense_okta.storage.lake import Lake
+from tests.support.memory import copy_memory
 
 Result = TypeVar("Result")
 State = frozenset[tuple[str, int, int]]
@@ -16,6 +17,7 @@ State = frozenset[tuple[str, int, int]]
 def copied(lake: Lake, root: Path) -> Lake:
     """The lake in another place, with the very same files, as nobody ever writes into one of them."""
     shutil.copytree(lake.scratch.parent, root, copy_function=os.link, dirs_exist_ok=True)
+    copy_memory(lake.scratch.parent, root)
     return Lake(root, lake.organization)
 
 
