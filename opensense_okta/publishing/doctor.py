@@ -24,7 +24,7 @@ from opensense_okta.publishing.published import (
 from opensense_okta.resolution import doctor
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage import engine
-from opensense_okta.storage.lake import DATABASE, Lake
+from opensense_okta.storage.lake import DATABASE, HISTORY, Lake
 from opensense_okta.storage.partition import MANIFEST, PUBLISHED, is_stored
 from opensense_okta.storage.state_files import StateFileDamaged, read_state
 from opensense_okta.storage.store import ABSENT
@@ -88,14 +88,21 @@ def damaged_documents(lake: Lake) -> Iterator[UserError]:
 
 
 def _damaged_tables(lake: Lake) -> Iterator[UserError]:
-    """An error for each file of the ledger, and of the people of a published day, that cannot be read."""
+    """An error for each damaged file of the ledger, of the people of a published day, and of the history."""
     marks = [mark for day in lake.published_days() if (mark := read_publication(lake, day))]
     people = [lake.resolved(mark.day).table(mark, "people") for mark in marks]
     files = [*map(lake.ledger, lake.ledger_days()), *filter(is_stored, people)]
+    stored_history = lake.store.fetch(HISTORY)
     with engine.start(lake.scratch) as connection:
         for file in files:
             if not engine.is_readable(connection, file):
                 yield engine.TableDamaged(file)
+        if stored_history and not engine.is_readable(connection, stored_history):
+            yield StateFileDamaged(
+                f"{lake.url(HISTORY)} is damaged: it is not the history of people.",
+                impact="None: the history is made from the tables of the published days.",
+                remedy="nothing: the next day that is published writes the file.",
+            )
 
 
 def _interrupted_forgetting(lake: Lake) -> Iterator[UserError]:

@@ -1,7 +1,7 @@
 """The history of all people on the stored published days (slowly changing dimension, type 2).
 
-It is built from the stored days alone. If a day is published again or deleted by retention, the history
-is built from the days as they are now.
+If a day is published again or deleted by retention, the history is that of the days as they are now.
+`history_file.py` stores it.
 """
 
 import logging
@@ -18,17 +18,21 @@ from duckdb import (
     FunctionExpression,
 )
 
+from opensense_okta.publishing import history_file
+from opensense_okta.publishing.history_file import HistoryFile
 from opensense_okta.publishing.published import (
     PublishedRef,
+    mark_name,
     published,
     published_days,
-    read_publication,
 )
 from opensense_okta.resolution.resolve import ResolvedManifest
+from opensense_okta.storage import engine
 from opensense_okta.storage.engine import TableDamaged, is_readable
 from opensense_okta.storage.lake import Lake
 from opensense_okta.storage.partition import is_stored
 from opensense_okta.storage.sql import Sql
+from opensense_okta.storage.state_files import usable_state
 
 DAY = "_day"  # the name of an attribute never begins with an underscore
 FILE = "_file"
@@ -37,7 +41,10 @@ _log = logging.getLogger(__name__)
 
 
 def fill(
-    connection: duckdb.DuckDBPyConnection, lake: Lake, now: ResolvedManifest | None = None
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    now: ResolvedManifest | None = None,
+    into: Path | None = None,
 ) -> None:
     """Makes the view `new_people_history`: one row per period in which nothing of a person changed.
 
@@ -59,28 +66,103 @@ def fill(
         lake: the lake of the organization.
         now: the day that will be published next. The history ends with it; None: with the published
             day.
+        into: a new local file, in which the history is written unless it is stored already. While the
+            view is used it must stay there. None: the view is made without a file.
     """
-    files = {
-        day: PublishedRef(day=day, id=folder).table(lake, "people")
-        for day, folder in _folders(lake, now).items()
-    }
-    files = {day: path for day, path in files.items() if is_stored(path)}
+    days = _folders(lake, now)
+    stored = history_file.stored_history(connection, lake)
+    if not days or stored is None or not _continued(connection, lake, stored, days, into):
+        _from_days(connection, lake, days, into)
+
+
+def _continued(
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    stored: HistoryFile,
+    days: Mapping[date, str],
+    into: Path | None,
+) -> bool:
+    """Makes the view from the stored history, with the newest day appended; False: it does not fit."""
+    day = max(days)
+    before = {earlier: of for earlier, of in days.items() if earlier < day}
+    complete = stored.has(days) and is_readable(connection, stored.path)
+    if not complete and (into is None or not stored.has(before)):
+        return False
+    try:
+        kept = days if complete else before
+        engine.view(connection, "next_people", _people(lake, day, days))
+        history_file.cut(connection, stored, kept, _columns(connection, lake, stored, kept))
+        if not complete and into is not None:
+            last = max(before)
+            engine.view(connection, "last_people", _people(lake, last, days))
+            if not history_file.fits(connection):
+                return False
+            history_file.append(connection, day, days, into)
+            engine.view(connection, "kept_history", into)
+    except duckdb.Error:  # a file is damaged
+        return False
+    Sql(connection, __package__).run("history_view.sql")
+    return True
+
+
+def _columns(
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    stored: HistoryFile,
+    days: Mapping[date, str],
+) -> set[str] | None:
+    """The columns that people had on these days; None: the stored history has no other days."""
+    if days.keys() == stored.days.keys():
+        return None
+    newest = set(connection.table("next_people").columns)
+    history = set(connection.read_parquet(str(stored.path)).columns)
+    if history <= newest.union(history_file.PERIOD):
+        return None
+    files = [path for day in days if is_stored(path := _people(lake, day, days))]
+    kinds = (connection.read_parquet(alike[0]) for alike in _alike(connection, files))
+    return newest.union(*(kind.columns for kind in kinds))
+
+
+def _people(lake: Lake, day: date, days: Mapping[date, str]) -> Path:
+    return PublishedRef(day=day, id=days[day]).table(lake, "people")
+
+
+def _from_days(
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    days: Mapping[date, str],
+    into: Path | None,
+) -> None:
+    """Makes the view from the people of all days."""
+    files = {day: path for day in days if is_stored(path := _people(lake, day, days))}
     if not files:
         Sql(connection, __package__).run("people_history_none.sql")
         return
     try:
-        _make_history(connection, files)
+        _make_history(connection, files, days, into)
     except duckdb.Error:
         readable = _without_damaged(connection, files)
         if len(readable) == len(files):
             raise
-        _make_history(connection, readable)
+        _make_history(connection, readable, days, into)
 
 
-def _make_history(connection: duckdb.DuckDBPyConnection, files: Mapping[date, Path]) -> None:
+def _make_history(
+    connection: duckdb.DuckDBPyConnection,
+    files: Mapping[date, Path],
+    days: Mapping[date, str],
+    into: Path | None,
+) -> None:
     read_days(connection, files).create_view("people_of_days", replace=True)
     sql = Sql(connection, __package__)
     sql.run("people_history.sql", days=[str(day) for day in files])
+    engine.view(connection, "next_people", files[max(files)])
+    if into is None:
+        connection.execute("create or replace view kept_history as from history_rows")
+    else:
+        history_file.write(connection, {day: days[day] for day in files}, into)
+        engine.view(connection, "kept_history", into)
+    sql.run("history_view.sql")
 
 
 def _without_damaged(
@@ -145,10 +227,15 @@ def _folders(lake: Lake, now: ResolvedManifest | None) -> dict[date, str]:
     end = now or last
     if end is None:
         return {}
-    marks = (read_publication(lake, day) for day in published_days(lake) if day < end.day)
-    return {publication.day: publication.id for publication in marks if publication} | {
-        end.day: end.id
+    earlier = [day for day in published_days(lake) if day < end.day]
+    # Only the ids: a tenth of the time that whole marks take.
+    marks = (usable_state(lake.store, mark_name(lake, day), PublishedRef) for day in earlier)
+    known = {
+        mark.day: mark.id
+        for day, mark in zip(earlier, marks, strict=True)
+        if mark and mark.day == day
     }
+    return {**known, end.day: end.id}
 
 
 def _alike(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> list[list[str]]:

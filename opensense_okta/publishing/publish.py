@@ -34,7 +34,7 @@ from opensense_okta.resolution import ledger
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import LINKS, TABLES, ResolvedManifest
 from opensense_okta.storage import engine
-from opensense_okta.storage.lake import DATABASE, Lake, ledger_name
+from opensense_okta.storage.lake import DATABASE, HISTORY, Lake, ledger_name
 from opensense_okta.storage.partition import PUBLISHED, is_stored
 from opensense_okta.storage.sql import Sql
 from opensense_okta.storage.state_files import write_state
@@ -136,12 +136,14 @@ def publish(
     if last is not None:
         _restore_mark(lake, last, seen)
     since = record.since or datetime.now(UTC)
-    with _built(lake, resolved, since) as unfinished:
+    with _built(lake, resolved, since) as (unfinished, new_history):
         now = record.model_copy(update={"file": lake.store.mark_of(unfinished)})
         either = Publications(newest_first=(now, last) if last else (now,))
         write_state(lake.store, PUBLISHED, either, seen[PUBLISHED])
         # After `published.json`: a ledger without it means that a publication is not known any more.
         _write_ledger(lake, resolved, seen[ledger_name(day)])
+        if new_history.exists():
+            lake.store.keep(new_history, HISTORY, seen[HISTORY])
         # A process that wrote into the old file left a log, which DuckDB would replay into the new file.
         lake.store.remove([f"{DATABASE}.wal"])
         lake.store.keep(unfinished, DATABASE, seen[DATABASE])
@@ -190,7 +192,7 @@ def _record(
 
 def _seen_versions(lake: Lake, day: date) -> dict[str, Version]:
     """The versions of all files that publishing replaces, before it reads one of them."""
-    names = (PUBLISHED, DATABASE, ledger_name(day), mark_name(lake, day))
+    names = (PUBLISHED, DATABASE, HISTORY, ledger_name(day), mark_name(lake, day))
     return {name: lake.store.version(name) for name in names}
 
 
@@ -274,18 +276,24 @@ def restore_ledger(lake: Lake) -> list[date]:
 
 
 @contextmanager
-def _built(lake: Lake, resolved: ResolvedManifest, since: datetime) -> Iterator[Path]:
-    """A finished private database in the scratch folder; removed if it is not moved into place."""
-    unfinished = lake.unfinished(DATABASE)
+def _built(lake: Lake, resolved: ResolvedManifest, since: datetime) -> Iterator[tuple[Path, Path]]:
+    """A finished private database in the scratch folder, and the history, unless that is stored already.
+
+    They are removed if they are not moved into place.
+    """
+    files = lake.unfinished(DATABASE), lake.unfinished(HISTORY)
     try:
-        _build(lake, resolved, since, unfinished)
-        yield unfinished
+        _build(lake, resolved, since, *files)
+        yield files
     finally:
-        for leftover in lake.scratch.glob(f"{unfinished.name}*"):
-            leftover.unlink()
+        for file in files:
+            for leftover in lake.scratch.glob(f"{file.name}*"):
+                leftover.unlink()
 
 
-def _build(lake: Lake, resolved: ResolvedManifest, since: datetime, path: Path) -> None:
+def _build(
+    lake: Lake, resolved: ResolvedManifest, since: datetime, path: Path, new_history: Path
+) -> None:
     with engine.start(lake.scratch) as connection:
         connection.execute(
             f"attach '{_quoted(path)}' as published (storage_version '{STORAGE_VERSION}')"
@@ -298,7 +306,7 @@ def _build(lake: Lake, resolved: ResolvedManifest, since: datetime, path: Path) 
         ]
         sql = Sql(connection, __package__)
         sql.run("syncs.sql", manifests=manifests)
-        history.fill(connection, lake, resolved)
+        history.fill(connection, lake, resolved, new_history)
         sql.run(
             "publish.sql",
             day=str(resolved.day),

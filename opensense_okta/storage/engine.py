@@ -51,6 +51,7 @@ COLUMNS = {
     "memberships": {"group_id"},
     "accounts": {"directory", "id", "person_id"},
     "people": {"person_id"},
+    "people_history": {"person_id", "valid_from", "valid_to"},
     "changes": {"person_id", "change"},
 }
 """Columns that each version has stored, by the name of the table's file."""

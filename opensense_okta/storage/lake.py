@@ -8,6 +8,7 @@ resolved/date=2026-11-23/manifest.json
 identities/date=2026-11-23.parquet    the identity ledger, a file for each published day
 directory.duckdb            the published directory
 published.json              which day it has
+people_history.parquet      the history of all people up to a published day
 exported.json, exported/    the last export, and the people in it
 notices.json                the notifications that were sent
 reports/date=2026-11-23.html
@@ -36,6 +37,7 @@ from opensense_okta.storage.state_files import StateFileDamaged, ids_in
 from opensense_okta.storage.store import ABSENT, Store
 
 DATABASE = "directory.duckdb"
+HISTORY = "people_history.parquet"
 IDENTITIES = "identities"
 REPORTS = "reports"
 RESOLVED = "resolved"

@@ -32,6 +32,7 @@ exports/people.csv
 exports/people.csv.sha256
 exports/people.parquet
 identities/date=2026-11-23.parquet
+people_history.parquet
 published.json
 reports/date=2026-11-23.html
 resolved/date=2026-11-23/ID/account_links.parquet

@@ -2,7 +2,7 @@
 --
 -- view people_of_days                 people of every published day, with the day in _day
 -- set variable days = ['2026-11-23'];    the published days, also those without people
--- makes view new_people_history
+-- makes view history_rows
 
 -- The rows of a person on two days are compared by hash, so that few rows of values are in memory at a time.
 create or replace temp table people_periods as
@@ -36,7 +36,11 @@ from periods
 join numbered began on began.number = first
 left join numbered ended on ended.number = last + 1;
 
-create or replace temp view new_people_history as
+-- Periods that last have no values: those are the people of the newest day.
+create or replace temp view history_rows as
 select people_of_days.* exclude (_day), valid_from, valid_to
 from people_of_days
-join people_periods on people_periods.person_id = people_of_days.person_id and valid_from = _day;
+join people_periods on people_periods.person_id = people_of_days.person_id and valid_from = _day
+where valid_to is not null
+union all by name
+select person_id, valid_from, valid_to from people_periods where valid_to is null;
