@@ -52,6 +52,7 @@ SLOW_MODULES = frozenset(
         "orchestration/test_approve_job.py",
         "orchestration/test_assets.py",
         "orchestration/test_jobs.py",
+        "orchestration/test_lost_lock.py",
         "orchestration/test_lock.py",
         "orchestration/test_midnight_runs.py",
         "orchestration/test_notifications.py",
