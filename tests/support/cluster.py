@@ -112,9 +112,19 @@ class Cluster:
 
     @contextmanager
     def daemon(self) -> Iterator[None]:
-        """Dagster's daemon with the definitions."""
-        command = [str(COMMANDS / "dagster-daemon"), "run", "-m", "quick"]
-        with _running(command, self.environment, self.root, self.root / "daemon.log"):
+        """The code server with the definitions, and Dagster's daemon, as their units start them."""
+        socket, workspace = self.root / "code", self.root / "workspace.yaml"
+        text = (DEPLOY / "workspace.yaml").read_text()
+        workspace.write_text(text.replace("/run/opensense/code", str(socket)))
+        code = command_of("opensense-code")
+        code[code.index("--socket") + 1] = str(socket)
+        code[code.index("-m") + 1] = "quick"
+        daemon = command_of("opensense-daemon")
+        daemon[daemon.index("-w") + 1] = str(workspace)
+        with (
+            _running(code, self.environment, self.root, self.root / "code.log"),
+            _running(daemon, self.environment, self.root, self.root / "daemon.log"),
+        ):
             yield
 
     @contextmanager
