@@ -101,6 +101,7 @@ def as_document(organization: Organization, changes: Preview) -> dict[str, objec
         ],
         "guards": [_guard(verdict) for verdict in changes.verdicts],
         "export": _export(changes.export) if changes.export else None,
+        "unknown_fields": {name: list(fields) for name, fields in changes.unknown_fields.items()},
     }
 
 
@@ -198,6 +199,8 @@ def _heading(organization: Organization, changes: Preview) -> Iterator[str]:
             f"  The identity ledger keeps {people} together with accounts that no key joins any more:"
             " `conflicts` has kept_together."
         )
+    for name, fields in changes.unknown_fields.items():
+        yield f"  Look at: mapped, but no user of {name} has them: {', '.join(fields)}."
     if not changes.kinds and not changes.attributes:
         yield "  No signature would change."
 

@@ -76,8 +76,9 @@ class Report:
 
     @property
     def failures(self) -> tuple[str, ...]:
-        """Why the runs failed, one text for each step."""
-        return self.sync.failures + (self.resolve.failures if self.resolve else ())
+        """Why the runs failed, one text for each step; one that failed in both runs alike is given once."""
+        resolve = self.resolve.failures if self.resolve else ()
+        return tuple(dict.fromkeys((*self.sync.failures, *resolve)))
 
     @property
     def is_published(self) -> bool:

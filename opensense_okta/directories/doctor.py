@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from shlex import quote
 
+import duckdb
+
 from opensense_okta.config.attributes import mapping, pointer
 from opensense_okta.config.directory_models import Directory
 from opensense_okta.config.models import Organization
@@ -102,29 +104,36 @@ def _attributes(
         )
         sql = Sql(connection, __package__)
         filled = dict(sql.rows("attributes.sql", tuple[str, float]))
-        declared = [
-            (mapped.attribute, field)
-            for mapped in mapping(settings)
-            if mapped.attribute in settings.attributes
-            for field in fields_of(mapped.source)
-        ]
-        nowhere = sql.rows(
-            "unknown_fields.sql",
-            str,
-            pointers=[pointer(settings, field) for _, field in declared],
-        )
+        missing = unknown_fields(connection, settings)
     listed = ", ".join(f"{name} {share:.0%}" for name, share in filled.items())
-    missing = [
-        f"{attribute} ({field})"
-        for attribute, field in declared
-        if pointer(settings, field) in nowhere
-    ]
     found = [CheckResult.make("attributes", "passed", f"filled: {listed}.")]
     if missing:
         remedy = "Correct `attributes` in the organization file, or the profiles in the directory."
         says = f"mapped, but no user has them: {', '.join(missing)}."
         found.append(CheckResult.make("attributes", "warning", says, remedy))
     return found
+
+
+def unknown_fields(connection: duckdb.DuckDBPyConnection, settings: Directory) -> list[str]:
+    """The fields of `attributes` that no user has, as `attribute (field)`, also those of joins and lookups.
+
+    Args:
+        connection: it has the view `raw_users`.
+        settings: of the directory.
+    """
+    declared = [
+        (mapped.attribute, field)
+        for mapped in mapping(settings)
+        if mapped.attribute in settings.attributes
+        for field in fields_of(mapped.source)
+    ]
+    pointers = [pointer(settings, field) for _, field in declared]
+    nowhere = Sql(connection, __package__).rows("unknown_fields.sql", str, pointers=pointers)
+    return [
+        f"{attribute} ({field})"
+        for attribute, field in declared
+        if pointer(settings, field) in nowhere
+    ]
 
 
 def _late(organization: Organization) -> str:

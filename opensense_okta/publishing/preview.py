@@ -6,7 +6,7 @@ of the organization's own rules on the same day.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from opensense_okta.config.attributes import ATTRIBUTES, attributes
 from opensense_okta.config.models import Organization
+from opensense_okta.directories.doctor import unknown_fields
 from opensense_okta.publishing.evaluation import Findings, compared, evaluate_compared, evaluate_day
 from opensense_okta.publishing.exports.preview import ExportPreview, preview_export
 from opensense_okta.publishing.guards.evaluate import Verdict
@@ -29,6 +30,7 @@ from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import ResolvedManifest, make_tables
 from opensense_okta.resolution.rules import digest
 from opensense_okta.resolution.snapshots import select_snapshots
+from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake
 from opensense_okta.storage.partition import StagedPartition
 from opensense_okta.storage.sql import Sql
@@ -119,6 +121,7 @@ class Preview:
         replaces: the published day, with which the guards compare; None: nothing is published.
         findings: the results of the checks and guards that publishing the day would have.
         export: what the export would have; None: nothing is exported.
+        unknown_fields: the fields of the other rules that no user of a directory has, by directory.
     """
 
     day: date
@@ -133,6 +136,7 @@ class Preview:
     replaces: date | None
     findings: Findings
     export: ExportPreview | None
+    unknown_fields: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def verdicts(self) -> Sequence[Verdict]:
@@ -206,6 +210,7 @@ def preview(
         replaces=replaces.day if replaces else None,
         findings=findings,
         export=export,
+        unknown_fields=_unknown_fields(rules, lake, day) if rules else {},
     )
 
 
@@ -234,6 +239,16 @@ def _drafted(
     with TemporaryDirectory(prefix="opensense-preview-") as folder:
         draft = StagedPartition("preview", Path(folder))
         yield draft.folder, make_tables(organization, day, lake, chosen, draft)
+
+
+def _unknown_fields(organization: Organization, lake: Lake, day: date) -> dict[str, list[str]]:
+    unknown = {}
+    for name, snapshot in select_snapshots(organization, day, lake).items():
+        with engine.start(lake.scratch) as connection:
+            users = lake.snapshot(name, snapshot.manifest.day).table(snapshot.manifest, "raw_users")
+            engine.view(connection, "raw_users", users)
+            unknown[name] = unknown_fields(connection, organization.directories[name])
+    return {name: fields for name, fields in unknown.items() if fields}
 
 
 def _people(

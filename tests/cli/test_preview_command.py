@@ -279,6 +279,17 @@ def test_other_rules_are_compared_with_what_the_own_ones_make_of_the_day(desk: D
     assert document["compared_with"] == {"day": "2026-11-23", "what": "rules"}
 
 
+def test_fields_of_other_rules_that_nobody_has_are_named(desk: Desk) -> None:
+    (desk.home / "offices.csv").write_text("city,phone\nBonn,+49 228 1\n")
+    lookup = "{lookup: offices.csv, by: nowhere, take: phone}"
+    rules = desk.rules(f"{{desk: desk, work_phone: {lookup}, title: [rank, title]}}")
+    fields = ["title (rank)", "work_phone (nowhere)"]
+    assert desk.document("--rules", rules)["unknown_fields"] == {"okta": fields}
+    words = f"Look at: mapped, but no user of okta has them: {', '.join(fields)}."
+    assert words in desk.preview("--rules", rules).words
+    assert desk.document()["unknown_fields"] == {}
+
+
 def test_the_guards_say_what_they_would_of_the_other_rules(desk: Desk) -> None:
     ended = desk.preview("--rules", desk.rules("{desk: desk, title: department}"))
     assert ended.status == 0
