@@ -37,7 +37,7 @@ TRACES = ("ada@", "lovelace", "e-1815", "countess", "00uada")
 
 def acme(**settings: Any) -> Organization:  # noqa: ANN401 - as the file has them
     """acme with Okta and HR, whose exports of each day are in the lake."""
-    hr = {"kind": "csv", "users": "hr.csv", "id": "id", "attributes": {}}
+    hr = {"kind": "csv", "users": "hr.csv", "id": "id", "attributes": {"end_date": "lastDay"}}
     return company(
         {"okta": OKTA, "hr": hr},
         publish={"csv": {"path": "exports/{date}/people.csv", "groups": True}},
@@ -55,8 +55,9 @@ def sync(
     users = [*ada, bob, *others]
     members = [("g1", str(row["id"])) for row in users]
     store(lake, users, [group("g1", "Everyone")], members, day=day)
-    in_hr = [user("17", {**ADA, "title": "Lady"})] if with_ada else []
-    store(lake, [*in_hr, user("18", BOB), *others], day=day, directory="hr")
+    in_hr = [user("17", {**ADA, "title": "Lady", "lastDay": "none: E-1815"})] if with_ada else []
+    bob_in_hr = user("18", {**BOB, "lastDay": "9999-12-31"})
+    store(lake, [*in_hr, bob_in_hr, *others], day=day, directory="hr")
     resolve(acme(), day, lake)
     publish(acme(), lake, day)
     if export:

@@ -18,6 +18,7 @@ PEOPLE: Final = "people"
 OF_SNAPSHOTS: Final[Mapping[str, str]] = {
     "raw_users": "raw_users",
     "memberships": "raw_memberships",
+    "carry_over": "raw_memberships",
 }
 OF_PEOPLE: Final[Mapping[str, str]] = {
     "accounts": "accounts",
@@ -26,6 +27,7 @@ OF_PEOPLE: Final[Mapping[str, str]] = {
     "people_history": PEOPLE,
     "memberships": "rows_of_people",
     "addresses": "rows_of_people",
+    "unused_dates": "rows_of_people",
     "provenance": "rows_of_people",
     "conflicts": "conflicts",
     "changes": "changes",
