@@ -5,7 +5,7 @@ import os
 import signal
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -85,6 +85,12 @@ def take(google: Simulator, lake: Lake, tmp_path: Path) -> Take:
     return take_it
 
 
+def status_of(user: Mapping[str, object]) -> str:
+    if user["archived"]:
+        return "archived"
+    return "suspended" if user["suspended"] else "active"
+
+
 def assert_stored(lake: Lake, manifest: SnapshotManifest, truth: Truth) -> None:
     """That the tables of a snapshot have what the account had."""
     shelf = lake.snapshot("google", manifest.day)
@@ -95,6 +101,7 @@ def assert_stored(lake: Lake, manifest: SnapshotManifest, truth: Truth) -> None:
     users = {user["id"]: user for user in truth.users}
     assert [row["id"] for row in stored["raw_users"]] == sorted(users)
     for row in stored["raw_users"]:
+        assert row["status"] == status_of(users[row["id"]])
         assert row["profile"] == {name: users[row["id"]][name] for name in row["profile"]}
     assert {(row["id"], row["name"]) for row in stored["raw_groups"]} == {
         (group["id"], group["name"]) for group in truth.groups
@@ -103,6 +110,9 @@ def assert_stored(lake: Lake, manifest: SnapshotManifest, truth: Truth) -> None:
     assert sorted((row["group_id"], row["user_id"]) for row in stored["memberships"]) == sorted(
         [*truth.memberships, *((group, user) for group in everybody for user in users)]
     )
+    known = {group["id"] for group in truth.groups}
+    nested = {(group, id_) for group, kind, id_ in truth.others if kind == "GROUP" and id_ in known}
+    assert {(row["group_id"], row["member_group_id"]) for row in stored["nested_groups"]} == nested
 
 
 def approve(lake: Lake, manifest: SnapshotManifest) -> None:
@@ -119,7 +129,7 @@ def complaints(manifest: SnapshotManifest) -> set[str]:
 
 def test_each_day_is_as_the_account_was_then(google: Simulator, take: Take, lake: Lake) -> None:
     account = google.account
-    for later in range(4):
+    for later in range(6):
         account.advance(DAY + timedelta(days=later))
         if later == 1:
             former = account.users[5]
@@ -132,27 +142,39 @@ def test_each_day_is_as_the_account_was_then(google: Simulator, take: Take, lake
             account.add_member(group, renamed)
         if later == 3:
             account.remove_group(account.groups[-1]["id"])
+            account.update_user(account.users[1]["id"], {"suspended": True})
+            account.update_user(account.users[2]["id"], {"archived": True})
+        if later == 4:
+            account.remove_member(group, renamed)
+            new = account.add_group("New", "new@acme.example")
+            account.add_member(new, renamed)
+            account.add_member(group, new, "GROUP")
+        if later == 5:
+            account.remove_member(group, new, "GROUP")
+            account.update_user(account.users[1]["id"], {"suspended": False})
         manifest = take(later)
         assert (manifest.kind, manifest.mode) == ("google", "full")
         assert complaints(manifest) == set()
         assert_stored(lake, manifest, account.truth())
 
 
-@pytest.mark.parametrize("name", ["Everybody", "Company"])
 def test_a_group_that_google_does_not_count_is_not_emptied_by_an_empty_answer(
-    google: Simulator, take: Take, lake: Lake, name: str
+    google: Simulator, take: Take, lake: Lake
 ) -> None:
-    (group,) = [group for group in google.account.groups if group["name"] == name]
-    assert group["directMembersCount"] == "0"
+    names = ("Everybody", "Company")
+    groups = [group for group in google.account.groups if group["name"] in names]
+    assert [group["directMembersCount"] for group in groups] == ["0", "0"]
     take()
-    google.faults.append(make_fault("empty", match=f"{group['id']}/members"))
+    places = [f"{group['id']}/members" for group in groups]
+    google.faults.extend(make_fault("empty", match=place) for place in places)
     manifest = take(1)
     assert complaints(manifest) == set()
     assert_stored(lake, manifest, google.account.truth())
-    google.faults.append(make_fault("empty", match=f"{group['id']}/members", times=None))
+    google.faults.extend(make_fault("empty", match=place, times=None) for place in places)
     assert complaints(take(2)) == {"groups_not_emptied"}
     emptied = take(3)  # compared with the last snapshot that was proven
     assert complaints(emptied) == {"groups_not_emptied"}
+    assert emptied.evidence["groups_emptied"] == 2
     assert emptied.before == DAY + timedelta(days=1)
     approve(lake, emptied)
     assert complaints(take(4)) == set()
