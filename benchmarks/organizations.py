@@ -145,15 +145,17 @@ def main(here: bool, counts: tuple[int, ...], output: Path) -> None:
         print(json.dumps(asdict(cost_here())))
         return
     text = INTRODUCTION
+    print(text, end="")
     for count in counts:
         all_of_them, run = cost_of(count), cost_of(count, names.sync_job("company0"))
-        text += (
+        line = (
             f"| {count} | {all_of_them.load:.1f} | {all_of_them.memory:.0f}"
             f" | {all_of_them.snapshot / 1e6:.1f} | {run.load:.1f} | {all_of_them.sensor:.2f}"
             f" | {all_of_them.schedule:.2f} |\n"
         )
+        print(line, end="", flush=True)
+        text += line
     (output / "organizations.md").write_text(text)
-    print(text)
 
 
 if __name__ == "__main__":

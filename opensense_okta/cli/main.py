@@ -74,7 +74,8 @@ main.add_command(simulate)
 def sync(organization: str, day: str | None, full: bool, as_json: bool) -> None:
     """Read, resolve, check and publish ORGANIZATION's day, now.
 
-    Dagster's UI shows the run. A past day is resolved again from the stored snapshots.
+    Dagster's UI shows the run. A past day is resolved again from the stored snapshots. On an instance with a
+    remote run launcher, the run is launched and followed.
     """
     from opensense_okta.cli.sync import sync_now  # noqa: PLC0415 - slow to import
 
