@@ -20,7 +20,7 @@ from opensense_okta.publishing.forget.stored_tables import (
 )
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage import engine
-from opensense_okta.storage.lake import SNAPSHOTS, UNNAMED_FILES_KEPT, Lake
+from opensense_okta.storage.lake import HISTORY, SNAPSHOTS, UNNAMED_FILES_KEPT, Lake
 from opensense_okta.storage.partition import MANIFEST
 from opensense_okta.storage.sql import Sql
 from opensense_okta.storage.state_files import seen_state, write_state
@@ -62,6 +62,7 @@ def forget(
             remove_from_export(
                 sql, organization, lake, files, plan.texts, again=earlier is not None
             )
+        lake.store.remove([HISTORY])  # the next publication makes it again, from the days
         changed = {table.folder for table in plan.tables}
         for folder in stored_tables(lake):
             if folder[0].folder in changed:
