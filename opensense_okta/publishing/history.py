@@ -30,7 +30,7 @@ from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage import engine
 from opensense_okta.storage.engine import TableDamaged, is_readable
 from opensense_okta.storage.lake import Lake
-from opensense_okta.storage.partition import is_stored
+from opensense_okta.storage.partition import at_once, is_stored
 from opensense_okta.storage.sql import Sql
 from opensense_okta.storage.state_files import usable_state
 
@@ -229,7 +229,11 @@ def _folders(lake: Lake, now: ResolvedManifest | None) -> dict[date, str]:
         return {}
     earlier = [day for day in published_days(lake) if day < end.day]
     # Only the ids: a tenth of the time that whole marks take.
-    marks = (usable_state(lake.store, mark_name(lake, day), PublishedRef) for day in earlier)
+    marks = at_once(
+        lake.store,
+        lambda day: usable_state(lake.store, mark_name(lake, day), PublishedRef),
+        earlier,
+    )
     known = {
         mark.day: mark.id
         for day, mark in zip(earlier, marks, strict=True)

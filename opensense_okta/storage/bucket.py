@@ -8,9 +8,9 @@ import mmap
 import os
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -91,6 +91,9 @@ class Bucket:
     scratch: Path
     _copies: dict[str, Version] = field(default_factory=dict)
     """The versions of the local copies."""
+
+    _listed: "Mapping[str, ObjectMeta] | None" = None
+    """What was listed of a folder, by name."""
 
     @property
     def is_local(self) -> bool:
@@ -175,19 +178,37 @@ class Bucket:
 
     def children(self, folder: str) -> list[str]:
         """The names of objects and folders directly in a folder, sorted."""
+        if self._listed is not None:
+            before = f"{folder.rstrip('/')}/".lstrip("/")
+            below = [name.removeprefix(before) for name in self._listed if name.startswith(before)]
+            return sorted({name.partition("/")[0] for name in below})
         prefix = f"{self._key(folder)}/".lstrip("/")
         with self._errors(folder):
             found = obstore.list_with_delimiter(self.objects, prefix or None)
         paths = [*found["common_prefixes"], *(meta["path"] for meta in found["objects"])]
         return sorted(path.rstrip("/").rpartition("/")[2] for path in paths)
 
+    def listed(self, folder: str) -> "Bucket":
+        """The same store, with the objects of a folder as they are now."""
+        with self._errors(folder):
+            pages = obstore.list(self.objects, self._key(folder) or None)
+            metas = {
+                meta["path"].removeprefix(self.folder): meta for page in pages for meta in page
+            }
+        return replace(self, _listed=metas)
+
     def entries(self, name: str) -> Iterator[Entry]:
         """An object, or all objects in a folder and below it."""
+        if self._listed is not None:
+            for own, meta in self._listed.items():
+                if not name or own == name or own.startswith(f"{name}/"):
+                    yield Entry(own, meta["size"], meta["last_modified"])
+            return
         with self._errors(name):
             pages = obstore.list(self.objects, self._key(name) or None)
             metas = [meta for page in pages for meta in page]
-        if not metas and name and (meta := self._meta(name)):
-            metas = [meta]
+        if not metas and name and (only := self._meta(name)):
+            metas = [only]
         for meta in metas:
             own = meta["path"].removeprefix(self.folder)
             yield Entry(own, meta["size"], meta["last_modified"])
@@ -207,6 +228,8 @@ class Bucket:
         return f"{self.folder}{name}".rstrip("/")
 
     def _meta(self, name: str) -> "ObjectMeta | None":
+        if self._listed is not None:
+            return self._listed.get(name)
         with self._errors(name):
             try:
                 return obstore.head(self.objects, self._key(name))

@@ -19,6 +19,7 @@ import re
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from copy import copy
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -183,9 +184,10 @@ class Lake:
         Returns:
             The number of files and folders that were removed.
         """
-        swept = 0
-        for name, kept in self._removable():
-            entries = list(self.store.entries(name))
+        swept, now_stored = 0, copy(self)
+        now_stored.store = self.store.listed("")
+        for name, kept in now_stored._removable():  # noqa: SLF001 - the same lake
+            entries = list(now_stored.store.entries(name))
             if entries and max(entry.modified for entry in entries) < now - kept:
                 with suppress(PermissionError):  # another user's
                     self.store.remove(entry.name for entry in entries)
@@ -280,7 +282,7 @@ def _days(store: Store, folder: str, file: str = "") -> list[date]:
         folder: the folder to list; it may be missing.
         file: if given, only folders that contain a file of this name count.
     """
-    days = set()
+    days, store = set(), store.listed(folder) if file else store
     for name in store.children(folder):
         day = day_of(name) if name.startswith("date=") else None
         if day is not None and (not file or store.version(f"{folder}/{name}/{file}") != ABSENT):

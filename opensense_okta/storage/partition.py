@@ -7,6 +7,8 @@ beside the folder is the commit: it names the id, is replaced in one step, and e
 import os
 import secrets
 import shutil
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -37,6 +39,11 @@ class Manifest(BaseModel):
 
 
 M = TypeVar("M", bound=Manifest)
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+REQUESTS = 16
+"""How many requests of one step an object store answers at once."""
 
 
 @dataclass(frozen=True)
@@ -206,6 +213,17 @@ class Partition:
 def local_file(store: Store, name: str) -> Path:
     """A local copy of a stored file; if nothing is stored, the path of a file that does not exist."""
     return store.fetch(name) or store.scratch / name
+
+
+def at_once(
+    store: Store, work: Callable[[Item], Result], items: Iterable[Item]
+) -> Iterator[Result]:
+    """The results of some work with each item, in their order; in threads where the store takes requests."""
+    if store.is_local:
+        yield from map(work, items)
+        return
+    with ThreadPoolExecutor(REQUESTS) as threads:
+        yield from threads.map(work, items)
 
 
 def is_stored(path: Path) -> bool:

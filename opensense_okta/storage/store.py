@@ -145,6 +145,12 @@ class Store(Protocol):
     def children(self, folder: str) -> list[str]:
         """The names of files and folders directly in a folder, sorted; none if there is no such folder."""
 
+    def listed(self, folder: str) -> "Store":
+        """The same store, which answers `version`, `children` and `entries` of a folder as it is now.
+
+        Where each question is a request, this is one for a thousand files.
+        """
+
     def entries(self, name: str) -> Iterator[Entry]:
         """A file, or all files in a folder and below it, in no particular order."""
 

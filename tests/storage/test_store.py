@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+import obstore
 import pytest
 
 from opensense_okta.storage import bucket
@@ -298,6 +299,31 @@ def test_files_are_listed_by_folder_or_with_all_below(store: Store) -> None:
     assert names(store) == sorted([NAME, TABLE, "published.json"])
     assert names(store, "resolved/date=2026-11-23/a1") == names(store, TABLE) == [TABLE]
     assert {entry.bytes for entry in store.entries(TABLE)} == {len(TABLE)}
+
+
+def test_what_was_listed_is_answered_alike_and_without_requests(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (NAME, TABLE, "published.json"):
+        store.write(name, name.encode(), ABSENT)
+    folders = ("resolved", "resolved/date=2026-11-23", "resolved/date=2026-11-23/a1", NAME)
+    everything = store.listed("")
+    answers = [
+        ([each.children(folder) for folder in folders], names(each, "resolved"), each.version(NAME))
+        for each in (store, store.listed("resolved"), everything)
+    ]
+    assert answers[0] == answers[1] == answers[2]
+    assert everything.children("") == store.children("")
+    if not store.is_local:
+
+        def asked(*_arguments: object, **_options: object) -> None:
+            raise AssertionError("a request")
+
+        for request in ("head", "list", "list_with_delimiter"):
+            monkeypatch.setattr(obstore, request, asked)
+        assert everything.version("reports/none.html") == ABSENT
+        assert names(everything) == sorted([NAME, TABLE, "published.json"])
+        assert everything.children("reports") == []
 
 
 def test_files_are_removed_in_order_and_empty_folders_with_them(store: Store) -> None:
