@@ -45,6 +45,11 @@ COMPANY = (
         help="The company's first day; the changes until --day are simulated.  [default: --day]",
     ),
     click.Option(
+        ["--quiet"],
+        is_flag=True,
+        help="On a day only 1 % of the users and the members of 2 % of the groups change.",
+    ),
+    click.Option(
         ["--hr-file"],
         type=FILE,
         help="Write the HR department's CSV of the company to this file, and again after each day.",
@@ -120,12 +125,15 @@ def _announce(simulations: Sequence[Simulation]) -> None:
 
 
 def _company(options: Mapping[str, Any]) -> "Org":
+    from opensense_okta.simulator.company.changes import QUIET, Rates  # noqa: PLC0415 - heavy
     from opensense_okta.simulator.company.org import Org  # noqa: PLC0415 - heavy
 
     today = (options["day"] or datetime.now(UTC)).date()
     first_day = options["since"].date() if options["since"] else today
     sizes = (options["users"], options["groups"], options["memberships"])
-    org = Org.create(options["seed"], *sizes, first_day)
+    org = Org.create(
+        options["seed"], *sizes, first_day, rates=QUIET if options["quiet"] else Rates()
+    )
     org.advance(today)
     return org
 

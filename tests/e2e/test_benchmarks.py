@@ -37,3 +37,19 @@ def test_the_benchmark_of_many_organizations_writes_its_results(tmp_path: Path) 
     command = [sys.executable, "-m", "benchmarks.organizations", *options]
     subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, timeout=100)
     assert "\n| 2 | " in (tmp_path / "organizations.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_the_benchmark_of_a_sync_compares_full_and_incremental_reads(tmp_path: Path) -> None:
+    options = ["--size", "1k", "--latency-ms", "0", "--no-limits", "--output", str(tmp_path)]
+    command = [sys.executable, "benchmarks/bench.py", *options]
+    subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, timeout=300)
+    rows = [
+        [cell.strip() for cell in line.strip("| ").split("|")]
+        for line in (tmp_path / "results.md").read_text(encoding="utf-8").splitlines()
+        if line.startswith("| 1,000 ")
+    ]
+    requests = {row[2]: int(row[3]) for row in rows}
+    assert set(requests) == {"floor", "full sync", "incremental sync"}
+    assert requests["incremental sync"] < requests["full sync"] / 2

@@ -23,6 +23,24 @@ class Rates:
     members_removed: float = 0.003
     groups_created: float = 0.004
     groups_deleted: float = 0.003
+    groups_kept: float = 0.0
+    """Of the groups, those whose members do not change."""
+
+
+QUIET = Rates(
+    joiners=0.002,
+    leavers=0.002,
+    movers=0.001,
+    renames=0.001,
+    phones=0.001,
+    logins=0,
+    members_added=0.001,
+    members_removed=0.001,
+    groups_created=0.001,
+    groups_deleted=0.001,
+    groups_kept=0.98,
+)
+"""A day on which 1 % of the users and the members of 2 % of the groups change."""
 
 
 class Day:
@@ -113,9 +131,10 @@ class Day:
     def _groups(self) -> None:
         org, rng, total = self._org, self._rng, len(self._org.group_ids)
         for _ in range(self._count(self._rates.groups_deleted, total)):
-            if candidates := self._open_groups():
+            if candidates := self._open:
                 few = rng.sample(candidates, min(3, len(candidates)))
                 org.remove_group(min(few, key=lambda group_id: len(org.members(group_id))))
+                self._open = [group_id for group_id in self._open if group_id in org.groups]
         for _ in range(self._count(self._rates.groups_created, total)):
             if org.former_group_names and rng.random() < 0.5:
                 name = org.former_group_names.pop(0)
@@ -125,7 +144,8 @@ class Day:
             group_id = org.add_group(rng, name, at=at)
             for user_id in sorted(self._some(min(1.0, 5 / (len(self._present) or 1)))):
                 org.add_member(group_id, user_id, at)
-        self._open = self._open_groups()
+        if not self._rates.groups_kept:
+            self._open = self._open_groups()
 
     def _memberships(self) -> None:
         org, groups = self._org, self._open
@@ -153,9 +173,13 @@ class Day:
                 org.groups[org.everyone]["lastMembershipUpdated"] = at
 
     def _open_groups(self) -> list[str]:
-        """The groups whose members are managed in Okta."""
+        """The groups whose members are managed in Okta, or those of them that change on the day."""
         groups = self._org.groups
-        return [group_id for group_id in groups if groups[group_id]["type"] == "OKTA_GROUP"]
+        managed = [group_id for group_id in groups if groups[group_id]["type"] == "OKTA_GROUP"]
+        if not self._rates.groups_kept:
+            return managed
+        changing = self._count(1 - self._rates.groups_kept, len(managed))
+        return sorted(self._rng.sample(managed, changing))
 
     def _open_groups_of(self, user_id: str) -> list[str]:
         return [group for group in self._open if self._org.is_member(group, user_id)]

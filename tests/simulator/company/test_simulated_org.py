@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from opensense_okta.simulator.company.changes import Rates
+from opensense_okta.simulator.company.changes import QUIET, Rates
 from opensense_okta.simulator.company.founding import STATUSES
 from opensense_okta.simulator.company.org import Org
 from opensense_okta.simulator.company.people import dice
@@ -250,3 +250,17 @@ def test_every_change_is_served() -> None:
     assert b'"title":"Chef"' in org.user_bytes(user)
     org.serve_at("http://127.0.0.1:1")
     assert b"http://127.0.0.1:1/api/v1/users/" in org.user_bytes(user)
+
+
+def test_on_a_quiet_day_one_percent_of_the_users_and_two_of_the_groups_change() -> None:
+    org = Org.create(1, users=3000, groups=400, memberships=20_000, day=DAY, rates=QUIET)
+    org.advance(date(2026, 11, 24))
+    today = "2026-11-23"
+    changed = sum(user["lastUpdated"].startswith(today) for user in org.users.values())
+    assert 0.008 < changed / len(org.users) < 0.015
+    moved = sum(
+        group["lastMembershipUpdated"].startswith(today)
+        for group_id, group in org.groups.items()
+        if group_id != org.everyone
+    )
+    assert 0.01 < moved / len(org.groups) < 0.03
