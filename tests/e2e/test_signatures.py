@@ -10,12 +10,14 @@ from opensense_okta.simulator.company.hr import HEADER
 from opensense_okta.simulator.company.people import dice
 from opensense_okta.storage.lake import Lake
 from tests.support.ssh_server import serve
-from tests.support.three_directories import MONDAY, Addresses, Company, content, working
+from tests.support.three_directories import MONDAY, TUESDAY, Addresses, Company, content, working
 
 pytestmark = pytest.mark.slow
 
 EXPECTED = Path(__file__).parent / "signatures"
-ADA, BO, ROBOT, GUEST = (f"{name}@acme.example" for name in ("ada.king", "bo.as", "robot", "guest"))
+ADA, BO, CLEO, ROBOT, GUEST = (
+    f"{name}@acme.example" for name in ("ada.king", "bo.as", "cleo.wu", "robot", "guest")
+)
 HR = [
     HEADER,
     ("1", "Ada", "King", ADA, "Head of Sales", "Sales", "", "", "", "true"),
@@ -45,28 +47,40 @@ def test_the_delivered_files_are_those_written_by_hand(
         assert synced.publication
         published = str(content(lake))
         assert ADA in published
+        assert CLEO in published  # with her first day, and not exported
         assert not {name for name in (ROBOT, GUEST) if name in published}
         export_published(company.organization, lake, MONDAY)
-    for name in FILES:
-        written = (EXPECTED / name).read_bytes().decode().format(**ids)
-        assert (drop / name).read_bytes().decode() == written, name
-    subprocess.run(["sha256sum", "--check", "--strict", "people.csv.sha256"], cwd=drop, check=True)
+        for name in FILES:
+            written = (EXPECTED / name).read_bytes().decode().format(**ids)
+            assert (drop / name).read_bytes().decode() == written, name
+        sha256sum = ["sha256sum", "--check", "--strict", "people.csv.sha256"]
+        subprocess.run(sha256sum, cwd=drop, check=True)
+        # Tomorrow she has started.
+        assert company.sync(lake, TUESDAY).publication
+        export_published(company.organization, lake, TUESDAY)
+    started = "cleo.wu@acme.example,Cleo,Wu,Advisor,+47 22 33 44 66,,signature_sales"
+    monday, tuesday = (EXPECTED / "people.csv").read_text(), (drop / "people.csv").read_text()
+    assert {*tuesday.splitlines()} == {*monday.splitlines(), started}
 
 
 def employ(company: Company) -> dict[str, str]:
-    """Two people with an alias each, a service account and a guest; returns the ids of their groups."""
+    """Two people with an alias each, one who starts tomorrow, a service account and a guest.
+
+    Returns the ids of their groups.
+    """
     org, tenant = company.org, company.tenant
     groups = {name: org.add_group(dice(name), f"Signature {name}") for name in ("Sales", "Board")}
     people = (
         (ADA, "Ada", "King", "Clerk", "(212) 555-0123", "US", "Employee"),
         (BO, "Bo", "Ås", "Advisor", "22 33 44 55", "NO", "Employee"),
+        (CLEO, "Cleo", "Wu", "Advisor", "22 33 44 66", "NO", "Employee"),
         (ROBOT, "Mail", "Robot", "Robot", "", "US", "Service"),
     )
     for email, first, last, title, phone, country, kind in people:
         user = org.add_user(
             dice(email), login=email, email=email, firstName=first, lastName=last,
             displayName=f"{first} {last}", title=title, mobilePhone=phone, countryCode=country,
-            userType=kind,
+            userType=kind, startDate=str(TUESDAY) if email == CLEO else "",
         )  # fmt: skip
         org.update_profile(user, dict.fromkeys(("employeeNumber", "managerId", "manager"), ...))
         org.add_member(groups["Sales"], user)
@@ -91,6 +105,7 @@ def configure(company: Company, url: str) -> None:
     directories["okta"]["scope"] = {"groups": ["Signature*"], "exclude": {"user_type": ["Service"]}}
     directories["entra"]["scope"] = {"groups": ["Cloud*"], "exclude": {"user_type": ["Guest"]}}
     directories["okta"]["memberships"] = "full"
+    directories["okta"]["attributes"] = {"start_date": "startDate"}
     settings["resolution"] = {
         "match": ["email"],
         "attributes": {
