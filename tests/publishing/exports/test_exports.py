@@ -14,6 +14,7 @@ from opensense_okta.publishing.exports.errors import ExportFailed
 from opensense_okta.publishing.exports.export import export
 from opensense_okta.storage.lake import Lake
 from tests.support.exporting import DAY, Exports, Person, Read, acme, ada, bob, resolved, rows
+from tests.support.memory import in_folder
 
 NAMES = ["people.changes.csv", "people.csv", "people.csv.sha256", "people.parquet"]
 
@@ -103,6 +104,9 @@ CELLS: list[tuple[str | None, str]] = [
     ("+1-555-0100;ext=12", "+1-555-0100;ext=12"),
     ("+49 30 123; +49 170 456", "+49 30 123; +49 170 456"),
 ]
+
+
+pytestmark = pytest.mark.usefixtures("lakes")
 
 
 @pytest.fixture(scope="module")
@@ -349,6 +353,7 @@ def test_checksums_are_what_sha256sum_reads(exports: Exports, read: Read) -> Non
     assert checked.stdout == "people.csv: OK\npeople.changes.csv: OK\npeople.parquet: OK\n"
 
 
+@in_folder
 def test_the_export_says_what_it_made(exports: Exports, read: Read) -> None:
     made = exports([ada(), bob(title="Head")], before=[ada(), bob()])
     assert {(one.what, Path(one.url).name, one.rows) for one in made} == {
@@ -417,6 +422,7 @@ def link(lake: Lake) -> str:
 
 
 @pytest.mark.parametrize("lead", [other_organization, ledger, link])
+@in_folder
 def test_a_path_that_leads_among_the_lakes_own_files_is_refused(
     exports: Exports, lake: Lake, lead: Callable[[Lake], str]
 ) -> None:
@@ -435,6 +441,7 @@ def test_a_url_s_escapes_are_understood(exports: Exports, tmp_path: Path) -> Non
     assert (tmp_path / "the drop" / "all people.parquet").exists()
 
 
+@in_folder
 def test_what_a_killed_export_left_is_gone_after_the_next(exports: Exports, read: Read) -> None:
     exports([ada()])
     (read.folder / ".people.csv.unfinished").write_bytes(b"person_id,gi")
@@ -443,6 +450,7 @@ def test_what_a_killed_export_left_is_gone_after_the_next(exports: Exports, read
     assert len(rows(read())) == 3
 
 
+@in_folder
 def test_a_place_that_cannot_be_written_keeps_the_old_file(exports: Exports, read: Read) -> None:
     exports([ada()])
     old = read()
@@ -466,6 +474,7 @@ def memory() -> object:
     return store
 
 
+@in_folder
 def test_any_url_of_fsspec_is_a_place(exports: Exports, memory: fsspec.AbstractFileSystem) -> None:
     for people in ([ada()], [ada(), bob()]):
         made = exports(people, csv="{path: 'memory://drop/{date}/people.csv'}")
@@ -497,6 +506,7 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("csv", "words"), MISTAKES)
+@in_folder
 def test_a_mistake_in_the_file_is_told(exports: Exports, csv: str, words: str) -> None:
     """When the file is read, as far as that can be known then."""
     with pytest.raises((OrganizationFileError, ExportFailed)) as failed:
