@@ -4,22 +4,35 @@ Yesterday 100 people are published. Each tick of today reads the directory again
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from opensense_okta.publishing.approval import approve_day, numbers, record_approval
 from opensense_okta.publishing.days import examples_of
+from opensense_okta.publishing.exports.export import export_published
 from opensense_okta.publishing.publish import Held, publish
 from opensense_okta.publishing.published import published
+from opensense_okta.publishing.report.report import write_report
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
 from tests.support.approved import publish_approved
 from tests.support.lakes import add_day
-from tests.support.stored import DAY, OKTA, company, group, organization, rows_of, store, user
+from tests.support.stored import (
+    DAY,
+    OKTA,
+    company,
+    group,
+    organization,
+    restate,
+    rows_of,
+    store,
+    user,
+)
 
 YESTERDAY, TOMORROW = DAY - timedelta(days=1), DAY + timedelta(days=1)
 ACME = organization()
@@ -196,3 +209,61 @@ def test_a_person_has_the_same_id_at_each_tick(tmp_path: Path) -> None:
     again = read_ada(lake, hr=True, okta=True, email="countess@acme.test")
     assert (again["hr/h1"], again["okta/o1"]) == (ada, ada)
     assert {row["id"] for row in rows_of(lake.ledger(DAY))} == {"h1", "o1", "x1"}
+
+
+# What is delivered and shown.
+
+EXPORTED = company(
+    {"okta": OKTA}, publish={"csv": {"path": "out/people.csv", "columns": ["email", "title"]}}
+)
+
+
+def deliver(lake: Lake, titles: Mapping[str, str], day: date = DAY) -> tuple[str, str]:
+    """People with these titles are read, published, exported and reported; the changes, and the report."""
+    users = [user(name, {"email": name, "title": title}) for name, title in titles.items()]
+    store(lake, users, [group("g1", "Everyone")], [], day=day)
+    resolve(EXPORTED, day, lake)
+    publish(EXPORTED, lake, day)
+    assert export_published(EXPORTED, lake, day)
+    report = write_report(EXPORTED, lake, day).read_text()
+    return (lake.scratch / "out" / "people.changes.csv").read_text(), report
+
+
+def test_each_tick_is_delivered_and_a_day_is_one_period_of_the_history(tmp_path: Path) -> None:
+    lake = Lake(tmp_path, "acme")
+    deliver(lake, {"ann": "Clerk"}, YESTERDAY)
+    morning, report = deliver(lake, {"ann": "Cook", "bob": "Cook"})
+    assert morning.splitlines()[1:] == ["changed,ann,Cook", "added,bob,Cook"]
+    # At noon Ann has the title of yesterday: she differs from the last export only.
+    noon, later = deliver(lake, {"ann": "Clerk", "bob": "Chief", "cy": "Cook"})
+    assert sorted(noon.splitlines()[1:]) == [
+        "added,bob,Chief",
+        "added,cy,Cook",
+        "changed,ann,Clerk",
+    ]
+    assert report != later
+    people = (lake.scratch / "out" / "people.csv").read_text().splitlines()[1:]
+    assert sorted(people) == [
+        "ann,Clerk",
+        "bob,Chief",
+        "cy,Cook",
+    ]
+    with duckdb.connect(str(lake.scratch / "directory.duckdb"), read_only=True) as connection:
+        history = connection.execute(
+            "select email, title, valid_from, valid_to from people_history order by all"
+        ).fetchall()
+    assert history == [
+        ("ann", "Clerk", YESTERDAY, None),
+        ("bob", "Chief", DAY, None),
+        ("cy", "Cook", DAY, None),
+    ]
+
+
+def test_a_guard_names_the_rule_of_scope_that_leaves_out_more(acme: Lake) -> None:
+    restate(acme, day=YESTERDAY, evidence={"left_out.scope.groups": 5})
+    people = [user(f"u{number:02}") for number in range(35, 100)]
+    everyone = [group("g1", "Everyone")]
+    store(acme, people, everyone, [], evidence={"left_out.scope.groups": 40})
+    resolve(ACME, DAY, acme)
+    with pytest.raises(Held, match=r"35 more accounts of okta are left out by scope\.groups now"):
+        publish(ACME, acme, DAY)

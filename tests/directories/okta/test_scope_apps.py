@@ -12,7 +12,7 @@ from opensense_okta.directories.okta.doctor import examine
 from opensense_okta.directories.okta.reader import scopes
 from opensense_okta.directories.snapshot_checks import check_snapshot
 from opensense_okta.simulator.company.org import Org
-from opensense_okta.simulator.okta.faults import RestrictedAdmin
+from opensense_okta.simulator.okta.faults import Failure, RestrictedAdmin
 from tests.support.days import DAY, Company, a_company
 from tests.support.reads import failure
 
@@ -108,3 +108,13 @@ def test_doctor_examines_each_application(acme: Company) -> None:
         ("warning", "no user is assigned to 0oaNobody."),
         ("error", "Okta has no application 0oaTypo, which scope.apps names."),
     ]
+
+
+def test_doctor_names_the_scope_that_is_not_granted(acme: Company) -> None:
+    okta = acme.organization(scope={"apps": [APP]}).directories["okta"]
+    assert isinstance(okta, OktaDirectory)
+    acme.okta.faults.append(Failure(match="/api/v1/apps/", status=403, code="E0000006"))
+    (result,) = [found for found in asyncio.run(examine(okta, 3)) if found.name == "apps"]
+    acme.okta.faults.clear()
+    assert result.outcome == "error"
+    assert "Grant the scope okta.apps.read, and a role that may see the application." in result.hint
