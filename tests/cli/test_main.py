@@ -48,7 +48,7 @@ def test_help_lists_every_command_with_what_it_does() -> None:
     commands = shown.output.partition("Commands:\n")[2]
     listed = dict(re.findall(r"^  ([\w-]+)  +(\S.*)$", commands, re.MULTILINE))
     assert " ".join(sorted(listed)) == (
-        "approve doctor explain init preview simulate sync ui ui-password"
+        "approve copy-lake doctor explain forget init preview simulate sync ui ui-password"
     )
     assert listed["sync"] == "Read, resolve, check and publish ORGANIZATION's day, now."
     assert listed["simulate"].startswith("Run a local Okta org")
