@@ -4,7 +4,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,12 +17,24 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 from opensense_okta.storage.files import atomic_write, make_private_dir
 from opensense_okta.storage.lake import UNNAMED_FILES_KEPT, Lake
 from opensense_okta.storage.partition import MANIFEST, Manifest, Partition, StagedPartition
-from opensense_okta.storage.store import Changed
+from opensense_okta.storage.store import ABSENT, Changed
+from tests.support.memory import lakes_in_memory
 
 DAY = date(2026, 11, 23)
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 OLD = NOW - UNNAMED_FILES_KEPT - timedelta(seconds=1)
 YOUNG = NOW - UNNAMED_FILES_KEPT + timedelta(seconds=1)
+
+
+in_folder = pytest.mark.parametrize("lake", ["folder"], indirect=True)
+"""For a test that is about files of a folder."""
+
+
+@pytest.fixture(params=["folder", "memory"])
+def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lake]:
+    """An empty lake in a folder, and in an object store in memory."""
+    with lakes_in_memory() if request.param == "memory" else nullcontext():
+        yield Lake(tmp_path / "lake", "acme")
 
 
 class Noted(Manifest):
@@ -115,6 +127,7 @@ def test_a_discarded_draft_is_gone_and_a_committed_one_stays(lake: Lake) -> None
     assert not other.folder.exists()
 
 
+@in_folder
 def test_a_commit_that_was_killed_at_its_end_is_no_unfinished_read(lake: Lake) -> None:
     shelf = lake.snapshot("okta", DAY)
     killed = filled(shelf, "whole")
@@ -208,6 +221,7 @@ def test_whenever_a_process_is_killed_a_snapshot_is_whole_or_absent(tmp_path: Pa
 # -- the sweep --------------------------------------------------------------------------------
 
 
+@in_folder
 def test_a_sweep_removes_what_nobody_names_after_a_day(lake: Lake) -> None:
     snapshot, resolved = lake.snapshot("okta", DAY), lake.resolved(DAY)
     abandoned = [
@@ -230,6 +244,7 @@ def test_a_sweep_removes_what_nobody_names_after_a_day(lake: Lake) -> None:
     assert lake.sweep(NOW) == 0
 
 
+@in_folder
 def test_a_sweep_leaves_what_is_named_however_old(lake: Lake) -> None:
     for shelf in (lake.snapshot("okta", DAY), lake.resolved(DAY)):
         commit(shelf, "stands")
@@ -246,6 +261,7 @@ def test_a_sweep_leaves_what_is_named_however_old(lake: Lake) -> None:
     assert sorted(lake.scratch.rglob("*")) == before
 
 
+@in_folder
 def test_a_sweep_leaves_what_the_published_directory_was_made_of(lake: Lake) -> None:
     shelves = snapshot, tables = lake.snapshot("okta", DAY), lake.resolved(DAY)
     source, resolved = (commit(shelf, "published") for shelf in shelves)
@@ -259,6 +275,7 @@ def test_a_sweep_leaves_what_the_published_directory_was_made_of(lake: Lake) -> 
     assert tables.table(resolved, "people").read_text() == "published"
 
 
+@in_folder
 def test_a_sweep_leaves_what_is_younger_than_a_day(lake: Lake) -> None:
     shelf = lake.snapshot("okta", DAY)
     draft = touch(filled(shelf, "young").folder, YOUNG)
@@ -273,6 +290,7 @@ def test_a_sweep_leaves_what_is_younger_than_a_day(lake: Lake) -> None:
     assert spilled.exists()
 
 
+@in_folder
 def test_a_sweep_leaves_files_that_are_not_ours(lake: Lake) -> None:
     """`OPENSENSE_DATA` may name a folder with other files by mistake, and an export may be hidden."""
     partition = lake.snapshot("okta", DAY)
@@ -293,6 +311,7 @@ def test_a_sweep_leaves_files_that_are_not_ours(lake: Lake) -> None:
     assert all(path.read_text() == "not ours" for path in others)
 
 
+@in_folder
 def test_a_sweep_removes_pages_with_which_no_read_continues(lake: Lake) -> None:
     shelf = lake.snapshot("okta", DAY)
     for draft, age in (
@@ -304,6 +323,25 @@ def test_a_sweep_removes_pages_with_which_no_read_continues(lake: Lake) -> None:
     assert lake.sweep(NOW) == 1
     (left,) = shelf.open_drafts()
     assert left.pages.stat().st_mtime == (NOW - timedelta(minutes=74)).timestamp()
+
+
+def test_a_sweep_of_a_store_removes_what_nobody_names_after_a_day(tmp_path: Path) -> None:
+    with lakes_in_memory():
+        lake = Lake(tmp_path / "lake", "acme")
+        commit(lake.resolved(DAY), "first")
+        current = commit(lake.resolved(DAY), "second")
+        unfinished = lake.snapshot("okta", DAY).draft()
+        lake.store.write(unfinished.page_document("open.json"), b"{}", ABSENT)
+        stored = datetime.now(UTC)
+        assert lake.sweep(stored + timedelta(minutes=74)) == 0
+        assert lake.sweep(stored + timedelta(minutes=76)) == 1
+        assert lake.sweep(stored + UNNAMED_FILES_KEPT - timedelta(minutes=1)) == 0
+        assert lake.sweep(stored + UNNAMED_FILES_KEPT + timedelta(minutes=1)) == 1
+        day = lake.resolved(DAY)
+        assert {entry.name for entry in lake.store.entries("")} == {
+            day.document(MANIFEST),
+            day.table_name(current.id, "people"),
+        }
 
 
 def test_a_sweep_of_an_empty_lake_finds_nothing(lake: Lake) -> None:
