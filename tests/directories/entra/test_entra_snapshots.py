@@ -244,6 +244,22 @@ def test_a_group_that_hides_its_members_and_shows_none_is_told(take: Take, tenan
     assert complaints(take(1)) == {"hidden_members_read"}
 
 
+def test_store_groups_keeps_all_users_these_groups_and_the_groups_in_them(
+    take: Take, lake: Lake
+) -> None:
+    def groups_of(manifest: SnapshotManifest) -> list[object]:
+        stored = lake.snapshot("entra", manifest.day).table(manifest, "raw_groups")
+        return [row["id"] for row in rows_of(stored)]
+
+    second = take(store_groups=["Group 2"])
+    assert (second.rows["raw_users"], second.rows["memberships"]) == (5, 4)
+    assert groups_of(second) == ["group-1", "group-2"]
+    third = take(1, store_groups=["Group 3"])
+    assert (third.rows["raw_users"], third.rows["memberships"]) == (5, 0)
+    assert groups_of(third) == ["group-3"]
+    assert third.evidence["matched.store_groups.1"] == 1
+
+
 def test_a_change_of_scope_is_told(take: Take) -> None:
     take()
     assert "scope_stable" in complaints(take(1, scope={"groups": ["Group 1"]}))
