@@ -73,6 +73,29 @@ def choose_groups(sql: Sql, directory: OktaDirectory | EntraDirectory | GoogleDi
     )
 
 
+def chosen_groups(sql: Sql, directory: EntraDirectory | GoogleDirectory, owner: str) -> list[str]:
+    """The groups whose members are read, of the groups that were listed.
+
+    Args:
+        sql: the shared queries.
+        directory: its settings.
+        owner: whose groups they are, for the message.
+
+    Raises:
+        IncompleteListing: `scope.groups` matches none.
+    """
+    choose_groups(sql, directory)
+    groups = sql.rows("groups_to_read.sql", str)
+    scope = directory.scope.groups
+    if scope is not None and not groups:
+        raise IncompleteListing(
+            f"None of the {owner}'s groups is in scope: {', '.join(scope)}.",
+            remedy="Correct `scope.groups` in the organization file: names, with * for any"
+            " characters, or ids.",
+        )
+    return groups
+
+
 def count_chosen(sql: Sql, directory: OktaDirectory | EntraDirectory | GoogleDirectory) -> None:
     """Adds to the table `evidence` how many users no key of scope chooses, and what each pattern matches."""
     given = [key for key in CHOOSING if getattr(directory.scope, key, None) is not None]

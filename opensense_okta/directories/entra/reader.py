@@ -36,7 +36,7 @@ from opensense_okta.directories.http.paging import (
     together,
 )
 from opensense_okta.directories.http.rate_limit import Ceiling, RateLimiter
-from opensense_okta.directories.narrowing import choose_groups, count_chosen, scope_settings
+from opensense_okta.directories.narrowing import chosen_groups, count_chosen, scope_settings
 from opensense_okta.directories.protocol import SHARED_SQL, Listener, PreviousSnapshot, Progress
 from opensense_okta.directories.snapshot import Cost
 from opensense_okta.directories.values.mapped_texts import map_texts
@@ -190,6 +190,7 @@ class Reader:
             self._read_users(pages, budget), self._read_groups_and_members(pages, budget)
         )
         self._sql.run("tables.sql", nested=self._directory.nested)
+        self._shared_sql.run("member_reads.sql")
         return cost_of(pages, (budget,))
 
     def collect_evidence(self) -> dict[str, int]:
@@ -231,16 +232,10 @@ class Reader:
 
     async def _read_groups_and_members(self, pages: Pages, budget: RateLimiter) -> None:
         await pages.complete(Listing("groups", "groups", GROUPS, budget, read_page))
-        scope = self._directory.scope.groups
-        self._sql.run("groups.sql", groups_records=str(self._checkpoint.path("groups")))
-        choose_groups(self._shared_sql, self._directory)
-        in_scope = self._shared_sql.rows("groups_to_read.sql", str)
-        if scope is not None and not in_scope:
-            raise IncompleteListing(
-                f"None of the tenant's groups is in scope: {', '.join(scope)}.",
-                remedy="Correct `scope.groups` in the organization file: names, with * for any"
-                " characters, or ids.",
-            )
+        records = str(self._checkpoint.path("groups"))
+        self._shared_sql.run("groups_read.sql", groups_records=records)
+        self._sql.run("groups.sql")
+        in_scope = chosen_groups(self._shared_sql, self._directory, "tenant")
         await for_each_reached(
             in_scope,
             WORKERS,

@@ -36,7 +36,7 @@ from opensense_okta.directories.http.paging import (
 )
 from opensense_okta.directories.http.rate_limit import Ceiling, RateLimiter
 from opensense_okta.directories.json_text import MALFORMED
-from opensense_okta.directories.narrowing import choose_groups, count_chosen, scope_settings
+from opensense_okta.directories.narrowing import chosen_groups, count_chosen, scope_settings
 from opensense_okta.directories.protocol import SHARED_SQL, Listener, PreviousSnapshot, Progress
 from opensense_okta.directories.snapshot import Cost
 from opensense_okta.directories.values.mapped_texts import map_texts
@@ -167,6 +167,7 @@ class Reader:
             self._read_users(pages, budget), self._read_groups_and_members(pages, budget)
         )
         self._sql.run("tables.sql", nested=self._directory.nested)
+        self._shared_sql.run("member_reads.sql")
         return cost_of(pages, (budget,))
 
     def collect_evidence(self) -> dict[str, int]:
@@ -219,21 +220,11 @@ class Reader:
         url = addresses.groups_url(self._directory)
         listing = Listing("groups", "groups", url, budget, read_groups)
         progress = await self._complete(pages, listing)
-        scope = self._directory.scope.groups
-        records = str(self._checkpoint.path("groups"))
-        out_of_order = self._sql.row("groups.sql", int, groups_records=records)
-        if out_of_order and progress.last.attempt == 1:
+        if self._group_pages_out_of_order() and progress.last.attempt == 1:
             await pages.restart(listing)
-            self._sql.run("groups.sql", groups_records=records)
-        choose_groups(self._shared_sql, self._directory)
+            self._group_pages_out_of_order()
+        in_scope = chosen_groups(self._shared_sql, self._directory, "account")
         counts = dict(self._sql.rows("counts.sql", tuple[str, int]))
-        in_scope = self._shared_sql.rows("groups_to_read.sql", str)
-        if scope is not None and not in_scope:
-            raise IncompleteListing(
-                f"None of the account's groups is in scope: {', '.join(scope)}.",
-                remedy="Correct `scope.groups` in the organization file: names, with * for any"
-                " characters, or ids.",
-            )
         await for_each_reached(
             in_scope,
             AT_ONCE,
@@ -241,6 +232,12 @@ class Reader:
             self._nested_groups_to_read,
             lambda done, total: self._listener(Progress("groups' members", done, total)),
         )
+
+    def _group_pages_out_of_order(self) -> int:
+        """Makes the tables of the groups that were listed."""
+        records = str(self._checkpoint.path("groups"))
+        self._shared_sql.run("groups_read.sql", groups_records=records)
+        return self._sql.row("groups.sql", int)
 
     def _view_before(self) -> None:
         self._shared_sql.run("nothing_before.sql")

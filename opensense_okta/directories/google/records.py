@@ -141,6 +141,8 @@ def _page(answer: Answer, key: str) -> JsonPage:
 
 
 def _named(member: _Member) -> str:
+    if member.type == "USER":  # nearly all
+        return member.id
     kind = member.type.lower() if isinstance(member.type, str) else ""
     return member.id if kind == USER else f"{kind}/{member.id}"
 

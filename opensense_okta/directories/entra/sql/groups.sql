@@ -1,21 +1,6 @@
 -- The groups that an Entra tenant listed. What their types mean: docs/entra-api.md, "Groups".
 --
--- view last_attempts                               of journal.sql
--- set variable groups_records = 'groups.jsonl';    full group records
-
-create or replace temp view groups_read as
-select page, captured_at, record, json_extract_string(record, '$.id') as id
-from read_json(
-    getvariable('groups_records'),
-    format = 'newline_delimited',
-    columns = {
-        listing: 'VARCHAR', attempt: 'INTEGER', page: 'INTEGER', captured_at: 'TIMESTAMPTZ', record: 'JSON'
-    }
-)
-semi join last_attempts using (listing, attempt);
-
-create or replace temp table groups_youngest as
-select id, max(page) as page from groups_read group by id;
+-- view groups_read, table groups_youngest          of groups_read.sql
 
 create or replace temp view groups_listed as
 select

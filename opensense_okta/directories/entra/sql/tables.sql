@@ -53,10 +53,3 @@ select
 from users_read
 semi join users_youngest using (id, page)
 semi join users_chosen using (id);
-
--- When the members of each group were read.
-create or replace view member_reads as
-select g.id as group_id, min(journal.read_at) as read_at, 'read' as how
-from groups_to_read g
-left join journal on journal.listing = g.id
-group by g.id;
