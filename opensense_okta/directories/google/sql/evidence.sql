@@ -68,12 +68,12 @@ where members_count is not null and members_count <> coalesce(counted, 0);
 
 insert into evidence
 select unnest([
-    {name: 'guests', count: count(*) filter (where lower(json_extract_string(profile, '$.isGuestUser')) = 'true')},
-    {name: 'users_without_mailbox', count: count(*) filter (
-        where lower(json_extract_string(profile, '$.isMailboxSetup')) = 'false'
-    )},
+    {name: 'guests', count: count(*) filter (where lower(texts[1]) = 'true')},
+    {name: 'users_without_mailbox', count: count(*) filter (where lower(texts[2]) = 'false')},
     {name: 'statuses_unknown', count: count(*) filter (where status = 'unknown')}
 ], recursive := true)
-from raw_users;
+from (
+    select status, json_extract_string(profile, ['/isGuestUser', '/isMailboxSetup']) as texts from raw_users
+);
 
 from evidence;

@@ -45,24 +45,26 @@ create or replace view raw_users as
 select
     id,
     case
-        when lower(json_extract_string(record, '$.archived')) = 'true' then 'archived'
-        when lower(json_extract_string(record, '$.suspended')) = 'true' then 'suspended'
-        when lower(json_extract_string(record, '$.suspended')) = 'false'
-            and lower(json_extract_string(record, '$.archived')) = 'false' then 'active'
+        when lower(texts[1]) = 'true' then 'archived'
+        when lower(texts[2]) = 'true' then 'suspended'
+        when lower(texts[2]) = 'false' and lower(texts[1]) = 'false' then 'active'
         else 'unknown'
     end as status,
-    try_cast(json_extract_string(record, '$.creationTime') as timestamptz) as created,
+    try_cast(texts[3] as timestamptz) as created,
     null::timestamptz as activated,
     null::timestamptz as status_changed,
     -- Somebody who never signed in has 1970.
-    nullif(
-        try_cast(json_extract_string(record, '$.lastLoginTime') as timestamptz), to_timestamp(0)
-    ) as last_login,
+    nullif(try_cast(texts[4] as timestamptz), to_timestamp(0)) as last_login,
     null::timestamptz as last_updated,
     null::timestamptz as password_changed,
     null::varchar as type_id,
     record as profile,
     captured_at
-from users_read
-semi join users_youngest using (id, page)
-semi join users_chosen using (id);
+from (
+    select
+        id, record, captured_at,
+        json_extract_string(record, ['/archived', '/suspended', '/creationTime', '/lastLoginTime']) as texts
+    from users_read
+    semi join users_youngest using (id, page)
+    semi join users_chosen using (id)
+);
