@@ -167,3 +167,26 @@ def test_the_next_run_completes_as_if_nothing_had_been_killed(story: Story, tmp_
                 continue
         assert content(lake) == story.content[DAY], about_to
         assert exports(lake) == story.exports, about_to
+
+
+def test_a_second_tick_that_is_killed_leaves_one_of_the_two_and_is_completed_by_the_next(
+    story: Story, tmp_path: Path
+) -> None:
+    base = copied(story.begin, tmp_path / "noon")
+    put_out(base, DAY)
+    people = [user(name, {"title": "Chief" if name == "b" else "Clerk"}) for name in "abcdefgh"]
+    everyone = [("g1", name) for name in "abcdefgh"]
+    store(base, people, [group("g1", "Everyone")], everyone, day=DAY)
+    resolve(acme(), DAY, base)
+    whole = copied(base, tmp_path / "whole")
+    put_out(whole, DAY)
+    morning, noon = content(base), content(whole)
+    assert morning != noon
+    killed = kill_everywhere(base, tmp_path / "tries", DAY)
+    moved = [about_to for _, about_to in killed].index("os.rename .directory.duckdb.…") + 1
+    for number, (lake, about_to) in enumerate(killed):
+        assert content(lake) == (morning if number < moved else noon), about_to
+    for lake, about_to in [*killed[:moved:3], *killed[moved::6]]:
+        sync(lake, DAY)
+        assert content(lake) == noon, about_to
+        assert exports(lake) == exports(whole), about_to
