@@ -36,7 +36,7 @@ from tests.support.postgres import postgres_server
 from tests.support.reads import rows
 from tests.support.redis_server import redis_server
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
 
 SLOW, OTHERS = "acme", ("globex", "initech")
 LATENCY = 0.5  # seconds of each answer of the organization that is read when its machine is lost
@@ -94,7 +94,7 @@ def companies(tmp_path: Path) -> Iterator[Companies]:
 
 def an_org(name: str) -> Org:
     if name == SLOW:
-        return Org.create(seed=3, users=300, groups=150, memberships=900)
+        return Org.create(seed=3, users=300, groups=400, memberships=2_000)
     return Org.create(seed=len(name), users=60, groups=10, memberships=90)
 
 

@@ -299,3 +299,20 @@ def test_the_install_lines_of_the_image_make_an_environment_that_works(tmp_path:
         subprocess.run([programs / command[0], *command[1:]], check=True, capture_output=True)
     imports = "import opensense_okta.orchestration.instance.celery, dagster_k8s, obstore, psycopg2"
     subprocess.run([programs / "python", "-c", imports], check=True, capture_output=True)
+
+
+# One machine.
+
+
+def test_one_machine_imports_nothing_of_a_cluster() -> None:
+    program = (
+        "import sys, opensense_okta.definitions, opensense_okta.cli.main, opensense_okta.cli.sync,"
+        " opensense_okta.web.services\n"
+        "of_a_cluster = {'celery', 'kombu', 'redis', 'psycopg2', 'dagster_celery', 'dagster_k8s',"
+        " 'dagster_postgres', 'kubernetes', 'obstore'}\n"
+        "print(sorted(of_a_cluster & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"

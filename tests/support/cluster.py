@@ -142,7 +142,7 @@ class Cluster:
 
     def wait_for(self, *workers: Worker) -> None:
         """Waits until workers take runs."""
-        until(lambda: all(worker.is_ready for worker in workers), seconds=60)
+        until(lambda: all(worker.is_ready for worker in workers), seconds=120)
 
 
 @contextmanager
