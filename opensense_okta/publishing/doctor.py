@@ -94,9 +94,8 @@ def _damaged_tables(lake: Lake) -> Iterator[UserError]:
     files = [*map(lake.ledger, lake.ledger_days()), *filter(is_stored, people)]
     stored_history = lake.store.fetch(HISTORY)
     with engine.start(lake.scratch) as connection:
-        for file in files:
-            if not engine.is_readable(connection, file):
-                yield engine.TableDamaged(file)
+        for file in engine.unreadable(connection, files):
+            yield engine.TableDamaged(file)
         if stored_history and not engine.is_readable(connection, stored_history):
             yield StateFileDamaged(
                 f"{lake.url(HISTORY)} is damaged: it is not the history of people.",

@@ -266,7 +266,8 @@ def restore_ledger(lake: Lake) -> list[date]:
     days = sorted({*published_days(lake), *lake.ledger_days()})
     seen = {day: lake.store.version(ledger_name(day)) for day in days}
     with engine.start(lake.scratch) as connection:
-        damaged = [day for day in days if not engine.is_readable(connection, lake.ledger(day))]
+        files = {lake.ledger(day): day for day in days}
+        damaged = [files[file] for file in engine.unreadable(connection, list(files))]
     for day in damaged:
         mark = read_publication(lake, day)
         if mark is None or not is_stored(lake.resolved(day).table(mark, "accounts")):
