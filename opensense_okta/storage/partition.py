@@ -200,8 +200,15 @@ class Partition:
             return set()
 
     def _ids_with_pages(self) -> list[str]:
-        names = self.store.children(self.name)
-        return [name for name in names if PAGES in self.store.children(self.document(name))]
+        names = self._children(self.name)
+        return [name for name in names if PAGES in self._children(self.document(name))]
+
+    def _children(self, folder: str) -> list[str]:
+        """The names in a folder; none in that of another user."""
+        try:
+            return self.store.children(folder)
+        except PermissionError:
+            return []
 
     def _remove(self, folder: str) -> None:
         shutil.rmtree(self.folder / folder, ignore_errors=True)

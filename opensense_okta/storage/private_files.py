@@ -24,6 +24,7 @@ OWN = {
 OWN_OF_A_LAKE = {
     *("snapshots", "resolved", "identities", "reports", "locks", "exported"),
     *("directory.duckdb", "published.json", "exported.json", "notices.json", "notices.lock"),
+    *("people_history.parquet", "forgetting.json", "forgotten.json"),
 }
 """What this program puts into an organization's folder of the lake, besides exports. Exports are for other
 programs: a person may have let these read them."""
