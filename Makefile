@@ -61,6 +61,7 @@ pages: .venv/ready ## write the generated pages of docs/
 bench: .venv/ready ## what syncing, resolving, pages and many organizations cost, beside the floor; writes benchmarks/*.md
 	$(BIN)/python -m benchmarks.resolution
 	$(BIN)/python -m benchmarks.pages
+	$(BIN)/python -m benchmarks.history
 	$(BIN)/python -m benchmarks.organizations
 	$(BIN)/python benchmarks/bench.py
 

@@ -53,3 +53,12 @@ def test_the_benchmark_of_a_sync_compares_full_and_incremental_reads(tmp_path: P
     requests = {row[2]: int(row[3]) for row in rows}
     assert set(requests) == {"floor", "full sync", "incremental sync"}
     assert requests["incremental sync"] < requests["full sync"] / 2
+
+
+def test_the_benchmark_of_the_history_writes_its_results(tmp_path: Path) -> None:
+    options = ["--days", "3", "--days", "30", "--people", "50", "--output", str(tmp_path)]
+    command = [sys.executable, "-m", "benchmarks.history", *options]
+    subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, timeout=100)
+    results = (tmp_path / "history.md").read_text(encoding="utf-8")
+    assert "\n| 3 | " in results
+    assert "\n| 30 | " in results
