@@ -197,6 +197,7 @@ def preview(
             counted = _attributes(sql, shown, everything=everything)
             verdicts = evaluate_compared(connection, ruled, lake, resolved, place, base)
         findings = evaluate_day(ruled, lake, resolved, place, verdicts, folder)
+        unknown = _unknown_fields(rules, lake, day, folder) if rules else {}
     return Preview(
         day=day,
         compared_with=base.day if base else None,
@@ -210,7 +211,7 @@ def preview(
         replaces=replaces.day if replaces else None,
         findings=findings,
         export=export,
-        unknown_fields=_unknown_fields(rules, lake, day) if rules else {},
+        unknown_fields=unknown,
     )
 
 
@@ -241,10 +242,12 @@ def _drafted(
         yield draft.folder, make_tables(organization, day, lake, chosen, draft)
 
 
-def _unknown_fields(organization: Organization, lake: Lake, day: date) -> dict[str, list[str]]:
+def _unknown_fields(
+    organization: Organization, lake: Lake, day: date, folder: Path
+) -> dict[str, list[str]]:
     unknown = {}
     for name, snapshot in select_snapshots(organization, day, lake).items():
-        with engine.start(lake.scratch) as connection:
+        with engine.start(folder) as connection:
             users = lake.snapshot(name, snapshot.manifest.day).table(snapshot.manifest, "raw_users")
             engine.view(connection, "raw_users", users)
             unknown[name] = unknown_fields(connection, organization.directories[name])
