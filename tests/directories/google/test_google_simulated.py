@@ -506,7 +506,8 @@ def test_missing_rights_are_reported(
     [
         ({"private_key": None}, "private_key"),
         ({"private_key": "-----BEGIN PRIVATE KEY-----\nno key"}, "no private key"),
-        ({"private_key": EC_KEY}, "no RSA key"),
+        # A new key in each process: it is not in the name of the test.
+        pytest.param({"private_key": EC_KEY}, "no RSA key", id="a key of another kind"),
         ({"private_key": 7, "client_email": None}, "no `client_email` and no `private_key`"),
         ({"type": "authorized_user"}, "something else"),
         ({"installed": {"client_secret": "recognizable"}}, "an OAuth client"),
