@@ -254,6 +254,20 @@ def test_who_is_named_as_manager_by_others_is_said_and_stays(lake: Lake) -> None
     assert plan.managers_of == ["okta/00uBOB"]
 
 
+def test_other_changes_of_a_person_who_gets_another_manager_stay(lake: Lake) -> None:
+    sync(lake, DAYS[0], with_ada=True, manager="ada@acme.test")
+    sync(lake, DAYS[1], with_ada=True, manager="cy@acme.test")
+    sync(lake, DAYS[2], with_ada=False, manager="cy@acme.test")
+    (bob,), (ada,) = find_stored(lake, "bob"), find_stored(lake, "ada lovelace")
+    (name,) = (name for name in contents(lake) if f"{DAYS[1]}" in name and "/changes.parquet" in name)
+    before = contents(lake)[name].splitlines()
+    forget_ada(lake)
+    expected = [line for line in before if ada.person_id not in line]
+    assert contents(lake)[name].splitlines() == expected
+    changed = [line for line in expected if bob.person_id in line]
+    assert ["'title'" in line or "'manager'" in line for line in changed] == [True, True]
+
+
 def test_an_account_that_is_somebody_elses_now_keeps_its_owner(lake: Lake) -> None:
     """Ada's Okta account was once joined with Bob's in HR: what both had on that day goes."""
     always = {"resolution": {"always_same": [["okta/00uADA", "hr/18"]]}}

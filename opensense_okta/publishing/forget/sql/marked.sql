@@ -45,11 +45,17 @@ select person_id in (from forgotten_people) as forgotten, * from query_table(sto
 create or replace macro marked_conflicts(stored) as table
 select person_id in (from forgotten_people) or quotes(detail::varchar) as forgotten, * from query_table(stored);
 
--- All changes of a person go if one of them quotes an account: the values before were those of the account.
+-- All changes of a person go if one says that an account was the person's: the values were those of the account.
+-- Of a change of the manager only its own row goes.
 create or replace macro marked_changes(stored) as table
 with quoting as (
-    select distinct person_id from query_table(stored) where quotes("before") or quotes("after")
+    select distinct person_id
+    from query_table(stored)
+    where attribute is distinct from 'manager_id' and (quotes("before") or quotes("after"))
 )
 select
-    person_id in (from forgotten_people) or person_id in (from quoting) as forgotten, *
+    person_id in (from forgotten_people)
+    or person_id in (from quoting)
+    or quotes("before") or quotes("after") as forgotten,
+    *
 from query_table(stored);
