@@ -15,7 +15,7 @@ from opensense_okta.cli.arguments import UsageError, named, organization_of, wri
 from opensense_okta.cli.exit_code import ExitCode
 from opensense_okta.cli.explain import choose_person, searched
 from opensense_okta.config.models import Organization
-from opensense_okta.config.text import plural, printable
+from opensense_okta.config.text import plural, printable, some_of
 from opensense_okta.orchestration.in_process import without_a_run
 from opensense_okta.orchestration.instance.home import prepared_home
 from opensense_okta.publishing.explain.find_person import Found
@@ -103,6 +103,11 @@ def _shown(organization: Organization, found: Found, person: Person, plan: Plan)
         yield (
             f"  Stays      {plural(len(plan.managers_of), 'account')} of other people with this person as"
             f" manager: {listed}{more}. Correct them in their directories."
+        )
+    if plan.not_searched:
+        yield (
+            f"  Stays      {plural(len(plan.not_searched), 'exported file')} without a column by which people"
+            f" are known: {some_of(plan.not_searched)}. Delete those that have this person."
         )
     if organization.publish.csv and not is_in_lake(organization):
         yield f"  Stays      the exports in {organization.publish.csv.path}"

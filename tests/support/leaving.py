@@ -38,15 +38,18 @@ TRACES = ("ada@", "lovelace", "e-1815", "countess", "00uada")
 def acme(**settings: Any) -> Organization:  # noqa: ANN401 - as the file has them
     """acme with Okta and HR, whose exports of each day are in the lake."""
     hr = {"kind": "csv", "users": "hr.csv", "id": "id", "attributes": {"end_date": "lastDay"}}
-    return company(
-        {"okta": OKTA, "hr": hr},
-        publish={"csv": {"path": "exports/{date}/people.csv", "groups": True}},
-        **settings,
-    )
+    publish = {"csv": {"path": "exports/{date}/people.csv", "groups": True}}
+    return company({"okta": OKTA, "hr": hr}, **{"publish": publish, **settings})
 
 
 def sync(
-    lake: Lake, day: date, *, with_ada: bool, manager: str | None = None, export: bool = True
+    lake: Lake,
+    day: date,
+    *,
+    with_ada: bool,
+    manager: str | None = None,
+    export: bool = True,
+    organization: Organization | None = None,
 ) -> None:
     """A day of the company: HR has Ada with another title than Okta."""
     ada = [user("00uADA", ADA)] if with_ada else []
@@ -58,11 +61,12 @@ def sync(
     in_hr = [user("17", {**ADA, "title": "Lady", "lastDay": "none: E-1815"})] if with_ada else []
     bob_in_hr = user("18", {**BOB, "lastDay": "9999-12-31"})
     store(lake, [*in_hr, bob_in_hr, *others], day=day, directory="hr")
-    resolve(acme(), day, lake)
-    publish(acme(), lake, day)
+    organization = organization or acme()
+    resolve(organization, day, lake)
+    publish(organization, lake, day)
     if export:
-        export_published(acme(), lake, day)
-    write_report(acme(), lake, day)
+        export_published(organization, lake, day)
+    write_report(organization, lake, day)
 
 
 def read_without_ada(lake: Lake, day: date) -> None:

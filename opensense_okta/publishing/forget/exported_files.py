@@ -11,14 +11,15 @@ from opensense_okta.config.models import Organization
 from opensense_okta.publishing.exports.columns import headers_of
 from opensense_okta.publishing.exports.dated import dated_exports
 from opensense_okta.publishing.exports.files import file_names, sha256
+from opensense_okta.publishing.exports.state import last_export
 from opensense_okta.publishing.forget.stored_tables import count_forgotten
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake
 from opensense_okta.storage.partition import local_file
 from opensense_okta.storage.sql import Sql
 
-IDENTIFYING: Final = ("email", "user_name", "employee_number")
-"""The attributes by which a row is known to be of the person."""
+IDENTIFYING: Final = ("email", "user_name", "employee_number", "person_id", "accounts")
+"""The columns by which a row is known to be of the person."""
 
 OF_PEOPLE: Final = ("people", "changes", "parquet", "memberships", "membership_changes")
 """The kinds of files that have rows of people."""
@@ -49,8 +50,10 @@ def stored_exports(organization: Organization, lake: Lake) -> Iterator[Mapping[s
 
 def count_in_export(
     sql: Sql, organization: Organization, lake: Lake, files: Mapping[str, str], texts: Sequence[str]
-) -> dict[str, int]:
+) -> dict[str, int | None]:
     """The number of rows that go from each file of an export, by its name, without those of which none goes.
+
+    None: the file has rows, and no column by which people are known.
 
     Args:
         sql: a connection.
@@ -60,11 +63,11 @@ def count_in_export(
         texts: by which the person's rows are found; see `texts_of_person.sql`.
     """
     counted = {
-        files[kind]: _mark(sql, organization, local_file(lake.store, files[kind]), texts)
+        files[kind]: _mark(sql, organization, lake, local_file(lake.store, files[kind]), texts)
         for kind in OF_PEOPLE
         if kind in files
     }
-    return {name: rows for name, rows in counted.items() if rows}
+    return {name: rows for name, rows in counted.items() if rows != 0}
 
 
 def remove_from_export(
@@ -86,10 +89,11 @@ def remove_from_export(
         texts: by which the person's rows are found; see `texts_of_person.sql`.
         again: whether an interrupted process may have replaced files, and not the checksums.
     """
-    changed = count_in_export(sql, organization, lake, files, texts)
+    counted = count_in_export(sql, organization, lake, files, texts)
+    changed = [name for name, rows in counted.items() if rows]
     for name in changed:
         over = lake.store.version(name)
-        _mark(sql, organization, local_file(lake.store, name), texts)
+        _mark(sql, organization, lake, local_file(lake.store, name), texts)
         sql.run("kept.sql", marked="marked_exported")
         unfinished = lake.unfinished(name.replace("/", "-"))
         if name.endswith(".parquet"):
@@ -101,19 +105,32 @@ def remove_from_export(
         _write_checksums(lake, files[CHECKSUMS])
 
 
-def _mark(sql: Sql, organization: Organization, file: Path, texts: Sequence[str]) -> int:
-    """Makes the view `marked_exported` of a file; returns the number of rows that go."""
+def _mark(
+    sql: Sql, organization: Organization, lake: Lake, file: Path, texts: Sequence[str]
+) -> int | None:
+    """Makes the view `marked_exported` of a file; returns the number of rows that go, as above."""
     rows = _read(sql.connection, file)
     rows.create_view("exported", replace=True)
-    headers = headers_of(organization)
-    known = {*IDENTIFYING, *(headers[name] for name in IDENTIFYING if name in headers)}
+    known = _identifying_headers(organization, lake)
     identifying = [
         column
         for column in rows.columns
         if column in known or column.partition("-")[0] in IDENTIFYING
     ]
+    if not identifying:
+        return None if rows.limit(1).fetchall() else 0
     sql.run("marked_exported.sql", identifying=identifying, texts=list(texts))
     return count_forgotten(sql, "marked_exported")
+
+
+def _identifying_headers(organization: Organization, lake: Lake) -> set[str]:
+    """The headers of the columns that identify people, of today and of the last exports."""
+    headers = list(headers_of(organization).items())
+    state = last_export(lake)
+    for delivered in (state.delivered, state.before) if state else ():
+        if delivered:
+            headers += [(name, header) for header, name in delivered.column_of_header().items()]
+    return {*IDENTIFYING, *(header for name, header in headers if name in IDENTIFYING)}
 
 
 def _read(connection: duckdb.DuckDBPyConnection, file: Path) -> duckdb.DuckDBPyRelation:

@@ -57,6 +57,7 @@ class Plan:
     Attributes:
         tables: the stored tables, each with the number of rows that go.
         exports: files of exports in the lake, each with the number of rows that go.
+        not_searched: files of exports in the lake that have rows, and no column by which people are known.
         in_database: the number of rows of the published database that go.
         texts: by which rows of exports were found.
         managers_of: the accounts of others that name the person as manager. They stay as they are.
@@ -64,6 +65,7 @@ class Plan:
 
     tables: Mapping[StoredTable, int]
     exports: Mapping[str, int]
+    not_searched: Sequence[str]
     in_database: int
     texts: Sequence[str]
     managers_of: Sequence[str]
@@ -117,13 +119,13 @@ def plan_forgetting(organization: Organization, lake: Lake, person: Person, toda
         }
         refuse_if_still_there(organization, lake, tables, today)
         texts = _texts(sql, lake, tables)
+        exports: dict[str, int | None] = {}
+        for files in stored_exports(organization, lake):
+            exports |= count_in_export(sql, organization, lake, files, texts)
         return Plan(
             tables=tables,
-            exports={
-                name: rows
-                for files in stored_exports(organization, lake)
-                for name, rows in count_in_export(sql, organization, lake, files, texts).items()
-            },
+            exports={name: rows for name, rows in exports.items() if rows is not None},
+            not_searched=[name for name, rows in exports.items() if rows is None],
             in_database=count_in_database(sql, lake),
             texts=texts,
             managers_of=sql.rows("mentions.sql", str, texts=texts),

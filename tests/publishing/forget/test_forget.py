@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from obstore.store import MemoryStore
 
-from opensense_okta.config.models import Retention
+from opensense_okta.config.models import Organization, Retention
 from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.publishing.copy_lake import copy_lakes
 from opensense_okta.publishing.exports.export import export_published
 from opensense_okta.publishing.exports.files import sha256
 from opensense_okta.publishing.forget.find_stored import find_stored, with_accounts
 from opensense_okta.publishing.forget.forget import forget
-from opensense_okta.publishing.forget.plan import StillThere, plan_forgetting
+from opensense_okta.publishing.forget.plan import Person, StillThere, plan_forgetting
 from opensense_okta.publishing.forget.records import RECORD, Forgotten, Record, begun
 from opensense_okta.publishing.judgement import stored_judgement
 from opensense_okta.publishing.publish import publish
@@ -143,6 +143,51 @@ def test_checksums_of_exports_fit_the_files_that_stay(left: Lake) -> None:
     ]
 
 
+def exporting(columns: dict[str, str]) -> Organization:
+    """acme whose exports have these columns, each with its header."""
+    return acme(publish={"csv": {"path": "exports/{date}/people.csv", "columns": columns}})
+
+
+def left_with(lake: Lake, organization: Organization) -> Person:
+    """Ada, after two days with and without her."""
+    for day in DAYS[:2]:
+        sync(lake, day, with_ada=day == MONDAY, organization=organization)
+    (found,) = find_stored(lake, "ada lovelace")
+    return with_accounts(lake, found.person_id)
+
+
+@pytest.mark.parametrize("column", ["person_id", "accounts"])
+def test_rows_of_exports_are_found_by_the_ids_alone(lake: Lake, column: str) -> None:
+    organization = exporting({column: "Key", "display_name": "Name"})
+    forget(organization, lake, left_with(lake, organization), "Grace", NOW)
+    assert with_traces(lake) == set()
+
+
+def test_rows_of_exports_are_found_below_the_headers_of_the_last_export(lake: Lake) -> None:
+    before = exporting({"email": "Mail", "display_name": "Name"})
+    ada = left_with(lake, before)
+    after = exporting({"email": "E-Mail", "display_name": "Name"})
+    forget(after, lake, ada, "Grace", NOW)
+    assert with_traces(lake) == set()
+
+
+def test_exports_in_which_nobody_can_be_found_are_named(lake: Lake) -> None:
+    organization = exporting({"display_name": "Name"})
+    ada = left_with(lake, organization)
+    plan = plan_forgetting(organization, lake, ada, DAYS[1])
+    assert plan.exports == {}
+    assert set(plan.not_searched) == {
+        f"exports/{day}/people{suffix}"
+        for day in DAYS[:2]
+        for suffix in (".csv", ".changes.csv", ".parquet")
+    }
+    forget(organization, lake, ada, "Grace", NOW)
+    assert with_traces(lake) == set(plan.not_searched) - {
+        f"exports/{DAYS[1]}/people.csv",
+        f"exports/{DAYS[1]}/people.parquet",
+    }
+
+
 class Killed(BaseException):
     """The process is killed."""
 
@@ -259,7 +304,9 @@ def test_other_changes_of_a_person_who_gets_another_manager_stay(lake: Lake) -> 
     sync(lake, DAYS[1], with_ada=True, manager="cy@acme.test")
     sync(lake, DAYS[2], with_ada=False, manager="cy@acme.test")
     (bob,), (ada,) = find_stored(lake, "bob"), find_stored(lake, "ada lovelace")
-    (name,) = (name for name in contents(lake) if f"{DAYS[1]}" in name and "/changes.parquet" in name)
+    (name,) = (
+        name for name in contents(lake) if f"{DAYS[1]}" in name and "/changes.parquet" in name
+    )
     before = contents(lake)[name].splitlines()
     forget_ada(lake)
     expected = [line for line in before if ada.person_id not in line]

@@ -11,7 +11,7 @@ with of_others as (
 from (
     select text from texts_of_days
     union select getvariable('person')
-    union select unnest(getvariable('accounts')::varchar[])
+    union select lower(unnest(getvariable('accounts')::varchar[]))
 )
 where text not in (from of_others)
 order by all;
