@@ -289,6 +289,9 @@ Accounts = Annotated[
 def valid_date_format(value: str) -> str:
     """A format of `strptime` that reads a date as it writes it."""
     day = date(2026, 11, 30)
+    # Python and DuckDB read these two differently.
+    if any(part in value.replace("%%", "") for part in ("%c", "%x")):
+        raise ValueError("must not have %c or %x; write its parts, as in %d.%m.%Y or %m/%d/%Y")
     try:
         read = datetime.strptime(day.strftime(value), value).date()  # noqa: DTZ007 - only the date
     except ValueError:

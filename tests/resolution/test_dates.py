@@ -196,6 +196,16 @@ def test_a_date_format_has_year_month_and_day(wrong: str) -> None:
         company({"hr": {**HR, "date_format": wrong}})
 
 
+@pytest.mark.parametrize("wrong", ["%x", "%c", "on %x"])
+def test_a_date_format_has_no_part_that_programs_read_differently(wrong: str) -> None:
+    with pytest.raises(ValueError, match="must not have %c or %x; write its parts"):
+        company({"hr": {**HR, "date_format": wrong}})
+
+
+def test_a_percent_sign_in_a_date_format_is_no_part() -> None:
+    company({"hr": {**HR, "date_format": "%d.%m.%Y %%x"}})
+
+
 def test_each_day_has_its_own_active_people(lake: Lake) -> None:
     store(lake, [user("o", {"start": day(DAY), "end": day(DAY)})], day=YESTERDAY)
     actives = {}
