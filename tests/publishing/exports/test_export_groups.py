@@ -207,6 +207,24 @@ def test_patterns_and_ids_choose_the_groups_of_files_and_column(lake: Lake) -> N
     assert {row[3] for row in written(lake, "memberships.csv")} == {"Sales", "Größe & Ops"}
 
 
+@pytest.mark.parametrize("of_merged", ["okta/g1", "g1", "ad/s9", "s9"])
+def test_a_merged_group_is_chosen_by_the_id_of_each_of_its_groups(
+    lake: Lake, of_merged: str
+) -> None:
+    ada = {"firstName": "Ada", "email": "ada@acme.test", "login": "a@acme.test"}
+    store(lake, [user("a", ada)], [group("g1", "Sales"), group("g2", "Ops")], [("g2", "a")])
+    store(lake, [user("b", ada)], [group("s9", "sales")], [("s9", "b")], directory="ad")
+    acme = company(
+        {"okta": OKTA, "ad": OKTA},
+        resolution={"groups": {"merge_by": "name"}},
+        publish={"csv": {**CSV, "groups": [of_merged]}},
+    )
+    resolve(acme, DAY, lake)
+    publish_approved(acme, lake, DAY)
+    assert exported(lake, acme) == {"Ada": "Sales"}
+    assert written(lake, "groups.csv") == [["okta/g1", "Sales", "okta", "1"]]
+
+
 def test_a_renamed_group_never_delivers_empty_files(lake: Lake) -> None:
     acme = exporting(groups=["Sales*"])
     published(lake, STAFF, ADA)

@@ -1,6 +1,6 @@
 -- The groups that are exported, with their members. A group is left out if its name identifies no group.
 --
--- views groups (group_id, id, name, directory), memberships (person_id, group_id, direct)   of the day
+-- views groups (group_id, id, name, directory, sources), memberships (person_id, group_id, direct)   of the day
 -- set variable opensense = true;                                     whether names are those of Opensense
 -- set variable patterns = ['Staff*'];                                names with wildcards, or ids
 
@@ -9,12 +9,13 @@ create or replace macro letters(name) as strip_accents(replace(replace(replace(r
     lower(nfc_normalize(name)), 'øłđðıħ', 'oldDih'), 'ß', 'ss'), 'æ', 'ae'), 'œ', 'oe'), 'þ', 'th'));
 create or replace macro opensense_name(name) as regexp_replace(lower(letters(name)), '[^a-z0-9]', '_', 'g');
 
--- A wildcard matches any characters; the others only themselves.
+-- A wildcard matches any characters; the others only themselves. A merged group has the ids of all its groups.
 create or replace table chosen_groups as
 select pattern, group_id
 from groups
 join (select unnest(getvariable('patterns')) as pattern)
-    on pattern in (id, group_id)
+    on list_contains(sources, pattern)
+    or list_contains(list_transform(sources, lambda source: source[strpos(source, '/') + 1:]), pattern)
     or regexp_full_match(
         coalesce(name, ''),
         replace(regexp_replace(pattern, '([\\.^$|()\[\]{}+?])', '\\\1', 'g'), '*', '.*'),
