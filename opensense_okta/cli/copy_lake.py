@@ -11,8 +11,13 @@ from opensense_okta.config.environment import data_root, is_store
 from opensense_okta.config.text import plural
 from opensense_okta.orchestration.in_process import without_a_run
 from opensense_okta.orchestration.instance.home import prepared_home
-from opensense_okta.publishing.copy_lake import Copied, CopyRefused, copy_lakes
-from opensense_okta.storage.lake import Lake, organizations
+from opensense_okta.publishing.copy_lake import (
+    Copied,
+    CopyRefused,
+    copied_organizations,
+    copy_lakes,
+)
+from opensense_okta.storage.lake import Lake
 
 
 def copy_lake_now(url: str) -> ExitCode:
@@ -28,7 +33,7 @@ def copy_lake_now(url: str) -> ExitCode:
     source, target = data_root(), url if is_store(url) else Path(url).absolute()
     _refuse_nested(source, target)
     with ExitStack() as locks:
-        for name in organizations(source):
+        for name in copied_organizations(source):
             locks.enter_context(without_a_run(Lake(source, name), report=_report))
         copied = copy_lakes(source, target, _done)
     click.echo(

@@ -13,6 +13,7 @@ from typing import Final
 
 from opensense_okta.config.environment import is_store
 from opensense_okta.config.errors import UserError
+from opensense_okta.storage.folder import linked_folder
 from opensense_okta.storage.lake import TEMPORARY, organizations
 from opensense_okta.storage.opening import (
     COPYING,
@@ -29,6 +30,9 @@ from opensense_okta.storage.store import ABSENT, Entry, Store
 
 LEFT_OUT: Final = re.compile(rf"locks/.*|notices\.lock|.*/{PAGES}/.*|.*\.wal")
 """Locks are of one machine; pages are of a read that is not complete, which begins again in the new place."""
+
+
+ORGANIZATION: Final = re.compile(r"[a-z][a-z0-9_]*")
 
 
 class CopyRefused(UserError):
@@ -65,14 +69,20 @@ def copy_lakes(
         report: called after each organization.
 
     Raises:
-        CopyRefused: something else is stored there, or nothing is stored in `source`.
+        CopyRefused: something else is stored there; nothing is stored in `source`, or links that are not
+            followed.
         EnvironmentMistake: there can be no lake at the URL.
         StoreTrouble: the object store did not answer.
     """
-    names = organizations(source)
+    names = copied_organizations(source)
     if not names:
         raise CopyRefused(f"Nothing is stored in {source}.", "correct OPENSENSE_DATA.")
-    whole = open_unfinished(target, "")
+    for name in names:
+        _refuse_links(open_store(source, name))
+    try:
+        whole = open_unfinished(target, "")
+    except (FileExistsError, NotADirectoryError):
+        raise CopyRefused(f"{target} is no folder.", "name another place.") from None
     begun = _begin(whole, source, target)
     copied = []
     for name in names:
@@ -84,6 +94,33 @@ def copy_lakes(
         create_lake(str(target))
     whole.remove([COPYING])
     return copied
+
+
+def copied_organizations(source: Path | str) -> list[str]:
+    """The organizations with a lake. Other folders, such as `lost+found` of a disk, are not copied."""
+    return [name for name in organizations(source) if ORGANIZATION.fullmatch(name)]
+
+
+def _refuse_links(store: Store) -> None:
+    """Refuses what would be missing in the copy.
+
+    Raises:
+        CopyRefused: there is a symbolic link to a folder, or something that is no file.
+    """
+    if not store.is_local:
+        return
+    link = linked_folder(Path(store.url()))
+    if link is not None:
+        raise CopyRefused(
+            f"{link} is a symbolic link to a folder, and links are not followed.",
+            "move the folder to the place of the link; on another disk, mount it there.",
+        )
+    for entry in _entries(store):
+        if store.fetch(entry.name) is None:
+            raise CopyRefused(
+                f"{store.url(entry.name)} is no file that can be read, or a link to a file that is missing.",
+                "remove it, or restore the file.",
+            )
 
 
 def _begin(target: Store, source: Path | str, root: Path | str) -> Copying:

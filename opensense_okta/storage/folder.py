@@ -124,7 +124,7 @@ class Folder:
     def entries(self, name: str) -> Iterator[Entry]:
         """A file, or all files in a folder and below it. What disappears meanwhile is left out."""
         path = self.root / name
-        if path.is_symlink() or path.is_file():
+        if name and (path.is_symlink() or path.is_file()):
             yield self._entry(path)
             return
         for parent, folders, files in os.walk(path):
@@ -172,6 +172,17 @@ class Folder:
             0 if suffix else status.st_size,
             datetime.fromtimestamp(status.st_mtime, UTC),
         )
+
+
+def linked_folder(root: Path) -> Path | None:
+    """A symbolic link to a folder, below the root of a `Folder`, whose `entries` do not follow it."""
+    links = (
+        Path(parent, name)
+        for parent, folders, _ in os.walk(root)
+        for name in folders
+        if Path(parent, name).is_symlink()
+    )
+    return next(links, None)
 
 
 def _version(status: os.stat_result) -> Version:

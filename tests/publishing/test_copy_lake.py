@@ -158,3 +158,39 @@ def test_a_copy_of_another_lake_is_not_continued(
 def test_where_nothing_is_stored_nothing_is_copied(tmp_path: Path) -> None:
     with pytest.raises(CopyRefused, match="Nothing is stored in"):
         copied(tmp_path / "nothing", tmp_path / "target")
+
+
+def test_a_link_that_would_be_missing_in_the_copy_is_refused(source: Path, tmp_path: Path) -> None:
+    reports = source / "acme/reports"
+    reports.rename(tmp_path / "reports")
+    reports.symlink_to(tmp_path / "reports")
+    with pytest.raises(CopyRefused, match="acme/reports is a symbolic link to a folder"):
+        copied(source, tmp_path / "target")
+    reports.unlink()
+    (source / "acme/gone.csv").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(CopyRefused, match=r"acme/gone.csv is no file that can be read"):
+        copied(source, tmp_path / "target")
+    assert not (tmp_path / "target").exists()
+
+
+def test_a_lake_whose_own_folder_is_a_link_is_copied(source: Path, tmp_path: Path) -> None:
+    (source / "acme").rename(tmp_path / "elsewhere")
+    (source / "acme").symlink_to(tmp_path / "elsewhere")
+    copied(source, tmp_path / "target")
+    assert what_is_published(Lake(tmp_path / "target", "acme")) == what_is_published(
+        Lake(source, "acme")
+    )
+
+
+def test_folders_that_are_no_lakes_are_not_copied(source: Path, tmp_path: Path) -> None:
+    (source / "lost+found").mkdir()
+    (source / ".git").mkdir()
+    assert [lake.organization for lake in copied(source, tmp_path / "target")] == ["acme"]
+    assert organizations(tmp_path / "target") == ["acme"]
+
+
+def test_a_file_is_no_place_for_a_copy(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("text")
+    for target in (tmp_path / "file", tmp_path / "file/copy"):
+        with pytest.raises(CopyRefused, match="is no folder"):
+            copied(source, target)

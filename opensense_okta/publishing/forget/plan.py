@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 from opensense_okta.config.errors import UserError
 from opensense_okta.config.locations import EXPORTED
@@ -20,6 +21,7 @@ from opensense_okta.publishing.forget.stored_tables import (
 )
 from opensense_okta.publishing.published import PublishedRef, published
 from opensense_okta.storage import engine
+from opensense_okta.storage.folder import linked_folder
 from opensense_okta.storage.lake import RESOLVED, Lake
 from opensense_okta.storage.partition import local_file
 from opensense_okta.storage.sql import Sql
@@ -33,6 +35,18 @@ class StillThere(UserError):
             message,
             impact="Nothing was removed.",
             remedy=f"{remedy} Then start `opensense-okta forget {organization}` again.",
+            subject=organization,
+        )
+
+
+class LinkedFolder(UserError):
+    """A folder of the lake is a symbolic link, which is not followed."""
+
+    def __init__(self, organization: str, link: Path) -> None:
+        super().__init__(
+            f"{link} is a symbolic link to a folder, and links are not followed.",
+            impact="Nothing was removed.",
+            remedy="move the folder to the place of the link; on another disk, mount it there.",
             subject=organization,
         )
 
@@ -108,8 +122,12 @@ def plan_forgetting(organization: Organization, lake: Lake, person: Person, toda
 
     Raises:
         StillThere: a directory, the published directory or the last export still has the person.
+        LinkedFolder: there is a symbolic link to a folder, in which nothing would be found.
         TableDamaged: a table cannot be read, so nobody knows whether the person is in it.
     """
+    link = linked_folder(Path(lake.url())) if lake.store.is_local else None
+    if link is not None:
+        raise LinkedFolder(organization.name, link)
     with marking(lake, person) as sql:
         tables = {
             table: rows

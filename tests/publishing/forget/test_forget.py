@@ -17,7 +17,7 @@ from opensense_okta.publishing.exports.export import export_published
 from opensense_okta.publishing.exports.files import sha256
 from opensense_okta.publishing.forget.find_stored import find_stored, with_accounts
 from opensense_okta.publishing.forget.forget import forget
-from opensense_okta.publishing.forget.plan import Person, StillThere, plan_forgetting
+from opensense_okta.publishing.forget.plan import LinkedFolder, Person, StillThere, plan_forgetting
 from opensense_okta.publishing.forget.records import RECORD, Forgotten, Record, begun
 from opensense_okta.publishing.judgement import stored_judgement
 from opensense_okta.publishing.publish import publish
@@ -289,6 +289,18 @@ def test_a_damaged_table_stops_it_before_anything_is_removed(left: Lake) -> None
         forget_ada(left)
     assert begun(left) is None
     assert (left.scratch / f"exports/{MONDAY}/people.csv").read_text().count("Lovelace") == 2
+
+
+def test_it_refuses_where_a_folder_is_a_link_which_is_not_followed(left: Lake) -> None:
+    elsewhere = left.scratch.rename(left.scratch.with_name("elsewhere")) / "snapshots"
+    left.scratch.mkdir()
+    for path in elsewhere.parent.iterdir():
+        (left.scratch / path.name).symlink_to(path) if path == elsewhere else path.rename(
+            left.scratch / path.name
+        )
+    with pytest.raises(LinkedFolder, match=r"acme/snapshots is a symbolic link to a folder"):
+        forget_ada(left)
+    assert begun(left) is None
 
 
 def test_who_is_named_as_manager_by_others_is_said_and_stays(lake: Lake) -> None:
