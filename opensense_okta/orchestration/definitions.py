@@ -20,7 +20,7 @@ from opensense_okta.orchestration.jobs import (
     build_schedule,
 )
 from opensense_okta.orchestration.notifications import build_notice_sensor
-from opensense_okta.orchestration.resources import LakeResource, LogWatcher, Watcher, build_lock
+from opensense_okta.orchestration.resources import LakeResource, LogWatcher, Watcher
 from opensense_okta.orchestration.retries import build_retry_sensor
 from opensense_okta.orchestration.run_logs import build_run_logs
 from opensense_okta.storage.organization_files import Organizations
@@ -42,34 +42,36 @@ def build_definitions(
     """
     usable = Organizations.of(organizations, last_valid)
     mistakes, valid = usable.mistakes, usable.usable
+    resources = {names.LAKE: lakes, names.PROGRESS: watcher or LogWatcher()}
     jobs = dg.Definitions.merge(*(build_jobs(organization) for organization in valid.values()))
     return dg.Definitions.merge(
         jobs,
         build_run_logs(lakes),
-        *(_organization(organization, lakes) for organization in valid.values()),
+        *(_organization(organization, lakes, resources) for organization in valid.values()),
         dg.Definitions(
             assets=[
                 _mistaken(name, error, number, is_synced=name in valid)
                 for number, (name, error) in enumerate(mistakes.items(), start=1)
             ],
             sensors=_sensors(valid, mistakes, lakes, jobs),
-            resources={names.LAKE: lakes, names.PROGRESS: watcher or LogWatcher()},
+            resources=resources,
             executor=dg.in_process_executor,
         ),
     )
 
 
-def _organization(organization: Organization, lakes: LakeResource) -> dg.Definitions:
+def _organization(
+    organization: Organization, lakes: LakeResource, resources: Mapping[str, object]
+) -> dg.Definitions:
     return dg.Definitions.merge(
         build_approve(organization),
         dg.Definitions(
             assets=build_assets(organization, lakes),
-            jobs=[build_doctor(organization), build_retention(organization)],
+            jobs=[build_doctor(organization), build_retention(organization, resources)],
             schedules=[
                 build_schedule(organization, lakes.locks),
                 build_retention_schedule(organization),
             ],
-            resources={names.lock_resource(organization.name): build_lock(organization.name)},
         ),
     )
 

@@ -1,5 +1,6 @@
 """The jobs of an organization, and their schedules."""
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 
 import dagster as dg
@@ -11,7 +12,7 @@ from opensense_okta.orchestration.failures import as_dagster_failure
 from opensense_okta.orchestration.locks.of_instance import examine_locks
 from opensense_okta.orchestration.locks.orphans import end_orphaned_runs_when_idle
 from opensense_okta.orchestration.locks.protocol import LocksOf
-from opensense_okta.orchestration.resources import LakeResource
+from opensense_okta.orchestration.resources import LakeResource, build_lock
 from opensense_okta.orchestration.runs import runs_of, unfinished_runs
 from opensense_okta.publishing.doctor import examine_organization
 from opensense_okta.publishing.retention import Removed, delete_expired
@@ -147,13 +148,21 @@ def build_doctor(organization: Organization) -> dg.JobDefinition:
     return doctor
 
 
-def build_retention(organization: Organization) -> dg.JobDefinition:
-    """The job that deletes resolved days and snapshots after the time that the file sets."""
+def build_retention(
+    organization: Organization, resources: Mapping[str, object]
+) -> dg.JobDefinition:
+    """The job that deletes resolved days and snapshots after the time that the file sets.
+
+    Args:
+        organization: whose data it deletes.
+        resources: the resources of all jobs, by key.
+    """
+    lock = names.lock_resource(organization.name)
 
     @dg.op(
         name=names.retention_op(organization.name),
         description="Deletes what is older than `retention` allows and is not needed.",
-        required_resource_keys={names.LAKE, names.lock_resource(organization.name)},
+        required_resource_keys={names.LAKE, lock},
         out=dg.Out(dg.Nothing),
     )
     def delete(context: dg.OpExecutionContext) -> None:
@@ -177,6 +186,7 @@ def build_retention(organization: Organization) -> dg.JobDefinition:
         description=f"Deletes resolved days and snapshots of {organization.name} after the time that"
         " `retention` in its file sets. The published day, its inputs and the identity ledger stay.",
         tags={names.ORGANIZATION: organization.name},
+        resource_defs={**resources, lock: build_lock(organization.name)},
     )
     def retention() -> None:
         delete()

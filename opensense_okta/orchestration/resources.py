@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from time import monotonic
 from typing import Protocol
@@ -73,6 +74,7 @@ class LogWatcher:
         """Does nothing: the run's log has it already."""
 
 
+@cache
 def build_lock(organization: str) -> dg.ResourceDefinition:
     """Returns the resource that holds the organization's lock as long as a run lasts.
 

@@ -323,6 +323,20 @@ def test_a_bad_file_shows_its_mistakes_as_an_asset_and_the_rest_load(folder: Pat
     assert sorted(schedules) == ["acme__daily", "acme__retention_daily", "delete_run_logs_daily"]
 
 
+def test_a_job_does_not_grow_with_the_other_organizations(folder: Path) -> None:
+    """Dagster makes a snapshot of each job when it loads the code location."""
+    jobs = [f"acme__{name}" for name in ("sync", "resolve", "approve", "doctor", "retention")]
+    alone = load(folder)
+    (folder / "globex.yaml").write_text(ACME)
+    together = load(folder)
+    for job in jobs:
+        of_both = [definitions.resolve_job_def(job) for definitions in (alone, together)]
+        assert of_both[0].get_job_snapshot_id() == of_both[1].get_job_snapshot_id()
+        assert "globex__lock" not in of_both[1].resource_defs
+    for job in {*jobs} - {"acme__doctor"}:
+        assert "acme__lock" in together.resolve_job_def(job).get_required_resource_defs()
+
+
 def test_materializing_a_bad_files_asset_says_the_same(folder: Path) -> None:
     (folder / "broken.yaml").write_text(BROKEN)
     result = dg.materialize(
@@ -330,7 +344,7 @@ def test_materializing_a_bad_files_asset_says_the_same(folder: Path) -> None:
         selection="broken/organization_file",
         raise_on_error=False,
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-        resources={"acme__lock": None, "progress": None, "lake": None},
+        resources={"progress": None, "lake": None},
     )
     (failed,) = [event for event in result.all_events if event.is_step_failure]
     data = failed.step_failure_data.user_failure_data

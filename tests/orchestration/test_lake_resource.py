@@ -9,7 +9,7 @@ import time_machine
 from opensense_okta.config.models import Organization
 from opensense_okta.orchestration import names
 from opensense_okta.orchestration.assets.build import build_assets
-from opensense_okta.orchestration.resources import LakeResource, LogWatcher, build_lock
+from opensense_okta.orchestration.resources import LakeResource, LogWatcher
 from opensense_okta.publishing.published import published
 from opensense_okta.storage.lake import Lake
 
@@ -35,7 +35,6 @@ def test_a_lake_that_is_replaced_at_materialization_gets_all_files(tmp_path: Pat
             resources={
                 names.LAKE: LakeResource(root=str(other)),
                 names.PROGRESS: LogWatcher(),
-                names.lock_resource("acme"): build_lock("acme"),
             },
             run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         )

@@ -1,5 +1,6 @@
 """What all steps have in common: the day and the lake of a run, expected errors, selections in part."""
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -11,7 +12,7 @@ from opensense_okta.config.models import Organization
 from opensense_okta.orchestration import names
 from opensense_okta.orchestration.assets.specs import partitions
 from opensense_okta.orchestration.failures import as_dagster_failure
-from opensense_okta.orchestration.resources import LakeResource
+from opensense_okta.orchestration.resources import LakeResource, build_lock
 from opensense_okta.orchestration.retries import describe_follow_up
 from opensense_okta.storage.lake import Lake
 
@@ -35,19 +36,20 @@ def day_step(
     of them: `selected` reports the others beside the run's own. Dagster refuses backfills of steps that
     cannot be selected in part where their tables have different numbers of inputs in the backfill.
     """
-    return dg.multi_asset(
-        can_subset=len(specs) > 1,
-        name=op,
-        description=description,
-        specs=specs,
-        check_specs=checks,
-        partitions_def=partitions(organization),
-        required_resource_keys={
-            names.LAKE,
-            names.PROGRESS,
-            names.lock_resource(organization.name),
-        },
-    )
+    with warnings.catch_warnings():
+        # Own resources of an asset are a beta of Dagster. A resource of the definitions would be in every job
+        # of every organization: loading 200 organizations took twice as long.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        return dg.multi_asset(
+            can_subset=len(specs) > 1,
+            name=op,
+            description=description,
+            specs=specs,
+            check_specs=checks,
+            partitions_def=partitions(organization),
+            required_resource_keys={names.LAKE, names.PROGRESS},
+            resource_defs={names.lock_resource(organization.name): build_lock(organization.name)},
+        )
 
 
 @contextmanager
