@@ -17,7 +17,7 @@ from opensense_okta.config.models import Organization
 from opensense_okta.config.yaml_file import OrganizationFileError
 from opensense_okta.storage.files import atomic_write, make_private_dir
 from opensense_okta.storage.opening import open_store
-from opensense_okta.storage.store import ABSENT, Store
+from opensense_okta.storage.store import ABSENT, Store, StoreDenied, StoreTrouble
 
 COPIES = ".organization_files"
 
@@ -85,6 +85,9 @@ def keep_valid_files(
         organizations: all organizations by name, or the mistakes in their files.
         folder: of the organization files.
         root: of the lake.
+
+    Raises:
+        StoreTrouble: the object store did not answer.
     """
     store = open_store(root, "")
     for name, organization in organizations.items():
@@ -92,6 +95,8 @@ def keep_valid_files(
             try:
                 _keep(organization, folder, store)
             except (OSError, UserError) as error:
+                if isinstance(error, StoreTrouble) and not isinstance(error, StoreDenied):
+                    raise  # it would not answer for the others either, after half a minute for each
                 _log.warning(
                     "%s: its valid file cannot be copied to %s (%s). If the file has a mistake later,"
                     " nothing is synced until it is corrected.",

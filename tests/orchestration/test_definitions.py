@@ -2,6 +2,7 @@
 
 import os
 import runpy
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -18,8 +19,10 @@ from opensense_okta.config.models import Organization
 from opensense_okta.config.yaml_file import OrganizationFileError
 from opensense_okta.orchestration.definitions import build_definitions
 from opensense_okta.orchestration.resources import LakeResource
+from opensense_okta.storage import bucket
 from tests.support.company import an_organization
 from tests.support.definitions_text import describe
+from tests.support.object_stores import forget_connections
 
 ENTRY_POINT = "opensense_okta.definitions"
 ACME = """\
@@ -458,3 +461,35 @@ def test_a_schedule_shortly_before_midnight_is_warned_of_at_load(
     runpy.run_module(ENTRY_POINT)["defs"]()
     (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert warning.startswith("acme: the schedule starts the sync at 23:55, in the last hour")
+
+
+def test_definitions_load_while_the_object_store_does_not_answer(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A code location that is not loaded stays so, and a run that cannot be loaded is not retried."""
+    (folder / "broken.yaml").write_text(BROKEN)
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    for name, value in {
+        "OPENSENSE_DATA": "s3://acme-lake/opensense",
+        "OPENSENSE_ORGANIZATIONS": str(folder),
+        "OPENSENSE_SCRATCH": str(folder / "scratch"),
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_ALLOW_HTTP": "true",
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "test-key",
+        "AWS_SECRET_ACCESS_KEY": "test-secret",
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(bucket, "RETRIES", {"max_retries": 0})
+    monkeypatch.delitem(sys.modules, ENTRY_POINT, raising=False)
+    forget_connections()
+    definitions = runpy.run_module(ENTRY_POINT)["defs"]()
+    forget_connections()
+    assert keys(definitions) == {*ASSETS, "broken/organization_file"}
+    (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert warning.startswith(
+        "The valid organization files are not kept: The object store did not carry out the request for"
+        " s3://acme-lake/opensense/lake.json (GenericError)."
+    )
+    assert str(port) not in warning

@@ -7,7 +7,9 @@ import pytest
 
 from opensense_okta.config.load import load_organizations
 from opensense_okta.config.models import Organization
+from opensense_okta.storage.folder import Folder
 from opensense_okta.storage.organization_files import keep_valid_files, last_valid_files
+from opensense_okta.storage.store import StoreDenied, StoreTrouble
 
 VALID = """\
 timezone: Europe/Berlin
@@ -93,3 +95,34 @@ def test_a_copy_that_cannot_be_written_is_a_warning(
     with caplog.at_level(logging.WARNING):
         assert load(folder) == {}
     assert "acme: its valid file cannot be copied" in caplog.text
+
+
+def test_a_store_that_does_not_answer_is_asked_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each request is repeated for half a minute, so that of 50 organizations would take 25."""
+    (folder / "globex.yaml").write_text(VALID)
+    asked = []
+
+    def read(_store: Folder, name: str) -> None:
+        asked.append(name)
+        raise StoreTrouble("no answer")
+
+    monkeypatch.setattr(Folder, "read", read)
+    with pytest.raises(StoreTrouble):
+        load(folder)
+    assert asked == [".organization_files/acme.yaml"]
+
+
+def test_a_store_that_only_lets_read_is_a_warning_for_each(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder / "globex.yaml").write_text(VALID)
+
+    def keep(*_of: object) -> None:
+        raise StoreDenied("no right to write")
+
+    monkeypatch.setattr(Folder, "keep", keep)
+    assert load(folder) == {}
+    warned = [record.getMessage().partition(":")[0] for record in caplog.records]
+    assert warned == ["acme", "globex"]
