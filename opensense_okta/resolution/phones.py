@@ -83,15 +83,15 @@ def store_formatted(
 
 
 def _formatted(text: NumberToFormat) -> str | None:
-    region = country_code(text.country) if text.country else None
-    for number in _parsed(text.value, region):
-        if phonenumbers.is_valid_number(number) or (
-            _is_international(text.value) and phonenumbers.is_possible_number(number)
-        ):
-            if text.format == "e164" and number.extension:
-                return _e164(number)
-            return phonenumbers.format_number(number, FORMATS[text.format])
-    return None
+    number = _parsed(text.value, text.country)
+    if number is None or not (
+        phonenumbers.is_valid_number(number)
+        or (_is_international(text.value) and phonenumbers.is_possible_number(number))
+    ):
+        return None
+    if text.format == "e164" and number.extension:
+        return _e164(number)
+    return phonenumbers.format_number(number, FORMATS[text.format])
 
 
 def _is_international(text: str) -> bool:
@@ -99,11 +99,8 @@ def _is_international(text: str) -> bool:
 
 
 def _number(text: str, country: str) -> str | None:
-    region = country_code(country) if country else None
-    number = next(_parsed(text, region), None)
-    if number is None:
-        return None
-    return _e164(number)
+    number = _parsed(text, country)
+    return _e164(number) if number is not None else None
 
 
 def _e164(number: phonenumbers.PhoneNumber) -> str:
@@ -112,8 +109,19 @@ def _e164(number: phonenumbers.PhoneNumber) -> str:
     return f"{e164};ext={number.extension}" if number.extension else e164
 
 
-def _parsed(text: str, region: str | None) -> Iterator[phonenumbers.PhoneNumber]:
-    """The possible numbers of a text, most likely first."""
+def _parsed(text: str, country: str) -> phonenumbers.PhoneNumber | None:
+    """The number that a text most likely is; None: it is no phone number."""
+    region = country_code(country) if country else None
+    numbers = [*_spelled(text, region)]
+    if len(numbers) > 1:
+        # In Australia, 0011 comes before the code of a country: 0011 64 is New Zealand, not +11 64.
+        for is_likely in (phonenumbers.is_valid_number, phonenumbers.is_possible_number):
+            numbers = [*filter(is_likely, numbers)] or numbers
+    return next(iter(numbers), None)
+
+
+def _spelled(text: str, region: str | None) -> Iterator[phonenumbers.PhoneNumber]:
+    """The number of each possible spelling of a text."""
     # In nearly all countries 00 means +, and no national number begins with it.
     for spelling in dict.fromkeys((re.sub(r"^\W*00", "+", text), text)):
         try:

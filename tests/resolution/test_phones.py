@@ -44,6 +44,7 @@ def test_a_national_number_without_a_country_is_not_parsed(country: str) -> None
 
 def test_a_countrys_prefix_for_international_calls_is_understood() -> None:
     assert numbers_of(("011 49 30 901820", "USA")) == {BERLIN}
+    assert numbers_of(("0011 64 3 331 5005", "Australia")) == {"+6433315005"}
 
 
 def test_a_zero_that_belongs_to_the_number_stays() -> None:
@@ -77,6 +78,9 @@ def test_other_texts_are_not_parsed(text: str) -> None:
             "(212) 555-0123 ext. 45",
             "+12125550123;ext=45",
         ),
+        # 0011 is Australia's prefix, and not 00 before +11.
+        ("0011 64 3 331 5005", "AU", "+64 3 331 5005", "03 331 5005", "+6433315005"),
+        ("0061 2 9374 4000", "AU", "+61 2 9374 4000", "(02) 9374 4000", "+61293744000"),
         # With the code of its country, a number of a possible length is enough.
         ("+1 555 010 0123", "", "+1 555-010-0123", "(555) 010-0123", "+15550100123"),
         # An internal number is no number of the country.
