@@ -96,6 +96,14 @@ def chosen_groups(sql: Sql, directory: EntraDirectory | GoogleDirectory, owner: 
     return groups
 
 
+def no_group_to_store(store_groups: Collection[str]) -> IncompleteListing:
+    """The error if `store_groups` matches none of the groups that were listed."""
+    return IncompleteListing(
+        f"None of the groups has a name or id of `store_groups`: {', '.join(store_groups)}.",
+        remedy="Correct `store_groups` in the organization file: names, with * for any characters, or ids.",
+    )
+
+
 def count_chosen(sql: Sql, directory: OktaDirectory | EntraDirectory | GoogleDirectory) -> None:
     """Adds to the table `evidence` how many users no key of scope chooses, and what each pattern matches."""
     given = [key for key in CHOOSING if getattr(directory.scope, key, None) is not None]
@@ -229,8 +237,4 @@ def _refuse_nothing(connection: duckdb.DuckDBPyConnection, directory: Directory)
             remedy="Correct `scope.include` and `scope.exclude` in the organization file.",
         )
     if directory.store_groups and not connection.table("groups_kept").limit(1).fetchall():
-        raise IncompleteListing(
-            f"None of the groups has a name or id of `store_groups`: {', '.join(directory.store_groups)}.",
-            remedy="Correct `store_groups` in the organization file: names, with * for any characters, or"
-            " ids.",
-        )
+        raise no_group_to_store(directory.store_groups)

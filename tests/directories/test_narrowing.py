@@ -261,3 +261,20 @@ def test_store_groups_beside_the_groups_in_scope(tmp_path: Path) -> None:
         second = acme.take(DAY + timedelta(days=1))
         assert (second.mode, acme.groups_read) == ("incremental", set())
         assert acme.tables(second).memberships == tables.memberships
+
+
+@pytest.mark.parametrize("scope", [{}, {"statuses": ["ACTIVE"]}, {"groups": ["*"]}])
+def test_store_groups_that_match_no_group_are_named(
+    tmp_path: Path, scope: dict[str, list[str]]
+) -> None:
+    org = Org.create(users=8, groups=4, memberships=20, day=DAY)
+    with (
+        a_company(tmp_path, org, scope=scope, store_groups=["Stuff*", "00g0"]) as acme,
+        pytest.raises(IncompleteListing) as raised,
+    ):
+        acme.take()
+    assert raised.value.message == (
+        "None of the groups has a name or id of `store_groups`: Stuff*, 00g0."
+    )
+    assert raised.value.remedy.startswith("Correct `store_groups` in the organization file")
+    assert not raised.value.transient

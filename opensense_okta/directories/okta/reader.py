@@ -26,7 +26,12 @@ from opensense_okta.directories.http.keys import read_key
 from opensense_okta.directories.http.oauth import ClientCredentials, private_key_jwt
 from opensense_okta.directories.http.paging import Listing, Pages, cost_of, for_each, together
 from opensense_okta.directories.http.rate_limit import Ceiling, RateLimiter
-from opensense_okta.directories.narrowing import choose_groups, count_chosen, scope_settings
+from opensense_okta.directories.narrowing import (
+    choose_groups,
+    count_chosen,
+    no_group_to_store,
+    scope_settings,
+)
 from opensense_okta.directories.okta import errors as okta_errors
 from opensense_okta.directories.okta import token_errors as okta_token_errors
 from opensense_okta.directories.protocol import SHARED_SQL, Listener, PreviousSnapshot, Progress
@@ -237,7 +242,7 @@ class Reader:
 
     def _plan(self) -> list[tuple[str, str]]:
         """For each group, whether its members are read, carried over, derived or none."""
-        scope = self._directory.scope.groups
+        scope, stored = self._directory.scope.groups, self._directory.store_groups
         self._sql.run(
             "groups.sql",
             groups_records=str(self._checkpoint.path("groups")),
@@ -249,6 +254,8 @@ class Reader:
             tuple[str, str],
             read_all=self._full,
         )
+        if not planned and scope is None and stored is not None:
+            raise no_group_to_store(stored)
         if not planned and (scope is not None or not self._directory.scope.apps):
             raise IncompleteListing(
                 f"None of Okta's groups is in scope: {', '.join(scope or ())}.",
