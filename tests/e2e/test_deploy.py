@@ -130,6 +130,15 @@ def test_the_example_of_the_environment_names_what_the_settings_ask_for() -> Non
         assert "postgresql+psycopg2://" in given[name]
 
 
+def test_only_the_secrets_of_directories_are_only_on_the_workers() -> None:
+    """The code server opens the lake when it loads, and sends notifications."""
+    text = (DEPLOY / "environment.example").read_text()
+    everywhere, workers = text.split("# On the machines of the workers only: ")
+    assert "\nAWS_ACCESS_KEY_ID=" in everywhere
+    assert "\nACME_APPRISE_URL=" in everywhere
+    assert re.findall(r"^(\w+)=", workers, re.MULTILINE) == ["ACME_OKTA_API_TOKEN"]
+
+
 def test_the_workspace_of_the_units_is_the_socket_of_the_code_server() -> None:
     (location,) = yaml(DEPLOY / "workspace.yaml")["load_from"]
     command = (DEPLOY / "opensense-code.service").read_text()
