@@ -85,6 +85,11 @@ def _table_remedy(file: Path) -> str:
             f"restore the file from a backup of the lake; else delete {address(file.parent)} and start the"
             " job ORG__resolve for that day, which makes the tables again."
         )
+    if "snapshots" not in day.parts:
+        return (
+            "restore the file from a backup of the lake, else delete it: then the next file of changes may"
+            " have everyone as added."
+        )
     return (
         "start the sync again if the day is today, which reads it again. Else restore the file from a backup"
         f" of the lake, or delete {address(day)}: then the snapshot before is used."

@@ -291,6 +291,15 @@ def test_a_damaged_table_stops_it_before_anything_is_removed(left: Lake) -> None
     assert (left.scratch / f"exports/{MONDAY}/people.csv").read_text().count("Lovelace") == 2
 
 
+def test_a_damaged_table_of_an_export_is_named_alone_in_the_remedy(left: Lake) -> None:
+    table = next(left.scratch.glob("exported/*/people.parquet"))
+    table.write_bytes(b"damaged")
+    with pytest.raises(TableDamaged) as refused:
+        forget_ada(left)
+    assert f"{table} cannot be read" in str(refused.value)
+    assert "restore the file from a backup of the lake, else delete it" in str(refused.value)
+
+
 def test_it_refuses_where_a_folder_is_a_link_which_is_not_followed(left: Lake) -> None:
     elsewhere = left.scratch.rename(left.scratch.with_name("elsewhere")) / "snapshots"
     left.scratch.mkdir()
