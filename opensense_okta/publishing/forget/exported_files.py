@@ -6,6 +6,7 @@ from typing import Final
 
 import duckdb
 
+from opensense_okta.config.errors import UserError
 from opensense_okta.config.locations import DAY
 from opensense_okta.config.models import Organization
 from opensense_okta.publishing.exports.columns import headers_of
@@ -17,6 +18,7 @@ from opensense_okta.storage import engine
 from opensense_okta.storage.lake import Lake
 from opensense_okta.storage.partition import local_file
 from opensense_okta.storage.sql import Sql
+from opensense_okta.storage.store import address
 
 IDENTIFYING: Final = ("email", "user_name", "employee_number", "person_id", "accounts")
 """The columns by which a row is known to be of the person."""
@@ -25,6 +27,19 @@ OF_PEOPLE: Final = ("people", "changes", "parquet", "memberships", "membership_c
 """The kinds of files that have rows of people."""
 
 CHECKSUMS: Final = "checksums"
+
+
+class ExportDamaged(UserError):
+    """A CSV in the lake cannot be read, so nobody knows whether the person is in it."""
+
+    def __init__(self, organization: str, file: Path) -> None:
+        super().__init__(
+            f"{address(file)} cannot be read: it is no CSV as exports write it.",
+            impact="Nothing was removed.",
+            remedy="delete the file, or restore it from a backup. Then start"
+            f" `opensense-okta forget {organization}` again.",
+            subject=organization,
+        )
 
 
 def is_in_lake(organization: Organization) -> bool:
@@ -108,7 +123,20 @@ def remove_from_export(
 def _mark(
     sql: Sql, organization: Organization, lake: Lake, file: Path, texts: Sequence[str]
 ) -> int | None:
-    """Makes the view `marked_exported` of a file; returns the number of rows that go, as above."""
+    """Makes the view `marked_exported` of a file; returns the number of rows that go, as above.
+
+    Raises:
+        ExportDamaged: it is a CSV that cannot be read.
+    """
+    try:
+        return _marked(sql, organization, lake, file, texts)
+    except duckdb.InvalidInputException:  # its message quotes the row
+        raise ExportDamaged(organization.name, file) from None
+
+
+def _marked(
+    sql: Sql, organization: Organization, lake: Lake, file: Path, texts: Sequence[str]
+) -> int | None:
     rows = _read(sql.connection, file)
     rows.create_view("exported", replace=True)
     known = _identifying_headers(organization, lake)

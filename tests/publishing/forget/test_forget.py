@@ -15,6 +15,7 @@ from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.publishing.copy_lake import copy_lakes
 from opensense_okta.publishing.exports.export import export_published
 from opensense_okta.publishing.exports.files import sha256
+from opensense_okta.publishing.forget.exported_files import ExportDamaged
 from opensense_okta.publishing.forget.find_stored import find_stored, with_accounts
 from opensense_okta.publishing.forget.forget import forget
 from opensense_okta.publishing.forget.plan import LinkedFolder, Person, StillThere, plan_forgetting
@@ -289,6 +290,17 @@ def test_a_damaged_table_stops_it_before_anything_is_removed(left: Lake) -> None
         forget_ada(left)
     assert begun(left) is None
     assert (left.scratch / f"exports/{MONDAY}/people.csv").read_text().count("Lovelace") == 2
+
+
+def test_a_damaged_export_is_named_without_its_rows(left: Lake) -> None:
+    file = left.scratch / f"exports/{MONDAY}/people.csv"
+    file.write_text(file.read_text() + 'ada@acme.test,"an open quote\n')
+    with pytest.raises(ExportDamaged) as refused:
+        forget_ada(left)
+    assert f"exports/{MONDAY}/people.csv cannot be read" in str(refused.value)
+    assert "ada@" not in str(refused.value)
+    assert refused.value.__suppress_context__
+    assert begun(left) is None
 
 
 def test_a_damaged_table_of_an_export_is_named_alone_in_the_remedy(left: Lake) -> None:
