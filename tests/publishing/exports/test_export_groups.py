@@ -114,6 +114,14 @@ def test_a_group_whose_name_identifies_no_group_is_left_out_and_counted(lake: La
     assert groups_left_out(lake).examples == ("okta/g1", "okta/g2", "okta/g3", "okta/g5")
 
 
+def test_a_name_of_underscores_is_empty_in_opensense_only(lake: Lake) -> None:
+    published(lake, {"g0": "Everyone", "g1": "__"}, {"g0": "ab", "g1": "a"})
+    assert exported(lake, exporting())["Ada"] == "Everyone;__"
+    assert groups_left_out(lake).count == 0
+    assert exported(lake, exporting(group_names="opensense"))["Ada"] == "everyone"
+    assert groups_left_out(lake).examples == ("okta/g1",)
+
+
 def test_nobody_in_a_group_has_an_empty_cell(lake: Lake) -> None:
     published(lake, {"g0": "Everyone"}, {})
     assert exported(lake, exporting()) == {"Ada": "", "Bob": ""}

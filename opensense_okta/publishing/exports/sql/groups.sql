@@ -31,7 +31,7 @@ from groups semi join chosen_groups using (group_id);
 create or replace table left_out_groups as
 select group_id
 from named_groups
-qualify trim(coalesce(name, ''), '_') = ''
+qualify trim(coalesce(name, ''), if(getvariable('opensense'), '_', ' ')) = ''
 or contains(name, ';')
 or count(*) over (partition by name) > 1;
 
