@@ -31,6 +31,8 @@ TERMINATED: Final = (
     "The run was terminated. The published directory is as it was. It is not retried."
 )
 
+FAILED: Final = "The run failed, and its log does not say why."
+
 
 class CannotLaunch(UserError):
     """The run could not be launched."""
@@ -97,7 +99,7 @@ def _ended(run_id: str, run: dg.DagsterRun | None, events: Sequence[dg.DagsterEv
     if run is None or run.status is dg.DagsterRunStatus.CANCELED:
         return JobRun(run_id, (TERMINATED,), interrupted=True)
     held = run.tags.get(names.FAILURE) == names.HELD
-    return JobRun(run_id, tuple(describe_failures(events)), held)
+    return JobRun(run_id, tuple(describe_failures(events)) or (FAILED,), held)
 
 
 def _launch(
