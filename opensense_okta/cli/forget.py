@@ -106,8 +106,9 @@ def _shown(organization: Organization, found: Found, person: Person, plan: Plan)
         )
     if plan.not_searched:
         yield (
-            f"  Stays      {plural(len(plan.not_searched), 'exported file')} without a column by which people"
-            f" are known: {some_of(plan.not_searched)}. Delete those that have this person."
+            f"  Stays      {plural(len(plan.not_searched), 'exported file')} of earlier settings, or without"
+            f" a column by which people are known: {some_of(plan.not_searched)}. Delete those that have this"
+            " person."
         )
     if organization.publish.csv and not is_in_lake(organization):
         yield f"  Stays      the exports in {organization.publish.csv.path}"

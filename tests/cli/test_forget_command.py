@@ -66,12 +66,18 @@ def forget(*arguments: str) -> Result:
 
 
 def test_it_shows_what_goes_and_what_stays_and_says_what_was_done(lake: Lake) -> None:
+    (lake.scratch / "old").mkdir()
+    (lake.scratch / "old/people.csv").write_text("email\nana@acme.test\n")
     ended = forget("ana@acme.test", "--by", "Grace", "--yes")
     assert ended.exit_code == 0, ended.output
     assert "acme: what is stored of Ana Lovelace <ana@acme.test> will be removed." in ended.output
     assert "Accounts   hr/1" in ended.output
     assert "of 2 resolved days, from 2026-11-22 to 2026-11-23" in ended.output
     assert "1 account of other people with this person as manager: hr/2" in ended.output
+    assert (
+        "Stays      1 exported file of earlier settings, or without a column by which people are known:"
+        " old/people.csv. Delete those that have this person."
+    ) in ended.output
     assert "the exports in sftp://opensense.test/people.csv" in ended.output
     assert "out of reach: Opensense itself, exports that were delivered elsewhere" in ended.output
     assert f"{lake.url('forgotten.json')} records it without personal data." in ended.output

@@ -7,7 +7,7 @@ from typing import Final
 import duckdb
 
 from opensense_okta.config.errors import UserError
-from opensense_okta.config.locations import DAY
+from opensense_okta.config.locations import DAY, EXPORTED
 from opensense_okta.config.models import Organization
 from opensense_okta.publishing.exports.columns import headers_of
 from opensense_okta.publishing.exports.dated import dated_exports
@@ -15,7 +15,7 @@ from opensense_okta.publishing.exports.files import file_names, sha256
 from opensense_okta.publishing.exports.state import last_export
 from opensense_okta.publishing.forget.stored_tables import count_forgotten
 from opensense_okta.storage import engine
-from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.lake import HISTORY, IDENTITIES, RESOLVED, SNAPSHOTS, Lake
 from opensense_okta.storage.partition import local_file
 from opensense_okta.storage.sql import Sql
 from opensense_okta.storage.store import address
@@ -25,6 +25,8 @@ IDENTIFYING: Final = ("email", "user_name", "employee_number", "person_id", "acc
 
 OF_PEOPLE: Final = ("people", "changes", "parquet", "memberships", "membership_changes")
 """The kinds of files that have rows of people."""
+
+OWN_FOLDERS: Final = (SNAPSHOTS, RESOLVED, EXPORTED, IDENTITIES)
 
 CHECKSUMS: Final = "checksums"
 
@@ -61,6 +63,18 @@ def stored_exports(organization: Organization, lake: Lake) -> Iterator[Mapping[s
     for full in dated if DAY in settings.path else [settings.path]:
         files = {kind: file.as_posix() for kind, file in file_names(Path(full)).items()}
         yield {kind: name for kind, name in files.items() if lake.store.fetch(name)}
+
+
+def earlier_exports(organization: Organization, lake: Lake) -> list[str]:
+    """CSV and Parquet files in the lake that neither it nor an export of the organization file has made."""
+    now = {name for files in stored_exports(organization, lake) for name in files.values()}
+    return sorted(
+        entry.name
+        for entry in lake.store.entries("")
+        if entry.name.endswith((".csv", ".parquet"))
+        and entry.name.partition("/")[0] not in (*OWN_FOLDERS, HISTORY)
+        and entry.name not in now
+    )
 
 
 def count_in_export(

@@ -12,7 +12,11 @@ from opensense_okta.config.models import Organization
 from opensense_okta.directories.snapshot import newest_snapshot
 from opensense_okta.publishing.exports.state import last_export
 from opensense_okta.publishing.forget.database import count_in_database
-from opensense_okta.publishing.forget.exported_files import count_in_export, stored_exports
+from opensense_okta.publishing.forget.exported_files import (
+    count_in_export,
+    earlier_exports,
+    stored_exports,
+)
 from opensense_okta.publishing.forget.stored_tables import (
     StoredTable,
     count_forgotten,
@@ -71,7 +75,8 @@ class Plan:
     Attributes:
         tables: the stored tables, each with the number of rows that go.
         exports: files of exports in the lake, each with the number of rows that go.
-        not_searched: files of exports in the lake that have rows, and no column by which people are known.
+        not_searched: files of exports in the lake that have rows, and no column by which people are known,
+            and those of earlier settings.
         in_database: the number of rows of the published database that go.
         texts: by which rows of exports were found.
         managers_of: the accounts of others that name the person as manager. They stay as they are.
@@ -143,7 +148,10 @@ def plan_forgetting(organization: Organization, lake: Lake, person: Person, toda
         return Plan(
             tables=tables,
             exports={name: rows for name, rows in exports.items() if rows is not None},
-            not_searched=[name for name, rows in exports.items() if rows is None],
+            not_searched=[
+                *(name for name, rows in exports.items() if rows is None),
+                *earlier_exports(organization, lake),
+            ],
             in_database=count_in_database(sql, lake),
             texts=texts,
             managers_of=sql.rows("mentions.sql", str, texts=texts),
