@@ -152,6 +152,25 @@ def test_the_end_date_of_hr_ends_a_person_whose_account_in_okta_is_active(lake: 
     assert person["rule"] == "default_precedence; ended by end_date 2026-11-22"
 
 
+@pytest.mark.parametrize(
+    ("okta", "hr", "says"),
+    [
+        ({"end": "2026-11-22"}, {"end": "30.11.2026"}, "; ended by end_date 2026-11-22"),
+        ({"start": "2026-11-24"}, {"start": "1.1.2020"}, "; not started by start_date 2026-11-24"),
+        # The dates of the person say it, and not those of the account again.
+        ({"end": "2026-11-22"}, {"end": "20.11.2026"}, "; ended by end_date 2026-11-20"),
+        ({"end": "2026-11-22"}, {}, "; ended by end_date 2026-11-22"),
+    ],
+)
+def test_an_account_that_its_own_dates_end_says_so(
+    lake: Lake, okta: Mapping[str, object], hr: Mapping[str, object], says: str
+) -> None:
+    """Also if another directory has other dates for the person."""
+    dates = {"precedence": ["hr", "okta"]}
+    person = joined(lake, okta, hr, attributes={"start_date": dates, "end_date": dates})
+    assert (person["active"], person["rule"]) == (False, f"default_precedence{says}")
+
+
 def test_a_person_is_active_on_the_last_day(lake: Lake) -> None:
     person = joined(lake, {}, {"end": "23.11.2026"})
     assert (person["active"], person["end_date"]) == (True, DAY)

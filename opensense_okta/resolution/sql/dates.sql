@@ -67,10 +67,20 @@ from (
 ) changed
 where changed.account = accounts_read.account;
 
-update accounts_read
-set active = false
-where account in (select account from account_dates) and active and not works_on(
-    getvariable('day')::date,
-    texts[(select position from attributes where attribute = 'start_date')],
-    texts[(select position from attributes where attribute = 'end_date')]
-);
+create or replace temp table accounts_off as
+select account, day_off_reason(getvariable('day')::date, first_day, last_day) as reason
+from (
+    select
+        account,
+        texts[(select position from attributes where attribute = 'start_date')] as first_day,
+        texts[(select position from attributes where attribute = 'end_date')] as last_day
+    from accounts_read semi join account_dates using (account)
+    where active
+)
+where not works_on(getvariable('day')::date, first_day, last_day);
+
+-- Position 0 is that of `active`.
+insert into value_steps
+select account, 0, 1, reason from accounts_off;
+
+update accounts_read set active = false where account in (select account from accounts_off);

@@ -115,10 +115,7 @@ dates as (
 )
 select
     person,
-    if(
-        getvariable('day')::date > last_day::date,
-        'ended by end_date ' || last_day, 'not started by start_date ' || first_day
-    ) as reason
+    day_off_reason(getvariable('day')::date, first_day, last_day) as reason
 from dates
 where not works_on(getvariable('day')::date, first_day, last_day);
 
@@ -183,7 +180,8 @@ select
             lambda x: was_demoted(x[1], x[2], x[3], precedences[winner], stale_last[winner])
         )) then 'stale_last'
         else precedence_rules[winner]
-    end || if(merges or origin is null, '', '; ' || origin) || coalesce('; ' || reason, '') as rule,
+    -- The dates of the person count on top of the account's own dates.
+    end || if(merges, '', coalesce('; ' || coalesce(reason, origin), '')) as rule,
     -- No value of a merged list loses.
     list_filter(
         list_zip(directories, texts), lambda x, index: x[2] is not null and not merges and index <> winner

@@ -87,6 +87,8 @@ create table people_values (
 -- Whether somebody works on a day: from the first day to the last one, both included. Dates are texts in ISO 8601.
 create macro works_on(day, first_day, last_day) as
     coalesce(day >= first_day::date, true) and coalesce(day <= last_day::date, true);
+create macro day_off_reason(day, first_day, last_day) as
+    if(day > last_day::date, 'ended by end_date ' || last_day, 'not started by start_date ' || first_day);
 -- How many dates each directory has, and how many of them count as none.
 create table date_counts (dates bigint, unreadable bigint, placeholders bigint);
 create table dates_without_day (account integer, position integer, text varchar, is_placeholder boolean);
