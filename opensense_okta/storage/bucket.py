@@ -6,7 +6,6 @@ stored whole or not at all. Steps work on copies in the scratch folder of this p
 
 import mmap
 import os
-import re
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -69,9 +68,6 @@ LOST: Final = (AlreadyExistsError, PreconditionError)
 """What a conditional write ends with if another version is stored."""
 
 DENIED: Final = (PermissionDeniedError, UnauthenticatedError)
-
-TABLE: Final = re.compile(r"(?:snapshots|resolved)/.*/[0-9a-f]{16}/(?!changes\.)\w+\.parquet")
-"""Names under which never another content is stored, so that a copy stays current."""
 
 
 @dataclass(frozen=True)
@@ -144,11 +140,12 @@ class Bucket:
         return self._upload(file, to, over)
 
     def fetch(self, name: str) -> Path | None:
-        """A copy in the scratch folder, downloaded unless it is current; None: there is no object."""
+        """A copy in the scratch folder, downloaded unless it is current; None: there is no object.
+
+        The store is asked for tables, too: `forget` replaces them under their names.
+        """
         path, known = self.scratch / name, self._copies.get(name, ABSENT)
         current = known != ABSENT and path.exists()
-        if current and TABLE.fullmatch(name):
-            return path
         unless: GetOptions = {"if_none_match": known.split()[0]} if current else {}
         with self._errors(name):
             try:

@@ -1,9 +1,9 @@
 """Where the files of a lake are stored. Each is reached by its name, such as `published.json`.
 
 A name is relative to the organization's lake and has `/` between its parts. There are two kinds of files:
-tables, under names that are never used again, and files that can be replaced. Those are written over the
-version that was read when the work began. So a process that lost its lock, and does not know it, cannot
-overwrite what another one has written since.
+tables, under names that are never used again (`forget` alone replaces one), and files that can be replaced.
+Those are written over the version that was read when the work began. So a process that lost its lock, and
+does not know it, cannot overwrite what another one has written since.
 """
 
 from collections.abc import Iterable, Iterator

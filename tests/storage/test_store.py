@@ -226,21 +226,24 @@ def test_a_file_is_fetched_on_another_machine(store: Store, tmp_path: Path) -> N
         assert fetched.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize(
+    "name", ["directory.duckdb", "resolved/date=2026-11-23/0123456789abcdef/people.parquet"]
+)
 def test_a_file_that_was_replaced_or_removed_elsewhere_is_not_fetched_from_the_copy(
-    store: Store, tmp_path: Path
+    store: Store, tmp_path: Path, name: str
 ) -> None:
     other = on_another_machine(store, tmp_path / "other")
-    seen = store.keep(made(store, "first"), "directory.duckdb", ABSENT)
+    seen = store.keep(made(store, "first"), name, ABSENT)
     for _ in range(2):
-        fetched = other.fetch("directory.duckdb")
+        fetched = other.fetch(name)
         assert fetched is not None
         assert fetched.read_text() == "first"
-    store.keep(made(store, "second"), "directory.duckdb", seen)
-    fetched = other.fetch("directory.duckdb")
+    store.keep(made(store, "second"), name, seen)
+    fetched = other.fetch(name)
     assert fetched is not None
     assert fetched.read_text() == "second"
-    store.remove(["directory.duckdb"])
-    assert other.fetch("directory.duckdb") is None
+    store.remove([name])
+    assert other.fetch(name) is None
     assert not fetched.exists()
 
 
