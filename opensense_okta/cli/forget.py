@@ -23,8 +23,8 @@ from opensense_okta.publishing.explain.words import WHO_HELP, label
 from opensense_okta.publishing.forget.exported_files import is_in_lake
 from opensense_okta.publishing.forget.find_stored import find_stored, with_accounts
 from opensense_okta.publishing.forget.forget import forget
-from opensense_okta.publishing.forget.plan import Person, Plan, plan_forgetting
-from opensense_okta.publishing.forget.records import RECORD, Forgotten, begun
+from opensense_okta.publishing.forget.plan import Person, Plan, StillThere, plan_forgetting
+from opensense_okta.publishing.forget.records import BEGUN, RECORD, Forgotten, begun
 from opensense_okta.storage.lake import Lake
 
 MAX_LISTED: Final = 5  # accounts of others
@@ -79,7 +79,14 @@ def _complete_begun(organization: Organization, lake: Lake) -> bool:
     if work is None:
         return False
     click.echo("An earlier `forget` was interrupted. It is completed first.", err=True)
-    _forget(organization, lake, Person(work.person_id, work.accounts), work.by)
+    try:
+        _forget(organization, lake, Person(work.person_id, work.accounts), work.by)
+    except StillThere as error:
+        raise UsageError(
+            f"{error}\nThe interrupted one was of the person {work.person_id}, with the accounts"
+            f" {', '.join(map(printable, work.accounts))}. If that person has come back, and is not to be"
+            f" forgotten, remove {lake.url(BEGUN)}."
+        ) from None
     return True
 
 

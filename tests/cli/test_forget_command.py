@@ -122,3 +122,16 @@ def test_an_interrupted_one_is_named_by_doctor_and_completed_first(lake: Lake) -
     assert "An earlier `forget` was interrupted. It is completed first." in ended.output
     assert begun(lake) is None
     assert '"by": "Grace"' in (lake.scratch / "forgotten.json").read_text()
+
+
+def test_an_interrupted_one_of_a_person_who_came_back_names_whom_and_what_to_do(lake: Lake) -> None:
+    begin(lake, Begun(person_id="5e1f", accounts=("hr/2",), by="Grace", forgotten={}))
+    ended = forget("ana", "--by", "Alan", "--yes")
+    assert ended.exit_code == 2
+    assert "directory hr still had an account of this person" in ended.output
+    assert (
+        "The interrupted one was of the person 5e1f, with the accounts hr/2. If that person has come back,"
+        f" and is not to be forgotten, remove {lake.url(BEGUN)}."
+    ) in ended.output
+    lake.store.remove([BEGUN])
+    assert forget("ana", "--by", "Alan", "--yes").exit_code == 0

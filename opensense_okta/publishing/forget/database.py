@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from opensense_okta.publishing.database import publication_row
 from opensense_okta.publishing.forget.stored_tables import OF_PEOPLE, OF_SNAPSHOTS, count_forgotten
 from opensense_okta.publishing.publish import STORAGE_VERSION
 from opensense_okta.storage.lake import DATABASE, Lake
@@ -16,10 +17,14 @@ def count_in_database(sql: Sql, lake: Lake) -> int:
     Args:
         sql: has the macros of `marked.sql`, and the variables `person` and `accounts`.
         lake: of the organization.
+
+    Raises:
+        StateFileDamaged: it cannot be read, so nobody knows whether the person is in it.
     """
     file = lake.store.fetch(DATABASE)
     if file is None:
         return 0
+    publication_row(file)
     rows = 0
     with _attached(sql, file, "published", "read_only"):
         for schema, table in _tables(sql):

@@ -29,7 +29,7 @@ from opensense_okta.storage import bucket
 from opensense_okta.storage.engine import TableDamaged
 from opensense_okta.storage.folder import Folder
 from opensense_okta.storage.lake import Lake
-from opensense_okta.storage.state_files import read_state
+from opensense_okta.storage.state_files import StateFileDamaged, read_state
 from opensense_okta.storage.store import Version
 from tests.support.leaving import (
     ADA,
@@ -290,6 +290,13 @@ def test_a_damaged_table_stops_it_before_anything_is_removed(left: Lake) -> None
         forget_ada(left)
     assert begun(left) is None
     assert (left.scratch / f"exports/{MONDAY}/people.csv").read_text().count("Lovelace") == 2
+
+
+def test_a_damaged_database_stops_it_before_anything_is_removed(left: Lake) -> None:
+    left.database.write_bytes(b"damaged")
+    with pytest.raises(StateFileDamaged, match=r"directory\.duckdb is damaged"):
+        forget_ada(left)
+    assert begun(left) is None
 
 
 def test_a_damaged_export_is_named_without_its_rows(left: Lake) -> None:
