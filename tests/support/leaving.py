@@ -1,5 +1,6 @@
 """A small company that somebody leaves: its days, and all that is stored of them, as text."""
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
@@ -101,10 +102,11 @@ def contents(lake: Lake) -> dict[str, str]:
     return texts
 
 
+def traces_in(texts: Mapping[str, str]) -> set[str]:
+    """The names of the files that have a trace of Ada."""
+    return {name for name, text in texts.items() if any(trace in text.lower() for trace in TRACES)}
+
+
 def with_traces(lake: Lake) -> set[str]:
-    """The files that have a trace of Ada."""
-    return {
-        name
-        for name, text in contents(lake).items()
-        if any(trace in text.lower() for trace in TRACES)
-    }
+    """The files of a lake that have a trace of Ada."""
+    return traces_in(contents(lake))

@@ -3,6 +3,7 @@
 import csv
 import io
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -41,6 +42,7 @@ from tests.support.leaving import (
     contents,
     read_without_ada,
     sync,
+    traces_in,
     with_traces,
 )
 from tests.support.object_stores import forget_connections
@@ -70,32 +72,51 @@ def forget_ada(lake: Lake) -> Forgotten:
     return forget(acme(), lake, with_accounts(lake, found.person_id), "Grace", NOW)
 
 
-def test_nothing_that_is_stored_says_anything_of_the_person(left: Lake) -> None:
-    assert with_traces(left), "Ada was never stored"
-    forget_ada(left)
-    assert with_traces(left) == set()
+@dataclass(frozen=True)
+class Forgetting:
+    """Ada is forgotten in a lake, which tests only read: all that was stored before and after."""
+
+    lake: Lake
+    person: Person
+    before: Mapping[str, str]
+    after: Mapping[str, str]
+    done: Forgotten
+
+    def copy(self, folder: Path) -> Lake:
+        """A copy of the lake, which a test may change."""
+        return Lake(shutil.copytree(self.lake.root, folder / "forgotten"), "acme")
 
 
-def test_every_other_row_stays_as_it_was_and_in_its_place(left: Lake) -> None:
-    before, (ada,) = contents(left), find_stored(left, "ada lovelace")
-    forget_ada(left)
-    for name, text in contents(left).items():
+@pytest.fixture(scope="module")
+def ada(four_days: Path, tmp_path_factory: pytest.TempPathFactory) -> Forgetting:
+    """Ada is forgotten after the four days."""
+    lake = Lake(shutil.copytree(four_days, tmp_path_factory.mktemp("ada") / "lake"), "acme")
+    (found,) = find_stored(lake, "ada lovelace")
+    person, before = with_accounts(lake, found.person_id), contents(lake)
+    done = forget(acme(), lake, person, "Grace", NOW)
+    return Forgetting(lake, person, before, contents(lake), done)
+
+
+def test_nothing_that_is_stored_says_anything_of_the_person(ada: Forgetting) -> None:
+    assert traces_in(ada.before), "Ada was never stored"
+    assert traces_in(ada.after) == set()
+
+
+def test_every_other_row_stays_as_it_was_and_in_its_place(ada: Forgetting) -> None:
+    traces = (*TRACES, "'hr', '17'", ada.person.person_id)
+    for name, text in ada.after.items():
         if name.endswith((".parquet", ".csv")) or ".duckdb/" in name:
-            others = [
-                line
-                for line in before[name].splitlines()
-                if not any(
-                    trace in line.lower() for trace in (*TRACES, "'hr', '17'", ada.person_id)
-                )
-            ]
+            before = ada.before[name].splitlines()
+            others = [line for line in before if not any(trace in line.lower() for trace in traces)]
             assert text.splitlines() == others, name
 
 
-def test_digests_approvals_and_what_guards_compare_with_stay_valid(left: Lake) -> None:
-    judged, last = stored_judgement(left, DAYS[3]), published(left)
-    forget_ada(left)
-    assert stored_judgement(left, DAYS[3]) == judged
-    now = published(left)
+def test_digests_approvals_and_what_guards_compare_with_stay_valid(
+    ada: Forgetting, left: Lake, tmp_path: Path
+) -> None:
+    lake, last = ada.copy(tmp_path), published(left)
+    assert stored_judgement(lake, DAYS[3]) == stored_judgement(left, DAYS[3])
+    now = published(lake)
     assert now is not None
     assert last is not None
     assert (now.id, now.day, now.resolved, now.base) == (
@@ -104,37 +125,36 @@ def test_digests_approvals_and_what_guards_compare_with_stay_valid(left: Lake) -
         last.resolved,
         last.base,
     )
-    sync(left, DAYS[3] + timedelta(days=1), with_ada=False)
-    after = published(left)
+    sync(lake, DAYS[3] + timedelta(days=1), with_ada=False)
+    after = published(lake)
     assert after is not None
     assert after.difference is not None
     assert (after.difference.added, after.difference.removed) == (0, 0)
 
 
-def test_the_manifests_say_how_many_were_forgotten(left: Lake) -> None:
-    forget_ada(left)
+def test_the_manifests_say_how_many_were_forgotten(ada: Forgetting) -> None:
     for day, count in zip(DAYS, [1, 1, 0, 0], strict=True):
-        resolved = left.resolved(day).manifest(ResolvedManifest)
-        snapshot = left.snapshot("okta", day).manifest(SnapshotManifest)
+        resolved = ada.lake.resolved(day).manifest(ResolvedManifest)
+        snapshot = ada.lake.snapshot("okta", day).manifest(SnapshotManifest)
         assert resolved is not None
         assert snapshot is not None
         assert (resolved.forgotten, snapshot.forgotten) == (count, count)
 
 
-def test_the_record_says_when_and_by_whom_and_not_who(left: Lake) -> None:
-    done = forget_ada(left)
-    assert read_state(left.store, RECORD, Record) == Record(forgotten=(done,))
-    assert (done.at, done.by) == (NOW, "Grace")
-    assert done.rows > done.files > 10
+def test_the_record_says_when_and_by_whom_and_not_who(ada: Forgetting) -> None:
+    assert read_state(ada.lake.store, RECORD, Record) == Record(forgotten=(ada.done,))
+    assert (ada.done.at, ada.done.by) == (NOW, "Grace")
+    assert ada.done.rows > ada.done.files > 10
 
 
-def test_checksums_of_exports_fit_the_files_that_stay(left: Lake) -> None:
-    forget_ada(left)
-    for listed in left.scratch.glob("exports/*/*.sha256"):
+def test_checksums_of_exports_fit_the_files_that_stay(ada: Forgetting) -> None:
+    listings = sorted(ada.lake.scratch.glob("exports/*/*.sha256"))
+    assert len(listings) == len(DAYS)
+    for listed in listings:
         for line in listed.read_text().splitlines():
             digest, _, name = line.partition("  ")
             assert sha256(listed.parent / name) == digest, name
-    first = (left.scratch / f"exports/{MONDAY}/people.csv").read_text()
+    first = ada.after[f"exports/{MONDAY}/people.csv"]
     assert sorted(row["display_name"] for row in csv.DictReader(io.StringIO(first))) == [
         "Bob",
         "Cy",
@@ -237,7 +257,7 @@ def test_killed_at_any_moment_it_is_completed_by_the_next(lake: Lake, tmp_path: 
         assert begun(killed) is None
 
 
-def tables_of(texts: dict[str, str]) -> dict[str, str]:
+def tables_of(texts: Mapping[str, str]) -> dict[str, str]:
     """All but the record, which counts what the last process removed, and the bytes of the database."""
     return {
         name: text
@@ -246,14 +266,11 @@ def tables_of(texts: dict[str, str]) -> dict[str, str]:
     }
 
 
-def test_it_is_harmless_to_repeat(left: Lake) -> None:
-    (found,) = find_stored(left, "ada lovelace")
-    person = with_accounts(left, found.person_id)
-    forget(acme(), left, person, "Grace", NOW)
-    before = tables_of(contents(left))
-    again = forget(acme(), left, person, "Grace", NOW)
+def test_it_is_harmless_to_repeat(ada: Forgetting, tmp_path: Path) -> None:
+    lake = ada.copy(tmp_path)
+    again = forget(acme(), lake, ada.person, "Grace", NOW)
     assert (again.files, again.rows) == (0, 0)
-    assert tables_of(contents(left)) == before
+    assert tables_of(contents(lake)) == tables_of(ada.after)
 
 
 def test_it_refuses_while_a_directory_still_has_an_account(left: Lake) -> None:
@@ -384,16 +401,15 @@ def test_a_person_of_whom_only_the_ledger_is_left_is_found_there(left: Lake) -> 
 
 
 def test_in_an_object_store_it_is_the_same(
-    left: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ada: Forgetting, left: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     objects = MemoryStore()
     forget_connections()
     monkeypatch.setattr(bucket, "from_url", lambda *_url, **_options: objects)
     copy_lakes(left.root, "s3://acme-lake", lambda _copied: None)
-    forget_ada(Lake("s3://acme-lake", "acme"))
+    forget(acme(), Lake("s3://acme-lake", "acme"), ada.person, "Grace", NOW)
     copy_lakes("s3://acme-lake", tmp_path / "back", lambda _copied: None)
     forget_connections()
-    back = Lake(tmp_path / "back", "acme")
-    assert with_traces(back) == set()
-    forget_ada(left)
-    assert tables_of(contents(back)) == tables_of(contents(left))
+    back = contents(Lake(tmp_path / "back", "acme"))
+    assert traces_in(back) == set()
+    assert tables_of(back) == tables_of(ada.after)
