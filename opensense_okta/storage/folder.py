@@ -1,5 +1,6 @@
 """A lake in a folder of this machine. Files and folders are private to their owner."""
 
+import errno
 import os
 import secrets
 import shutil
@@ -116,6 +117,10 @@ class Folder:
             return sorted(path.name for path in (self.root / folder).iterdir())
         except NOT_THERE:
             return []
+        except OSError as error:
+            if error.errno == errno.ELOOP:  # a loop of links
+                return []
+            raise
 
     def listed(self, folder: str) -> Store:  # noqa: ARG002 - as in the protocol
         """The folder itself: to ask it costs nothing."""

@@ -880,6 +880,7 @@ def test_what_cannot_be_built_leaves_nothing_behind(lake: Lake) -> None:
     assert sorted(path.name for path in lake.scratch.iterdir()) == [
         "directory.duckdb",
         "identities",
+        "people_history.parquet",
         "published.json",
         "resolved",
         "snapshots",
