@@ -1,6 +1,7 @@
 """Dagster's storage with connections that are kept: the same files, seen by each process, few open."""
 
 from pathlib import Path
+from threading import Event
 
 import dagster as dg
 import pytest
@@ -79,6 +80,27 @@ def test_what_another_process_writes_is_seen(home: Path) -> None:
             run = reader.get_run_by_id(run_id)
             assert run is not None
             assert run.is_success
+    assert home.is_dir()
+
+
+def test_a_page_that_watches_a_run_gets_all_events_while_the_run_is_at_work(home: Path) -> None:
+    seen, over = list[str](), Event()
+
+    def watch(entry: dg.EventLogEntry, _cursor: str) -> None:
+        event = entry.dagster_event
+        seen.append(event.event_type_value if event else "")
+        if seen[-1] == dg.DagsterEventType.RUN_SUCCESS.value:
+            over.set()
+
+    with dg.DagsterInstance.get() as page, dg.DagsterInstance.get() as writer:
+
+        @dg.asset
+        def people(context: dg.AssetExecutionContext) -> None:
+            page.watch_event_logs(context.run.run_id, None, watch)
+
+        dg.materialize([people], instance=writer)
+        assert over.wait(timeout=10), seen
+        assert "ASSET_MATERIALIZATION" in seen
     assert home.is_dir()
 
 
