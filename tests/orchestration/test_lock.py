@@ -286,6 +286,8 @@ def test_a_run_killed_at_work_blocks_nobody_and_is_ended_by_the_next(
         assert said(process) == "at work"
         assert orphaned_runs(instance, place.locks(), "acme") == []
         kill(process)
+    # PostgreSQL needs a moment to see that the connection is gone.
+    until(lambda: bool(orphaned_runs(instance, place.locks(), "acme")))
     with place.locks().of_run(mine.run_id, report=not_waiting):
         assert [run.run_id for run in orphaned_runs(instance, place.locks(), "acme")] == [
             killed.run_id
