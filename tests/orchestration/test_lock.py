@@ -322,6 +322,7 @@ def test_a_run_killed_while_it_waits_is_ended_too(
             assert said(process).startswith(f"run {mine.run_id} is at work")
             assert orphaned_runs(instance, place.locks(), "acme") == []
             kill(process)
+        until(lambda: bool(orphaned_runs(instance, place.locks(), "acme")))
         assert end_orphaned_runs(instance, place.locks(), "acme") == [killed.run_id]
 
 
