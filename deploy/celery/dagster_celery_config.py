@@ -15,5 +15,5 @@ worker_max_tasks_per_child = (
 )
 worker_prefetch_multiplier = 1
 broker_connection_retry_on_startup = True
-broker_transport_options = {"visibility_timeout": 21600}  # seconds: longer than any run
+broker_transport_options = {"visibility_timeout": 21600}  # max_runtime_seconds of dagster.yaml
 result_expires = 86400

@@ -55,7 +55,7 @@ def _refuse_nested(source: Path | str, target: Path | str) -> None:
     )
     if f"{new}/".startswith(f"{old}/") or f"{old}/".startswith(f"{new}/"):
         raise CopyRefused(
-            f"{target} is in {source}, which is to be copied, or the other way round.",
+            f"One of {source} and {target} is inside the other.",
             "name another place.",
         )
 

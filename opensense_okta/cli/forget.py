@@ -83,9 +83,9 @@ def _complete_begun(organization: Organization, lake: Lake) -> bool:
         _forget(organization, lake, Person(work.person_id, work.accounts), work.by)
     except StillThere as error:
         raise UsageError(
-            f"{error}\nThe interrupted one was of the person {work.person_id}, with the accounts"
-            f" {', '.join(map(printable, work.accounts))}. If that person has come back, and is not to be"
-            f" forgotten, remove {lake.url(BEGUN)}."
+            f"{error}\nIt was interrupted for the person {work.person_id}, with the accounts"
+            f" {', '.join(map(printable, work.accounts))}. If that person has come back and must"
+            f" stay, delete {lake.url(BEGUN)}."
         ) from None
     return True
 
@@ -114,7 +114,7 @@ def _shown(organization: Organization, found: Found, person: Person, plan: Plan)
     if plan.not_searched:
         yield (
             f"  Stays      {plural(len(plan.not_searched), 'exported file')} of earlier settings, or without"
-            f" a column by which people are known: {some_of(plan.not_searched)}. Delete those that have this"
+            f" a column that identifies people: {some_of(plan.not_searched)}. Delete those that have this"
             " person."
         )
     if organization.publish.csv and not is_in_lake(organization):
@@ -131,7 +131,9 @@ def _removed(organization: Organization, lake: Lake, done: Forgotten) -> str:
 
 def _agreed() -> bool:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise UsageError("Nobody can be asked here. Nothing was removed. To remove it, add --yes.")
+        raise UsageError(
+            "Nobody can be asked here. Nothing was removed. To remove without asking, add --yes."
+        )
     try:
         return click.confirm("\nRemove all of this? It cannot be undone", err=True)
     except click.Abort:

@@ -154,8 +154,8 @@ def approve(organization: str, day: str, by: str, yes: bool, **seen: int | None)
 def copy_lake(url: str) -> None:
     """Copy everything that is stored to URL: another folder, or an object store.
 
-    URL is a folder, or such as s3://bucket/folder. It must be empty; an interrupted copy is continued. Syncs
-    wait meanwhile.
+    URL is a folder, or a URL such as s3://bucket/folder. The place must be empty; an interrupted copy is
+    continued. Syncs wait until the copy ends.
     """
     from opensense_okta.cli.copy_lake import copy_lake_now  # noqa: PLC0415 - slow to import
 
@@ -170,8 +170,9 @@ def copy_lake(url: str) -> None:
 def forget(organization: str, who: str, by: str, yes: bool) -> None:
     """Remove WHO from every stored day, the identity ledger, the exports and the published database.
 
-    WHO is found as by `explain`. Delete the accounts in the directories first, and sync. Shows what goes and
-    what is out of reach, and asks. Exit status: 0 removed, 1 not removed, 2 a directory still has WHO.
+    WHO is found as by `explain`. Delete the accounts in the directories first, and sync. Shows what is
+    removed and what is out of reach, and asks. Exit status: 0 removed, 1 not removed, 2 refused: for
+    instance, a directory still has WHO.
     """
     from opensense_okta.cli.forget import forget_now  # noqa: PLC0415 - slow to import
 

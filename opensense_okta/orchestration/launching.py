@@ -70,7 +70,7 @@ def launch_and_follow(
     try:
         return _follow(instance, run_id, show)
     except KeyboardInterrupt:
-        words = f"The command follows run {run_id} no more. The run goes on; Dagster's UI can terminate it."
+        words = f"The command no longer follows run {run_id}. The run goes on; Dagster's UI can terminate it."
         return JobRun(run_id, (words,), interrupted=True)
 
 

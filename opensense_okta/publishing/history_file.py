@@ -1,4 +1,4 @@
-"""The stored history, so that publishing a day costs the same after 4 and after 400 published days.
+"""The stored history, so that publishing a day does not read all earlier days again.
 
 `people_history.parquet` has the periods that have ended, with their values, and of those that last only
 `person_id` and `valid_from`: their values are the people of the newest day. It names the days that it was

@@ -75,7 +75,7 @@ def test_it_shows_what_goes_and_what_stays_and_says_what_was_done(lake: Lake) ->
     assert "of 2 resolved days, from 2026-11-22 to 2026-11-23" in ended.output
     assert "1 account of other people with this person as manager: hr/2" in ended.output
     assert (
-        "Stays      1 exported file of earlier settings, or without a column by which people are known:"
+        "Stays      1 exported file of earlier settings, or without a column that identifies people:"
         " old/people.csv. Delete those that have this person."
     ) in ended.output
     assert "the exports in sftp://opensense.test/people.csv" in ended.output
@@ -87,7 +87,10 @@ def test_it_shows_what_goes_and_what_stays_and_says_what_was_done(lake: Lake) ->
 def test_nobody_can_be_asked_where_there_is_no_terminal() -> None:
     ended = forget("ana@acme.test", "--by", "Grace")
     assert ended.exit_code == 2
-    assert "Nobody can be asked here. Nothing was removed. To remove it, add --yes." in ended.output
+    assert (
+        "Nobody can be asked here. Nothing was removed. To remove without asking, add --yes."
+        in ended.output
+    )
     assert forget("ana@acme.test", "--by", "Grace", "--yes").exit_code == 0
 
 
@@ -124,14 +127,14 @@ def test_an_interrupted_one_is_named_by_doctor_and_completed_first(lake: Lake) -
     assert '"by": "Grace"' in (lake.scratch / "forgotten.json").read_text()
 
 
-def test_an_interrupted_one_of_a_person_who_came_back_names_whom_and_what_to_do(lake: Lake) -> None:
+def test_an_interrupted_one_names_the_person_who_came_back_and_what_to_do(lake: Lake) -> None:
     begin(lake, Begun(person_id="5e1f", accounts=("hr/2",), by="Grace", forgotten={}))
     ended = forget("ana", "--by", "Alan", "--yes")
     assert ended.exit_code == 2
     assert "directory hr still had an account of this person" in ended.output
     assert (
-        "The interrupted one was of the person 5e1f, with the accounts hr/2. If that person has come back,"
-        f" and is not to be forgotten, remove {lake.url(BEGUN)}."
+        "It was interrupted for the person 5e1f, with the accounts hr/2. If that person has come back and"
+        f" must stay, delete {lake.url(BEGUN)}."
     ) in ended.output
     lake.store.remove([BEGUN])
     assert forget("ana", "--by", "Alan", "--yes").exit_code == 0

@@ -49,7 +49,7 @@ def test_a_person_who_ends_the_command_does_not_end_the_run(
     followed = follow(instance, run, shown, monkeypatch)
     assert followed.interrupted
     assert followed.failures == (
-        f"The command follows run {run.run_id} no more. The run goes on; Dagster's UI can terminate it.",
+        f"The command no longer follows run {run.run_id}. The run goes on; Dagster's UI can terminate it.",
     )
     recorded = instance.get_run_by_id(run.run_id)
     assert recorded

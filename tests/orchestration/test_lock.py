@@ -443,7 +443,7 @@ def test_a_machine_is_recognized_by_its_name_or_by_the_time_since_its_start(
 
 
 @pytest.mark.parametrize("content", ["", "a run of version 0.1"])
-def test_a_lock_that_names_no_machine_is_anybodys(folder: Path, content: str) -> None:
+def test_a_lock_that_names_no_machine_refuses_no_run(folder: Path, content: str) -> None:
     folder.mkdir()
     (folder / "organization.lock").write_text(content)
     with FileLocks(folder).of_run("mine", report=not_waiting):

@@ -142,11 +142,11 @@ def test_an_unreachable_store_is_transient_and_no_request_is_quoted(
 
 @pytest.mark.parametrize("error", [PermissionDeniedError, UnauthenticatedError, GenericError])
 def test_an_error_names_its_class_and_what_to_check(error: type[Exception]) -> None:
-    told = trouble(f"s3://{BUCKET}/acme/{DATABASE}", error("GET ?X-Amz-Signature=abc"))
-    assert told.message.endswith(f"s3://{BUCKET}/acme/{DATABASE} ({error.__name__}).")
-    assert "X-Amz" not in str(told)
-    assert told.transient
-    assert ("credentials" in told.remedy) == (error is not GenericError)
+    shown = trouble(f"s3://{BUCKET}/acme/{DATABASE}", error("GET ?X-Amz-Signature=abc"))
+    assert shown.message.endswith(f"s3://{BUCKET}/acme/{DATABASE} ({error.__name__}).")
+    assert "X-Amz" not in str(shown)
+    assert shown.transient
+    assert ("credentials" in shown.remedy) == (error is not GenericError)
 
 
 def test_a_mark_is_of_the_process_that_made_the_file(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """Runs through Celery: the launcher that `deploy/celery/dagster.yaml` names, and what its workers import.
 
-Celery knows neither that a run was terminated by a person, nor that a worker was lost, nor that a run lives
-whose result it has lost. The first is reported before the task is revoked; the others the run's lock decides,
-which the sensor `retries` looks at.
+Celery does not know that a person terminated a run: this is reported before the task is revoked. It also does
+not know that a worker was lost, or that a run still works after its result was lost: the sensor `retries`
+decides these from the lock of the run.
 """
 
 from collections.abc import Mapping

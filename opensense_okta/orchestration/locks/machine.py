@@ -1,4 +1,4 @@
-"""The machine whose runs use a folder of locks.
+"""The machine that uses a folder of locks.
 
 Locks in files hold between processes of one machine. On a network file system two machines can hold one at
 the same time, so the first machine's name is recorded and another one's run is refused.
@@ -21,7 +21,7 @@ class AnotherMachinesFolder(UserError):
     def __init__(self, lock: Path, owner: str) -> None:
         super().__init__(
             f"The runs of the machine {owner} use {lock.parent}, and this is {this_machine().name}: locks in"
-            " files do not exclude each other for certain between two machines.",
+            " files do not reliably exclude the runs of another machine.",
             impact="Nothing was read or written; the published directory is as it was.",
             remedy="run Dagster on one of the two machines only, or keep its instance in PostgreSQL"
             f" (docs/deployment.md). If the folder has moved to this machine, and none of its processes runs"
@@ -56,7 +56,7 @@ def this_machine() -> Machine:
 
 
 def refuse_another_machine(lock: Path) -> None:
-    """Refuses a lock whose last holder was another machine's.
+    """Refuses a lock that another machine held last.
 
     Args:
         lock: the lock's file; its second and third line are `record()` of the last holder's machine. It may

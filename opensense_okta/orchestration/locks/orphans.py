@@ -42,7 +42,7 @@ class Observation:
 def orphaned_runs(
     instance: dg.DagsterInstance, locks: Locks, organization: str
 ) -> list[dg.DagsterRun]:
-    """The organization's runs that Dagster shows as in progress and that hold their lock no more.
+    """The organization's runs that Dagster shows as in progress and that no longer hold their lock.
 
     A run in progress that has not reached its lock yet is not included: Dagster's run monitoring ends it if
     its process is dead.

@@ -64,6 +64,6 @@ LocksOf = Callable[[dg.DagsterInstance, str], Locks]
 
 
 def describe_wait(holder: str) -> str:
-    """Says for whom a run waits: a run, or work that is no run."""
+    """Describes what a run waits for: another run, or work that is no run."""
     at_work = f"run {holder}" if holder else ANOTHER_PROCESS
     return f"{at_work} is at work for this organization: waiting until it ends"

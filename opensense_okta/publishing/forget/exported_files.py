@@ -21,7 +21,7 @@ from opensense_okta.storage.sql import Sql
 from opensense_okta.storage.store import address
 
 IDENTIFYING: Final = ("email", "user_name", "employee_number", "person_id", "accounts")
-"""The columns by which a row is known to be of the person."""
+"""The columns that identify the person of a row."""
 
 OF_PEOPLE: Final = ("people", "changes", "parquet", "memberships", "membership_changes")
 """The kinds of files that have rows of people."""
@@ -66,7 +66,7 @@ def stored_exports(organization: Organization, lake: Lake) -> Iterator[Mapping[s
 
 
 def earlier_exports(organization: Organization, lake: Lake) -> list[str]:
-    """CSV and Parquet files in the lake that neither it nor an export of the organization file has made."""
+    """Other CSV and Parquet files in the lake: those of exports with earlier settings."""
     now = {name for files in stored_exports(organization, lake) for name in files.values()}
     return sorted(
         entry.name

@@ -1,4 +1,4 @@
-"""What forgetting a person removes, and what speaks against it."""
+"""What forgetting a person removes, and reasons to refuse it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -75,8 +75,8 @@ class Plan:
     Attributes:
         tables: the stored tables, each with the number of rows that go.
         exports: files of exports in the lake, each with the number of rows that go.
-        not_searched: files of exports in the lake that have rows, and no column by which people are known,
-            and those of earlier settings.
+        not_searched: files of exports in the lake that have rows and no column that identifies people, and
+            those of earlier settings.
         in_database: the number of rows of the published database that go.
         texts: by which rows of exports were found.
         managers_of: the accounts of others that name the person as manager. They stay as they are.
@@ -119,7 +119,7 @@ def marking(lake: Lake, person: Person) -> Iterator[Sql]:
             sql.run("marked.sql", person=person.person_id, accounts=list(person.accounts))
             yield sql
         finally:
-            connection.execute("set preserve_insertion_order = false")  # for the next who uses it
+            connection.execute("set preserve_insertion_order = false")  # as others need it
 
 
 def plan_forgetting(organization: Organization, lake: Lake, person: Person, today: date) -> Plan:
@@ -181,7 +181,7 @@ def _texts(sql: Sql, lake: Lake, tables: Iterable[StoredTable]) -> list[str]:
 def refuse_if_still_there(
     organization: Organization, lake: Lake, tables: Mapping[StoredTable, int], today: date
 ) -> None:
-    """Refuses to forget a person who would come back, or of whom the export's readers would not hear.
+    """Refuses to forget a person who would come back, or whom no delivered export removes.
 
     Raises:
         StillThere: a directory, the published directory or the last export still has the person.
@@ -201,13 +201,13 @@ def refuse_if_still_there(
         raise StillThere(
             organization.name,
             f"the published directory of {last.day} still has this person.",
-            f"publish a day without: `opensense-okta sync {organization.name}`.",
+            f"publish a day without this person: `opensense-okta sync {organization.name}`.",
         )
     state = last_export(lake)
     if organization.publish.csv and state and f"{EXPORTED}/{state.delivered.id}" in folders:
         raise StillThere(
             organization.name,
-            f"the export of {state.delivered.day} has this person, and no later one was delivered that"
-            " would remove the signature.",
+            f"the export of {state.delivered.day} has this person, and no later export was delivered, so"
+            " Opensense may still have the signature.",
             f"deliver the export: `opensense-okta sync {organization.name}`.",
         )

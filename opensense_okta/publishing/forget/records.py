@@ -24,8 +24,8 @@ class Begun(BaseModel):
 
     model_config = ConfigDict(frozen=True)
     IF_DAMAGED: ClassVar = IfDamaged(
-        "A person is perhaps forgotten in part only.",
-        "delete the file, and start `opensense-okta forget` of that person again.",
+        "Data of a person may be removed only in part.",
+        "delete the file, and start `opensense-okta forget` for that person again.",
     )
 
     person_id: str
@@ -57,7 +57,7 @@ class Record(BaseModel):
 
     model_config = ConfigDict(frozen=True)
     IF_DAMAGED: ClassVar = IfDamaged(
-        "It is not known any more when people were forgotten, and by whom.",
+        "The record of earlier uses of `forget` is lost.",
         "restore the file from a backup, or delete it.",
     )
 
@@ -79,7 +79,7 @@ def begin(lake: Lake, work: Begun) -> None:
 
 
 def complete(lake: Lake, done: Forgotten) -> None:
-    """Adds to the record, and forgets what was to be removed."""
+    """Adds to the record, and deletes the file of the work that had begun."""
     seen = seen_state(lake.store, RECORD, Record)
     earlier = seen.content.forgotten if seen.content else ()
     write_state(lake.store, RECORD, Record(forgotten=(*earlier, done)), seen.version)
