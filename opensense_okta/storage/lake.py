@@ -194,6 +194,10 @@ class Lake:
                     swept += 1
         return swept
 
+    def unreferenced(self) -> set[str]:
+        """The names of folders and files that no document refers to, whatever their age, and of pages."""
+        return {name for name, _ in self._removable()}
+
     def _removable(self) -> Iterator[tuple[str, timedelta]]:
         """Pages, and what no document refers to, each with how long it is kept."""
         for folder in ("", f"{REPORTS}/", f"{IDENTITIES}/"):

@@ -1,6 +1,7 @@
 """The files of exports in the lake without a forgotten person. Those elsewhere are out of reach."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -77,92 +78,79 @@ def earlier_exports(organization: Organization, lake: Lake) -> list[str]:
     )
 
 
-def count_in_export(
-    sql: Sql, organization: Organization, lake: Lake, files: Mapping[str, str], texts: Sequence[str]
-) -> dict[str, int | None]:
-    """The number of rows that go from each file of an export, by its name, without those of which none goes.
+@dataclass(frozen=True)
+class ExportSearch:
+    """Finds the person's rows in the files of exports.
 
-    None: the file has rows, and no column by which people are known.
-
-    Args:
-        sql: a connection.
+    Attributes:
+        sql: a connection on which rows keep their order.
         organization: whose.
         lake: of the organization.
-        files: of the export, by kind.
-        texts: by which the person's rows are found; see `texts_of_person.sql`.
+        texts: by which the rows are found; see `texts_of_person.sql`.
     """
-    counted = {
-        files[kind]: _mark(sql, organization, lake, local_file(lake.store, files[kind]), texts)
-        for kind in OF_PEOPLE
-        if kind in files
-    }
-    return {name: rows for name, rows in counted.items() if rows != 0}
 
+    sql: Sql
+    organization: Organization
+    lake: Lake
+    texts: Sequence[str]
 
-def remove_from_export(
-    sql: Sql,
-    organization: Organization,
-    lake: Lake,
-    files: Mapping[str, str],
-    texts: Sequence[str],
-    *,
-    again: bool,
-) -> None:
-    """Replaces the files that have rows of the person, then the file of the checksums.
+    def count(self, files: Mapping[str, str]) -> dict[str, int | None]:
+        """The number of rows that go from each file, by its name, without the files from which none goes.
 
-    Args:
-        sql: a connection.
-        organization: whose.
-        lake: of the organization.
-        files: of the export, by kind.
-        texts: by which the person's rows are found; see `texts_of_person.sql`.
-        again: whether an interrupted process may have replaced files, and not the checksums.
-    """
-    counted = count_in_export(sql, organization, lake, files, texts)
-    changed = [name for name, rows in counted.items() if rows]
-    for name in changed:
-        over = lake.store.version(name)
-        _mark(sql, organization, lake, local_file(lake.store, name), texts)
-        sql.run("kept.sql", marked="marked_exported")
-        unfinished = lake.unfinished(name.replace("/", "-"))
-        if name.endswith(".parquet"):
-            engine.store(sql.connection, "kept", unfinished)
-        else:
-            sql.run("csv_of_exported.sql", path=str(unfinished))
-        lake.store.keep(unfinished, name, over)
-    if (changed or again) and CHECKSUMS in files:
-        _write_checksums(lake, files[CHECKSUMS])
+        None: the file has rows, and no column by which people are known.
 
+        Args:
+            files: of the export, by kind.
 
-def _mark(
-    sql: Sql, organization: Organization, lake: Lake, file: Path, texts: Sequence[str]
-) -> int | None:
-    """Makes the view `marked_exported` of a file; returns the number of rows that go, as above.
+        Raises:
+            ExportDamaged: one is a CSV that cannot be read.
+        """
+        counted = {files[kind]: self._mark(files[kind]) for kind in OF_PEOPLE if kind in files}
+        return {name: rows for name, rows in counted.items() if rows != 0}
 
-    Raises:
-        ExportDamaged: it is a CSV that cannot be read.
-    """
-    try:
-        return _marked(sql, organization, lake, file, texts)
-    except duckdb.InvalidInputException:  # its message quotes the row
-        raise ExportDamaged(organization.name, file) from None
+    def remove(self, files: Mapping[str, str], *, again: bool) -> None:
+        """Replaces the files that have rows of the person, then the file of the checksums.
 
+        Args:
+            files: of the export, by kind.
+            again: whether an interrupted process may have replaced files, and not the checksums.
 
-def _marked(
-    sql: Sql, organization: Organization, lake: Lake, file: Path, texts: Sequence[str]
-) -> int | None:
-    rows = _read(sql.connection, file)
-    rows.create_view("exported", replace=True)
-    known = _identifying_headers(organization, lake)
-    identifying = [
-        column
-        for column in rows.columns
-        if column in known or column.partition("-")[0] in IDENTIFYING
-    ]
-    if not identifying:
-        return None if rows.limit(1).fetchall() else 0
-    sql.run("marked_exported.sql", identifying=identifying, texts=list(texts))
-    return count_forgotten(sql, "marked_exported")
+        Raises:
+            ExportDamaged: one is a CSV that cannot be read.
+            Changed: another process replaced a file since.
+        """
+        changed = [name for name, rows in self.count(files).items() if rows]
+        for name in changed:
+            over = self.lake.store.version(name)
+            self._mark(name)
+            self.sql.run("kept.sql", marked="marked_exported")
+            unfinished = self.lake.unfinished(name.replace("/", "-"))
+            if name.endswith(".parquet"):
+                engine.store(self.sql.connection, "kept", unfinished)
+            else:
+                self.sql.run("csv_of_exported.sql", path=str(unfinished))
+            self.lake.store.keep(unfinished, name, over)
+        if (changed or again) and CHECKSUMS in files:
+            _write_checksums(self.lake, files[CHECKSUMS])
+
+    def _mark(self, name: str) -> int | None:
+        """Makes the view `marked_exported` of a file; returns the number of rows that go, as above."""
+        file = local_file(self.lake.store, name)
+        try:
+            rows = _read(self.sql.connection, file)
+            rows.create_view("exported", replace=True)
+            known = _identifying_headers(self.organization, self.lake)
+            identifying = [
+                column
+                for column in rows.columns
+                if column in known or column.partition("-")[0] in IDENTIFYING
+            ]
+            if not identifying:
+                return None if rows.limit(1).fetchall() else 0
+            self.sql.run("marked_exported.sql", identifying=identifying, texts=list(self.texts))
+            return count_forgotten(self.sql, "marked_exported")
+        except duckdb.InvalidInputException:  # its message quotes the row
+            raise ExportDamaged(self.organization.name, file) from None
 
 
 def _identifying_headers(organization: Organization, lake: Lake) -> set[str]:

@@ -9,7 +9,7 @@ from datetime import datetime
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.publishing.forget.database import remove_from_database
-from opensense_okta.publishing.forget.exported_files import remove_from_export, stored_exports
+from opensense_okta.publishing.forget.exported_files import ExportSearch, stored_exports
 from opensense_okta.publishing.forget.plan import Person, Plan, marking, plan_forgetting
 from opensense_okta.publishing.forget.records import Begun, Forgotten, begin, begun, complete
 from opensense_okta.publishing.forget.stored_tables import (
@@ -46,8 +46,6 @@ def forget(
         TableDamaged: a table cannot be read, so nobody knows whether the person is in it.
         Changed: another process replaced a file since.
     """
-    # Pages of interrupted reads, and files without a name: the next read begins with its first page.
-    lake.sweep(now + 2 * UNNAMED_FILES_KEPT)
     plan = plan_forgetting(organization, lake, person, organization.today(now))
     earlier = begun(lake)
     work = earlier or Begun(
@@ -57,11 +55,12 @@ def forget(
         forgotten=_counts(lake, plan),
     )
     begin(lake, work)
+    # What killed processes left, also pages: the next read begins with its first page.
+    lake.sweep(now + 2 * UNNAMED_FILES_KEPT)
     with marking(lake, person) as sql:
+        search = ExportSearch(sql, organization, lake, plan.texts)
         for files in stored_exports(organization, lake):
-            remove_from_export(
-                sql, organization, lake, files, plan.texts, again=earlier is not None
-            )
+            search.remove(files, again=earlier is not None)
         lake.store.remove([HISTORY])  # the next publication makes it again, from the days
         changed = {table.folder for table in plan.tables}
         for folder in stored_tables(lake):

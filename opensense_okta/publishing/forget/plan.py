@@ -13,7 +13,7 @@ from opensense_okta.directories.snapshot import newest_snapshot
 from opensense_okta.publishing.exports.state import last_export
 from opensense_okta.publishing.forget.database import count_in_database
 from opensense_okta.publishing.forget.exported_files import (
-    count_in_export,
+    ExportSearch,
     earlier_exports,
     stored_exports,
 )
@@ -143,8 +143,9 @@ def plan_forgetting(organization: Organization, lake: Lake, person: Person, toda
         refuse_if_still_there(organization, lake, tables, today)
         texts = _texts(sql, lake, tables)
         exports: dict[str, int | None] = {}
+        search = ExportSearch(sql, organization, lake, texts)
         for files in stored_exports(organization, lake):
-            exports |= count_in_export(sql, organization, lake, files, texts)
+            exports |= search.count(files)
         return Plan(
             tables=tables,
             exports={name: rows for name, rows in exports.items() if rows is not None},

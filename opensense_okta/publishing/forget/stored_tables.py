@@ -74,9 +74,12 @@ class StoredTable:
 def stored_tables(lake: Lake) -> Iterator[list[StoredTable]]:
     """All stored tables with rows about people, those of a day together, with `people` last.
 
-    The rows of `people` say whose rows go from the other tables of the day. So these go first.
+    The rows of `people` say whose rows go from the other tables of the day. So these go first. What a killed
+    process left is not included: it may be incomplete, and is removed as a whole.
     """
-    tables = [table for name in sorted(_parquet(lake)) if (table := _table(name))]
+    unreferenced = lake.unreferenced()
+    named = (table for name in sorted(_parquet(lake)) if (table := _table(name)))
+    tables = [table for table in named if table.folder not in unreferenced]
     for _, of_folder in groupby(tables, key=attrgetter("folder")):
         yield sorted(of_folder, key=lambda table: table.kind == PEOPLE)
 

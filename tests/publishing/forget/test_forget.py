@@ -309,6 +309,24 @@ def test_a_damaged_table_stops_it_before_anything_is_removed(left: Lake) -> None
     assert (left.scratch / f"exports/{MONDAY}/people.csv").read_text().count("Lovelace") == 2
 
 
+def test_what_a_killed_read_left_is_removed_although_it_is_incomplete(left: Lake) -> None:
+    draft = left.snapshot("okta", DAYS[3]).draft()
+    draft.table("raw_users").write_bytes(b"PAR1 Ada Lovelace")
+    forget_ada(left)
+    assert not draft.folder.exists()
+    assert with_traces(left) == set()
+
+
+def test_a_refusal_leaves_the_pages_of_an_interrupted_read(left: Lake) -> None:
+    store(left, [user("17", ADA), user("18", BOB)], day=DAYS[3], directory="hr")
+    draft = left.snapshot("okta", DAYS[3]).draft()
+    draft.pages.mkdir()
+    (draft.pages / "users.jsonl").write_text("{}")
+    with pytest.raises(StillThere):
+        forget_ada(left)
+    assert (draft.pages / "users.jsonl").exists()
+
+
 def test_a_damaged_database_stops_it_before_anything_is_removed(left: Lake) -> None:
     left.database.write_bytes(b"damaged")
     with pytest.raises(StateFileDamaged, match=r"directory\.duckdb is damaged"):
