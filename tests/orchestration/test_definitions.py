@@ -102,12 +102,11 @@ def spec(definitions: dg.Definitions, asset: str) -> dg.AssetSpec:
 def test_all_definitions_are_as_recorded(folder: Path) -> None:
     """Renaming any of them changes what people have bookmarked, automated or stored."""
     (folder / "acme.yaml").write_text(EVERYTHING)
-    text = describe(load(folder), str(folder / "data"))
-    if text != SNAPSHOT.read_text():
-        new = Path(tempfile.gettempdir()) / "definitions.txt"
-        new.write_text(text)
-        difference = unified_diff(SNAPSHOT.read_text().splitlines(), text.splitlines(), lineterm="")
-        pytest.fail("\n".join([f"if this is intended: cp {new} {SNAPSHOT}", *difference]))
+    text, recorded = describe(load(folder), str(folder / "data")), SNAPSHOT.read_text()
+    new = Path(tempfile.gettempdir()) / "definitions.txt"
+    new.write_text(text)
+    difference = unified_diff(recorded.splitlines(), text.splitlines(), lineterm="")
+    assert text == recorded, "\n".join([f"if this is intended: cp {new} {SNAPSHOT}", *difference])
 
 
 def test_every_check_says_what_it_does_and_asks_a_question(folder: Path) -> None:

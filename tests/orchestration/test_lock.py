@@ -128,7 +128,7 @@ class InFiles(Place):
 
 
 class Untagged(dg.DagsterInstance):
-    """Stands in for an instance that the runs of a test are not in."""
+    """Replaces an instance that does not have the runs of a test."""
 
     def __init__(self) -> None:
         pass
@@ -225,11 +225,12 @@ def test_a_waiting_run_says_so_again_and_again(place: Place) -> None:
 
 
 def test_organizations_do_not_wait_for_each_other(place: Place) -> None:
+    waits = list[str]()
     with (
-        place.locks("acme").of_run("first", report=not_waiting),
-        place.locks("globex").of_run("second", report=not_waiting),
+        place.locks("acme").of_run("first", report=waits.append),
+        place.locks("globex").of_run("second", report=waits.append),
     ):
-        pass
+        assert waits == []
 
 
 def test_a_run_that_ends_leaves_nothing_that_looks_like_an_orphan(
@@ -439,7 +440,7 @@ def test_a_machine_is_recognized_by_its_name_or_by_the_time_since_its_start(
         pass
     monkeypatch.setattr(machine, "this_machine", lambda: here)
     with FileLocks(folder).of_run("next", report=not_waiting):
-        pass
+        assert (folder / "organization.lock").read_text().startswith("next\n")
 
 
 @pytest.mark.parametrize("content", ["", "a run of version 0.1"])
@@ -447,7 +448,7 @@ def test_a_lock_that_names_no_machine_refuses_no_run(folder: Path, content: str)
     folder.mkdir()
     (folder / "organization.lock").write_text(content)
     with FileLocks(folder).of_run("mine", report=not_waiting):
-        pass
+        assert (folder / "organization.lock").read_text().startswith("mine\n")
 
 
 # Locks in PostgreSQL.

@@ -222,7 +222,8 @@ def test_a_date_format_has_no_part_that_programs_read_differently(wrong: str) ->
 
 
 def test_a_percent_sign_in_a_date_format_is_no_part() -> None:
-    company({"hr": {**HR, "date_format": "%d.%m.%Y %%x"}})
+    accepted = company({"hr": {**HR, "date_format": "%d.%m.%Y %%x"}})
+    assert accepted.directories["hr"].date_format == "%d.%m.%Y %%x"
 
 
 def test_each_day_has_its_own_active_people(lake: Lake) -> None:
