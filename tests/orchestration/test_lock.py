@@ -4,11 +4,10 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -38,6 +37,7 @@ from opensense_okta.orchestration.locks.protocol import Locks
 from opensense_okta.storage.lake import Lake
 from tests.support.dagster_servers import until
 from tests.support.postgres import Postgres
+from tests.support.processes import python
 from tests.support.run_records import record_run
 
 STARTED, CANCELING = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING
@@ -95,19 +95,9 @@ class Place(ABC):
         """What runs that have ended left behind."""
         return []
 
-    @contextmanager
-    def another_process(self, run_id: str) -> Iterator[subprocess.Popen[str]]:
+    def another_process(self, run_id: str) -> AbstractContextManager[subprocess.Popen[str]]:
         """A process that takes the organization's lock and works until its input ends."""
-        with subprocess.Popen(
-            [sys.executable, "-c", RUN, self.kind, self.at, "acme", run_id],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as process:
-            try:
-                yield process
-            finally:
-                process.kill()
+        return python(RUN, self.kind, self.at, "acme", run_id)
 
 
 class InFiles(Place):

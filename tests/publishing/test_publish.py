@@ -6,10 +6,9 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -38,6 +37,7 @@ from opensense_okta.storage.engine import TableDamaged
 from opensense_okta.storage.lake import Lake
 from tests.support.approved import publish_approved
 from tests.support.lakes import add_day, copied, once
+from tests.support.processes import python
 from tests.support.resolved_columns import COLUMNS
 from tests.support.stored import (
     DAY,
@@ -901,19 +901,9 @@ for _ in sys.stdin:
 """
 
 
-@contextmanager
-def reader(lake: Lake, mode: str) -> Iterator[subprocess.Popen[str]]:
+def reader(lake: Lake, mode: str) -> AbstractContextManager[subprocess.Popen[str]]:
     """Another process that holds the published file open."""
-    with subprocess.Popen(
-        [sys.executable, "-c", READER, str(lake.database), mode],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+    return python(READER, str(lake.database), mode)
 
 
 def sees(process: subprocess.Popen[str]) -> str:
