@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from opensense_okta.cli.arguments import UsageError
 from opensense_okta.cli.exit_code import ExitCode
 from opensense_okta.config.environment import data_root, is_store
 from opensense_okta.config.text import plural
@@ -27,9 +28,12 @@ def copy_lake_now(url: str) -> ExitCode:
         url: A folder, or a URL such as s3://bucket/folder.
 
     Raises:
+        UsageError: The URL is empty.
         UserError: They cannot be copied there, or the object store did not answer.
     """
     os.environ["DAGSTER_HOME"] = str(prepared_home())
+    if not url.strip():
+        raise UsageError("URL is empty: name a folder, or a URL such as s3://bucket/folder.")
     source, target = data_root(), url if is_store(url) else Path(url).absolute()
     _refuse_nested(source, target)
     with ExitStack() as locks:
@@ -53,6 +57,8 @@ def _refuse_nested(source: Path | str, target: Path | str) -> None:
         str(place).rstrip("/") if is_store(place) else str(Path(place).resolve())
         for place in (source, target)
     )
+    if old == new:
+        raise CopyRefused(f"{target} is the lake that is to be copied.", "name another place.")
     if f"{new}/".startswith(f"{old}/") or f"{old}/".startswith(f"{new}/"):
         raise CopyRefused(
             f"One of {source} and {target} is inside the other.",

@@ -140,7 +140,7 @@ def _begin(target: Store, source: Path | str, root: Path | str) -> Copying:
     stored = [name for name in target.children("") if not TEMPORARY.fullmatch(name)]
     if stored:
         what = "a lake" if MARKER in stored else "other files, such as " + stored[0]
-        raise CopyRefused(f"{root} has {what} already.", "name an empty place.")
+        raise CopyRefused(f"{root} already has {what}.", "name an empty place.")
     begun = Copying(source=str(source), started=datetime.now(UTC))
     write_state(target, COPYING, begun, ABSENT)
     return begun

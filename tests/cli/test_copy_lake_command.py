@@ -39,9 +39,10 @@ def test_it_says_what_was_copied_and_what_to_do(lake: Lake, tmp_path: Path) -> N
 
 def test_wrong_places_are_refused(lake: Lake, tmp_path: Path) -> None:
     for place, words in (
-        (tmp_path / "data", "is in"),
-        (tmp_path / "data/acme/backup", "is in"),
-        (tmp_path, "is in"),
+        ("", "URL is empty: name a folder"),
+        (tmp_path / "data", "is the lake that is to be copied"),
+        (tmp_path / "data/acme/backup", "is inside the other"),
+        (tmp_path, "is inside the other"),
         ("ftp://acme.test/lake", "there can be no lake at this URL"),
         (shutil.copytree(tmp_path / "data", tmp_path / "full"), "other files, such as acme"),
     ):
