@@ -14,8 +14,10 @@ from opensense_okta.publishing.published import Published, lost_publication, pub
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.folder import Folder
 from opensense_okta.storage.lake import DATABASE, Lake
+from opensense_okta.storage.partition import PUBLISHED, local_file
 from opensense_okta.storage.store import Version
-from tests.support.lakes import add_day
+from tests.support.lakes import add_day, overwrite, remove, text_of
+from tests.support.memory import lakes_in_memory
 from tests.support.stored import DAY, group, organization, store, user
 
 YESTERDAY, TOMORROW = DAY - timedelta(days=1), DAY + timedelta(days=1)
@@ -34,22 +36,27 @@ def read(lake: Lake, users: int, day: date) -> None:
     add_day(lake, (__name__, users, day), made)
 
 
-@pytest.fixture(scope="module")
-def synced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sync_three_days(root: Path) -> Lake:
     """Two days are published, and a third has lost most of the people.
 
     `yesterday` beside the lake has the files of its folder as they were a day earlier.
     """
-    root = tmp_path_factory.mktemp("synced")
     lake = Lake(root / "data", "acme")
+    (root / "yesterday").mkdir()
     for day in (YESTERDAY, DAY):
         read(lake, ALL, day)
         publish(ACME, lake, day)
         if day == YESTERDAY:
-            (root / "yesterday").mkdir()
-            for name in ("published.json", "directory.duckdb"):
-                shutil.copy2(lake.scratch / name, root / "yesterday")
+            for name in (PUBLISHED, DATABASE):
+                shutil.copy2(local_file(lake.store, name), root / "yesterday")
     read(lake, FEW, TOMORROW)
+    return lake
+
+
+@pytest.fixture(scope="module")
+def synced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("synced")
+    sync_three_days(root)
     return root
 
 
@@ -66,59 +73,56 @@ def known(lake: Lake) -> Published:
 
 
 def lose_published(lake: Lake) -> None:
-    (lake.scratch / "published.json").unlink()
+    remove(lake, PUBLISHED)
 
 
 def empty_published(lake: Lake) -> None:
-    (lake.scratch / "published.json").write_text("")
+    overwrite(lake, PUBLISHED, b"")
 
 
 def cut_published(lake: Lake) -> None:
-    file = lake.scratch / "published.json"
-    file.write_bytes(file.read_bytes()[:100])
+    overwrite(lake, PUBLISHED, text_of(lake, PUBLISHED)[:100].encode())
 
 
 def restore_yesterdays_published(lake: Lake) -> None:
-    shutil.copy2(
-        lake.scratch.parent.parent / "yesterday" / "published.json",
-        (lake.scratch / "published.json"),
-    )
+    file = Path(lake.root).parent / "yesterday" / PUBLISHED
+    overwrite(lake, PUBLISHED, file.read_bytes())
 
 
 def restore_yesterdays_published_and_lose_the_mark(lake: Lake) -> None:
     restore_yesterdays_published(lake)
-    (lake.resolved(DAY).folder / "published.json").unlink()
+    remove(lake, f"resolved/date={DAY}/{PUBLISHED}")
 
 
 def lose_published_and_all_marks(lake: Lake) -> None:
-    (lake.scratch / "published.json").unlink()
-    for mark in lake.scratch.glob("resolved/*/published.json"):
-        mark.unlink()
+    lose_published(lake)
+    for day in (YESTERDAY, DAY):
+        remove(lake, f"resolved/date={day}/{PUBLISHED}")
 
 
 def lose_published_and_database(lake: Lake) -> None:
-    (lake.scratch / "published.json").unlink()
-    lake.database.unlink()
+    lose_published(lake)
+    remove(lake, DATABASE)
 
 
 def restore_yesterdays_published_and_lose_the_database(lake: Lake) -> None:
     restore_yesterdays_published(lake)
-    lake.database.unlink()
+    remove(lake, DATABASE)
 
 
 def cut_the_database(lake: Lake) -> None:
-    lake.database.write_bytes(lake.database.read_bytes()[:20_000])
+    overwrite(lake, DATABASE, lake.database.read_bytes()[:20_000])
 
 
 def cut_the_database_and_lose_published(lake: Lake) -> None:
     cut_the_database(lake)
-    (lake.scratch / "published.json").unlink()
+    lose_published(lake)
 
 
 def empty_the_database_of_0_1_and_lose_published(lake: Lake) -> None:
     with duckdb.connect(str(lake.database)) as database:
         database.execute("drop table publication")
-    (lake.scratch / "published.json").unlink()
+    lose_published(lake)
 
 
 DAMAGE: tuple[Callable[[Lake], None], ...] = (
@@ -140,18 +144,37 @@ DAMAGE: tuple[Callable[[Lake], None], ...] = (
 def test_the_day_is_compared_with_what_is_published_although_a_file_is_lost(
     lake: Lake, damage: Callable[[Lake], None]
 ) -> None:
+    compared_and_published(lake, damage)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        cut_published,
+        restore_yesterdays_published_and_lose_the_mark,
+        lose_published_and_database,
+        cut_the_database_and_lose_published,
+    ],
+    ids=lambda damage: damage.__name__,
+)
+def test_so_it_is_in_an_object_store(tmp_path: Path, damage: Callable[[Lake], None]) -> None:
+    with lakes_in_memory():
+        compared_and_published(sync_three_days(tmp_path), damage)
+
+
+def compared_and_published(lake: Lake, damage: Callable[[Lake], None]) -> None:
+    """The damage changes nothing of what is published, and the next good day recovers it."""
     before = known(lake)
     damage(lake)
     assert (known(lake).day, known(lake).id) == (DAY, before.id)
     with pytest.raises(Held) as held:
         publish(ACME, lake, TOMORROW)
     assert numbers(held.value.judgement) == {"removed": ALL - FEW}
-    # The next good day heals it.
     read(lake, ALL, TOMORROW)
     publish(ACME, lake, TOMORROW)
     assert known(lake).day == TOMORROW
-    assert known(lake).file == str(lake.database.stat().st_ino)
-    assert '"newest_first"' in (lake.scratch / "published.json").read_text()
+    assert known(lake).file == lake.store.mark(DATABASE)
+    assert '"newest_first"' in text_of(lake, PUBLISHED)
 
 
 def test_an_older_database_that_was_put_back_says_its_own_day(lake: Lake) -> None:

@@ -20,6 +20,7 @@ import time_machine
 
 from opensense_okta.config.models import Organization
 from opensense_okta.directories.checks import Table
+from opensense_okta.directories.snapshot import SnapshotManifest
 from opensense_okta.directories.snapshot_checks import CHECKS
 from opensense_okta.publishing.approval import APPROVAL, NotApproved, approvals, record_approval
 from opensense_okta.publishing.exports.export import export_published
@@ -35,8 +36,10 @@ from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import TABLES, resolve
 from opensense_okta.storage.engine import TableDamaged
 from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.store import Document
 from tests.support.approved import publish_approved
-from tests.support.lakes import add_day, copied, once
+from tests.support.lakes import add_day, copied, once, overwrite, remove, text_of
+from tests.support.memory import on_both
 from tests.support.processes import python
 from tests.support.resolved_columns import COLUMNS
 from tests.support.stored import (
@@ -60,6 +63,10 @@ YESTERDAY, TOMORROW = DAY - timedelta(days=1), DAY + timedelta(days=1)
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 EVERYONE = group("g1", "Everyone")
 ACME = organization()
+
+# `on_both`: tests of what differs between a folder and an object store: files that are replaced, which day
+# they are of, and lost or damaged files. The others show what is judged, computed and worded, which no store
+# changes, or processes that open the local database.
 
 
 def prepare(
@@ -101,13 +108,11 @@ def names(lake: Lake) -> list[object]:
         ]
 
 
-def state(lake: Lake) -> tuple[bytes, bytes, int]:
+def state(lake: Lake) -> tuple[bytes, Document | None, str | None]:
     """What is published, down to the file."""
-    return (
-        lake.database.read_bytes(),
-        (lake.scratch / "published.json").read_bytes(),
-        lake.database.stat().st_ino,
-    )
+    document = lake.store.read("published.json")
+    assert document is not None
+    return lake.database.read_bytes(), document, lake.store.mark("directory.duckdb")
 
 
 def people_of(lake: Lake, *, day: date = DAY) -> dict[object, object]:
@@ -179,6 +184,7 @@ def test_the_database_holds_the_contracts_tables(lake: Lake) -> None:
     }
 
 
+@on_both
 def test_the_database_holds_the_day_and_nothing_else(lake: Lake) -> None:
     put_out(lake, "a", day=YESTERDAY)
     put_out(lake, "a", "b")
@@ -271,6 +277,7 @@ def test_a_directory_may_be_named_like_something_of_sqls(lake: Lake) -> None:
 # What is said of it.
 
 
+@on_both
 def test_what_is_published_is_said_beside_it(lake: Lake) -> None:
     assert published(lake) is None
     put_out(lake, "a")
@@ -326,6 +333,7 @@ def test_the_database_says_what_changed(lake: Lake) -> None:
     }
 
 
+@on_both
 def test_a_mark_beside_the_day_outlives_the_next_one(lake: Lake) -> None:
     put_out(lake, "a", day=YESTERDAY)
     first = published(lake)
@@ -339,11 +347,12 @@ def test_a_mark_beside_the_day_outlives_the_next_one(lake: Lake) -> None:
     )
 
 
+@on_both
 def test_a_mark_that_a_killed_process_did_not_make_is_made_by_the_next_publication(
     lake: Lake,
 ) -> None:
     put_out(lake, "a", day=YESTERDAY)
-    (lake.resolved(YESTERDAY).folder / "published.json").unlink()
+    remove(lake, f"resolved/date={YESTERDAY}/published.json")
     put_out(lake, "a")
     assert published_days(lake) == [YESTERDAY, DAY]
 
@@ -357,6 +366,7 @@ def base_of_published(lake: Lake) -> date | None:
     return now.base.day if now.base else None
 
 
+@on_both
 def test_a_day_published_again_is_compared_with_the_day_before_and_not_with_itself(
     lake: Lake,
 ) -> None:
@@ -388,9 +398,10 @@ def test_a_day_is_compared_with_what_was_published_and_not_with_what_was_resolve
     assert put_out(lake, "a", "b").difference == Difference(added=1, memberships_added=1)
 
 
+@on_both
 def test_where_the_published_days_tables_are_lost_the_guards_are_not_blind(lake: Lake) -> None:
     put_out(lake, "a", "b", day=YESTERDAY)
-    shutil.rmtree(lake.resolved(YESTERDAY).folder)
+    remove(lake, f"resolved/date={YESTERDAY}")
     prepare(lake, "a")
     with pytest.raises(NotResolved) as refused:
         publish(ACME, lake, DAY)
@@ -454,6 +465,7 @@ def test_who_was_published_keeps_the_id_on_the_next_day_whatever_directory_comes
     assert kept not in unpublished.values()
 
 
+@on_both
 def test_a_day_published_again_replaces_its_file_of_the_ledger(lake: Lake) -> None:
     put_out(lake, "a")
     put_out(lake, "a", "b")
@@ -461,6 +473,7 @@ def test_a_day_published_again_replaces_its_file_of_the_ledger(lake: Lake) -> No
     assert lake.ledger_days() == [DAY]
 
 
+@on_both
 def test_a_day_that_is_not_published_gives_nobody_an_id(lake: Lake) -> None:
     put_out(lake, "a")
     put_out(lake, "old", day=YESTERDAY)
@@ -630,6 +643,7 @@ def test_a_held_day_is_not_published_because_somebody_asks_for_an_older_one(lake
         publish(ACME, lake, DAY, even_if_older=True)
 
 
+@on_both
 def test_a_day_that_a_guard_holds_leaves_what_is_published_and_says_why(lake: Lake) -> None:
     put_out(lake, "a", "b", day=YESTERDAY)
     before = state(lake)
@@ -682,6 +696,7 @@ def the_hold(lake: Lake, organization: Organization = ACME, day: date = DAY) -> 
     return raised.value
 
 
+@on_both
 def test_an_approval_lets_the_day_through_and_is_on_record(lake: Lake, held: Held) -> None:
     approval = record_approval(lake, held.judgement, "  Grace ")
     assert (approval.day, approval.by) == (DAY, "Grace")
@@ -695,6 +710,7 @@ def test_an_approval_lets_the_day_through_and_is_on_record(lake: Lake, held: Hel
     assert publish(ACME, lake, DAY).approved_by == "Grace"
 
 
+@on_both
 def test_the_first_approval_stands(lake: Lake, held: Held) -> None:
     first = record_approval(lake, held.judgement, "Grace")
     assert record_approval(lake, held.judgement, "Linus") == first
@@ -703,6 +719,7 @@ def test_the_first_approval_stands(lake: Lake, held: Held) -> None:
     assert approvals(lake, DAY) == (first,)
 
 
+@on_both
 def test_the_approvals_of_a_day_that_is_read_again_stay_on_record(lake: Lake, held: Held) -> None:
     grace = record_approval(lake, held.judgement, "Grace")
     fewer_are_gone(lake)
@@ -711,9 +728,10 @@ def test_the_approvals_of_a_day_that_is_read_again_stay_on_record(lake: Lake, he
     assert publish(ACME, lake, DAY).approved_by == "Linus"
 
 
+@on_both
 def test_an_approval_from_before_all_were_kept_counts(lake: Lake, held: Held) -> None:
     grace = record_approval(lake, held.judgement, "Grace")
-    (lake.resolved(DAY).folder / APPROVAL).write_text(grace.model_dump_json())
+    overwrite(lake, f"resolved/date={DAY}/{APPROVAL}", grace.model_dump_json().encode())
     assert approvals(lake, DAY) == (grace,)
     assert publish(ACME, lake, DAY).approved_by == "Grace"
 
@@ -737,6 +755,7 @@ def something_else_published(lake: Lake) -> None:
 WORTHLESS = (fewer_are_gone, something_else_published)
 
 
+@on_both
 @pytest.mark.parametrize("happens", WORTHLESS, ids=lambda each: each.__name__)
 def test_an_approval_is_worthless_after(
     lake: Lake, held: Held, happens: Callable[[Lake], None]
@@ -748,12 +767,14 @@ def test_an_approval_is_worthless_after(
     assert names(lake) == ["a", "b"]
 
 
+@on_both
 def test_an_approval_stands_when_the_same_is_resolved_again(lake: Lake, held: Held) -> None:
     record_approval(lake, held.judgement, "Grace")
     resolve(ACME, DAY, lake)
     assert publish(ACME, lake, DAY).approved_by == "Grace"
 
 
+@on_both
 def test_a_published_day_that_was_approved_and_is_resolved_again_keeps_its_approval(
     lake: Lake, held: Held
 ) -> None:
@@ -761,7 +782,8 @@ def test_a_published_day_that_was_approved_and_is_resolved_again_keeps_its_appro
     publish(ACME, lake, DAY)
     resolve(ACME, DAY, lake)
     assert publish(ACME, lake, DAY).approved_by == "Grace"
-    page = write_report(ACME, lake, DAY).read_text()
+    write_report(ACME, lake, DAY)
+    page = text_of(lake, f"reports/date={DAY}.html")
     assert f"approved it on {approval.when:%Y-%m-%d %H:%M} UTC" in page
     assert "2 of 2 active people (100.0 %) are gone" in page
 
@@ -797,6 +819,7 @@ def since(lake: Lake) -> datetime:
     return published_since(lake, last)
 
 
+@on_both
 def test_what_is_published_again_is_published_since_it_first_was(lake: Lake) -> None:
     prepare(lake, "a")
     with time_machine.travel(NOON, tick=False):
@@ -823,6 +846,7 @@ def test_what_was_published_before_that_was_noted_is_as_old_as_its_database(lake
 # Which day stays.
 
 
+@on_both
 def test_an_older_day_never_replaces_a_newer_one(lake: Lake) -> None:
     put_out(lake, "new")
     before = lake.database.read_bytes()
@@ -833,6 +857,7 @@ def test_an_older_day_never_replaces_a_newer_one(lake: Lake) -> None:
     assert getattr(published(lake), "day", None) == DAY
 
 
+@on_both
 def test_an_older_day_replaces_a_newer_one_when_it_is_asked_for(lake: Lake) -> None:
     put_out(lake, "new")
     prepare(lake, "old", day=YESTERDAY)
@@ -842,6 +867,7 @@ def test_an_older_day_replaces_a_newer_one_when_it_is_asked_for(lake: Lake) -> N
     assert getattr(published(lake), "day", None) == YESTERDAY
 
 
+@on_both
 def test_the_same_day_replaces_itself(lake: Lake) -> None:
     put_out(lake, "a")
     put_out(lake, "a", "b")
@@ -858,6 +884,7 @@ def test_a_day_that_has_not_been_resolved_says_what_to_do_first(lake: Lake) -> N
     )
 
 
+@on_both
 def test_a_day_whose_snapshot_has_been_replaced_since_says_what_to_do_first(lake: Lake) -> None:
     prepare(lake, "a")
     store(lake, [user("b")], [EVERYONE])
@@ -870,14 +897,19 @@ def test_a_day_whose_snapshot_has_been_replaced_since_says_what_to_do_first(lake
     assert not lake.database.exists()
 
 
+@on_both
 def test_what_cannot_be_built_leaves_nothing_behind(lake: Lake) -> None:
     put_out(lake, "a", day=YESTERDAY)
     prepare(lake, "a", "b")
-    next(lake.snapshot("okta", DAY).folder.glob("*/raw_users.parquet")).write_bytes(b"broken")
+    manifest = lake.snapshot("okta", DAY).manifest(SnapshotManifest)
+    assert manifest is not None
+    overwrite(
+        lake, f"snapshots/directory=okta/date={DAY}/{manifest.id}/raw_users.parquet", b"broken"
+    )
     with pytest.raises(TableDamaged, match=r"raw_users.parquet cannot be read"):
         publish(ACME, lake, DAY)
     assert names(lake) == ["a"]
-    assert sorted(path.name for path in lake.scratch.iterdir()) == [
+    assert lake.store.children("") == [
         "directory.duckdb",
         "identities",
         "people_history.parquet",
@@ -1020,6 +1052,9 @@ EXPORTING = company(
 
 def put_out_with(lake: Lake, title: str, day: date) -> None:
     """Publishes a day, which looks at no export: where the same is published, it is done once."""
+    if not lake.store.is_local:
+        put_out(lake, "a", day=day, title=title)
+        return
     exports = [lake.scratch / name for name in ("exported.json", "exported", "out")]
     with TemporaryDirectory() as aside:
         moved = [Path(shutil.move(path, aside)) for path in exports if path.exists()]
@@ -1031,9 +1066,10 @@ def put_out_with(lake: Lake, title: str, day: date) -> None:
 def told(lake: Lake, day: date) -> list[str]:
     """The changes that an export of the day tells."""
     assert export_published(EXPORTING, lake, day)
-    return (lake.scratch / "out" / "people.changes.csv").read_text().splitlines()[1:]
+    return text_of(lake, "out/people.changes.csv").splitlines()[1:]
 
 
+@on_both
 def test_an_export_tells_the_changes_since_the_last_one_that_arrived(lake: Lake) -> None:
     put_out_with(lake, "Clerk", YESTERDAY)
     first = told(lake, YESTERDAY)
@@ -1059,14 +1095,15 @@ def test_the_same_day_exported_again_tells_the_same(lake: Lake) -> None:
     assert told(lake, DAY) == ["changed,Clerk"]
 
 
+@on_both
 def test_what_readers_know_is_kept_although_the_day_is_not(lake: Lake) -> None:
     put_out_with(lake, "Clerk", YESTERDAY)
     told(lake, YESTERDAY)
     put_out_with(lake, "Head", YESTERDAY)  # its export fails, …
     put_out_with(lake, "Head", DAY)
-    shutil.rmtree(lake.resolved(YESTERDAY).folder)  # … and retention lets it go
+    remove(lake, f"resolved/date={YESTERDAY}")  # … and retention lets it go
     assert told(lake, DAY) == ["changed,Head"]
-    assert len([*(lake.scratch / "exported").iterdir()]) == 2
+    assert len(lake.store.children("exported")) == 2
 
 
 def test_only_the_published_day_is_exported_and_only_where_it_is_wanted(lake: Lake) -> None:

@@ -15,6 +15,9 @@ in_folder = pytest.mark.parametrize("lakes", ["folder"], indirect=True)
 """For a test of a module with `lakes` that is about files of a folder, starts a process, or shows nothing new
 of a store."""
 
+on_both = pytest.mark.parametrize("lake", ["folder", "memory"], indirect=True)
+"""For a test of publishing that shows what differs between a folder and an object store."""
+
 _stores: dict[Path, MemoryStore] = defaultdict(MemoryStore)
 
 
