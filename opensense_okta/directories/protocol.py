@@ -64,12 +64,14 @@ class PreviousSnapshot:
     """The tables of the last snapshot, from which unchanged memberships are carried over.
 
     Attributes:
+        users, groups, memberships, member_reads: as stored.
         carry_over: memberships that are not stored, because the users or groups are out of scope; None:
             there are none.
         carry_over_groups: what is known of groups that are not stored; None: there are none.
         nested_groups: the groups in groups; None: there are none.
     """
 
+    users: Path
     groups: Path
     memberships: Path
     member_reads: Path
@@ -78,12 +80,13 @@ class PreviousSnapshot:
     nested_groups: Path | None = None
 
     def view(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Makes the views `before_groups`, `before_members`, `before_nested_groups`, `before_reads`."""
+        """Makes the views named `before_`: users, groups, members, nested_groups, reads."""
         if self.nested_groups is not None:
             nested = connection.read_parquet(str(self.nested_groups))
             nested.create_view("before_nested_groups", replace=True)
         groups = "id, created, last_membership_updated, members_count"
         for name, columns, files in (
+            ("before_users", "id", (self.users,)),
             ("before_groups", groups, (self.groups, self.carry_over_groups)),
             ("before_members", "group_id, user_id", (self.memberships, self.carry_over)),
             ("before_reads", "*", (self.member_reads,)),

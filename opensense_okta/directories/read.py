@@ -367,6 +367,7 @@ def _previous_snapshot(lake: Lake, directory: str, opened: OpenSnapshot) -> Prev
     day, snapshot = opened.before
     partition = lake.snapshot(directory, day)
     return PreviousSnapshot(
+        users=partition.table_of(snapshot, "raw_users"),
         groups=partition.table_of(snapshot, "raw_groups"),
         memberships=partition.table_of(snapshot, "memberships"),
         member_reads=partition.table_of(snapshot, "member_reads"),

@@ -232,6 +232,34 @@ def test_a_read_of_everything_does_not_go_on_with_one_that_carries_over(
     assert acme.tables(snapshot) == truth(acme.org)
 
 
+@pytest.mark.slow
+@in_folder
+def test_an_incremental_read_that_stops_anywhere_reads_no_page_twice(tmp_path: Path) -> None:
+    """Also between the groups that are read at once and those that wait for all users."""
+    org = an_org()
+    with a_company(tmp_path / "lake", org) as acme:
+        acme.take()
+        tomorrow = DAY + timedelta(days=1)
+        org.advance(tomorrow)
+        group, other = sorted(acme.open_groups(members=4))[:2]
+        deleted, left, *rest = org.members(group)
+        org.remove_user(deleted)
+        org.remove_user(next(user for user in org.members(other) if user not in (left, *rest)))
+        org.set_members(group, rest, org.groups[group]["lastMembershipUpdated"])
+        shutil.copytree(acme.lake.scratch, tmp_path / "before")
+        acme.take(tomorrow)
+        undisturbed = len(acme.okta.requests)
+        assert group in acme.groups_read
+        for requests in range(1, undisturbed):
+            shutil.rmtree(acme.lake.scratch)
+            shutil.copytree(tmp_path / "before", acme.lake.scratch)
+            interrupted(acme, requests, day=tomorrow)
+            snapshot = acme.take(tomorrow)
+            assert len(acme.okta.requests) == undisturbed - snapshot.cost.resumed_pages
+            assert acme.tables(snapshot) == truth(org)
+            assert left in org.users
+
+
 @in_folder
 def test_a_read_is_not_gone_on_with_when_another_snapshot_came_between(acme: Company) -> None:
     acme.take()

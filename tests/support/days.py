@@ -186,17 +186,18 @@ def a_company(
 
 @dataclass(kw_only=True)
 class Rewritten(Fault):
-    """A listing whose rows are changed on their way."""
+    """A listing whose rows are changed on their way, or dropped."""
 
     match: str = GROUPS
     times: int | None = None
-    change: Callable[[Row], object]
+    change: Callable[[Row], object] = lambda _row: None
+    drop: Callable[[Row], bool] = lambda _row: False
 
     async def reply(self, call: Call, context: FaultContext, answer: Answer) -> Reply:
         """What the caller gets."""
         del context
         reply = await answer(call)
-        found = msgspec.json.decode(reply.body)
+        found = [row for row in msgspec.json.decode(reply.body) if not self.drop(row)]
         for row in found:
             self.change(row)
         return replace(reply, body=msgspec.json.encode(found))

@@ -4,9 +4,12 @@ Users are two strongly consistent listings: the default one, which has no DEPROV
 the DEPROVISIONED ones. In this order a user who is deactivated meanwhile is in one of them.
 
 Reading members costs most ("Rate limits"): at least one call per group. `plan.sql` decides which groups are
-read; the members of the others are carried over from the last snapshot, or the group is empty.
+read; the members of the others are carried over from the last snapshot, or the group is empty. Groups that
+lost members without a new timestamp wait until all users are listed: `deletions.sql`.
 """
 
+import asyncio
+from collections.abc import Sequence
 from urllib.parse import quote, urlencode
 
 import duckdb
@@ -142,6 +145,7 @@ class Reader:
         self._full = full
         self._listener = listener
         self._groups_left = 0
+        self._users_listed = asyncio.Event()
 
     async def run(self) -> Cost:
         """Connects to the organization and reads what is not in the checkpoint.
@@ -199,6 +203,7 @@ class Reader:
                     + okta_errors.GRANT,
                 )
         self._sql.run("users.sql", users_records=str(self._checkpoint.path("users")))
+        self._users_listed.set()
 
     async def _read_app_users(self, pages: Pages, bucket: RateLimiter) -> None:
         """Reads who is assigned to the applications in scope."""
@@ -229,7 +234,15 @@ class Reader:
                 "Okta answered, but listed no groups at all, not even Everyone.",
                 remedy="The credentials lack a role. " + okta_errors.GRANT,
             )
-        to_read = [group for group, how in self._plan() if how == "read"]
+        await self._read_groups(pages, bucket, self._plan())
+        await self._users_listed.wait()
+        await self._read_groups(pages, bucket, self._sql.rows("deletions.sql", tuple[str, str]))
+
+    async def _read_groups(
+        self, pages: Pages, bucket: RateLimiter, plan: Sequence[tuple[str, str]]
+    ) -> None:
+        """Reads the members of the groups for which the plan says so."""
+        to_read = [group for group, how in plan if how == "read"]
         self._groups_left = len(to_read)
 
         async def act(group: str) -> None:
@@ -241,7 +254,7 @@ class Reader:
         await for_each(to_read, WORKERS, act)
 
     def _plan(self) -> list[tuple[str, str]]:
-        """For each group, whether its members are read, carried over, derived or none."""
+        """For each group, whether its members are read, carried over, derived or none, or decided later."""
         scope, stored = self._directory.scope.groups, self._directory.store_groups
         self._sql.run(
             "groups.sql",

@@ -5,6 +5,9 @@ select
     null::bigint as members_count
 where false;
 
+create or replace view before_users as
+select null::varchar as id where false;
+
 create or replace view before_members as
 select null::varchar as group_id, null::varchar as user_id where false;
 

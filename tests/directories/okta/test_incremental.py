@@ -4,7 +4,7 @@ import math
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,7 @@ def test_every_day_of_two_lively_weeks_is_read_to_the_row(
 ) -> None:
     org = an_org(everyone_has_deprovisioned=with_deprovisioned)
     groups, users, modes = set(org.group_ids), set(org.user_ids), []
+    last_read: dict[str, tuple[str, date]] = {}
     with a_company(tmp_path, org) as acme:
         for number in range(days + 1):
             day = DAY + timedelta(days=number)
@@ -82,10 +83,28 @@ def test_every_day_of_two_lively_weeks_is_read_to_the_row(
             assert acme.tables(snapshot) == truth(org), day
             modes.append(snapshot.mode)
             assert org.everyone not in acme.groups_read
+            if snapshot.mode == "incremental":
+                assert acme.groups_read <= changed_since(org, last_read), day
+            last_read |= {group: (stamp_of(org, group), day) for group in acme.groups_read}
     assert modes == ["incremental" if number % 7 else "full" for number in range(days + 1)]
     assert groups - set(org.group_ids), "no group was deleted"
     assert users - set(org.user_ids), "no user was deleted"
     assert set(org.user_ids) - users, "nobody joined"
+
+
+def stamp_of(org: Org, group: str) -> str:
+    return str(org.groups[group]["lastMembershipUpdated"])
+
+
+def changed_since(org: Org, last_read: dict[str, tuple[str, date]]) -> set[str]:
+    """The groups whose stamp is another one than when they were last read, or was too young then."""
+
+    def is_unchanged(group: str) -> bool:
+        stamp, day = last_read.get(group, ("", DAY))
+        young = datetime.combine(day, time(11), UTC) < datetime.fromisoformat(stamp_of(org, group))
+        return stamp_of(org, group) == stamp and not young
+
+    return {group for group in org.group_ids if not is_unchanged(group)}
 
 
 def test_a_stamp_that_lags_is_made_up_for_as_soon_as_it_is_there(acme: Company) -> None:
@@ -150,6 +169,9 @@ def test_a_full_sync_makes_the_fewest_requests_and_an_incremental_one_next_to_no
 
         for user in org.user_ids[10:20]:
             org.update_profile(user, {"title": "Chief"})
+        # A deletion changes no stamp, and costs no request.
+        for user in org.user_ids[30:60]:
+            org.remove_user(user)
         changed = acme.open_groups()[:5]
         for group in changed:
             org.add_member(group, next(u for u in org.user_ids if not org.is_member(group, u)))
@@ -237,6 +259,101 @@ def test_members_who_vanished_are_dropped_from_groups_that_do_not_show_it(acme: 
     assert group not in acme.groups_read
     assert found.members(group) == acme.org.members(group)
     assert gone not in {user for _, user in found.memberships}
+
+
+# -- groups that lost members without a new stamp ---------------------------------------------------
+
+
+def test_groups_that_lost_deleted_users_alone_are_not_read(acme: Company) -> None:
+    group = a_group(acme)
+    for user in acme.org.members(group)[1:3]:
+        acme.org.remove_user(user)
+    for day, deleted in ((TOMORROW, None), (LATER, acme.org.members(group)[-1])):
+        if deleted:
+            acme.org.remove_user(deleted)
+        snapshot = acme.take(day)
+        assert acme.groups_read == set()
+        assert acme.tables(snapshot) == truth(acme.org)
+        assert "groups_miscounted" not in warnings(snapshot)
+
+
+def test_a_group_that_lost_all_its_members_to_deletions_is_empty_without_being_read(
+    acme: Company,
+) -> None:
+    group = min(acme.open_groups(), key=lambda group: len(acme.org.members(group)))
+    for user in list(acme.org.members(group)):
+        acme.org.remove_user(user)
+    for day in (TOMORROW, LATER):
+        assert acme.tables(acme.take(day)) == truth(acme.org)
+        assert acme.groups_read == set()
+
+
+def set_members_silently(acme: Company, group: str, members: list[str]) -> None:
+    acme.org.set_members(group, sorted(members), stamp_of(acme.org, group))
+
+
+def test_a_group_that_lost_others_than_deleted_users_is_read(acme: Company) -> None:
+    group = a_group(acme)
+    first, second, *rest = acme.org.members(group)
+    acme.org.remove_user(first)
+    set_members_silently(acme, group, rest)
+    assert acme.tables(acme.take(TOMORROW)).memberships == truth(acme.org).memberships
+    assert group in acme.groups_read
+    assert second in acme.org.users
+
+
+def test_a_deactivated_user_who_left_a_group_silently_is_no_deletion(acme: Company) -> None:
+    group = a_group(acme)
+    leaver, *rest = acme.org.members(group)
+    acme.org.set_status(leaver, "DEPROVISIONED")
+    set_members_silently(acme, group, rest)
+    assert acme.tables(acme.take(TOMORROW)) == truth(acme.org)
+    assert group in acme.groups_read
+    acme.org.set_status(leaver, "ACTIVE")
+    set_members_silently(acme, group, [leaver, *rest])
+    assert acme.tables(acme.take(LATER)) == truth(acme.org)
+    assert group in acme.groups_read
+
+
+def test_a_member_who_was_never_listed_is_no_deletion(acme: Company) -> None:
+    group = a_group(acme)
+    unlisted, left, *rest = acme.org.members(group)
+    acme.okta.faults.append(
+        Rewritten(match=r"GET /api/v1/users\?", drop=lambda row: row["id"] == unlisted)
+    )
+    acme.swap(group, at=datetime.combine(TOMORROW, time(1), UTC).isoformat())
+    set_members_silently(acme, group, [unlisted, left, *rest])
+    acme.take(TOMORROW)
+    assert group in acme.groups_read
+    set_members_silently(acme, group, [unlisted, *rest])
+    found = acme.tables(acme.take(LATER))
+    assert group in acme.groups_read
+    assert found.members(group) == acme.org.members(group)
+
+
+def test_who_was_only_hidden_from_the_listing_is_a_member_again(acme: Company) -> None:
+    group = a_group(acme)
+    hidden = acme.org.members(group)[0]
+    acme.okta.faults += [
+        Rewritten(match=r"GET /api/v1/users\?", drop=lambda row: row["id"] == hidden),
+        Rewritten(change=lambda row: count_without(acme, hidden, row)),
+    ]
+    assert hidden not in acme.tables(acme.take(TOMORROW)).members(group)
+    acme.okta.faults.clear()
+    assert acme.tables(acme.take(LATER)) == truth(acme.org)
+
+
+def count_without(acme: Company, hidden: str, row: Row) -> None:
+    row["_embedded"]["stats"]["usersCount"] -= acme.org.is_member(row["id"], hidden)
+
+
+def test_drift_covers_groups_that_lost_deleted_users(acme: Company) -> None:
+    group = a_group(acme)
+    acme.swap(group)
+    acme.org.remove_user(acme.org.members(group)[0])
+    found_out = acme.take(TOMORROW, everything=True)
+    assert acme.tables(found_out) == truth(acme.org)
+    assert drift(found_out) == (2, 1)
 
 
 # -- how often everything is read, and what that shows ---------------------------------------------
