@@ -11,6 +11,7 @@ from functools import cached_property
 from types import MappingProxyType
 
 import dagster as dg
+from dagster._core.instance.ref import InstanceRef
 from dagster._core.launcher import DefaultRunLauncher
 
 from opensense_okta.config.environment import EnvironmentMistake, dagster_home
@@ -30,6 +31,11 @@ INTERRUPTED = (
     "The sync was interrupted. The published directory is as it was; a sync within the hour continues where"
     " this one stopped. It is not retried automatically."
 )
+
+NO_COPIES = {
+    "module": "dagster._core.storage.noop_compute_log_manager",
+    "class": "NoOpComputeLogManager",
+}
 
 # The command prints the failures; everything else is in the UI.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -166,8 +172,14 @@ class _Runs:
 
 
 def _instance() -> dg.DagsterInstance:
+    """The instance of `DAGSTER_HOME`, without copies of what a run prints: that is on the terminal.
+
+    Dagster copies it by two processes that watch files, and two that watch these.
+    """
+    home = str(dagster_home())
     try:
-        return dg.DagsterInstance.get()
+        ref = InstanceRef.from_dir(home, overrides={"compute_logs": NO_COPIES})
+        return dg.DagsterInstance.from_ref(ref)
     except dg.DagsterInvalidConfigError as error:
         # Dagster appends all allowed keys to the message.
         what = " ".join(mistake.message.partition(" Expected")[0] for mistake in error.errors)

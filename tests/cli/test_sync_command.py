@@ -169,6 +169,8 @@ def test_a_good_sync_says_what_was_read_what_changed_where_it_lies_and_what_is_n
     run_id = ended.line("Run").split()[1]
     assert desk.run(run_id).status is dg.DagsterRunStatus.SUCCESS
     assert ended.err.startswith("acme: syncing 2026-11-23\n")
+    copies_of_the_output = [*desk.home.rglob("*.out"), *desk.home.rglob("*.err")]
+    assert copies_of_the_output == []
 
 
 def test_a_warning_is_something_to_look_at_and_no_failure(desk: Desk) -> None:
