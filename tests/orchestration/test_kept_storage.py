@@ -5,6 +5,10 @@ from threading import Event
 
 import dagster as dg
 import pytest
+from alembic.script import ScriptDirectory
+from dagster._core.storage.event_log.sqlite import sqlite_event_log
+from dagster._core.storage.runs.sqlite import sqlite_run_storage
+from dagster._core.storage.sql import get_alembic_config
 
 from opensense_okta.orchestration.instance.home import prepared_home
 
@@ -134,3 +138,12 @@ def shown_again(instance: dg.DagsterInstance) -> object:
     """What a run after a wipe stores."""
     materialize(instance, rows=5)
     return shown(instance)
+
+
+def test_the_history_of_dagsters_schema_is_read_once() -> None:
+    scripts = [
+        ScriptDirectory.from_config(get_alembic_config(storage.__file__))
+        for storage in (sqlite_run_storage, sqlite_run_storage, sqlite_event_log)
+    ]
+    assert scripts[0] is scripts[1]
+    assert len({script.get_current_head() for script in scripts}) == 1
