@@ -60,6 +60,7 @@ SLOW_MODULES = frozenset(
         "orchestration/test_run_process.py",
         "orchestration/test_selections.py",
         "orchestration/test_step_errors.py",
+        "publishing/exports/test_export_overtaken.py",
         "publishing/exports/test_export_sftp.py",
         "publishing/exports/test_export_people.py",
         "publishing/exports/test_export_stores.py",

@@ -2,8 +2,9 @@
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -13,10 +14,23 @@ from opensense_okta.config.locations import LOCAL, SSH
 from opensense_okta.publishing.exports.errors import ExportFailed
 from opensense_okta.storage.files import atomic_replace, make_private_dir
 from opensense_okta.storage.opening import register_stores
-from opensense_okta.storage.store import Store
+from opensense_okta.storage.store import Store, Version
 
 OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "r2"}
 """An object becomes visible when its upload is complete; a rename would only copy it again."""
+
+
+@dataclass(frozen=True)
+class SeenFile:
+    """A file of the lake, as it was when the export began.
+
+    Attributes:
+        name: in the lake.
+        version: what is replaced.
+    """
+
+    name: str
+    version: Version
 
 
 def deliver(files: Sequence[Path], folder: str) -> None:
@@ -48,21 +62,21 @@ def deliver(files: Sequence[Path], folder: str) -> None:
         _into_store(files, folder)
 
 
-def deliver_into_lake(files: Sequence[Path], store: Store, folder: str) -> None:
+def deliver_into_lake(
+    files: Sequence[Path], store: Store, replaced: Mapping[str, SeenFile]
+) -> None:
     """Stores local files in the lake, in the given order; each replaces an old file in one step.
 
     Args:
         files: the finished files, which are gone afterwards.
         store: of the lake.
-        folder: the name of their folder in the lake.
+        replaced: what each of them replaces, by its name.
 
     Raises:
         Changed: another process replaced a file meanwhile.
     """
-    names = {file: f"{folder}/{file.name}".lstrip("/") for file in files}
-    seen = {name: store.version(name) for name in names.values()}
-    for file, name in names.items():
-        store.keep(file, name, seen[name])
+    for file in files:
+        store.keep(file, replaced[file.name].name, replaced[file.name].version)
 
 
 def public(url: str) -> str:

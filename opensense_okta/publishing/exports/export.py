@@ -1,21 +1,30 @@
 """Exports the published day to the path or URL in the organization file."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path, PurePath, PurePosixPath
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
+from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from opensense_okta.config.locations import DAY, LAKES_OWN, LOCAL, SSH
 from opensense_okta.config.models import CsvExport, Organization
 from opensense_okta.publishing.exports.addresses import keep_addresses
 from opensense_okta.publishing.exports.columns import headers_of
-from opensense_okta.publishing.exports.delivery import deliver, deliver_into_lake, public
+from opensense_okta.publishing.exports.delivery import (
+    SeenFile,
+    deliver,
+    deliver_into_lake,
+    public,
+)
 from opensense_okta.publishing.exports.errors import ExportFailed, failure_of
-from opensense_okta.publishing.exports.files import sha256, write_files
+from opensense_okta.publishing.exports.files import file_names, sha256, write_files
 from opensense_okta.publishing.exports.groups import keep_groups, refuse_emptied_groups
 from opensense_okta.publishing.exports.kept_people import keep_people
 from opensense_okta.publishing.exports.state import (
+    STATE,
     DeliveredExport,
     ExportState,
     ExportTables,
@@ -27,9 +36,13 @@ from opensense_okta.publishing.guards.exported import refuse_unjudged_loss
 from opensense_okta.publishing.published import published
 from opensense_okta.resolution.people_rules import people_file
 from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.partition import PUBLISHED
+from opensense_okta.storage.store import Changed, Version
 
 ALIASES = {"s3a": "s3", "gcs": "gs", "abfs": "abfss"}
 """Other schemes of the URLs of the same stores."""
+
+NO_VERSIONS: Final[Mapping[str, Version]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -59,9 +72,14 @@ def export_published(organization: Organization, lake: Lake, day: date) -> list[
 
     Raises:
         ExportFailed: no incomplete file is left; the day stays published.
+        Changed: another process published or exported since this one began.
     """
-    settings, now = organization.publish.csv, published(lake)
-    if settings is None or now is None or now.day != day:
+    settings = organization.publish.csv
+    if settings is None:
+        return []
+    versions = {name: lake.store.version(name) for name in (PUBLISHED, STATE)}
+    now = published(lake)
+    if now is None or now.day != day:
         return []
     seen = seen_export(lake)
     last = seen.content
@@ -89,7 +107,15 @@ def export_published(organization: Organization, lake: Lake, day: date) -> list[
     )
     groups, addresses = delivered.group_tables(lake), delivered.addresses(lake)
     files = export(
-        organization, lake, people, day, groups, addresses=addresses, before=before, again=again
+        organization,
+        lake,
+        people,
+        day,
+        groups,
+        addresses=addresses,
+        before=before,
+        again=again,
+        versions=versions,
     )
     record_export(lake, ExportState(delivered=delivered, before=before), seen.version)
     return files
@@ -105,6 +131,7 @@ def export(
     addresses: Path | None = None,
     before: DeliveredExport | None,
     again: DeliveredExport | None = None,
+    versions: Mapping[str, Version] = NO_VERSIONS,
 ) -> list[ExportResult]:
     """Writes the exported people of a published day to the path or URL in the organization file.
 
@@ -119,15 +146,18 @@ def export(
         addresses: the addresses that have rows with `rows: alias`; None: they are those of the people.
         before: the last export of an earlier day; None: there is none, so all people are new.
         again: the previous export of the same day, which this one replaces.
+        versions: of files of the lake, which must be stored when the files are delivered.
 
     Raises:
         ExportFailed: the files could not be made or delivered; the old files stay.
+        Changed: another version is stored, or another process delivered files into the lake meanwhile.
     """
     settings = organization.publish.csv
     if settings is None:
         return []
     with failure_of(organization.name):
         folder, name = _place(settings, lake, day)
+        replaced = _replaced(lake, folder, name)
         with TemporaryDirectory(prefix=".export-", dir=lake.scratch) as temporary:
             files = write_files(
                 lake,
@@ -137,23 +167,53 @@ def export(
                 before=_if_stored(lake, before),
                 again=_if_stored(lake, again),
             )
-            results = [
-                ExportResult(
-                    what=what,
-                    url=f"{public(folder)}/{file.name}",
-                    rows=rows,
-                    bytes=file.stat().st_size,
-                    sha256=sha256(file),
-                )
-                for what, (file, rows) in files.items()
-            ]
+            results = _results(files, folder)
             made = [file for file, _ in files.values()]
-            if lake.store.is_local or not folder.startswith(lake.url()):
-                deliver(made, folder)
+            _require(lake, versions)
+            if replaced:
+                deliver_into_lake(made, lake.store, replaced)
             else:
-                name_in_lake = folder.removeprefix(lake.url()).lstrip("/")
-                deliver_into_lake(made, lake.store, name_in_lake)
+                deliver(made, folder)
             return results
+
+
+def _results(files: Mapping[str, tuple[Path, int]], folder: str) -> list[ExportResult]:
+    return [
+        ExportResult(
+            what=what,
+            url=f"{public(folder)}/{file.name}",
+            rows=rows,
+            bytes=file.stat().st_size,
+            sha256=sha256(file),
+        )
+        for what, (file, rows) in files.items()
+    ]
+
+
+def _replaced(lake: Lake, folder: str, name: str) -> dict[str, SeenFile]:
+    """The files in the lake's object store that the export can replace, by the name in the folder.
+
+    None if the folder is elsewhere: other stores, and folders, compare no versions.
+    """
+    if lake.store.is_local or not folder.startswith(lake.url()):
+        return {}
+    in_lake = folder.removeprefix(lake.url()).lstrip("/")
+    seen = {}
+    for file in file_names(Path(name)).values():
+        stored = f"{in_lake}/{file.name}".lstrip("/")
+        seen[file.name] = SeenFile(stored, lake.store.version(stored))
+    return seen
+
+
+def _require(lake: Lake, versions: Mapping[str, Version]) -> None:
+    """Refuses to go on if another process stored one of the files: it has lost its lock.
+
+    Raises:
+        Changed: another version is stored.
+    """
+    for name, version in versions.items():
+        if lake.store.version(name) != version:
+            raise Changed(lake.url(name))
 
 
 def _if_stored(lake: Lake, delivered: DeliveredExport | None) -> DeliveredExport | None:
