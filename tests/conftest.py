@@ -22,6 +22,7 @@ SLOW_MODULES = frozenset(
         "cli/test_explain_command.py",
         "cli/test_forget_command.py",
         "cli/test_identities_in_words.py",
+        "cli/test_imports.py",
         "cli/test_preview_command.py",
         "cli/test_sync_command.py",
         "directories/csv/test_csv_cases.py",

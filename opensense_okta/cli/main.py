@@ -1,7 +1,5 @@
 """The command line `opensense-okta`: the commands, their options and their help."""
 
-import atexit
-import gc
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,16 +7,16 @@ from typing import Any
 import click
 
 from opensense_okta.cli.arguments import UsageError, lake_of, organization_of
-from opensense_okta.config.environment import set_private_umask, switch_off_telemetry
+from opensense_okta.config.environment import (
+    collect_garbage_rarely,
+    set_private_umask,
+    switch_off_telemetry,
+)
 from opensense_okta.config.errors import UserError
 from opensense_okta.simulator.command import simulate
 from opensense_okta.storage.private_files import repair_home
 
-# Python looks for unreachable cycles after each 700 new objects: a tenth of the CPU of a sync of 100
-# people, as the imports make a million objects that stay.
-gc.set_threshold(50_000)
-# At its exit Python looks for them among all objects, though the system frees the memory: another seventh.
-atexit.register(gc.freeze)
+collect_garbage_rarely()
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document instead of text."

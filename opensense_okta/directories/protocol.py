@@ -2,11 +2,10 @@
 
 To add a kind:
 
-1. a folder beside `okta/`, with a reader, checks and a doctor;
+1. a folder beside `okta/`, with a reader, checks, a doctor, and `kind.py`, which names them;
 2. a settings model in `config/directory_models.py`, and rules between its keys in `config/consistency.py`;
 3. its fields and its active statuses in `config/attributes.py`;
-4. a line in `kinds.py`;
-5. its checks in `snapshot_checks.py`.
+4. its checks in `snapshot_checks.py`.
 """
 
 from collections.abc import Awaitable, Callable

@@ -25,8 +25,6 @@ from opensense_okta.directories.errors import (
     Unreachable,
 )
 from opensense_okta.directories.http.client import Answer, Api, Auth, HeaderAuth, Protocol, connect
-from opensense_okta.directories.http.keys import read_key
-from opensense_okta.directories.http.oauth import ClientCredentials, private_key_jwt
 from opensense_okta.directories.http.paging import Listing, Pages, cost_of, for_each, together
 from opensense_okta.directories.http.rate_limit import Ceiling, RateLimiter
 from opensense_okta.directories.narrowing import (
@@ -96,6 +94,13 @@ def authorization(directory: OktaDirectory) -> Auth:
         CredentialsRejected: the secret is not a valid token or key.
     """
     if directory.client_id is not None and directory.private_key is not None:
+        # An API token needs no cryptography, which is slow to import.
+        from opensense_okta.directories.http.keys import read_key  # noqa: PLC0415 - as above
+        from opensense_okta.directories.http.oauth import (  # noqa: PLC0415 - as above
+            ClientCredentials,
+            private_key_jwt,
+        )
+
         token_url = f"{directory.endpoint}/oauth2/v1/token"
         key = read_key(directory.private_key.reveal(), directory.key_id)
         identity = private_key_jwt(key, directory.client_id, token_url)

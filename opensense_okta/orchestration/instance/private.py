@@ -13,13 +13,18 @@ import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 from dagster._serdes import ConfigurableClassData
 
-from opensense_okta.config.environment import set_private_umask, switch_off_telemetry
+from opensense_okta.config.environment import (
+    collect_garbage_rarely,
+    set_private_umask,
+    switch_off_telemetry,
+)
 
 STORAGE = "opensense_okta.orchestration.instance.sqlite"
 
 # A process imports the module before it opens Dagster's storage; the instance is made after that.
 set_private_umask()
 switch_off_telemetry()
+collect_garbage_rarely()
 
 
 class PrivateInstance(dg.DagsterInstance):

@@ -6,15 +6,17 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit, urlunsplit
-
-import fsspec  # type: ignore[import-untyped]  # comes without types
 
 from opensense_okta.config.locations import LOCAL, SSH
 from opensense_okta.publishing.exports.errors import ExportFailed
 from opensense_okta.storage.files import atomic_replace, make_private_dir
 from opensense_okta.storage.opening import register_stores
 from opensense_okta.storage.store import Store, Version
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem  # type: ignore[import-untyped]  # it ships no types
 
 OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "r2"}
 """An object becomes visible when its upload is complete; a rename would only copy it again."""
@@ -116,6 +118,8 @@ def _copy_private(file: Path, copy: Path) -> None:
 
 
 def _into_store(files: Sequence[Path], url: str) -> None:
+    import fsspec  # noqa: PLC0415  # slow import, rarely needed
+
     scheme = urlsplit(url).scheme
     register_stores()
     try:
@@ -140,7 +144,7 @@ def _into_store(files: Sequence[Path], url: str) -> None:
         ) from None
 
 
-def _store(store: fsspec.AbstractFileSystem, file: Path, folder: str, *, renames: bool) -> None:
+def _store(store: "AbstractFileSystem", file: Path, folder: str, *, renames: bool) -> None:
     path = f"{folder}/{file.name}"
     if not renames:
         store.put_file(str(file), path)
