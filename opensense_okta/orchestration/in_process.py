@@ -21,6 +21,7 @@ from opensense_okta.orchestration import names
 from opensense_okta.orchestration.approval import approval_config
 from opensense_okta.orchestration.definitions import build_definitions
 from opensense_okta.orchestration.failures import describe_failures
+from opensense_okta.orchestration.instance.locations import examine_locations
 from opensense_okta.orchestration.locks.of_instance import examine_locks, locks_of
 from opensense_okta.orchestration.notifications import notify_after_run
 from opensense_okta.orchestration.resources import LakeResource, Watcher
@@ -123,7 +124,7 @@ def without_a_run(lake: Lake, *, report: Callable[[str], None]) -> Iterator[None
 def examine_instance(lake: Lake) -> list[CheckResult]:
     """What `doctor` finds of Dagster's instance."""
     with _instance() as instance:
-        return list(examine_locks(instance, lake))
+        return [*examine_locks(instance, lake), *examine_locations(instance, lake.organization)]
 
 
 def runs_elsewhere() -> bool:

@@ -9,6 +9,7 @@ from opensense_okta.config.models import Organization
 from opensense_okta.orchestration import names
 from opensense_okta.orchestration.assets.build import resolving
 from opensense_okta.orchestration.failures import as_dagster_failure
+from opensense_okta.orchestration.instance.locations import examine_locations
 from opensense_okta.orchestration.locks.of_instance import examine_locks
 from opensense_okta.orchestration.locks.orphans import end_orphaned_runs_when_idle
 from opensense_okta.orchestration.locks.protocol import LocksOf
@@ -127,8 +128,14 @@ def build_doctor(organization: Organization) -> dg.JobDefinition:
         log = {"passed": context.log.info, "warning": context.log.warning}
         errors = []
         own = lake.of(organization.name)
-        of_locks = [(organization.name, result) for result in examine_locks(context.instance, own)]
-        for name, result in [*examine_organization(organization, own), *of_locks]:
+        of_instance = (
+            *examine_locks(context.instance, own),
+            *examine_locations(context.instance, organization.name),
+        )
+        for name, result in [
+            *examine_organization(organization, own),
+            *((organization.name, result) for result in of_instance),
+        ]:
             line = f"{name}: {result.name}: {result.text}"
             log.get(result.outcome, context.log.error)(line)
             if result.outcome == "error":

@@ -13,7 +13,11 @@ from dagster._core.remote_origin import (
     RemoteJobOrigin,
     RemoteRepositoryOrigin,
 )
-from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    ScheduleInstigatorData,
+)
 from dagster._core.test_utils import create_run_for_test
 from dagster._daemon.daemon import SensorDaemon
 from dagster._daemon.types import DaemonHeartbeat
@@ -82,6 +86,19 @@ def switch_off(instance: dg.DagsterInstance, sensor: str) -> None:
     origin = RemoteInstigatorOrigin(_REPOSITORY, sensor)
     state = InstigatorState(origin, InstigatorType.SENSOR, InstigatorStatus.STOPPED)
     instance.add_instigator_state(state)
+
+
+def find_schedule(
+    instance: dg.DagsterInstance,
+    schedule: str,
+    location: str,
+    status: InstigatorStatus = InstigatorStatus.DECLARED_IN_CODE,
+) -> None:
+    """Dagster's daemon has found a schedule in a code location."""
+    repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(location), "__repository__")
+    origin = RemoteInstigatorOrigin(repository, schedule)
+    data = ScheduleInstigatorData("0 2 * * *", start_timestamp=None)
+    instance.add_instigator_state(InstigatorState(origin, InstigatorType.SCHEDULE, status, data))
 
 
 def launch(instance: dg.DagsterInstance, request: dg.RunRequest) -> dg.DagsterRun:
