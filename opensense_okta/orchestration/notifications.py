@@ -45,7 +45,7 @@ from opensense_okta.publishing.notifications.state import (
     unreadable,
 )
 from opensense_okta.storage.lake import Lake
-from opensense_okta.storage.store import Changed, Version
+from opensense_okta.storage.store import Version
 
 DOWN_AFTER: Final = timedelta(hours=1)
 """The daemon was down if its last evaluation is older."""
@@ -140,7 +140,7 @@ def notify_of_refusal(
         return [f"{organization.name}: no notification was sent: {unreadable}"]
     delivered = list(zip(outboxes, deliver(outboxes), strict=True))
     posts = [(outbox, result.delivered) for outbox, result in delivered]
-    with suppress(OSError, Changed):
+    with suppress(OSError, UserError):  # the object store may not answer, either
         save(lake, posts, state.looked, over)
     return list(_describe(organization.name, delivered))
 

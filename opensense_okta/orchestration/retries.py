@@ -27,6 +27,7 @@ from typing import Final
 import dagster as dg
 from pydantic import TypeAdapter, ValidationError
 
+from opensense_okta.config.errors import UserError
 from opensense_okta.config.models import Organization
 from opensense_okta.config.yaml_file import OrganizationFileError
 from opensense_okta.orchestration import names
@@ -178,8 +179,10 @@ def _evaluate(
 
 
 def _failed(context: dg.SensorEvaluationContext, name: str, error: Exception) -> _Result:
-    context.log.error(f"{name}: its runs could not be read", exc_info=error)
-    return _Result(f"{name}: its runs could not be read: {error!r}", failed=True)
+    expected = isinstance(error, UserError)
+    words = f"{name}: its runs could not be read: {error if expected else repr(error)}"
+    context.log.error(words, exc_info=None if expected else error)
+    return _Result(words, failed=True)
 
 
 def _decide_for(

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -32,7 +32,13 @@ from opensense_okta.orchestration.locks.orphans import (
     end_orphaned_runs_when_idle,
     orphaned_runs,
 )
-from opensense_okta.orchestration.locks.postgres import LOST, LocksOutOfReach, PostgresLocks
+from opensense_okta.orchestration.locks.postgres import (
+    LOST,
+    NO_RUN,
+    LocksOutOfReach,
+    PostgresLocks,
+    Session,
+)
 from opensense_okta.orchestration.locks.protocol import Locks
 from opensense_okta.storage.lake import Lake
 from tests.support.dagster_servers import until
@@ -563,6 +569,44 @@ def test_without_its_database_a_run_fails_in_words_and_is_retried(
         pass
     assert refused.value.transient
     assert "a-secret" not in str(refused.value)
+    assert refused.value.__suppress_context__
+
+
+ASKING: dict[str, Callable[[PostgresLocks, dg.DagsterInstance], object]] = {
+    "a run": lambda locks, _instance: held(locks.of_run("mine", report=not_waiting)),
+    "work that is no run": lambda locks, _instance: held(locks.without_a_run(report=not_waiting)),
+    "whether nobody works": lambda locks, _instance: held(locks.idle()),
+    "orphans": lambda locks, instance: orphaned_runs(instance, locks, "acme"),
+}
+
+
+def held(work: AbstractContextManager[object]) -> None:
+    with work:
+        pass
+
+
+@pytest.mark.parametrize("asking", ASKING)
+def test_a_connection_that_ends_in_the_middle_is_an_error_in_words(
+    postgres: Postgres,
+    database: PostgresLocks,
+    instance: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+    asking: str,
+) -> None:
+    run = record_run(instance, "acme")
+    instance.add_run_tags(run.run_id, {names.WORKER: f"host/1/{run.run_id}"})
+    connect = Session.connect
+
+    def cut(session: Session) -> None:
+        connect(session)
+        for name in ("mine", NO_RUN):
+            postgres.end_sessions(name)
+
+    monkeypatch.setattr(Session, "connect", cut)
+    with pytest.raises(LocksOutOfReach) as refused:
+        ASKING[asking](database, instance)
+    assert refused.value.transient
+    assert "(OperationalError)" in str(refused.value)
     assert refused.value.__suppress_context__
 
 

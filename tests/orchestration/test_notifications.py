@@ -9,16 +9,22 @@ import dagster as dg
 import pytest
 import time_machine
 
+from opensense_okta.config.errors import UserError
 from opensense_okta.config.load import load_organizations
 from opensense_okta.config.models import Organization
 from opensense_okta.config.yaml_file import OrganizationFileError
 from opensense_okta.directories.errors import CredentialsRejected, DirectoryError, Unreachable
 from opensense_okta.orchestration import names
 from opensense_okta.orchestration.attempts import DELAYS
-from opensense_okta.orchestration.notifications import build_notice_sensor, notify_after_run
+from opensense_okta.orchestration.notifications import (
+    build_notice_sensor,
+    notify_after_run,
+    notify_of_refusal,
+)
 from opensense_okta.publishing.notifications.state import exclusive
 from opensense_okta.simulator.okta.faults import make_fault
 from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.store import StoreTrouble
 from tests.support.company import a_company
 from tests.support.noticeboard import SECRET, Noticeboard, a_noticeboard, judged, judgement, put_out
 from tests.support.run_records import beat, fail, record_run, start, succeed
@@ -671,3 +677,17 @@ def test_the_sensor_runs_without_being_switched_on(tmp_path: Path) -> None:
     assert sensor.name == "notices"
     assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
     assert sensor.minimum_interval_seconds == 600
+
+
+def test_a_refused_sync_is_notified_also_if_the_store_of_the_lake_does_not_answer(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(*_of: object) -> None:
+        raise StoreTrouble("The object store did not carry out the request.")
+
+    monkeypatch.setattr("opensense_okta.orchestration.notifications.save", silent)
+    refused = UserError("PostgreSQL cannot be used.", remedy="start it.")
+    (sent,) = notify_of_refusal(company(), daemon.lake(), DAY, refused)
+    assert sent.startswith("sent to target 1 of `notify`")
+    (post,) = daemon.board.posts
+    assert "PostgreSQL cannot be used." in post["message"]

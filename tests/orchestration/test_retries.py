@@ -12,7 +12,7 @@ import time_machine
 
 from opensense_okta.config.models import Organization
 from opensense_okta.config.yaml_file import OrganizationFileError
-from opensense_okta.orchestration import names
+from opensense_okta.orchestration import names, retries
 from opensense_okta.orchestration.attempts import (
     DELAYS,
     MAX_ATTEMPTS,
@@ -24,6 +24,7 @@ from opensense_okta.orchestration.attempts import (
     decide,
 )
 from opensense_okta.orchestration.locks.files import FileLocks
+from opensense_okta.orchestration.locks.postgres import LocksOutOfReach
 from opensense_okta.orchestration.retries import build_retry_sensor
 from opensense_okta.orchestration.runs import Asset, RunFacts
 from tests.support.run_records import (
@@ -629,6 +630,21 @@ class TestAnOrganizationWhoseRunsCannotBeRead:
             daemon.evaluate("acme", "globex")
         assert "acme: its runs could not be read" in str(error.value)
         assert "globex: 2026-11-23 has had no sync yet" in str(error.value)
+
+    def test_is_reported_in_words_if_the_error_has_them(
+        self, daemon: Daemon, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def unreachable(*_of: object) -> None:
+            raise LocksOutOfReach(ConnectionError())
+
+        monkeypatch.setattr(retries, "end_orphaned_runs_when_idle", unreachable)
+        with pytest.raises(RuntimeError) as error:
+            daemon.evaluate("acme")
+        assert "acme: its runs could not be read: PostgreSQL, where" in str(error.value)
+        assert "What to do: start PostgreSQL" in str(error.value)
+        logged = capsys.readouterr().err
+        assert "What to do: start PostgreSQL" in logged
+        assert "Traceback" not in logged
 
 
 HR_TABLES = ["acme/hr/raw_users", "acme/hr/raw_groups", "acme/hr/memberships"]

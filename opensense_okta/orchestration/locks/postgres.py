@@ -41,6 +41,7 @@ LOST: Final = (
     " now. This run is ended; what it has read is continued."
 )
 
+ANYTHING: Final = text("SELECT 1")
 TAKE: Final = text("SELECT pg_try_advisory_lock(hashtextextended(:key, 0))")
 HOLDER: Final = text(
     """
@@ -151,36 +152,30 @@ class PostgresLocks:
         return f"opensense/organization/{self.organization}"
 
     @contextmanager
-    def _session(self, name: str) -> Iterator["_Session"]:
-        session = _Session(_engine(self.url, name))
+    def _session(self, name: str) -> Iterator["Session"]:
+        session = Session(_engine(self.url, name))
         try:
             session.connect()
-        except SQLAlchemyError as error:
-            raise LocksOutOfReach(error) from None
-        try:
             yield session
         finally:
             session.close()
 
     def _wait(
-        self, session: "_Session", key: str, report: Callable[[str], None], remind: timedelta
+        self, session: "Session", key: str, report: Callable[[str], None], remind: timedelta
     ) -> None:
         """Takes a lock; waits as long as another connection has it."""
         reported = -remind.total_seconds()
         pause = threading.Event()
-        try:
-            while not session.take(key):
-                if monotonic() - reported >= remind.total_seconds():
-                    reported = monotonic()
-                    holder = session.holder(key)
-                    report(describe_wait("" if holder == NO_RUN else holder))
-                pause.wait(POLL.total_seconds())
-        except SQLAlchemyError as error:
-            raise LocksOutOfReach(error) from None
+        while not session.take(key):
+            if monotonic() - reported >= remind.total_seconds():
+                reported = monotonic()
+                holder = session.holder(key)
+                report(describe_wait("" if holder == NO_RUN else holder))
+            pause.wait(POLL.total_seconds())
 
     @contextmanager
     def _kept(
-        self, session: "_Session", run_id: str, report: Callable[[str], None]
+        self, session: "Session", run_id: str, report: Callable[[str], None]
     ) -> Iterator[None]:
         """Makes sure that the run has its locks, as long as it works."""
         ended = threading.Event()
@@ -209,22 +204,22 @@ class PostgresLocks:
             self.end()
 
 
-class _Session:
-    """A connection with locks, which is made again when it breaks."""
+class Session:
+    """A connection with locks, which is made again when it breaks.
+
+    Whatever it asks of PostgreSQL, it raises `LocksOutOfReach` if there is no answer.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._connection: Connection | None = None
 
     def connect(self) -> None:
-        """Connects.
-
-        Raises:
-            SQLAlchemyError: PostgreSQL cannot be reached.
-        """
-        self._connection = self._engine.connect()
-        for name, seconds in KEEPALIVES.items():
-            self._connection.execute(text(f"SET tcp_keepalives_{name} = {seconds}"))
+        """Connects."""
+        with _typed_errors():
+            self._connection = self._engine.connect()
+            for name, seconds in KEEPALIVES.items():
+                self._connection.execute(text(f"SET tcp_keepalives_{name} = {seconds}"))
 
     def close(self) -> None:
         """Ends the connection, and so gives all locks back."""
@@ -235,11 +230,11 @@ class _Session:
 
     def take(self, key: str) -> bool:
         """Takes a lock, unless another connection has it."""
-        return bool(self._scalar(TAKE, key))
+        return bool(self._scalar(TAKE, key=key))
 
     def holder(self, key: str) -> str:
         """The name of the connection that has a lock; empty: none has."""
-        return str(self._scalar(HOLDER, key) or "")
+        return str(self._scalar(HOLDER, key=key) or "")
 
     def keeps(self, keys: Sequence[str]) -> bool:
         """Whether the connection has its locks; a broken one is made again with all of them.
@@ -248,11 +243,11 @@ class _Session:
         """
         try:
             if self._connection is not None:
-                self._connection.execute(text("SELECT 1"))
+                self._scalar(ANYTHING)
                 return True
             self.connect()
             return all(self.take(key) for key in keys)
-        except SQLAlchemyError:
+        except LocksOutOfReach:
             self._forget_connection()
             return True
 
@@ -262,10 +257,20 @@ class _Session:
             broken.invalidate()
             broken.close()
 
-    def _scalar(self, query: TextClause, key: str) -> object:
+    def _scalar(self, query: TextClause, **parameters: str) -> object:
         if self._connection is None:
             raise RuntimeError("there is no connection")
-        return self._connection.execute(query, {"key": key}).scalar()
+        with _typed_errors():
+            return self._connection.execute(query, parameters).scalar()
+
+
+@contextmanager
+def _typed_errors() -> Iterator[None]:
+    """PostgreSQL may end a connection in the middle of a query, too."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise LocksOutOfReach(error) from None
 
 
 def _engine(url: str, name: str) -> Engine:
