@@ -104,6 +104,8 @@ def _shown(organization: Organization, found: Found, person: Person, plan: Plan)
     if plan.days:
         days = plural(len(plan.days), "resolved day")
         yield f"             of {days}, from {plan.days[0]} to {plan.days[-1]}"
+    if person.of_others:
+        yield _accounts_of_others(person)
     if plan.managers_of:
         listed = ", ".join(map(printable, plan.managers_of[:MAX_LISTED]))
         more = "" if len(plan.managers_of) <= MAX_LISTED else ", …"
@@ -120,6 +122,17 @@ def _shown(organization: Organization, found: Found, person: Person, plan: Plan)
     if organization.publish.csv and not is_in_lake(organization):
         yield f"  Stays      the exports in {organization.publish.csv.path}"
     yield f"  Stays      what is out of reach: {OUT_OF_REACH}."
+
+
+def _accounts_of_others(person: Person) -> str:
+    owners = sorted(set(person.of_others.values()))
+    accounts = list(person.of_others)
+    return (
+        f"  Stays      {plural(len(accounts), 'account')} of this person that another person has since:"
+        f" {some_of([printable(account) for account in accounts])}. Only rows with the person id above are"
+        f" removed. If the ids are of one person, delete the accounts in their directories, sync, and forget"
+        f" the person {some_of(owners)}, which removes both."
+    )
 
 
 def _removed(organization: Organization, lake: Lake, done: Forgotten) -> str:

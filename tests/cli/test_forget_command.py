@@ -16,7 +16,8 @@ from opensense_okta.publishing.forget.records import BEGUN, Begun, begin, begun
 from opensense_okta.publishing.publish import publish
 from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
-from tests.support.csv_snapshots import account, store
+from tests.support.approved import publish_approved
+from tests.support.csv_snapshots import account, store, tables_of
 from tests.support.stored import DAY
 
 YESTERDAY = DAY - timedelta(days=1)
@@ -81,6 +82,30 @@ def test_it_shows_what_goes_and_what_stays_and_says_what_was_done(lake: Lake) ->
     assert "the exports in sftp://opensense.test/people.csv" in ended.output
     assert "out of reach: Opensense itself, exports that were delivered elsewhere" in ended.output
     assert f"{lake.url('forgotten.json')} records it without personal data." in ended.output
+
+
+def test_accounts_of_a_person_who_became_one_with_another_are_said_to_stay(lake: Lake) -> None:
+    """Bob and Cat are found to be one person today, who has the id of one of them."""
+    file = lake.scratch.parent.parent / "organizations/acme.yaml"
+    file.write_text(f"{ORGANIZATION}resolution: {{always_same: [[hr/2, hr/3]]}}\n")
+    acme = load_organization(file)
+    before = {row["id"]: row["person_id"] for row in tables_of(lake)["accounts"]}
+    resolve(acme, DAY, lake)
+    publish_approved(acme, lake, DAY)
+    (now,) = {row["person_id"] for row in tables_of(lake)["accounts"]}
+    ((account, ended),) = [(id_, person) for id_, person in before.items() if person != now]
+    forgotten = forget(str(ended), "--by", "Grace", "--yes")
+    assert forgotten.exit_code == 0, forgotten.output
+    assert "Accounts   none" in forgotten.output
+    assert (
+        f"Stays      1 account of this person that another person has since: hr/{account}. Only rows with the"
+        " person id above are removed."
+    ) in forgotten.output
+    assert f"forget the person {now}, which removes both." in forgotten.output
+    # The person who is still here is refused, as always.
+    refused = forget(str(now), "--by", "Grace", "--yes")
+    assert refused.exit_code == 2
+    assert "directory hr still had an account of this person" in refused.output
 
 
 @pytest.mark.usefixtures("lake")

@@ -22,7 +22,7 @@ def find_stored(lake: Lake, who: str) -> list[Found]:
 
 
 def with_accounts(lake: Lake, person_id: str) -> Person:
-    """A person with the accounts that belonged to nobody else since."""
+    """A person with the accounts that belonged to nobody else since, and with those that did."""
     with engine.start(lake.scratch) as connection:
         ledger.load(connection, lake, date.max)
         sql = Sql(connection, __package__)
@@ -30,8 +30,10 @@ def with_accounts(lake: Lake, person_id: str) -> Person:
         for day in _days(lake):
             engine.view(connection, "accounts", day.table(lake, "accounts"))
             sql.run("accounts_of_day.sql", day=str(day.day))
-        accounts = sql.rows("accounts_of_person.sql", str, person=person_id)
-    return Person(person_id, tuple(accounts))
+        owners = dict(sql.rows("accounts_of_person.sql", tuple[str, str], person=person_id))
+    own = tuple(account for account, owner in owners.items() if owner == person_id)
+    others = {account: owner for account, owner in owners.items() if owner != person_id}
+    return Person(person_id, own, others)
 
 
 def _days(lake: Lake) -> list[StoredDay]:

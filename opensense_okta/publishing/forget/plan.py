@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -62,10 +62,13 @@ class Person:
     Attributes:
         person_id: of the person.
         accounts: the person's accounts, as `directory/id`.
+        of_others: earlier accounts of the person, each with the id of the person who has it since: people who
+            are found to be one get one id. Their rows stay, except those of the person's own id.
     """
 
     person_id: str
     accounts: tuple[str, ...]
+    of_others: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

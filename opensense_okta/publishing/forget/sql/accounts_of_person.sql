@@ -1,4 +1,4 @@
--- The accounts of a person: those that belonged to nobody else since.
+-- The accounts that a person ever had, each with the person who had it last.
 --
 -- table ledger (directory, id, person_id, day)              what was published
 -- table accounts_of_days (directory, id, person_id, day)    of all stored days
@@ -8,8 +8,8 @@ with known as (
     union all by name
     select directory, id, person_id, day, false as is_published from accounts_of_days
 )
-select directory || '/' || id
+select directory || '/' || id as account, arg_max(person_id, (is_published, day)) as owner
 from known
 group by directory, id
-having arg_max(person_id, (is_published, day)) = getvariable('person')
+having bool_or(person_id = getvariable('person'))
 order by all;
