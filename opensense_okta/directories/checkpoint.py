@@ -8,6 +8,7 @@ Each record names its listing and the attempt at it. A listing that restarts beg
 last attempt counts.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -84,6 +85,7 @@ class ReadCheckpoint:
     ) -> None:
         self.folder, self._segments = folder, segments
         self._places: dict[str, ListingProgress] = {}
+        self._rows: Counter[str] = Counter()
         sizes = dict.fromkeys(files, 0)
         written = {name: _size(self.path(name)) for name in sizes}
         kept = 0
@@ -141,7 +143,7 @@ class ReadCheckpoint:
 
     def rows(self, file: str) -> int:
         """The number of records of a file, without earlier attempts."""
-        return sum(page.rows for page in self._pages(file))
+        return self._rows[file]
 
     def set_aside(self, file: str) -> int:
         """The number of records of a file that could not be parsed."""
@@ -222,6 +224,9 @@ class ReadCheckpoint:
     def _note(self, page: Page) -> None:
         before = self._places.get(page.listing)
         earlier = before.pages if before and page.attempt == before.last.attempt else ()
+        if before and not earlier:
+            self._rows[page.file] -= sum(former.rows for former in before.pages)
+        self._rows[page.file] += page.rows
         self._places[page.listing] = ListingProgress((*earlier, page))
 
 

@@ -5,7 +5,6 @@ is repeated with back-off after a transient error.
 """
 
 import asyncio
-import logging
 import ssl
 from collections.abc import AsyncIterator, Callable, Generator, Mapping
 from contextlib import asynccontextmanager
@@ -16,7 +15,6 @@ from typing import TypeVar
 from urllib.parse import urljoin
 
 import httpx
-import tenacity
 
 from opensense_okta.directories.errors import (
     CursorLost,
@@ -35,7 +33,7 @@ from opensense_okta.directories.http.rate_limit import (
     RateLimitHeaders,
     jittered,
 )
-from opensense_okta.directories.http.transport import ENCODINGS, Transport
+from opensense_okta.directories.http.transport import ENCODINGS, Sender, Transport
 
 USER_AGENT = "opensense_okta"
 CONNECTIONS = 10  # bulk jobs rarely need more at once (docs/okta-api.md, "Concurrency")
@@ -117,7 +115,7 @@ class Api:
     """A client of one API at one origin."""
 
     origin: str
-    client: httpx.AsyncClient
+    sender: Sender
     protocol: Protocol
     usage: Usage = field(default_factory=Usage)
     clock: Clock = field(default_factory=Clock)
@@ -149,18 +147,17 @@ class Api:
             DirectoryError: the request failed; if the error is transient, also the last attempt.
         """
         address = self._trusted(url)
-
-        async def once() -> P:
-            return parse(await self._once(address, limiter, headers or {}))
-
-        return await tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_exception(_worth_repeating),
-            stop=_stop_after(tries or TRIES),
-            wait=self._back_off,
-            sleep=self.clock.sleep,
-            before_sleep=self._count_retry,
-            reraise=True,
-        )(once)
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                return parse(await self._once(address, limiter, headers or {}))
+            except DirectoryError as error:
+                if not _worth_repeating(error) or attempt >= _most(error, tries or TRIES):
+                    raise
+                pause = self._back_off(error, attempt)
+            self.usage.retries += 1
+            await self.clock.sleep(pause)
 
     @cached_property
     def _own_origin(self) -> str:
@@ -201,10 +198,12 @@ class Api:
     async def _ask(self, url: httpx.URL, headers: Headers) -> Answer:
         try:
             async with asyncio.timeout(LONGEST_ANSWER):
-                response = await self.client.get(url, headers=dict(headers))
+                response = await self.sender.get(url, headers)
         except (httpx.TransportError, TimeoutError) as error:
             # Its text may quote a header.
             raise _unreachable(self.origin, self.protocol.setting, error) from None
+        finally:
+            self.usage.requests = self.sender.sent
         if response.is_redirect:
             _, target = _target(str(url), response.headers.get("location", ""))
             raise UntrustedLink(
@@ -213,19 +212,16 @@ class Api:
             )
         return answer_of(response)
 
-    def _back_off(self, state: tenacity.RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome else None
-        growing = min(FIRST_BACK_OFF * 2 ** (state.attempt_number - 1), LONGEST_BACK_OFF)
+    def _back_off(self, error: DirectoryError, attempt: int) -> float:
+        """Seconds until the next attempt."""
+        growing = min(FIRST_BACK_OFF * 2 ** (attempt - 1), LONGEST_BACK_OFF)
         if isinstance(error, RateLimited) and error.retry_at is not None:
             return jittered(1.0)  # the limiter waits for the budget itself
         if isinstance(error, RateLimited):
-            return self.protocol.throttled(state.attempt_number)
-        if isinstance(error, DirectoryError) and error.retry_at is not None:
+            return self.protocol.throttled(attempt)
+        if error.retry_at is not None:
             return _seconds_until(error.retry_at) + jittered(growing)
         return jittered(growing)
-
-    def _count_retry(self, _state: tenacity.RetryCallState) -> None:
-        self.usage.retries += 1
 
 
 @asynccontextmanager
@@ -236,28 +232,13 @@ async def connect(origin: str, auth: Auth, protocol: Protocol) -> AsyncIterator[
         ProxyTrouble: at a request: the proxy for its host cannot be used.
         Unreachable: the certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be read.
     """
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log every address
-    timeout = httpx.Timeout(60.0, connect=15.0, pool=None)
-    limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
     headers = {
         "Accept": "application/json",
         "Accept-Encoding": ENCODINGS,
         "User-Agent": USER_AGENT,
     }
-    async with httpx.AsyncClient(
-        auth=auth,
-        headers=headers,
-        timeout=timeout,
-        transport=Transport(_trusted_certificates(), limits),
-        follow_redirects=False,
-    ) as client:
-        api = Api(origin, client, protocol)
-
-        async def count(_request: Request) -> None:
-            api.usage.requests += 1
-
-        client.event_hooks = {"request": [count]}  # also those of the authorization
-        yield api
+    async with Transport(_trusted_certificates(), CONNECTIONS, headers) as transport:
+        yield Api(origin, Sender(transport, auth), protocol)
 
 
 def answer_of(response: Response) -> Answer:
@@ -302,8 +283,8 @@ def _apply_retry_after(error: BaseException, limiter: RateLimiter) -> None:
         limiter.pause(_seconds_until(error.retry_at))
 
 
-def _worth_repeating(error: BaseException) -> bool:
-    if not isinstance(error, DirectoryError) or not error.transient:
+def _worth_repeating(error: DirectoryError) -> bool:
+    if not error.transient:
         return False
     if isinstance(error, CursorLost):  # the same address would fail again
         return False
@@ -311,13 +292,9 @@ def _worth_repeating(error: BaseException) -> bool:
     return not far
 
 
-def _stop_after(tries: int) -> Callable[[tenacity.RetryCallState], bool]:
-    def stop(state: tenacity.RetryCallState) -> bool:
-        error = state.outcome.exception() if state.outcome else None
-        too_much = isinstance(error, ServerTrouble | Unreachable)
-        return state.attempt_number >= (tries if too_much else TRIES)
-
-    return stop
+def _most(error: DirectoryError, tries: int) -> int:
+    """The most attempts at a request that ends with such an error."""
+    return tries if isinstance(error, ServerTrouble | Unreachable) else TRIES
 
 
 def _seconds_until(moment: datetime) -> float:

@@ -3,6 +3,7 @@
 import email.utils
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 _NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
@@ -15,6 +16,7 @@ def numbers(text: str) -> list[float]:
     return [float(part) for part in parts if _NUMBER.fullmatch(part)]
 
 
+@lru_cache(maxsize=64)  # the answers of a second have the same date
 def http_date(text: str) -> datetime | None:
     """The time in a Date or Retry-After header; None if there is none."""
     try:

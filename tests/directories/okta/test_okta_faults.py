@@ -28,6 +28,7 @@ from opensense_okta.directories.errors import DirectoryError
 from opensense_okta.directories.http import client as http
 from opensense_okta.directories.http.client import Api, Auth, Protocol
 from opensense_okta.directories.http.rate_limit import Clock
+from opensense_okta.directories.http.transport import Sender
 from opensense_okta.directories.okta import reader as okta
 from opensense_okta.directories.protocol import Listener, Progress, no_progress
 from opensense_okta.directories.read import Run, take_snapshot
@@ -375,10 +376,9 @@ class Virtual:
     async def connect(self, origin: str, auth: Auth, protocol: Protocol) -> AsyncIterator[Api]:
         """Connections without a network."""
         transport = httpx.ASGITransport(self.app)
-        async with httpx.AsyncClient(transport=transport, auth=auth) as client:
-            api = Api(origin, client, protocol)
-            api.clock = Clock(asyncio.get_running_loop().time, asyncio.sleep)
-            yield api
+        api = Api(origin, Sender(transport, auth), protocol)
+        api.clock = Clock(asyncio.get_running_loop().time, asyncio.sleep)
+        yield api
 
 
 @pytest.fixture
