@@ -326,8 +326,10 @@ class _Sender:
         self.unsaved[name] = state_after(delivered, looked)
 
     def _fail(self, message: str, error: Exception) -> None:
-        self._log.exception(message)
-        self.errors.append(f"{message}: {error!r}")
+        expected = isinstance(error, UserError)
+        words = f"{message}: {error if expected else repr(error)}"
+        self._log.error(words, exc_info=None if expected else error)
+        self.errors.append(words)
 
 
 def _with_refusals(status: Status, refused: Sequence[OSError | UserError]) -> Status:

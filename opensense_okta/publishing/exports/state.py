@@ -190,9 +190,11 @@ def record_export(lake: Lake, state: ExportState, over: Version) -> None:
     Raises:
         Changed: another process recorded an export since the version `over`.
     """
-    write_state(lake.store, STATE, state, over)
     needed = {delivered.id for delivered in (state.delivered, state.before) if delivered}
-    for published_id in lake.store.children(EXPORTED):
+    # Listed before: a process that is stopped after its write must not delete what the next one exports.
+    stored = lake.store.children(EXPORTED)
+    write_state(lake.store, STATE, state, over)
+    for published_id in stored:
         if published_id not in needed:
             entries = lake.store.entries(f"{EXPORTED}/{published_id}")
             lake.store.remove([entry.name for entry in entries])

@@ -83,6 +83,8 @@ def write_report(organization: Organization, lake: Lake, day: date) -> Path:
     Raises:
         NoReport: the day has not been published, or its tables are no longer stored.
     """
+    name = report_name(day)
+    over = lake.store.version(name)  # before the publication is read: a newer report stays
     publication = read_publication(lake, day)
     if publication is None:
         raise NoReport(
@@ -94,8 +96,6 @@ def write_report(organization: Organization, lake: Lake, day: date) -> Path:
             f"{lake.organization}: the tables that were published of {day} are no longer stored, so its"
             " report cannot be made again; one that was made before stays as it is."
         )
-    name = report_name(day)
-    over = lake.store.version(name)
     page = _template().render(_content(organization, lake, publication))
     lake.store.write(name, page.encode(), over)
     return local_file(lake.store, name)

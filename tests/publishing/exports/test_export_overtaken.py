@@ -9,8 +9,10 @@ import pytest
 from opensense_okta.config.models import Organization
 from opensense_okta.publishing.exports import files
 from opensense_okta.publishing.exports.export import export_published
+from opensense_okta.publishing.exports.state import last_export
 from opensense_okta.publishing.publish import publish
 from opensense_okta.resolution.resolve import resolve
+from opensense_okta.storage import state_files
 from opensense_okta.storage.bucket import Bucket
 from opensense_okta.storage.lake import Lake
 from opensense_okta.storage.store import Changed
@@ -127,3 +129,24 @@ def test_an_export_that_was_overtaken_in_the_middle_of_its_delivery_leaves_the_n
         assert len(calls) == delivered + 1
         assert [exported(other)] == left
         assert b"bob" in left[0]["out/people.csv"]
+
+
+def test_an_export_that_is_stopped_after_its_record_deletes_nothing_of_the_next_one(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, write_state = acme("out/people.csv"), state_files.write_state
+    publish_people(settings, lake, *ONE)
+    other = Lake(lake.root, lake.organization)
+
+    def stopped(*arguments: object) -> object:
+        monkeypatch.undo()
+        written = write_state(*arguments)  # type: ignore[arg-type]  # passed on as they are
+        publish_people(settings, other, *TWO)
+        export_published(settings, other, DAY)
+        return written
+
+    monkeypatch.setattr("opensense_okta.publishing.exports.state.write_state", stopped)
+    export_published(settings, lake, DAY)
+    last = last_export(other)
+    assert last is not None
+    assert last.delivered.people(other).exists()
