@@ -74,6 +74,8 @@ def tables_page() -> str:
         "The published directory is the DuckDB file `directory.duckdb` in the organization's data folder.",
         "The schema `main` has the resolved directory, and each directory has a schema of its own name with",
         "the tables as they were read. Times have a time zone. A missing value is NULL, never an empty text.",
+        "`people_history` and `provenance` are views over the other tables and over the schema `_stored`:",
+        "what that has may change with any version, so do not read it.",
         "",
     ]
     for (schema, table), columns in groupby(_columns(), key=lambda column: column[:2]):
@@ -132,7 +134,8 @@ def _columns() -> list[tuple[str, str, str, str]]:
         with duckdb.connect(str(lake.database), read_only=True) as connection:
             return connection.execute(
                 "select table_schema, table_name, column_name, data_type"
-                " from information_schema.columns where table_catalog = current_database()"
+                " from information_schema.columns"
+                " where table_catalog = current_database() and table_schema <> '_stored'"
                 " order by table_schema, table_name, ordinal_position"
             ).fetchall()
 

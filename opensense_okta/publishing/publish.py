@@ -43,6 +43,9 @@ from opensense_okta.storage.store import Version
 # Older DuckDB shells and BI drivers can open this version.
 STORAGE_VERSION = "v1.0.0"
 
+STORED = "_stored"
+"""The schema of the published database with the rows that its views are made of."""
+
 
 class Held(UserError):
     """The day is not published; the last good directory stays. `str` gives at most five lines.
@@ -322,6 +325,7 @@ def _build(
                     connection, view, lake.snapshot(directory, manifest.day).table(manifest, table)
                 )
                 connection.execute(f'create table published."{directory}".{table} as from {view}')
+        sql.run("published_views.sql")
         connection.execute("detach published")
 
 

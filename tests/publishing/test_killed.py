@@ -75,7 +75,7 @@ def content(lake: Lake) -> Content:
     if database not in _contents:
         with duckdb.connect(str(lake.database), read_only=True) as connection:
             tables = connection.execute(
-                "select schema_name || '.' || table_name from duckdb_tables()"
+                "select table_schema || '.' || table_name from information_schema.tables"
                 " where table_name <> 'publication' order by all"
             ).fetchall()
             _contents[database] = {

@@ -56,7 +56,7 @@ def content(lake: Lake) -> Content:
     """Every table of the published database but `publication`, whose time is of one lake."""
     with duckdb.connect(str(lake.database), read_only=True) as connection:
         tables = connection.execute(
-            "select schema_name || '.' || table_name from duckdb_tables()"
+            "select table_schema || '.' || table_name from information_schema.tables"
             " where table_name <> 'publication' order by all"
         ).fetchall()
         return {name: connection.table(name).order("all").fetchall() for (name,) in tables}

@@ -91,7 +91,7 @@ def contents(lake: Lake) -> dict[str, str]:
         elif path.suffix == ".duckdb":
             with duckdb.connect(str(path), read_only=True) as connection:
                 tables = connection.execute(
-                    "select schema_name, table_name from duckdb_tables() order by all"
+                    "select table_schema, table_name from information_schema.tables order by all"
                 ).fetchall()
                 for schema, table in tables:
                     rows = connection.table(f'"{schema}"."{table}"').fetchall()

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from opensense_okta.publishing.database import publication_row
 from opensense_okta.publishing.forget.stored_tables import OF_PEOPLE, OF_SNAPSHOTS, count_forgotten
-from opensense_okta.publishing.publish import STORAGE_VERSION
+from opensense_okta.publishing.publish import STORAGE_VERSION, STORED
+from opensense_okta.storage import engine
 from opensense_okta.storage.lake import DATABASE, Lake
 from opensense_okta.storage.sql import Sql
 
@@ -27,9 +28,11 @@ def count_in_database(sql: Sql, lake: Lake) -> int:
     publication_row(file)
     rows = 0
     with _attached(sql, file, "published", "read_only"):
-        for schema, table in _tables(sql):
-            if view := _marked(sql, schema, table):
-                rows += count_forgotten(sql, view)
+        views = (("main", view) for view, _ in _views(sql))
+        for schema, table in (*_tables(sql), *views):
+            # The rows of `_stored` are those of views.
+            if schema != STORED and (marked := _marked(sql, schema, table)):
+                rows += count_forgotten(sql, marked)
     return rows
 
 
@@ -52,6 +55,8 @@ def remove_from_database(sql: Sql, lake: Lake) -> None:
         ):
             for schema, table in _tables(sql):
                 _copy(sql, schema, table)
+            for _, statement in _views(sql):
+                sql.connection.execute(f"use without; {statement} use {engine.WORKING}")
         lake.store.keep(unfinished, DATABASE, over)
     finally:
         for leftover in lake.scratch.glob(f"{unfinished.name}*"):
@@ -71,7 +76,7 @@ def _copy(sql: Sql, schema: str, table: str) -> None:
 
 def _marked(sql: Sql, schema: str, table: str) -> str | None:
     """Makes a view of a table with the column `forgotten`; None: it has no rows about people."""
-    macro = (OF_PEOPLE if schema == "main" else OF_SNAPSHOTS).get(table)
+    macro = (OF_PEOPLE if schema in ("main", STORED) else OF_SNAPSHOTS).get(table)
     if macro is None:
         return None
     sql.connection.execute(
@@ -84,6 +89,10 @@ def _marked(sql: Sql, schema: str, table: str) -> str | None:
 
 def _tables(sql: Sql) -> list[tuple[str, str]]:
     return sql.rows("tables_of_database.sql", tuple[str, str])
+
+
+def _views(sql: Sql) -> list[tuple[str, str]]:
+    return sql.rows("views_of_database.sql", tuple[str, str])
 
 
 @contextmanager
