@@ -71,20 +71,22 @@ from old_memberships;
 
 -- A membership belongs to each directory that both its group and its person come from. These may be
 -- several, because groups of the same name may be merged.
-insert into guard_measures by name
-select
-    'removed_memberships' as guard,
-    directory,
-    count(gone.group_id) as count,
-    count(*) as "of",
-    count(gone.group_id) filter (where staying.person_id is null) as by_removed
-from old_memberships m
+create or replace temp macro memberships_by_directory(memberships) as table
+select person_id, directory
+from query_table(memberships)
 join group_directories using (group_id)
-join old_people p using (person_id)
-left join memberships_gone gone using (person_id, group_id)
-left join directories_staying staying using (person_id, directory)
-where list_contains(p.directories, directory)
-group by directory;
+join old_people using (person_id)
+where list_contains(directories, directory);
+
+insert into guard_measures by name
+select 'removed_memberships' as guard, directory, coalesce(lost, 0) as count, "of", coalesce(by_removed, 0) as by_removed
+from (select directory, count(*) as "of" from memberships_by_directory('old_memberships') group by directory)
+left join (
+    select directory, count(*) as lost, count(*) filter (where staying.person_id is null) as by_removed
+    from memberships_by_directory('memberships_gone')
+    left join directories_staying staying using (person_id, directory)
+    group by directory
+) using (directory);
 
 -- Of all memberships: those whose person has no account left in a directory that the group comes from.
 update guard_measures
