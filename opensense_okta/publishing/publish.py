@@ -223,10 +223,9 @@ def published_since(lake: Lake, last: Published) -> datetime:
     """When the published tables were published first."""
     if last.since is not None:
         return last.since
-    try:
-        return datetime.fromtimestamp(lake.database.stat().st_mtime, UTC)
-    except FileNotFoundError:
-        return datetime.now(UTC)
+    # The local copy of a stored database is as old as this process.
+    stored = next(lake.store.entries(DATABASE), None)
+    return stored.modified if stored else datetime.now(UTC)
 
 
 def _required_approval(lake: Lake, judgement: Judgement, last: Published | None) -> str | None:

@@ -261,6 +261,14 @@ def test_the_image_runs_as_a_user_without_rights() -> None:
     assert instructions("USER") == ["10001:10001"]
 
 
+def test_the_image_is_made_of_the_files_that_it_copies_and_of_no_others() -> None:
+    ignored = (REPOSITORY / "deploy/Dockerfile.dockerignore").read_text().splitlines()
+    given = {line.removeprefix("!") for line in ignored if line.startswith("!")}
+    copied = [line.split() for line in instructions("COPY") if not line.startswith("--from")]
+    assert ignored[0] == "*"
+    assert given == {source for *sources, _folder in copied for source in sources}
+
+
 def test_the_lock_of_the_image_is_a_part_of_the_projects_lock() -> None:
     locked = {
         *re.findall(r"^\S+==\S+", (REPOSITORY / "requirements.lock").read_text(), re.MULTILINE)

@@ -39,7 +39,7 @@ from opensense_okta.storage.lake import Lake
 from opensense_okta.storage.store import Document
 from tests.support.approved import publish_approved
 from tests.support.lakes import add_day, copied, once, overwrite, remove, text_of
-from tests.support.memory import on_both
+from tests.support.memory import lakes_in_memory, on_both
 from tests.support.processes import python
 from tests.support.resolved_columns import COLUMNS
 from tests.support.stored import (
@@ -832,16 +832,31 @@ def test_what_is_published_again_is_published_since_it_first_was(lake: Lake) -> 
     assert since(lake) > NOON
 
 
+def forget_since(lake: Lake) -> None:
+    """As version 0.1 noted it."""
+    before = json.loads(text_of(lake, "published.json"))
+    for publication in before["newest_first"]:
+        del publication["since"]
+    overwrite(lake, "published.json", json.dumps(before).encode())
+
+
 def test_what_was_published_before_that_was_noted_is_as_old_as_its_database(lake: Lake) -> None:
     put_out(lake, "a")
-    before = json.loads((lake.scratch / "published.json").read_text())
-    for one in before["newest_first"]:
-        del one["since"]
-    (lake.scratch / "published.json").write_text(json.dumps(before))
+    forget_since(lake)
     os.utime(lake.database, (NOON.timestamp(), NOON.timestamp()))
     assert since(lake) == NOON
     publish(ACME, lake, DAY)
     assert since(lake) == NOON
+
+
+def test_in_an_object_store_it_is_as_old_as_the_object_and_not_as_its_copy(tmp_path: Path) -> None:
+    with lakes_in_memory():
+        lake = Lake(tmp_path, "acme")
+        put_out(lake, "a")
+        forget_since(lake)
+        os.utime(lake.database, (NOON.timestamp(), NOON.timestamp()))
+        (stored,) = lake.store.entries("directory.duckdb")
+        assert since(lake) == stored.modified != NOON
 
 
 # Which day stays.

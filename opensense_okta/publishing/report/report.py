@@ -6,7 +6,7 @@ from the stored data up to its day, so making it again gives the same content.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache
 from importlib.resources import files
 from itertools import groupby
@@ -41,7 +41,7 @@ from opensense_okta.publishing.report.counts import (
 from opensense_okta.resolution.checks import check_resolved_day
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage import engine
-from opensense_okta.storage.lake import Lake, report_name
+from opensense_okta.storage.lake import Lake, ledger_name, report_name
 from opensense_okta.storage.partition import local_file
 from opensense_okta.storage.sql import Sql
 
@@ -144,10 +144,10 @@ def _history(lake: Lake, publication: Published) -> list[PastDay]:
 
 def _since(organization: Organization, lake: Lake, publication: Published) -> datetime | None:
     """When the day was published, in the organization's time zone; None: not known."""
-    ledger = lake.ledger(publication.day)
     since = publication.since
-    if since is None and ledger.exists():  # publishing writes the ledger
-        since = datetime.fromtimestamp(ledger.stat().st_mtime, UTC)
+    if since is None:  # publishing writes the ledger
+        ledger = next(lake.store.entries(ledger_name(publication.day)), None)
+        since = ledger.modified if ledger else None
     return since.astimezone(organization.zone) if since else None
 
 
