@@ -51,5 +51,5 @@ select
     record as profile,
     captured_at
 from users_read
-semi join users_youngest using (id, page)
-semi join users_chosen using (id);
+-- Not a semi join: DuckDB would hold all records in memory to look up the users.
+where ((id, page) in (select (id, page) from users_youngest semi join users_chosen using (id))) is true;

@@ -60,17 +60,25 @@ select id
 from users_youngest
 where getvariable('scope_groups') is null and getvariable('scope_apps') is null
 or id in (select user_id from app_users)
-or getvariable('scope_groups') is not null
-and id in (select user_id from members_found where group_id in (select id from groups_in_scope));
+or id in (
+    select user_id
+    from members_found
+    -- Here, so that the members are not joined if no scope is set.
+    where getvariable('scope_groups') is not null and group_id in (select id from groups_in_scope)
+);
 
 create or replace temp table users_in_scope as
 from users_chosen semi join users_with_status using (id);
 
--- Members who were not listed are kept: a check counts them.
+create or replace temp table users_out_of_scope as
+select id from users_youngest anti join users_in_scope using (id);
+
+-- Members who were not listed are kept: a check counts them. The join is with the few users out of scope: with
+-- those in scope, a table of 1,000,000 rows is stored in 0.42 s of CPU instead of 0.20 s.
 create or replace view memberships as
 select group_id, user_id
 from members_found
-where user_id in (select id from users_in_scope) or user_id not in (select id from users_youngest);
+anti join users_out_of_scope on users_out_of_scope.id = user_id;
 
 -- Also members who are in scope by no group. The next read carries them over; Everyone's are derived again.
 create or replace view members_to_carry_over as
@@ -118,8 +126,13 @@ select
     end as profile,
     captured_at
 from users_read
-semi join users_youngest using (id, listing, page)
-semi join users_in_scope using (id);
+-- Not a semi join: DuckDB expects few rows of a JSON file, and would hold all of them to look up the users. Of
+-- 100,000 users, this takes 0.65 s instead of 0.91 s of CPU, and 110 MiB less memory.
+where (
+    (id, listing, page) in (
+        select (id, listing, page) from users_youngest semi join users_in_scope using (id)
+    )
+) is true;
 
 -- When the members of each group were last read; the next snapshot needs it.
 create or replace view member_reads as
