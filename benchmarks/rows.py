@@ -1,0 +1,292 @@
+"""Whether two versions of the project publish the same rows: `python -m benchmarks.rows OTHER`.
+
+OTHER is a checkout of another version with its own `.venv`. Both versions sync the same simulated companies
+on two days, and each table of their `directory.duckdb` is compared. Left out are times and ids of a run, and
+how much was requested. A person's id is random: a person is known by an account.
+"""
+
+import json
+import os
+import random
+import socket
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+import duckdb
+
+from benchmarks.simulated import advance_to, simulated
+
+HERE = Path(__file__).parent
+OF_THE_RUN = {
+    "captured_at",
+    "finished",
+    "proof",
+    "published_at",
+    "requests",
+    "resolved_id",
+    "run_id",
+    "started",
+    "waits",
+}
+"""Columns whose values two runs of one version have different, too."""
+PERSON_COLUMNS = {"person_id", "manager_id"}
+LARGE = {"users": 100_000, "groups": 5_000, "memberships": 1_000_000, "quiet": True}
+OTHERS = ("entra", "google", "csv")
+SHARE_OF_KIND = 0.5  # of the small companies that have it
+EXAMPLES = 3  # rows of each difference that are printed
+
+NO_LIMIT = {"count": 10**6, "percent": 100}
+"""A small company changes so much in a day that it would be held."""
+
+# The days are simulated: a read can only be of the present day.
+SYNC = """
+import sys
+from datetime import datetime
+import time_machine
+from opensense_okta.cli.main import main
+with time_machine.travel(datetime.fromisoformat(sys.argv[1]), tick=True):
+    main(["sync", "rows", "--json"])
+"""
+
+
+@dataclass(frozen=True)
+class Company:
+    """A simulated company: the name for messages, the options of `simulate`, and its other directories."""
+
+    name: str
+    options: dict[str, object]
+    others: tuple[str, ...] = ()
+
+
+def random_company(seed: int) -> Company:
+    """A small company with Okta and some of the other kinds of directories."""
+    chance = random.Random(seed)  # noqa: S311 - the same seed must give the same company
+    users, groups = chance.randint(3, 150), chance.randint(4, 30)
+    memberships = chance.randint(0, users * groups // 2)
+    others = tuple(kind for kind in OTHERS if chance.random() < SHARE_OF_KIND)
+    options: dict[str, object] = {
+        "seed": seed,
+        "users": users,
+        "groups": groups,
+        "memberships": memberships,
+    }
+    name = f"seed {seed}, {users}/{groups}/{memberships}, {' '.join(('okta', *others))}"
+    return Company(name, options, others)
+
+
+def other_directories(folder: Path, ports: tuple[int, int]) -> dict[str, dict[str, object]]:
+    """The directories beside Okta, by kind."""
+    entra, google = (f"http://127.0.0.1:{port}" for port in ports)
+    return {
+        "entra": {
+            "kind": "entra",
+            "tenant_id": "5b0e1c6a-7a34-4c11-9d5e-0a1b2c3d4e5f",
+            "client_id": "c1b2a3d4-0f0e-4d0c-8b0a-090807060504",
+            "client_secret": {"env": "ROWS_SECRET"},
+            "authority": entra,
+            "graph": entra,
+            "requests_per_second": 1000.0,
+        },
+        "google": {
+            "kind": "google",
+            "service_account": {"file": str(folder / "google.json")},
+            "administrator": "directory-sync@acme.example",
+            "endpoint": google,
+            "requests_per_second": 1000.0,
+            "attributes": {"pronouns": "customSchemas.HR.pronouns"},
+        },
+        "csv": {
+            "kind": "csv",
+            "users": str(folder / "hr.csv"),
+            "id": "employee_number",
+            "attributes": {
+                "given_name": "First Name",
+                "family_name": "Last Name",
+                "email": "Work Email",
+                "title": "Job Title",
+                "department": "Department",
+                "manager": "Manager Number",
+            },
+        },
+    }
+
+
+def settings(url: str, others: dict[str, dict[str, object]]) -> dict[str, object]:
+    """The organization file."""
+    directories = {"okta": okta_directory(url), **others}
+    title = [kind for kind in ("csv", "entra", "okta") if kind in directories]
+    return {
+        "timezone": "UTC",
+        "first_day": "2026-01-01",
+        "directories": directories,
+        "guards": {
+            "removed": {**NO_LIMIT, "max": 10**6},
+            "blanked": NO_LIMIT,
+            "rewritten": NO_LIMIT,
+        },
+        "resolution": {
+            "match": ["employee_number", "email"],
+            "attributes": {"title": {"precedence": title}, "aliases": {"merge": "union"}},
+            "groups": {"merge_by": "name"},
+        },
+    }
+
+
+def okta_directory(url: str) -> dict[str, object]:
+    """The directory of a company's Okta organization."""
+    return {
+        "kind": "okta",
+        "endpoint": url,
+        "api_token": {"env": "ROWS_TOKEN"},
+        "rate_limit_share": 1.0,
+        "attributes": {"desk": "deskNumber"},
+    }
+
+
+def free_ports() -> tuple[int, int]:
+    """Two ports that no server has at this moment."""
+    with closing(socket.socket()) as first, closing(socket.socket()) as second:
+        for server in (first, second):
+            server.bind(("127.0.0.1", 0))
+        return first.getsockname()[1], second.getsockname()[1]
+
+
+@contextmanager
+def running(company: Company, folder: Path, day: date) -> Iterator[tuple[str, dict[str, object]]]:
+    """Starts the company, and yields its URL and its organization file."""
+    ports = free_ports()
+    options: dict[str, object] = {"users_limit": 10**8, "groups_limit": 10**8, "day": day}
+    paths = {"google_key_file": folder / "google.json", "hr_file": folder / "hr.csv"}
+    options |= {"entra_port": ports[0], "google_port": ports[1], **paths}
+    others = other_directories(folder, ports)
+    with simulated(**options, **company.options) as url:
+        yield url, settings(url, {kind: others[kind] for kind in company.others})
+
+
+def sync(checkout: Path, home: Path, organization: dict[str, object], day: date) -> Path:
+    """Syncs with a version as on that day, and returns its published database."""
+    (home / "organizations").mkdir(parents=True, exist_ok=True)
+    (home / "organizations" / "rows.yaml").write_text(json.dumps(organization))  # JSON is YAML, too
+    environment = {
+        **os.environ,
+        "DAGSTER_HOME": str(home),
+        "OPENSENSE_DATA": str(home / "data"),
+        "ROWS_TOKEN": "simulator-token",
+        "ROWS_SECRET": "simulator~secret",
+    }
+    now = datetime.now(UTC).replace(year=day.year, month=day.month, day=day.day)
+    command = [str(checkout / ".venv" / "bin" / "python"), "-c", SYNC, now.isoformat()]
+    done = subprocess.run(
+        command, cwd=checkout, env=environment, check=False, capture_output=True, text=True
+    )
+    database = home / "data" / "rows" / "directory.duckdb"
+    if done.returncode or not database.exists():
+        raise RuntimeError(f"{checkout} did not sync: {done.stdout[-3000:]}{done.stderr[-3000:]}")
+    return database
+
+
+def tables(connection: duckdb.DuckDBPyConnection, database: str) -> dict[str, list[str]]:
+    """The columns of each table and view, sorted, without those of the run."""
+    found = connection.execute(
+        """
+        select schema_name || '.' || table_name, list(column_name order by column_name)
+        from duckdb_columns()
+        where database_name = $database and not list_contains($of_the_run, column_name)
+        group by all
+        """,
+        {"database": database, "of_the_run": sorted(OF_THE_RUN)},
+    )
+    return dict(found.fetchall())
+
+
+def select(database: str, table: str, columns: list[str]) -> str:
+    """The rows as texts. A person is the first of the person's accounts."""
+    cells = [
+        f"(select account from {database}_keys as keys where keys.person_id = rows.{column}) as {column}"
+        if column in PERSON_COLUMNS
+        else f'rows."{column}"::varchar as "{column}"'
+        for column in columns
+    ]
+    schema, name = table.split(".")
+    return f'select {", ".join(cells)} from {database}."{schema}"."{name}" as rows'
+
+
+def differences(before: Path, after: Path) -> list[str]:
+    """What differs between two published databases, a line for each table and side."""
+    lines = []
+    with duckdb.connect() as connection:
+        for name, path in (("before", before), ("after", after)):
+            connection.execute(f"attach '{path}' as {name} (read_only)")
+            connection.execute(
+                f"create table {name}_keys as select person_id, min(directory || '/' || id) as account"
+                f" from {name}.main.accounts group by person_id"
+            )
+        first, second = tables(connection, "before"), tables(connection, "after")
+        lines += [
+            f"{table}: the columns differ: {first.get(table)} and {second.get(table)}"
+            for table in sorted({*first, *second})
+            if first.get(table) != second.get(table)
+        ]
+        for table in sorted({*first} & {*second}):
+            columns = [column for column in first[table] if column in second[table]]
+            for left, right in (("before", "after"), ("after", "before")):
+                rows = connection.sql(
+                    f"{select(left, table, columns)} except all {select(right, table, columns)}"
+                )
+                if count := len(rows):
+                    examples = rows.order("all").limit(EXAMPLES).fetchall()
+                    lines.append(f"{table}: {count} rows are only in {left}, such as {examples}")
+    return lines
+
+
+def compare(company: Company, checkouts: tuple[Path, Path]) -> list[str]:
+    """Syncs a company on two days with both versions, and returns the differences."""
+    today = datetime.now(UTC).date()
+    lines = []
+    with TemporaryDirectory() as scratch, ThreadPoolExecutor(2) as threads:
+        folder = Path(scratch)
+        homes = folder / "before", folder / "after"
+        yesterday = today - timedelta(days=1)
+        with running(company, folder, yesterday) as (url, organization):
+            for day in (yesterday, today):
+                advance_to(url, day)
+                files = threads.map(
+                    sync, checkouts, homes, (organization, organization), (day, day)
+                )
+                lines += [f"{day}: {line}" for line in differences(*files)]
+    return lines
+
+
+@click.command()
+@click.argument("other", type=click.Path(path_type=Path, exists=True, resolve_path=True))
+@click.option("--companies", default=50, show_default=True, help="Number of small companies.")
+@click.option("--seed", default=1, show_default=True, help="Of the first small company.")
+@click.option(
+    "--large/--no-large", default=True, help="Whether a company of 100,000 people follows."
+)
+def main(other: Path, companies: int, seed: int, *, large: bool) -> None:
+    """Compare the published rows of OTHER, a checkout with its own .venv, with those of this version."""
+    chosen = [random_company(seed + number) for number in range(companies)]
+    if large:
+        chosen.append(Company("large", {"seed": seed, **LARGE}))
+    different = 0
+    for company in chosen:
+        lines = compare(company, (other, HERE.parent))
+        print(
+            "\n  ".join([f"{company.name}: {'different' if lines else 'equal'}", *lines]),
+            flush=True,
+        )
+        different += bool(lines)
+    print(f"{len(chosen)} companies, {different} with differences")
+    raise SystemExit(1 if different else 0)
+
+
+if __name__ == "__main__":
+    main()
