@@ -58,12 +58,12 @@ test: lint ## lint, and all tests
 pages: .venv/ready ## write the generated pages of docs/
 	$(BIN)/python -m docs.generate
 
-bench: .venv/ready ## what syncing, resolving, pages and many organizations cost, beside the floor; writes benchmarks/*.md
+bench: .venv/ready ## what syncing, resolving, pages and many organizations cost; writes benchmarks/*.md; half an hour
 	$(BIN)/python -m benchmarks.resolution
 	$(BIN)/python -m benchmarks.pages
 	$(BIN)/python -m benchmarks.history
 	$(BIN)/python -m benchmarks.organizations
-	$(BIN)/python benchmarks/bench.py
+	$(BIN)/python -m benchmarks.bench
 
 lock: .venv/ready ## choose newer versions of the dependencies
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --upgrade \

@@ -1,7 +1,8 @@
-"""What a sync costs, beside the floor of the same run: `make bench`.
+"""What a sync costs, beside the floor of the same run and the last release: `make bench`.
 
-Each figure is of one process, so that CPU and peak memory are of that process alone. The machine is
-noisy: compare figures of one run, not of different runs.
+Each figure is of one process, so that CPU and peak memory are of that process alone. Machines differ and are
+noisy: a release is compared by its CPU divided by the floor's of the same run, and a difference within the
+noise is named so.
 """
 
 import json
@@ -9,36 +10,61 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
 import httpx
-import matplotlib as mpl
-from matplotlib import pyplot as plt
 
-mpl.use("svg")
+from benchmarks.figures import (
+    FLOOR,
+    FULL,
+    INCREMENTAL,
+    NAIVE,
+    SIZES,
+    Cost,
+    Reading,
+    Row,
+    goals,
+    noise_table,
+    picture,
+    read_release,
+    table,
+    write_release,
+)
+from benchmarks.simulated import advance_to, simulated
 
 HERE = Path(__file__).parent
 COMMAND = str(Path(sys.executable).with_name("opensense-okta"))
-SIZES = {
-    "100": (100, 10, 300),
-    "1k": (1_000, 50, 3_000),
-    "10k": (10_000, 500, 60_000),
-    "100k": (100_000, 5_000, 1_000_000),
-}
-"""Users, groups and memberships. `1k` only shows that the benchmark works."""
+Run = tuple[Cost, Reading | None]
+RELEASE = HERE / "release.json"
+TURNS = {"100": 3, "10k": 3}
+"""How often a size is measured without latency; a line is the run with the median CPU."""
 
 INTRODUCTION = """# What a sync costs
 
-Each line is one process. The floor downloads the same pages with a minimal client and discards them. A sync
-is `opensense-okta sync` from start to end, with Dagster. Before an incremental sync 1 % of the users and the
-members of 2 % of the groups have changed. The machine is noisy and has 2 cores: compare
-figures of one run.
+Each line is one process, with its start. A sync is `opensense-okta sync` from start to end, with Dagster.
+Before an incremental sync 1 % of the users and the members of 2 % of the groups have changed.
+
+- The floor (`benchmarks/floor.py`) is the least that a download of the same pages into a DuckDB file costs:
+  an async client, one insert for each table, no checks.
+- The naive script (`benchmarks/naive.py`) is what somebody writes on the first day: a synchronous client,
+  pandas, DuckDB. It stores the same number of rows.
+- Machines differ, so the last release is compared by its CPU divided by that of the floor in its own run.
+  If the difference is smaller than the noise of both runs, it is no difference.
+"""
+NOISE = """## Noise
+
+The floor runs before, between and after the syncs of a size. The spread is the largest value minus the
+smallest, divided by the median. The noise of a line is the spread of the floor's CPU or of the line's own
+runs, if that is larger.
+"""
+GOALS = """## Goals
+
+Seconds are of the machine of this run; the goals were set on one with two cores where the floor of
+100,000 users took 6.7 s of CPU.
 """
 ORGANIZATION = """
 timezone: UTC
@@ -52,91 +78,25 @@ directories:
 """
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What one process cost; times in seconds, peak memory in MiB."""
-
-    requests: int
-    wall: float
-    cpu: float
-    peak: float
-
-
-@dataclass(frozen=True)
-class Reading:
-    """The part of a sync that reads, in seconds."""
-
-    wall: float
-    cpu: float
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the results."""
-
-    size: str
-    latency: int
-    what: str
-    cost: Cost
-    reading: Reading | None
-    floor: Cost
-
-    def cells(self) -> list[str]:
-        """The cells of the line."""
-        return [
-            " / ".join(f"{count:,}" for count in SIZES[self.size]),
-            f"{self.latency} ms",
-            self.what,
-            f"{self.cost.requests:,}",
-            f"{self.cost.wall:.1f}",
-            f"{self.cost.cpu:.1f}",
-            *self._reading(),
-            f"{self.cost.peak:.0f}",
-        ]
-
-    def _reading(self) -> tuple[str, str, str]:
-        if self.reading is None:
-            return "", "", ""
-        share = self.reading.cpu / self.floor.cpu
-        return f"{self.reading.wall:.1f}", f"{self.reading.cpu:.1f}", f"{share:.1f}"
-
-
-@contextmanager
 def simulator(
     size: tuple[int, int, int], latency: int, limits: tuple[int, int] = (10**8, 10**8)
-) -> Iterator[str]:
-    """Starts a simulated Okta organization of that size, as of yesterday, in another process."""
-    with TemporaryDirectory() as folder:
-        ready = Path(folder) / "ready"
-        options = {
-            "port": 0,
-            "users": size[0],
-            "groups": size[1],
-            "memberships": size[2],
-            "day": datetime.now(UTC).date() - timedelta(days=1),
-            "latency-ms": latency,
-            "users-limit": limits[0],
-            "groups-limit": limits[1],
-            "ready-file": ready,
-        }
-        flags = [text for name, value in options.items() for text in (f"--{name}", str(value))]
-        flags.append("--quiet")
-        process = subprocess.Popen([COMMAND, "simulate", *flags], stdout=subprocess.DEVNULL)
-        try:
-            while not ready.exists():
-                if process.poll() is not None:
-                    raise RuntimeError("the simulator did not start")
-                time.sleep(0.1)
-            yield ready.read_text().strip()
-        finally:
-            process.terminate()
-            process.wait()
+) -> AbstractContextManager[str]:
+    """Starts a simulated company of that size, as of yesterday, of which a day changes little."""
+    return simulated(
+        quiet=True,
+        users=size[0],
+        groups=size[1],
+        memberships=size[2],
+        day=datetime.now(UTC).date() - timedelta(days=1),
+        latency_ms=latency,
+        users_limit=limits[0],
+        groups_limit=limits[1],
+    )
 
 
 def advance_day(url: str) -> None:
     """Simulates a day: 1 % of the users and the members of 2 % of the groups change."""
-    today = datetime.now(UTC).date()
-    httpx.post(f"{url}/_simulator/day", json={"day": str(today)}, timeout=120).raise_for_status()
+    advance_to(url, datetime.now(UTC).date())
 
 
 def measured(command: list[str], environment: dict[str, str]) -> tuple[str, Cost]:
@@ -154,7 +114,7 @@ def measured(command: list[str], environment: dict[str, str]) -> tuple[str, Cost
     return output, Cost(0, time.monotonic() - started, cpu, usage.ru_maxrss / 1024)
 
 
-def sync(url: str, home: Path) -> tuple[Cost, Reading]:
+def sync(url: str, home: Path, command: str = "") -> tuple[Cost, Reading]:
     """Runs `opensense-okta sync` and returns its cost and the part that reads."""
     (home / "organizations").mkdir(parents=True, exist_ok=True)
     (home / "organizations" / "bench.yaml").write_text(ORGANIZATION.format(url=url))
@@ -164,73 +124,78 @@ def sync(url: str, home: Path) -> tuple[Cost, Reading]:
         "OPENSENSE_DATA": str(home / "data"),
         "BENCH_TOKEN": "simulator-token",
     }
-    output, cost = measured([COMMAND, "sync", "bench", "--json"], environment)
+    httpx.delete(f"{url}/_simulator/requests", timeout=60).raise_for_status()
+    output, cost = measured([command or COMMAND, "sync", "bench", "--json"], environment)
+    targets = [str(request["target"]) for request in requests_of(url)]
+    member_requests = sum("/groups/" in target and "/users" in target for target in targets)
     read = json.loads(output)["directories"]["okta"]
     reading = datetime.fromisoformat(read["finished"]) - datetime.fromisoformat(read["started"])
-    part = Reading(reading.total_seconds(), read["cost"]["cpu"])
+    part = Reading(reading.total_seconds(), read["cost"]["cpu"], member_requests)
     return Cost(read["cost"]["requests"], cost.wall, cost.cpu, cost.peak), part
 
 
+def requests_of(url: str) -> list[dict[str, object]]:
+    """The requests that the simulator answered."""
+    return list(httpx.get(f"{url}/_simulator/requests", timeout=60).json())
+
+
+def script(name: str, url: str) -> tuple[Cost, dict[str, int]]:
+    """Runs `floor` or `naive` and returns its cost and the rows that it stored."""
+    with TemporaryDirectory() as folder:
+        command = [sys.executable, str(HERE / f"{name}.py"), url, str(Path(folder, "bench.duckdb"))]
+        output, cost = measured(command, dict(os.environ))
+    stored = json.loads(output)
+    return Cost(stored["requests"], cost.wall, cost.cpu, cost.peak), stored["rows"]
+
+
 def floor(url: str) -> Cost:
-    """Downloads the same pages and discards them."""
-    output, cost = measured([sys.executable, str(HERE / "floor.py"), url], dict(os.environ))
-    return Cost(int(output), cost.wall, cost.cpu, cost.peak)
+    """Downloads the same pages into a DuckDB file."""
+    return script("floor", url)[0]
 
 
-def table(rows: list[Row]) -> str:
-    """A Markdown table."""
-    header = ["users / groups / memberships", "latency", "what", "requests", "wall s", "CPU s"]
-    header += ["reading: wall s", "CPU s", "CPU / floor", "peak MiB"]
-    lines = [header, ["---"] * len(header), *(row.cells() for row in rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def picture(rows: list[Row], path: Path) -> None:
-    """Draws requests, CPU and peak memory of each run beside the floor of the same size."""
-    figure, axes = plt.subplots(1, 3, figsize=(12, 3.6), layout="constrained")
-    labels = [f"{row.size} {row.latency} ms\n{row.what}" for row in rows]
-    for axis, name, values in (
-        (axes[0], "requests", [row.cost.requests for row in rows]),
-        (axes[1], "CPU seconds", [row.cost.cpu for row in rows]),
-        (axes[2], "peak MiB", [row.cost.peak for row in rows]),
-    ):
-        colors = ["#9aa5b1" if row.what == "floor" else "#2f6fde" for row in rows]
-        axis.barh(labels, values, color=colors)
-        axis.set_title(name)
-        axis.invert_yaxis()
-        axis.tick_params(labelsize=7)
-    figure.savefig(path, metadata={"Date": None, "Creator": None})
-    plt.close(figure)
-
-
-def syncs(name: str, latency: int) -> list[Row]:
-    """Measures the floor, a full sync, and an incremental sync one simulated day later.
+def turn(name: str, latency: int, command: str = "") -> tuple[list[Cost], dict[str, Run]]:
+    """Measures the floor, a full sync, an incremental sync one simulated day later, and the naive script.
 
     The first day is yesterday, so the second sync is of another day of the company, and of the same day
-    here. Its requests show how few members it reads.
+    here. Its requests show how few members it reads. The naive script would wait 10 minutes for the latency
+    of the largest size: it is measured without.
     """
     with simulator(SIZES[name], latency) as url, TemporaryDirectory() as home:
-        minimum = floor(url)
-        full = sync(url, Path(home))
+        floors = [floor(url)]
+        runs: dict[str, Run] = {FULL: sync(url, Path(home), command)}
+        floors.append(floor(url))
         advance_day(url)
-        incremental = sync(url, Path(home))
+        runs[INCREMENTAL] = sync(url, Path(home), command)
+        last, rows = script("floor", url)
+        if not latency:
+            naive, naive_rows = script("naive", url)
+            if naive_rows != rows:
+                raise RuntimeError(f"the naive script stored {naive_rows}, the floor {rows}")
+            runs[NAIVE] = naive, None
+    return [*floors, last], runs
+
+
+def syncs(name: str, latency: int, command: str = "") -> list[Row]:
+    """The lines of a size: the floor, the naive script and the syncs."""
+    turns = [turn(name, latency, command) for _ in range(1 if latency else TURNS.get(name, 1))]
+    floors = [cost for costs, _ in turns for cost in costs]
+    kinds = [what for what in (NAIVE, FULL, INCREMENTAL) if what in turns[0][1]]
     return [
-        Row(name, latency, "floor", minimum, None, minimum),
-        Row(name, latency, "full sync", full[0], full[1], minimum),
-        Row(name, latency, "incremental sync", incremental[0], incremental[1], minimum),
+        Row(name, latency, FLOOR, [(cost, None) for cost in floors], floors),
+        *(Row(name, latency, what, [runs[what] for _, runs in turns], floors) for what in kinds),
     ]
 
 
-def rate_limited(name: str) -> str:
+def rate_limited(name: str, command: str = "") -> str:
     """Reports how much of an enforced rate limit a read uses."""
     users_limit, groups_limit = 300, 250
     with (
         simulator(SIZES[name], 0, (users_limit, groups_limit)) as url,
         TemporaryDirectory() as home,
     ):
-        cost, reading = sync(url, Path(home))
-        served = httpx.get(f"{url}/_simulator/requests", timeout=60).json()
-    groups = sum("/groups" in request["target"] for request in served)
+        cost, reading = sync(url, Path(home), command)
+        served = requests_of(url)
+    groups = sum("/groups" in str(request["target"]) for request in served)
     refused = sum(request["status"] == 429 for request in served)
     return (
         f"Under an enforced limit of {users_limit} users and {groups_limit} groups calls a minute, with"
@@ -251,18 +216,42 @@ def rate_limited(name: str) -> str:
 @click.option(
     "--output", type=click.Path(path_type=Path), default=HERE, help="Folder of the results."
 )
-def main(sizes: tuple[str, ...], latencies: tuple[int, ...], *, limits: bool, output: Path) -> None:
+@click.option("--release", help="Store the figures in release.json as those of this release.")
+@click.option(
+    "--command", default="", help="The opensense-okta to measure. Default: this version's."
+)
+def main(
+    sizes: tuple[str, ...],
+    latencies: tuple[int, ...],
+    *,
+    limits: bool,
+    output: Path,
+    release: str | None,
+    command: str,
+) -> None:
     """Measure syncs and write results.md and results.svg."""
+    name, before = read_release(RELEASE)
     rows: list[Row] = []
-    for name in sizes:
+    for size in sizes:
         for latency in latencies:
-            rows += syncs(name, latency)
-            print(table(rows[-3:]))
-    budget = rate_limited(sizes[min(1, len(sizes) - 1)]) if limits else ""
-    print(budget)
+            measured_rows = syncs(size, latency, command)
+            print(table(measured_rows, name, before), flush=True)
+            rows += measured_rows
+    if release:
+        write_release(output / RELEASE.name, release, rows)
+        return
+    budget = rate_limited(sizes[min(1, len(sizes) - 1)], command) if limits else ""
+    reached = goals(rows)
+    print(f"{noise_table(rows)}\n\n{reached}\n\n{budget}")
     picture(rows, output / "results.svg")
-    text = INTRODUCTION + f"\n{table(rows)}\n\n{budget}\n\n![The same as a picture](results.svg)\n"
-    (output / "results.md").write_text(text)
+    sections = [
+        INTRODUCTION + "\n" + table(rows, name, before),
+        f"{GOALS}\n{reached}" if reached else "",
+        f"{NOISE}\n{noise_table(rows)}",
+        budget,
+        "![The same as a picture](results.svg)",
+    ]
+    (output / "results.md").write_text("\n\n".join(filter(None, sections)) + "\n")
 
 
 if __name__ == "__main__":
