@@ -75,7 +75,8 @@ def tables_page() -> str:
         "The schema `main` has the resolved directory, and each directory has a schema of its own name with",
         "the tables as they were read. Times have a time zone. A missing value is NULL, never an empty text.",
         "`people_history` and `provenance` are views over the other tables and over the schema `_stored`:",
-        "what that has may change with any version, so do not read it.",
+        "what that has may change with any version, so do not read it. DuckDB before 1.2 reads the views in",
+        "the file that it opens, not in one that it attaches.",
         "",
     ]
     for (schema, table), columns in groupby(_columns(), key=lambda column: column[:2]):
