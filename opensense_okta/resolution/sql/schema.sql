@@ -51,7 +51,8 @@ create table value_steps (account integer, position integer, step integer, origi
 create table groups_read (
     group_id varchar, name varchar, description varchar, type varchar, directory varchar, id varchar
 );
-create table memberships_read (directory varchar, id varchar, group_id varchar);
+-- `group_row` is the number of the group's row in `groups_read`.
+create table memberships_read (account integer, group_row bigint);
 create table nested_groups_read (group_id varchar, member_group_id varchar);
 
 -- The rules for single cases: accounts of one set are always, or never, one person.
@@ -79,9 +80,9 @@ create macro account_name(texts) as coalesce(
 create macro names_agree(x, y) as list_has_all(x, y) or list_has_all(y, x);
 create macro names_share_a_word(x, y) as len(x) = 0 or len(y) = 0 or list_has_any(x, y);
 
--- The values of each person: `texts` of the first account, then those of the second one, and so on. Accounts
--- are sorted by number. See people_values.sql.
-create table people_values (
+-- The values of each person with several accounts: `texts` of the first account, then those of the second one, and so
+-- on. Accounts are sorted by number. See people_values.sql.
+create table collected_values (
     person integer, combination integer, accounts integer[], ids varchar[], texts varchar[]
 );
 -- Whether somebody works on a day: from the first day to the last one, both included. Dates are texts in ISO 8601.
