@@ -214,6 +214,7 @@ def test_the_worked_example_of_the_file_is_what_the_file_does() -> None:
             tables,
             "combinations",
             "people_pending",
+            "people_of_one_account",
             "value_order",
             "account_combinations",
         )

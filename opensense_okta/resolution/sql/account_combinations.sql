@@ -39,7 +39,10 @@
 --     people_pending
 --     | person | combination | accounts | ids      | texts |
 --     | 1      | 1           | [1, 3]   | [o1, h1] | []    |
---     | 2      | 2           | [2]      | [o2]     | []    |
+--
+--     people_of_one_account
+--     | person | combination | account |
+--     | 2      | 2           | 2       |
 --
 -- Then the order of the members for each attribute. For `title`, member 2 of combination 1 comes first (hr),
 -- because member 1 is inactive. `active` itself follows the directories alone.
@@ -58,7 +61,7 @@
 --     | 1           | false  | [okta, hr]  | [[2, 1]]       |
 --     | 2           | true   | [okta]      | [[1]]          |
 --
--- people_values.sql then appends the accounts' texts to each person's row.
+-- people_values.sql then appends the accounts' texts to the rows of people who have several.
 --
 --     people_values
 --     | person | combination | accounts | ids      | texts            |
@@ -95,15 +98,28 @@ from (
     from person_accounts
 );
 
--- The people whose values people_values.sql still has to collect.
-create table people_pending as
+create view people_combined as
 select
-    person, combination, []::varchar[] as texts,
+    person, combination,
     list_transform(p.members, lambda x: x.account) as accounts,
     list_transform(p.members, lambda x: x.id) as ids
 from person_accounts p
 join combinations c
     on c.members = list_transform(p.members, lambda x: struct_pack(rank := x.rank, active := x.active));
+
+-- The people whose values people_values.sql still has to collect.
+create table people_pending as
+select *, []::varchar[] as texts from people_combined where len(accounts) > 1;
+
+-- Most people have one account. Its texts are theirs: a copy of them would take as much memory as table accounts_read.
+create table people_of_one_account as
+select person, combination, accounts[1] as account from people_combined where len(accounts) = 1;
+
+create view people_values as
+select person, combination, [account] as accounts, [id] as ids, texts
+from accounts_read join people_of_one_account using (account)
+union all by name
+from collected_values;
 
 -- One row for each combination and attribute, with parallel lists that have the members in the order in which
 -- they supply the value:

@@ -14,7 +14,9 @@ select
         lambda x: x.value is not null
     ) as account_values
 from selected_values
-where attribute <> 'active' and not merges and len(list_filter(texts, lambda x: x <> winning_value)) > 0;
+where
+    len(member_indexes) > 1 -- else nothing differs: one number says so, and no text of nearly all people is read
+    and attribute <> 'active' and not merges and len(list_filter(texts, lambda x: x <> winning_value)) > 0;
 
 create table differing_phones as
 select

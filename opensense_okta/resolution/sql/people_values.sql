@@ -2,7 +2,7 @@
 -- the number of people who have.
 --
 -- tables accounts_read, people_pending    see account_combinations.sql, which has a worked example
--- table people_values                     people whose accounts are all appended are added to it
+-- table collected_values                  people whose accounts are all appended are added to it
 -- set variable first_member = 1;          the index of the batch's first account among the person's accounts
 -- set variable batch_size = 3;            how many accounts to append, 1 to 3
 
@@ -15,7 +15,7 @@ left join accounts_read b
 left join accounts_read c
     on getvariable('batch_size') >= 3 and c.account = p.accounts[getvariable('first_member') + 2];
 
-insert into people_values by name
+insert into collected_values by name
 from next_batch where len(accounts) < getvariable('first_member') + getvariable('batch_size');
 
 create or replace table people_pending as
