@@ -75,6 +75,7 @@ directories:
     endpoint: {url}
     api_token: {{env: BENCH_TOKEN}}
     rate_limit_share: 1.0
+guards: {{removed: {{count: 100, percent: 100}}}} # of 100 people a day removes more than the default
 """
 
 

@@ -1,8 +1,9 @@
 """Whether two versions of the project publish the same rows: `python -m benchmarks.rows OTHER`.
 
 OTHER is a checkout of another version with its own `.venv`. Both versions sync the same simulated companies
-on two days, and each table of their `directory.duckdb` is compared. Left out are times and ids of a run, and
-how much was requested. A person's id is random: a person is known by an account.
+on two days, and each table and view of their `directory.duckdb` is compared. Left out are times and ids of a
+run, how much was requested, and schemas whose name begins with `_`. A person's id is random: a person is
+known by an account.
 """
 
 import json
@@ -15,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -45,15 +47,68 @@ EXAMPLES = 3  # rows of each difference that are printed
 NO_LIMIT = {"count": 10**6, "percent": 100}
 """A small company changes so much in a day that it would be held."""
 
-# The days are simulated: a read can only be of the present day.
-SYNC = """
-import sys
+# Each sync is a process, forked from one that has imported everything: half the time is imports. The days are
+# simulated, because a read can only be of the present day.
+SYNCS = """
+import importlib, os, pkgutil, sys
 from datetime import datetime
 import time_machine
+import opensense_okta
 from opensense_okta.cli.main import main
-with time_machine.travel(datetime.fromisoformat(sys.argv[1]), tick=True):
-    main(["sync", "rows", "--json"])
+for module in pkgutil.walk_packages(opensense_okta.__path__, "opensense_okta."):
+    if module.name.split(".")[1] not in {"simulator", "web"}:
+        importlib.import_module(module.name)
+for line in sys.stdin:
+    home, now = line.split()
+    child = os.fork()
+    if not child:
+        os.environ |= {"DAGSTER_HOME": home, "OPENSENSE_DATA": f"{home}/data"}
+        log = os.open(f"{home}/log", os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        with time_machine.travel(datetime.fromisoformat(now), tick=True):
+            main(["sync", "rows", "--json"])
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
+
+
+class Version:
+    """A version of the project that syncs when it is asked to."""
+
+    def __init__(self, checkout: Path, name: str) -> None:
+        self.name = name
+        self._checkout = checkout
+        secrets = {"ROWS_TOKEN": "simulator-token", "ROWS_SECRET": "simulator~secret"}
+        self._process = subprocess.Popen(
+            [str(checkout / ".venv" / "bin" / "python"), "-c", SYNCS],
+            cwd=checkout,
+            env={**os.environ, **secrets},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def sync(self, folder: Path, organization: dict[str, object], day: date) -> Path:
+        """Syncs as on that day, and returns the published database."""
+        home = folder / self.name
+        (home / "organizations").mkdir(parents=True, exist_ok=True)
+        file = home / "organizations" / "rows.yaml"
+        file.write_text(json.dumps(organization))  # JSON is YAML, too
+        now = datetime.now(UTC).replace(year=day.year, month=day.month, day=day.day)
+        questions, answers = self._process.stdin, self._process.stdout
+        if questions is None or answers is None:
+            raise RuntimeError("the process has no pipes")
+        print(home, now.isoformat(), file=questions, flush=True)
+        if answers.readline().strip() != "0":
+            log = home / "log"
+            raise RuntimeError(
+                f"{self._checkout}: {log.read_text()[-3000:] if log.exists() else ''}"
+            )
+        return home / "data" / "rows" / "directory.duckdb"
+
+    def end(self) -> None:
+        """Ends the process."""
+        self._process.communicate()
 
 
 @dataclass(frozen=True)
@@ -170,35 +225,14 @@ def running(company: Company, folder: Path, day: date) -> Iterator[tuple[str, di
         yield url, settings(url, {kind: others[kind] for kind in company.others})
 
 
-def sync(checkout: Path, home: Path, organization: dict[str, object], day: date) -> Path:
-    """Syncs with a version as on that day, and returns its published database."""
-    (home / "organizations").mkdir(parents=True, exist_ok=True)
-    (home / "organizations" / "rows.yaml").write_text(json.dumps(organization))  # JSON is YAML, too
-    environment = {
-        **os.environ,
-        "DAGSTER_HOME": str(home),
-        "OPENSENSE_DATA": str(home / "data"),
-        "ROWS_TOKEN": "simulator-token",
-        "ROWS_SECRET": "simulator~secret",
-    }
-    now = datetime.now(UTC).replace(year=day.year, month=day.month, day=day.day)
-    command = [str(checkout / ".venv" / "bin" / "python"), "-c", SYNC, now.isoformat()]
-    done = subprocess.run(
-        command, cwd=checkout, env=environment, check=False, capture_output=True, text=True
-    )
-    database = home / "data" / "rows" / "directory.duckdb"
-    if done.returncode or not database.exists():
-        raise RuntimeError(f"{checkout} did not sync: {done.stdout[-3000:]}{done.stderr[-3000:]}")
-    return database
-
-
 def tables(connection: duckdb.DuckDBPyConnection, database: str) -> dict[str, list[str]]:
     """The columns of each table and view, sorted, without those of the run."""
     found = connection.execute(
         """
         select schema_name || '.' || table_name, list(column_name order by column_name)
         from duckdb_columns()
-        where database_name = $database and not list_contains($of_the_run, column_name)
+        where database_name = $database and not starts_with(schema_name, '_')
+            and not list_contains($of_the_run, column_name)
         group by all
         """,
         {"database": database, "of_the_run": sorted(OF_THE_RUN)},
@@ -246,21 +280,18 @@ def differences(before: Path, after: Path) -> list[str]:
     return lines
 
 
-def compare(company: Company, checkouts: tuple[Path, Path]) -> list[str]:
+def compare(company: Company, versions: tuple[Version, Version]) -> list[str]:
     """Syncs a company on two days with both versions, and returns the differences."""
     today = datetime.now(UTC).date()
+    yesterday = today - timedelta(days=1)
     lines = []
     with TemporaryDirectory() as scratch, ThreadPoolExecutor(2) as threads:
         folder = Path(scratch)
-        homes = folder / "before", folder / "after"
-        yesterday = today - timedelta(days=1)
         with running(company, folder, yesterday) as (url, organization):
             for day in (yesterday, today):
                 advance_to(url, day)
-                files = threads.map(
-                    sync, checkouts, homes, (organization, organization), (day, day)
-                )
-                lines += [f"{day}: {line}" for line in differences(*files)]
+                sync = partial(Version.sync, folder=folder, organization=organization, day=day)
+                lines += [f"{day}: {line}" for line in differences(*threads.map(sync, versions))]
     return lines
 
 
@@ -276,14 +307,17 @@ def main(other: Path, companies: int, seed: int, *, large: bool) -> None:
     chosen = [random_company(seed + number) for number in range(companies)]
     if large:
         chosen.append(Company("large", {"seed": seed, **LARGE}))
+    versions = Version(other, "before"), Version(HERE.parent, "after")
     different = 0
     for company in chosen:
-        lines = compare(company, (other, HERE.parent))
+        lines = compare(company, versions)
         print(
             "\n  ".join([f"{company.name}: {'different' if lines else 'equal'}", *lines]),
             flush=True,
         )
         different += bool(lines)
+    for version in versions:
+        version.end()
     print(f"{len(chosen)} companies, {different} with differences")
     raise SystemExit(1 if different else 0)
 
