@@ -1,14 +1,20 @@
 """What the tests of directories share."""
 
+import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from opensense_okta.storage import engine
 
 
 @pytest.fixture(scope="session")
@@ -42,3 +48,25 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the joins that store `raw_users` hold in memory: the plans of their tables."""
+    found: list[str] = []
+    store = engine.store
+
+    def tables_of_joins(node: dict[str, Any]) -> Iterator[str]:
+        for child in node["children"]:
+            yield from tables_of_joins(child)
+        if node["name"] == "HASH_JOIN":
+            yield json.dumps(node["children"][1])
+
+    def watched(connection: duckdb.DuckDBPyConnection, table: str, path: Path) -> int:
+        if table == "raw_users":
+            ((_, plan),) = connection.execute("explain (format json) from raw_users").fetchall()
+            found.extend(tables_of_joins(json.loads(plan)[0]))
+        return store(connection, table, path)
+
+    monkeypatch.setattr(engine, "store", watched)
+    return found

@@ -387,3 +387,9 @@ def test_an_error_says_whose_directory_it_is_about(take: Take) -> None:
     error = failure(lambda: take(faults=(make_fault("forbidden"),)))
     assert isinstance(error, DirectoryError)
     assert str(error).startswith("acme/okta: Okta refuses access")
+
+
+def test_the_records_of_users_are_not_held_in_memory(take: Take, held: list[str]) -> None:
+    take()
+    assert held
+    assert not [plan for plan in held if "record" in plan]

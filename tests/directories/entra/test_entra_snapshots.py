@@ -409,3 +409,9 @@ def test_a_missing_secret_is_told_by_its_place(
     found = findings(tenant, lake)
     assert bad(found)["credentials"] == "error"
     assert any("ACME_ENTRA_SECRET" in one.message for one in found)
+
+
+def test_the_records_of_users_are_not_held_in_memory(take: Take, held: list[str]) -> None:
+    take()
+    assert held
+    assert not [plan for plan in held if "record" in plan]

@@ -374,3 +374,9 @@ def test_other_failures_are_named(google: Simulator, lake: Lake, tmp_path: Path)
     assert any("ACME_NO_KEY" in result.message for result in missing)
     google.faults.append(make_fault("throttled", times=None))
     assert bad(look())["rate limit"] == "warning"
+
+
+def test_the_records_of_users_are_not_held_in_memory(take: Take, held: list[str]) -> None:
+    take()
+    assert held
+    assert not [plan for plan in held if "record" in plan]

@@ -18,8 +18,9 @@ from read_json(
         listing: 'VARCHAR', attempt: 'INTEGER', page: 'INTEGER', captured_at: 'TIMESTAMPTZ', record: 'JSON'
     }
 )
-semi join last_attempts using (listing, attempt)
-where listing = getvariable('users_listing');
+where listing = getvariable('users_listing')
+-- Not a semi join: DuckDB would hold all records in memory to look up the attempts.
+and ((listing, attempt) in (select (listing, attempt) from last_attempts)) is true;
 
 create or replace temp table users_listed as
 select
