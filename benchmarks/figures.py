@@ -5,11 +5,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib as mpl
-from matplotlib import pyplot as plt
-
-mpl.use("svg")
-
 SIZES = {
     "100": (100, 10, 300),
     "1k": (1_000, 50, 3_000),
@@ -276,6 +271,10 @@ def write_release(path: Path, release: str, rows: Iterable[Row]) -> None:
 
 def picture(rows: Sequence[Row], path: Path) -> None:
     """Draws requests, CPU and peak memory of each line beside the floor of the same size."""
+    import matplotlib as mpl  # noqa: PLC0415 - slow, and the tests of the figures need none
+    from matplotlib import pyplot as plt  # noqa: PLC0415 - as above
+
+    mpl.use("svg")
     figure, axes = plt.subplots(1, 3, figsize=(12, 4.6), layout="constrained")
     labels = [f"{row.size} {row.latency} ms\n{row.what}" for row in rows]
     for axis, name, values in (
