@@ -310,12 +310,7 @@ def _build(
         sql = Sql(connection, __package__)
         sql.run("syncs.sql", manifests=manifests)
         history.fill(connection, lake, resolved, new_history)
-        sql.run(
-            "publish.sql",
-            day=str(resolved.day),
-            resolved_id=resolved.id,
-            published_at=since.isoformat(),
-        )
+        # First, while the database has no other blocks in memory: profiles are the largest texts.
         for directory, manifest in sources(lake, resolved).items():
             connection.execute(f'create schema published."{directory}"')
             for table in manifest.tables:
@@ -324,6 +319,12 @@ def _build(
                     connection, view, lake.snapshot(directory, manifest.day).table(manifest, table)
                 )
                 connection.execute(f'create table published."{directory}".{table} as from {view}')
+        sql.run(
+            "publish.sql",
+            day=str(resolved.day),
+            resolved_id=resolved.id,
+            published_at=since.isoformat(),
+        )
         sql.run("published_views.sql")
         connection.execute("detach published")
 

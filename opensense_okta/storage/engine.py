@@ -27,7 +27,8 @@ SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": False,
 }
 # The bar goes to stdout, where `--json` prints one document and nothing else.
-SESSION = "set TimeZone = 'UTC'; set enable_progress_bar = false"
+# FSST takes a sixth of the time of publishing; the published database has 95 MB with it, 165 MB without.
+SESSION = "set TimeZone = 'UTC'; set enable_progress_bar = false; set disabled_compression_methods = 'fsst'"
 
 UNREADABLE = (
     "too small to be a Parquet",
