@@ -204,6 +204,21 @@ def test_the_database_holds_the_day_and_nothing_else(lake: Lake) -> None:
     assert titles == [("okta/a", "Clerk", "only_value"), ("okta/b", "Clerk", "only_value")]
 
 
+@pytest.mark.parametrize("directory", ["memory", "published", "working"])
+def test_a_directory_can_have_the_name_of_a_database_that_publishing_uses(
+    lake: Lake, directory: str
+) -> None:
+    acme = organization(directory)
+    store(lake, [user("a", {"title": "Clerk"})], [EVERYONE], [("g1", "a")], directory=directory)
+    resolve(acme, DAY, lake)
+    publish(acme, lake, DAY)
+    with opened(lake) as connection:
+        found = connection.execute(
+            "select directory, value from provenance where attribute = 'title'"
+        ).fetchall()
+    assert found == [(directory, "Clerk")]
+
+
 def test_syncs_has_a_row_for_each_directory_and_stored_day(lake: Lake) -> None:
     put_out(lake, "a", day=YESTERDAY)
     put_out(lake, "a", "b")

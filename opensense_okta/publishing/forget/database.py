@@ -56,7 +56,8 @@ def remove_from_database(sql: Sql, lake: Lake) -> None:
             for schema, table in _tables(sql):
                 _copy(sql, schema, table)
             for _, statement in _views(sql):
-                sql.connection.execute(f"use without; {statement} use {engine.WORKING}")
+                # With the schema: a directory's schema can have the name of a database.
+                sql.connection.execute(f"use without.main; {statement} use {engine.WORKING}.main")
         lake.store.keep(unfinished, DATABASE, over)
     finally:
         for leftover in lake.scratch.glob(f"{unfinished.name}*"):

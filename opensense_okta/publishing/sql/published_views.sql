@@ -2,7 +2,9 @@
 -- time of publishing and of the file.
 --
 -- database published    attached, with the tables of publish.sql; a view must not name the database it is in
-use published;
+--
+-- Schemas are named with their database: a directory, and so a schema, can have the name of a database.
+use published.main;
 
 create view main.people_history as
 from (from main.people limit 0)
@@ -37,4 +39,4 @@ anti join _stored.provenance using (person_id, attribute)
 union all
 from _stored.provenance;
 
-use memory;
+use memory.main;

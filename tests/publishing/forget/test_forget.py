@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 from obstore.store import MemoryStore
 
@@ -46,7 +47,7 @@ from tests.support.leaving import (
     with_traces,
 )
 from tests.support.object_stores import forget_connections
-from tests.support.stored import store, user
+from tests.support.stored import group, organization, store, user
 
 NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)  # later than any file of a test was written
 
@@ -325,6 +326,21 @@ def test_a_refusal_leaves_the_pages_of_an_interrupted_read(left: Lake) -> None:
     with pytest.raises(StillThere):
         forget_ada(left)
     assert (draft.pages / "users.jsonl").exists()
+
+
+def test_a_directory_can_have_the_name_of_a_database_that_forgetting_uses(tmp_path: Path) -> None:
+    lake, of_working = Lake(tmp_path, "acme"), organization("working")
+    users = [user(str(number), {"displayName": f"Ada {number}"}) for number in range(4)]
+    for day, present in zip(DAYS, (users, users[1:]), strict=False):
+        members = [("g1", str(row["id"])) for row in present]
+        store(lake, present, [group("g1", "Everyone")], members, day=day, directory="working")
+        resolve(of_working, day, lake)
+        publish(of_working, lake, day)
+    (found,) = find_stored(lake, "working/0")
+    forget(of_working, lake, with_accounts(lake, found.person_id), "Grace", NOW)
+    with duckdb.connect(str(lake.database), read_only=True) as connection:
+        named = "select distinct display_name from people_history order by all"
+        assert connection.execute(named).fetchall() == [("Ada 1",), ("Ada 2",), ("Ada 3",)]
 
 
 def test_a_damaged_database_stops_it_before_anything_is_removed(left: Lake) -> None:
