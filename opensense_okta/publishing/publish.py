@@ -314,11 +314,10 @@ def _build(
         for directory, manifest in sources(lake, resolved).items():
             connection.execute(f'create schema published."{directory}"')
             for table in manifest.tables:
-                view = f"{directory}_{table}"
-                engine.view(
-                    connection, view, lake.snapshot(directory, manifest.day).table(manifest, table)
-                )
-                connection.execute(f'create table published."{directory}".{table} as from {view}')
+                # Not a name with the directory's in it: one called `new` would replace views made above.
+                file = lake.snapshot(directory, manifest.day).table(manifest, table)
+                engine.view(connection, "raw", file)
+                connection.execute(f'create table published."{directory}".{table} as from raw')
         sql.run(
             "publish.sql",
             day=str(resolved.day),

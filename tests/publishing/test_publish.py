@@ -204,8 +204,8 @@ def test_the_database_holds_the_day_and_nothing_else(lake: Lake) -> None:
     assert titles == [("okta/a", "Clerk", "only_value"), ("okta/b", "Clerk", "only_value")]
 
 
-@pytest.mark.parametrize("directory", ["memory", "published", "working"])
-def test_a_directory_can_have_the_name_of_a_database_that_publishing_uses(
+@pytest.mark.parametrize("directory", ["memory", "new", "published", "working"])
+def test_a_directory_can_have_a_name_that_publishing_uses_itself(
     lake: Lake, directory: str
 ) -> None:
     acme = organization(directory)
@@ -214,9 +214,10 @@ def test_a_directory_can_have_the_name_of_a_database_that_publishing_uses(
     publish(acme, lake, DAY)
     with opened(lake) as connection:
         found = connection.execute(
-            "select directory, value from provenance where attribute = 'title'"
+            "from provenance join memberships using (person_id)"
+            " select directory, value, group_id where attribute = 'title'"
         ).fetchall()
-    assert found == [(directory, "Clerk")]
+    assert found == [(directory, "Clerk", f"{directory}/g1")]
 
 
 def test_syncs_has_a_row_for_each_directory_and_stored_day(lake: Lake) -> None:
