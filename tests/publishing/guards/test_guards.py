@@ -439,6 +439,20 @@ def test_an_attribute_may_have_any_name(connection: duckdb.DuckDBPyConnection) -
     assert found.held == {("blanked", who, name) for who in (None, "okta") for name in names}
 
 
+def test_an_attribute_may_have_the_name_of_a_table_of_the_comparison(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    same = dict.fromkeys(["old_people", "new_people", "old_accounts", "new_accounts"], "1")
+    names = ("title", *same)
+    before, after = (
+        day(staff(50, start=0, title=title, **same), attributes=names)
+        for title in ("Clerk", "Boss")
+    )
+    assert judged(connection, before, after).held == {
+        ("rewritten", who, "title") for who in (None, "okta")
+    }
+
+
 def test_who_manages_whom_is_guarded_as_it_is_written_alone(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:

@@ -30,8 +30,8 @@ create or replace temp view accounts_staying_both as from accounts_of_both('acco
 
 create or replace temp table accounts_altered as
 select directory || '/' || id as _key
-from (select directory, id, hash(old_accounts) as content from old_accounts where active) o
-join (select directory, id, hash(new_accounts) as content from new_accounts where active) n using (directory, id)
+from (select directory, id, hash(_row) as content from old_accounts _row where active) o
+join (select directory, id, hash(_row) as content from new_accounts _row where active) n using (directory, id)
 where getvariable('same_columns') and o.content <> n.content
 union all
 from altered_texts('accounts_staying_both') where not getvariable('same_columns');
