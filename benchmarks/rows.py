@@ -63,12 +63,12 @@ for line in sys.stdin:
     child = os.fork()
     if not child:
         os.environ |= {"DAGSTER_HOME": home, "OPENSENSE_DATA": f"{home}/data"}
-        log = os.open(f"{home}/log", os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
+        for number, name in ((1, "out"), (2, "log")):
+            os.dup2(os.open(f"{home}/{name}", os.O_CREAT | os.O_WRONLY | os.O_TRUNC), number)
         with time_machine.travel(datetime.fromisoformat(now), tick=True):
             main(["sync", "rows", "--json"])
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+    os.waitpid(child, 0)
+    print("ended", flush=True)
 """
 
 
@@ -88,8 +88,8 @@ class Version:
             text=True,
         )
 
-    def sync(self, folder: Path, organization: dict[str, object], day: date) -> Path:
-        """Syncs as on that day, and returns the published database."""
+    def sync(self, folder: Path, organization: dict[str, object], day: date) -> tuple[str, Path]:
+        """Syncs as on that day, and returns how it ended and the published database."""
         home = folder / self.name
         (home / "organizations").mkdir(parents=True, exist_ok=True)
         file = home / "organizations" / "rows.yaml"
@@ -99,12 +99,12 @@ class Version:
         if questions is None or answers is None:
             raise RuntimeError("the process has no pipes")
         print(home, now.isoformat(), file=questions, flush=True)
-        if answers.readline().strip() != "0":
-            log = home / "log"
-            raise RuntimeError(
-                f"{self._checkout}: {log.read_text()[-3000:] if log.exists() else ''}"
-            )
-        return home / "data" / "rows" / "directory.duckdb"
+        answers.readline()
+        try:
+            status = json.loads((home / "out").read_text())["status"]
+        except (FileNotFoundError, ValueError):
+            raise RuntimeError(f"{self._checkout}: {(home / 'log').read_text()[-3000:]}") from None
+        return status, home / "data" / "rows" / "directory.duckdb"
 
     def end(self) -> None:
         """Ends the process."""
@@ -291,7 +291,10 @@ def compare(company: Company, versions: tuple[Version, Version]) -> list[str]:
             for day in (yesterday, today):
                 advance_to(url, day)
                 sync = partial(Version.sync, folder=folder, organization=organization, day=day)
-                lines += [f"{day}: {line}" for line in differences(*threads.map(sync, versions))]
+                (status, before), (other_status, after) = threads.map(sync, versions)
+                lines += [f"{day}: {line}" for line in differences(before, after)]
+                if status != other_status:
+                    lines.append(f"{day}: the sync ended {status} and {other_status}")
     return lines
 
 
