@@ -161,9 +161,11 @@ class _Runs:
             from opensense_okta.orchestration.launching import launch_and_follow  # noqa: PLC0415 - as above
 
             name, show = self.organization.name, self.watcher.show
-            return launch_and_follow(
-                self.instance, name, job, self.day, tags=tags, config=config, show=show
-            )
+            # Dagster gives the settings of the instance to the machine of the run.
+            with dg.DagsterInstance.get() as instance:
+                return launch_and_follow(
+                    instance, name, job, self.day, tags=tags, config=config, show=show
+                )
         return _run(self._definitions, job, self.instance, self.day, tags, config)
 
     @cached_property

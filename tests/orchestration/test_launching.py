@@ -3,14 +3,20 @@
 import time
 from collections.abc import Iterator, Mapping
 from datetime import date
+from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.instance.ref import InstanceRef
 
 from opensense_okta.orchestration import launching, names
+from opensense_okta.orchestration.in_process import run_sync
 from opensense_okta.orchestration.launching import FAILED, TERMINATED, launch_and_follow
+from opensense_okta.orchestration.resources import LogWatcher
 from opensense_okta.orchestration.runs import JobRun
+from opensense_okta.storage.lake import Lake
 from tests.support.run_records import DAY, record_run
+from tests.support.stored import organization
 
 
 @pytest.fixture
@@ -88,3 +94,26 @@ def test_a_run_that_was_deleted_while_it_was_followed_counts_as_terminated(
     followed = follow(instance, run, shown, monkeypatch)
     assert followed.interrupted
     assert followed.failures == (TERMINATED,)
+
+
+def test_a_launched_run_has_the_settings_of_the_instance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manager = (
+        "{module: dagster._core.storage.local_compute_log_manager, class: LocalComputeLogManager"
+    )
+    logs = f"compute_logs: {manager}, config: {{base_dir: {tmp_path / 'logs'}}}}}"
+    launcher = "run_launcher: {module: tests.support.separate_processes, class: SeparateProcesses}"
+    (tmp_path / "dagster.yaml").write_text(f"{logs}\n{launcher}\n")
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    settings: list[InstanceRef] = []
+
+    def launch(instance: dg.DagsterInstance, *_of: object, **_with: object) -> JobRun:
+        settings.append(instance.get_ref())
+        return JobRun("", ())
+
+    monkeypatch.setattr(launching, "launch_and_follow", launch)
+    day, lake = date.fromisoformat(DAY), Lake(tmp_path / "data", "acme")
+    run_sync(organization(), day, lake, LogWatcher(), lambda: None)
+    (given,) = settings
+    assert given.compute_logs_data.class_name == "LocalComputeLogManager"
