@@ -179,11 +179,13 @@ class PublishedDirectory:
             manifest = partition.manifest(SnapshotManifest)
             if manifest is None or manifest.id != source.id:
                 continue  # retention removed it, or a later read of the day replaced it
-            connection.execute(f'create schema "{directory}"')
+            # With the database's name: a directory can have the name of a database.
+            schema = f'{engine.WORKING}."{directory}"'
+            connection.execute(f"create schema {schema}")
             for table in manifest.tables:
                 view = f"{directory}_{table}"
                 engine.view(connection, view, partition.table(manifest, table))
-                connection.execute(f'create view "{directory}".{table} as from "{view}"')
+                connection.execute(f'create view {schema}.{table} as from "{view}"')
 
 
 def read(organization: str, *, data: Path | str | None = None) -> PublishedDirectory:

@@ -202,7 +202,7 @@ def _empty_database(limit: int, spill: Path) -> Iterator[duckdb.DuckDBPyConnecti
             f"attach ':memory:' as {WORKING}; use {WORKING}; {_limits(limit, spill)}; {SESSION}"
         )
         yield connection
-        connection.execute("use memory")
+        connection.execute("use memory.main")  # a schema can have the name of a database
         for (name,) in connection.execute(ATTACHED).fetchall():
             connection.execute(f"detach {name}")
         if not any(spill.iterdir()):

@@ -17,7 +17,7 @@ from opensense_okta.resolution.resolve import resolve
 from opensense_okta.storage.lake import Lake
 from tests.support.approved import publish_approved
 from tests.support.lakes import once
-from tests.support.stored import DAY, company, group, store, user
+from tests.support.stored import DAY, company, group, organization, store, user
 
 FIRST = DAY - timedelta(days=1)
 REPOSITORY = Path(__file__).parents[2]
@@ -136,6 +136,18 @@ def test_a_query_sees_the_tables_of_the_database(acme: PublishedDirectory) -> No
         pd.Timestamp(FIRST),
         pd.Timestamp(DAY),
     ]
+
+
+@pytest.mark.parametrize("directory", ["memory", "working"])
+def test_a_query_runs_where_a_directory_has_the_name_of_a_database(
+    tmp_path: Path, directory: str
+) -> None:
+    lake, settings = Lake(tmp_path / "data", "acme"), organization(directory)
+    store(lake, [user("a")], [group("g1", "Everyone")], [("g1", "a")], directory=directory)
+    resolve(settings, DAY, lake)
+    publish_approved(settings, lake, DAY)
+    rows = opensense_okta.read("acme", data=lake.root).sql(f"from working.{directory}.raw_users")
+    assert list(rows["id"]) == ["a"]
 
 
 def test_a_query_of_an_earlier_day_sees_that_day_alone(acme: PublishedDirectory) -> None:
