@@ -8,7 +8,7 @@ import click
 
 from opensense_okta.cli.arguments import UsageError
 from opensense_okta.cli.exit_code import ExitCode
-from opensense_okta.config.environment import data_root, is_store
+from opensense_okta.config.environment import data_root, is_store, lake_root
 from opensense_okta.config.text import plural
 from opensense_okta.orchestration.in_process import without_a_run
 from opensense_okta.orchestration.instance.home import prepared_home
@@ -34,7 +34,7 @@ def copy_lake_now(url: str) -> ExitCode:
     os.environ["DAGSTER_HOME"] = str(prepared_home())
     if not url.strip():
         raise UsageError("URL is empty: name a folder, or a URL such as s3://bucket/folder.")
-    source, target = data_root(), url if is_store(url) else Path(url).absolute()
+    source, target = data_root(), lake_root(url)
     _refuse_nested(source, target)
     with ExitStack() as locks:
         for name in copied_organizations(source):

@@ -84,12 +84,29 @@ def dagster_home() -> Path:
 def data_root() -> Path | str:
     """The root of the lake: `OPENSENSE_DATA`, or `data` beside `DAGSTER_HOME`.
 
-    A folder, or the URL of a folder in an object store.
+    Raises:
+        EnvironmentMistake: as for `lake_root`.
     """
     given = os.environ.get("OPENSENSE_DATA")
-    if not given:
-        return dagster_home().parent / "data"
-    return given if is_store(given) else Path(given).absolute()
+    return lake_root(given) if given else dagster_home().parent / "data"
+
+
+def lake_root(given: str) -> Path | str:
+    """The root of a lake: a folder, or the URL of a folder in an object store.
+
+    Raises:
+        EnvironmentMistake: it looks like a URL without `//`. As a folder, it would be an empty lake.
+    """
+    if is_store(given):
+        return given
+    if re.match(r"\s*[A-Za-z][A-Za-z0-9+.-]+:", given):
+        raise EnvironmentMistake(
+            f"{given.partition(':')[0].strip()}:… is neither a folder nor the URL of a lake.",
+            impact="Nothing was read or written.",
+            remedy="write a URL with two slashes, such as s3://bucket/folder, or the absolute path of a"
+            " folder.",
+        )
+    return Path(given).absolute()
 
 
 def is_store(root: Path | str) -> bool:

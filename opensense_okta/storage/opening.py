@@ -8,6 +8,7 @@ nothing is published yet, and guards would have nothing to compare with.
 import atexit
 import fcntl
 import os
+import re
 import secrets
 import shutil
 import tempfile
@@ -168,6 +169,26 @@ def register_stores() -> None:
         )
 
 
+def _is_possible(root: str) -> bool:
+    """Whether obstore takes all of a URL. It ignores users and ports of buckets, and goes up with `..`."""
+    try:
+        url = urlsplit(root)
+    except ValueError:  # such as brackets that do not close
+        return False
+    folders = url.path.removeprefix("/").removesuffix("/").split("/")
+    return (
+        root == root.strip()
+        and root.isprintable()
+        and url.scheme in SCHEMES
+        and bool(url.netloc)
+        and ":" not in url.netloc
+        and ("@" in url.netloc) == (url.scheme == "abfss")
+        and not re.search(r"[?#%\\]", root)
+        and not {".", ".."}.intersection(folders)
+        and ("" not in folders or folders == [""])
+    )
+
+
 def _incomplete(root: Path | str) -> LakeMissing:
     return LakeMissing(
         f"The lake in {root} is an incomplete copy.",
@@ -219,10 +240,10 @@ def _unsafe(store: Store, does: str) -> UnsafeStore:
 
 @cache
 def _bucket(root: str, organization: str) -> "Bucket":
-    url = urlsplit(root)
-    if url.scheme not in SCHEMES or not url.netloc or url.query or url.fragment or url.password:
+    scheme = root.partition("://")[0]
+    if not _is_possible(root):
         raise EnvironmentMistake(
-            f"OPENSENSE_DATA={url.scheme}://…: there can be no lake at this URL.",
+            f"OPENSENSE_DATA={scheme}://…: there can be no lake at this URL.",
             impact="Nothing was read or written.",
             remedy="name a folder, or a URL such as s3://bucket/folder, gs://bucket/folder or"
             " abfss://container@account.dfs.core.windows.net/folder. Credentials come from the environment,"
@@ -247,10 +268,18 @@ def process_scratch() -> Path:
     """A private folder for the files of this process; removed at its end. Those of killed processes go, too.
 
     Raises:
-        OSError: it cannot be made.
+        EnvironmentMistake: there can be no folder at `OPENSENSE_SCRATCH`.
+        OSError: it cannot be made there: the disk is full, or the folder is another user's.
     """
     parent = scratch_root() or Path(tempfile.gettempdir())
-    make_private_dir(parent)
+    try:
+        make_private_dir(parent)
+    except (FileExistsError, FileNotFoundError, NotADirectoryError) as error:
+        raise EnvironmentMistake(
+            f"OPENSENSE_SCRATCH={parent}: no folder can be made there ({error.strerror}).",
+            impact="Nothing was read or written.",
+            remedy="name a folder on a disk of this machine.",
+        ) from None
     for other in parent.glob(f"{SCRATCH}*/lock"):
         _remove_if_unused(other)
     folder = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=parent))

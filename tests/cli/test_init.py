@@ -51,3 +51,13 @@ def test_a_wrong_url_is_wrong_use(monkeypatch: pytest.MonkeyPatch) -> None:
     result = init(monkeypatch, "https://acme-lake/opensense")
     assert result.exit_code == 2
     assert "there can be no lake at this URL" in result.output
+
+
+@pytest.mark.parametrize("data", ["s3:/acme-lake/opensense", "s3:acme-lake", "gs:/acme-lake"])
+def test_a_url_with_a_slash_too_few_is_no_folder_without_a_publication(
+    monkeypatch: pytest.MonkeyPatch, data: str
+) -> None:
+    result = init(monkeypatch, data)
+    assert result.exit_code == 2
+    assert "is neither a folder nor the URL of a lake" in result.output
+    assert "two slashes" in result.output

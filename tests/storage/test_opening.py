@@ -155,6 +155,13 @@ def test_who_may_only_read_opens_a_lake(
         "s3://key:secret@acme-lake/opensense",
         "s3://acme-lake/opensense?token=secret",
         "abfss://lake:secret@account.dfs.core.windows.net/opensense",
+        "s3://secret@acme-lake/opensense",  # obstore would leave it out
+        "s3://acme-lake:9000/opensense",
+        "s3://acme-lake/secret/../opensense",  # another folder than people read in it
+        "s3://acme-lake/open%73ense",
+        "s3://acme-lake//opensense",
+        "s3://acme-lake/opensense\n",
+        "s3://[acme-lake/opensense",
     ],
 )
 def test_a_url_at_which_there_can_be_no_lake_is_refused_without_its_secrets(url: str) -> None:
@@ -225,3 +232,13 @@ def test_the_scratch_folder_of_a_process_at_work_stays(
     at_work = opening.process_scratch.__wrapped__()
     assert opening.process_scratch.__wrapped__() != at_work
     assert at_work.exists()
+
+
+@pytest.mark.parametrize("place", ["file", "file/folder"])
+def test_a_file_in_place_of_the_scratch_folder_is_wrong_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(opening, "scratch_root", lambda: tmp_path / place)
+    with pytest.raises(EnvironmentMistake, match=f"OPENSENSE_SCRATCH={tmp_path / place}"):
+        opening.process_scratch.__wrapped__()
