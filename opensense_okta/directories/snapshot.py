@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from opensense_okta.directories.checks import TABLES, Table
-from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.lake import Lake, snapshots_of
 from opensense_okta.storage.partition import MANIFEST, Manifest, at_once, local_file
 from opensense_okta.storage.state_files import IfDamaged
 
@@ -106,12 +106,13 @@ def snapshots(lake: Lake, directory: str, day: date) -> Iterator[SnapshotManifes
 
 def manifest_files(lake: Lake, directory: str) -> list[tuple[date, str]]:
     """The days of the directory's manifests that can be read, with the local paths of the files."""
+    listed = lake.listed(snapshots_of(directory))
 
     def file_of(day: date) -> list[tuple[date, str]]:
-        partition = lake.snapshot(directory, day)
+        partition = listed.snapshot(directory, day)
         if partition.manifest(SnapshotManifest) is None:
             return []
-        return [(day, str(local_file(lake.store, partition.document(MANIFEST))))]
+        return [(day, str(local_file(listed.store, partition.document(MANIFEST))))]
 
-    found = at_once(lake.store, file_of, lake.snapshot_days(directory))
+    found = at_once(lake.store, file_of, listed.snapshot_days(directory))
     return [file for files in found for file in files]

@@ -25,7 +25,7 @@ from opensense_okta.resolution import doctor
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage import engine
 from opensense_okta.storage.lake import DATABASE, HISTORY, Lake
-from opensense_okta.storage.partition import MANIFEST, PUBLISHED, is_stored
+from opensense_okta.storage.partition import MANIFEST, PUBLISHED, at_once, is_stored
 from opensense_okta.storage.state_files import StateFileDamaged, read_state
 from opensense_okta.storage.store import ABSENT
 
@@ -59,11 +59,9 @@ def examine_state_files(lake: Lake) -> list[CheckResult]:
 
 def damaged_documents(lake: Lake) -> Iterator[UserError]:
     """An error for each document of the lake that cannot be read."""
-    for name, model in _documents(lake):
-        try:
-            read_state(lake.store, name, model)
-        except UserError as error:
-            yield error
+    listed = lake.listed()
+    errors = at_once(lake.store, lambda of: _error_of(listed, *of), _documents(listed))
+    yield from filter(None, errors)
     for folder in lake.foreign_folders():
         yield StateFileDamaged(
             f"{lake.url(folder)} cannot be listed: it belongs to another user.",
@@ -85,6 +83,14 @@ def damaged_documents(lake: Lake) -> Iterator[UserError]:
             remedy=f"restore {lake.url(DATABASE)} and {lake.url(PUBLISHED)} from a backup, or approve the"
             " next day.",
         )
+
+
+def _error_of(lake: Lake, name: str, model: type[BaseModel]) -> UserError | None:
+    try:
+        read_state(lake.store, name, model)
+    except UserError as error:
+        return error
+    return None
 
 
 def _damaged_tables(lake: Lake) -> Iterator[UserError]:

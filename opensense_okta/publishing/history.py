@@ -29,7 +29,7 @@ from opensense_okta.publishing.published import (
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage import engine
 from opensense_okta.storage.engine import TableDamaged, is_readable
-from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.lake import RESOLVED, Lake
 from opensense_okta.storage.partition import at_once, is_stored
 from opensense_okta.storage.sql import Sql
 from opensense_okta.storage.state_files import usable_state
@@ -227,11 +227,12 @@ def _folders(lake: Lake, now: ResolvedManifest | None) -> dict[date, str]:
     end = now or last
     if end is None:
         return {}
-    earlier = [day for day in published_days(lake) if day < end.day]
+    listed = lake.listed(RESOLVED)
+    earlier = [day for day in published_days(listed) if day < end.day]
     # Only the ids: a tenth of the time that whole marks take.
     marks = at_once(
         lake.store,
-        lambda day: usable_state(lake.store, mark_name(lake, day), PublishedRef),
+        lambda day: usable_state(listed.store, mark_name(listed, day), PublishedRef),
         earlier,
     )
     known = {

@@ -5,7 +5,7 @@ file open keeps it; the next reader opens the new one, which is complete. The le
 report follow the published day.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -34,8 +34,8 @@ from opensense_okta.resolution import ledger
 from opensense_okta.resolution.changes import Difference
 from opensense_okta.resolution.resolve import LINKS, TABLES, ResolvedManifest
 from opensense_okta.storage import engine
-from opensense_okta.storage.lake import DATABASE, HISTORY, Lake, ledger_name
-from opensense_okta.storage.partition import PUBLISHED, is_stored
+from opensense_okta.storage.lake import DATABASE, HISTORY, IDENTITIES, Lake, ledger_name
+from opensense_okta.storage.partition import PUBLISHED, at_once, is_stored
 from opensense_okta.storage.sql import Sql
 from opensense_okta.storage.state_files import write_state
 from opensense_okta.storage.store import Version
@@ -265,17 +265,25 @@ def restore_ledger(lake: Lake) -> list[date]:
     Raises:
         TableDamaged: a day's tables are no longer stored.
     """
-    days = sorted({*published_days(lake), *lake.ledger_days()})
-    seen = {day: lake.store.version(ledger_name(day)) for day in days}
-    with engine.start(lake.scratch) as connection:
-        files = {lake.ledger(day): day for day in days}
-        damaged = [files[file] for file in engine.unreadable(connection, list(files))]
+    listed = lake.listed(IDENTITIES)
+    suspects = _damaged_ledger(listed, sorted({*published_days(lake), *listed.ledger_days()}))
+    seen = {day: lake.store.version(ledger_name(day)) for day in suspects}
+    damaged = _damaged_ledger(lake, suspects)
     for day in damaged:
         mark = read_publication(lake, day)
         if mark is None or not is_stored(lake.resolved(day).table(mark, "accounts")):
             raise engine.TableDamaged(lake.ledger(day))
         _write_ledger(lake, mark.resolved, seen[day], own=False)
     return damaged
+
+
+def _damaged_ledger(lake: Lake, days: Sequence[date]) -> list[date]:
+    """The days of which the file of the ledger is lost or damaged."""
+    if not days:
+        return []
+    files = dict(zip(at_once(lake.store, lake.ledger, days), days, strict=True))
+    with engine.start(lake.scratch) as connection:
+        return [files[file] for file in engine.unreadable(connection, list(files))]
 
 
 @contextmanager

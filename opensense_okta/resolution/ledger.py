@@ -13,7 +13,8 @@ from pathlib import Path
 import duckdb
 
 from opensense_okta.storage import engine
-from opensense_okta.storage.lake import Lake
+from opensense_okta.storage.lake import IDENTITIES, Lake
+from opensense_okta.storage.partition import at_once
 from opensense_okta.storage.sql import Sql
 
 
@@ -29,13 +30,14 @@ def load(
         own: whether the day's own file is read.
     """
     Sql(connection, __package__).run("ledger.sql")
+    listed = lake.listed(IDENTITIES)
     days = [
         published
-        for published in lake.ledger_days()
+        for published in listed.ledger_days()
         if published < day or (own and published == day)
     ]
     if days:
-        files = [str(lake.ledger(published)) for published in days]
+        files = [str(path) for path in at_once(lake.store, listed.ledger, days)]
         connection.read_parquet(files, union_by_name=True).create_view("ledger_files", replace=True)
         connection.execute("insert into ledger by name from ledger_files")
     return max(days, default=None)

@@ -85,11 +85,9 @@ class Bucket:
     objects: "ObjectStore"
     folder: str
     scratch: Path
-    _copies: dict[str, Version] = field(default_factory=dict)
-    """The versions of the local copies."""
-
-    _listed: "Mapping[str, ObjectMeta] | None" = None
-    """What was listed of a folder, by name."""
+    _copies: dict[str, Version] = field(default_factory=dict)  # the versions of the local copies
+    _documents: dict[str, Document] = field(default_factory=dict)  # read of a listed folder
+    _listed: "Mapping[str, ObjectMeta] | None" = None  # of a folder, by name
 
     @property
     def is_local(self) -> bool:
@@ -105,12 +103,19 @@ class Bucket:
 
     def read(self, name: str) -> Document | None:
         """A whole small object; None: there is none."""
+        if self._listed is not None and name not in self._listed:
+            return None
+        if (known := self._documents.get(name)) and self._is_unchanged(name, known.version):
+            return known
         with self._errors(name):
             try:
                 result = obstore.get(self.objects, self._key(name))
-                return Document(bytes(result.bytes()), _version(result.meta))
+                document = Document(bytes(result.bytes()), _version(result.meta))
             except NOT_FOUND:
                 return None
+        if self._listed is not None:
+            self._documents[name] = document
+        return document
 
     def version(self, name: str) -> Version:
         """The version of an object, or `ABSENT`."""
@@ -146,6 +151,11 @@ class Bucket:
         """
         path, known = self.scratch / name, self._copies.get(name, ABSENT)
         current = known != ABSENT and path.exists()
+        if self._listed is not None and name not in self._listed:
+            self._without_copy(name)
+            return None
+        if current and self._is_unchanged(name, known):
+            return path
         unless: GetOptions = {"if_none_match": known.split()[0]} if current else {}
         with self._errors(name):
             try:
@@ -187,6 +197,8 @@ class Bucket:
 
     def listed(self, folder: str) -> "Bucket":
         """The same store, with the objects of a folder as they are now."""
+        if self._listed is not None:
+            return self
         with self._errors(folder):
             pages = obstore.list(self.objects, self._key(folder) or None)
             metas = {
@@ -232,6 +244,12 @@ class Bucket:
                 return obstore.head(self.objects, self._key(name))
             except NOT_FOUND:
                 return None
+
+    def _is_unchanged(self, name: str, version: Version) -> bool:
+        """Whether an object is listed in this version. Azure quotes the tag, but not in a listing."""
+        meta = self._listed.get(name) if self._listed is not None else None
+        tag = (meta["e_tag"] if meta else None) or ""
+        return bool(tag) and tag.strip('"') == version.partition(" ")[0].strip('"')
 
     def _upload(self, file: Path, name: str, over: Version) -> Version:
         mark = self.mark_of(file)

@@ -77,6 +77,12 @@ class Lake:
         """Makes the folder of the lake, if it is missing."""
         make_private_dir(self.scratch)
 
+    def listed(self, folder: str = "") -> "Lake":
+        """The same lake, with what is in a folder now; see `Store.listed`."""
+        now_stored = copy(self)
+        now_stored.store = self.store.listed(folder)
+        return now_stored
+
     @property
     def scratch(self) -> Path:
         """A folder of this machine, in which a step makes files."""
@@ -184,8 +190,7 @@ class Lake:
         Returns:
             The number of files and folders that were removed.
         """
-        swept, now_stored = 0, copy(self)
-        now_stored.store = self.store.listed("")
+        swept, now_stored = 0, self.listed()
         for name, kept in now_stored._removable():  # noqa: SLF001 - the same lake
             entries = list(now_stored.store.entries(name))
             if entries and max(entry.modified for entry in entries) < now - kept:

@@ -146,9 +146,10 @@ class Store(Protocol):
         """The names of files and folders directly in a folder, sorted; none if there is no such folder."""
 
     def listed(self, folder: str) -> "Store":
-        """The same store, which answers `version`, `children` and `entries` of a folder as it is now.
+        """The same store, which knows what is in a folder now; only for questions about that folder.
 
-        Where each question is a request, this is one for a thousand files.
+        Where each question is a request, this is one for a thousand files, and a file that this process has
+        read before is read again only if it has changed. A version is for comparisons with `ABSENT` only.
         """
 
     def entries(self, name: str) -> Iterator[Entry]:

@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import obstore
 import pytest
+from obstore.store import ObjectStore
 
 from opensense_okta.storage import bucket
 from opensense_okta.storage.bucket import Bucket
@@ -327,6 +329,39 @@ def test_what_was_listed_is_answered_alike_and_without_requests(
         assert everything.version("reports/none.html") == ABSENT
         assert names(everything) == sorted([NAME, TABLE, "published.json"])
         assert everything.children("reports") == []
+
+
+def test_of_what_was_listed_only_a_file_that_has_changed_is_read_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (NAME, TABLE):
+        store.write(name, b"old", ABSENT)
+    asked: list[object] = []
+    get = obstore.get
+
+    def asking(objects: ObjectStore, path: str, **options: Any) -> object:  # noqa: ANN401 - obstore's
+        asked.append(path)
+        return get(objects, path, **options)
+
+    monkeypatch.setattr(obstore, "get", asking)
+
+    def read() -> list[bytes | None]:
+        listed, asked[:] = store.listed("resolved"), []
+        documents = [listed.read(name) for name in (NAME, TABLE, "resolved/none.json")]
+        copy = listed.fetch(TABLE)
+        assert copy is not None
+        assert copy.read_bytes() == b"old"
+        assert listed.fetch("resolved/none.json") is None
+        return [document.data if document else None for document in documents]
+
+    assert read() == [b"old", b"old", None]
+    assert read() == [b"old", b"old", None]
+    assert asked == []
+    store.write(NAME, b"new", store.version(NAME))
+    assert read() == [b"new", b"old", None]
+    assert asked == ([] if store.is_local else [f"acme/{NAME}"])
+    store.remove([NAME])
+    assert read() == [None, b"old", None]
 
 
 def test_files_are_removed_in_order_and_empty_folders_with_them(store: Store) -> None:

@@ -41,7 +41,7 @@ from opensense_okta.publishing.report.counts import (
 from opensense_okta.resolution.checks import check_resolved_day
 from opensense_okta.resolution.resolve import ResolvedManifest
 from opensense_okta.storage import engine
-from opensense_okta.storage.lake import Lake, ledger_name, report_name
+from opensense_okta.storage.lake import RESOLVED, Lake, ledger_name, report_name, snapshots_of
 from opensense_okta.storage.partition import local_file
 from opensense_okta.storage.sql import Sql
 
@@ -137,8 +137,9 @@ def _count(lake: Lake, publication: Published) -> Counts:
 
 def _history(lake: Lake, publication: Published) -> list[PastDay]:
     """The last published days up to this one, oldest first."""
-    days = [day for day in published_days(lake) if day <= publication.day][-DAYS:]
-    publications = (read_publication(lake, day) for day in days)
+    listed = lake.listed(RESOLVED)
+    days = [day for day in published_days(listed) if day <= publication.day][-DAYS:]
+    publications = (read_publication(listed, day) for day in days)
     return [PastDay(publication) for publication in publications if publication is not None]
 
 
@@ -181,8 +182,9 @@ def _reads(lake: Lake, publication: Published) -> dict[str, tuple[SnapshotManife
 
 
 def _manifests(lake: Lake, directory: str, until: date) -> Iterator[SnapshotManifest]:
-    for day in [stored for stored in lake.snapshot_days(directory) if stored <= until][-DAYS:]:
-        manifest = lake.snapshot(directory, day).manifest(SnapshotManifest)
+    listed = lake.listed(snapshots_of(directory))
+    for day in [stored for stored in listed.snapshot_days(directory) if stored <= until][-DAYS:]:
+        manifest = listed.snapshot(directory, day).manifest(SnapshotManifest)
         if manifest is not None:
             yield manifest
 
