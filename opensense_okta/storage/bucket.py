@@ -276,7 +276,10 @@ class Bucket:
                 if over == ABSENT:
                     raise self._no_bucket() from None
                 raise Changed(self.url(name)) from None
-            except LOST:
+            except LOST:  # also where the answer was lost, and the request was repeated
+                version = self.version(name)
+                if self.mark(name) == mark:
+                    return version
                 raise Changed(self.url(name)) from None
 
     def _no_bucket(self) -> StoreTrouble:
@@ -304,7 +307,7 @@ def trouble(url: str, error: Exception) -> StoreTrouble:
     """The error of a request that the store refused or did not answer."""
     said = type(error).__name__
     impact = "The published directory is whole: it is the one that was stored last."
-    if isinstance(error, DENIED):
+    if isinstance(error, DENIED) or " 403 " in str(error):  # a listing has no class of its own
         return StoreDenied(
             f"The object store refused the request for {url} ({said}).",
             impact=impact,

@@ -18,7 +18,14 @@ from obstore.store import MemoryStore
 
 from opensense_okta.storage import bucket
 from opensense_okta.storage.bucket import Bucket, trouble
-from opensense_okta.storage.store import ABSENT, StoreTrouble, Version
+from opensense_okta.storage.store import (
+    ABSENT,
+    Changed,
+    Document,
+    StoreDenied,
+    StoreTrouble,
+    Version,
+)
 from tests.support.object_stores import (
     BUCKET,
     forget_connections,
@@ -147,6 +154,28 @@ def test_an_error_names_its_class_and_what_to_check(error: type[Exception]) -> N
     assert "X-Amz" not in str(shown)
     assert shown.transient
     assert ("credentials" in shown.remedy) == (error is not GenericError)
+
+
+def test_a_refused_listing_is_reported_as_refused() -> None:
+    said = trouble(
+        "s3://acme-lake/acme", GenericError("Server returned 403 Forbidden: <Error>key</Error>")
+    )
+    assert isinstance(said, StoreDenied)
+    assert "credentials" in str(said)
+    assert "key" not in str(said)
+
+
+@pytest.mark.parametrize("over", ["nothing", "a version"])
+def test_a_write_of_which_the_answer_was_lost_is_not_of_another_process(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, over: str
+) -> None:
+    store, put = in_memory(tmp_path), obstore.put
+    before = ABSENT if over == "nothing" else store.write("published.json", b"1", ABSENT)
+    monkeypatch.setattr(obstore, "put", lambda *of, **how: put(*of, **how) and put(*of, **how))
+    version = store.write("published.json", b"2", before)
+    assert store.read("published.json") == Document(b"2", version)
+    with pytest.raises(Changed):
+        store.write("published.json", b"3", before)
 
 
 def test_a_mark_is_of_the_process_that_made_the_file(tmp_path: Path) -> None:
