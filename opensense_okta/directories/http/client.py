@@ -15,6 +15,7 @@ from typing import TypeVar
 from urllib.parse import urljoin
 
 import httpx
+import tenacity
 
 from opensense_okta.directories.errors import (
     CursorLost,
@@ -147,17 +148,18 @@ class Api:
             DirectoryError: the request failed; if the error is transient, also the last attempt.
         """
         address = self._trusted(url)
-        attempt = 0
-        while True:
-            attempt += 1
-            try:
-                return parse(await self._once(address, limiter, headers or {}))
-            except DirectoryError as error:
-                if not _worth_repeating(error) or attempt >= _most(error, tries or TRIES):
-                    raise
-                pause = self._back_off(error, attempt)
-            self.usage.retries += 1
-            await self.clock.sleep(pause)
+
+        async def once() -> P:
+            return parse(await self._once(address, limiter, headers or {}))
+
+        return await tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception(_worth_repeating),
+            stop=_stop_after(tries or TRIES),
+            wait=self._back_off,
+            sleep=self.clock.sleep,
+            before_sleep=self._count_retry,
+            reraise=True,
+        )(once)
 
     @cached_property
     def _own_origin(self) -> str:
@@ -212,16 +214,19 @@ class Api:
             )
         return answer_of(response)
 
-    def _back_off(self, error: DirectoryError, attempt: int) -> float:
-        """Seconds until the next attempt."""
-        growing = min(FIRST_BACK_OFF * 2 ** (attempt - 1), LONGEST_BACK_OFF)
+    def _back_off(self, state: tenacity.RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        growing = min(FIRST_BACK_OFF * 2 ** (state.attempt_number - 1), LONGEST_BACK_OFF)
         if isinstance(error, RateLimited) and error.retry_at is not None:
             return jittered(1.0)  # the limiter waits for the budget itself
         if isinstance(error, RateLimited):
-            return self.protocol.throttled(attempt)
-        if error.retry_at is not None:
+            return self.protocol.throttled(state.attempt_number)
+        if isinstance(error, DirectoryError) and error.retry_at is not None:
             return _seconds_until(error.retry_at) + jittered(growing)
         return jittered(growing)
+
+    def _count_retry(self, _state: tenacity.RetryCallState) -> None:
+        self.usage.retries += 1
 
 
 @asynccontextmanager
@@ -283,8 +288,8 @@ def _apply_retry_after(error: BaseException, limiter: RateLimiter) -> None:
         limiter.pause(_seconds_until(error.retry_at))
 
 
-def _worth_repeating(error: DirectoryError) -> bool:
-    if not error.transient:
+def _worth_repeating(error: BaseException) -> bool:
+    if not isinstance(error, DirectoryError) or not error.transient:
         return False
     if isinstance(error, CursorLost):  # the same address would fail again
         return False
@@ -292,9 +297,13 @@ def _worth_repeating(error: DirectoryError) -> bool:
     return not far
 
 
-def _most(error: DirectoryError, tries: int) -> int:
-    """The most attempts at a request that ends with such an error."""
-    return tries if isinstance(error, ServerTrouble | Unreachable) else TRIES
+def _stop_after(tries: int) -> Callable[[tenacity.RetryCallState], bool]:
+    def stop(state: tenacity.RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        too_much = isinstance(error, ServerTrouble | Unreachable)
+        return state.attempt_number >= (tries if too_much else TRIES)
+
+    return stop
 
 
 def _seconds_until(moment: datetime) -> float:
