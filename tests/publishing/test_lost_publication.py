@@ -144,7 +144,7 @@ DAMAGE: tuple[Callable[[Lake], None], ...] = (
 def test_the_day_is_compared_with_what_is_published_although_a_file_is_lost(
     lake: Lake, damage: Callable[[Lake], None]
 ) -> None:
-    compared_and_published(lake, damage)
+    assert_compared_and_published(lake, damage)
 
 
 @pytest.mark.parametrize(
@@ -157,12 +157,14 @@ def test_the_day_is_compared_with_what_is_published_although_a_file_is_lost(
     ],
     ids=lambda damage: damage.__name__,
 )
-def test_so_it_is_in_an_object_store(tmp_path: Path, damage: Callable[[Lake], None]) -> None:
+def test_so_is_a_day_in_an_object_store_although_a_file_is_lost(
+    tmp_path: Path, damage: Callable[[Lake], None]
+) -> None:
     with lakes_in_memory():
-        compared_and_published(sync_three_days(tmp_path), damage)
+        assert_compared_and_published(sync_three_days(tmp_path), damage)
 
 
-def compared_and_published(lake: Lake, damage: Callable[[Lake], None]) -> None:
+def assert_compared_and_published(lake: Lake, damage: Callable[[Lake], None]) -> None:
     """The damage changes nothing of what is published, and the next good day recovers it."""
     before = known(lake)
     damage(lake)
