@@ -34,8 +34,9 @@ def switch_off_telemetry() -> None:
 def collect_garbage_rarely() -> None:
     """Makes Python look for unreachable cycles of objects rarely, and not at its exit.
 
-    It looks after each 700 new objects, and the imports make a million that stay: a tenth of the CPU of a
-    sync of 100 people. The system frees the memory of a process that ends: another seventh.
+    By default it looks after each 700 new objects, and the imports make a million that stay: this takes a
+    tenth of the CPU of a sync of 100 people. The search at the exit takes another seventh, although the
+    system frees the memory of a process that ends.
     """
     gc.set_threshold(50_000)
     atexit.register(gc.freeze)
@@ -82,7 +83,7 @@ def dagster_home() -> Path:
 
 
 def data_root() -> Path | str:
-    """The root of the lake: `OPENSENSE_DATA`, or `data` beside `DAGSTER_HOME`.
+    """The root of the lake: `OPENSENSE_DATA`, or `data` beside `DAGSTER_HOME`. See `lake_root`.
 
     Raises:
         EnvironmentMistake: as for `lake_root`.
